@@ -1,0 +1,33 @@
+/* What the program says about itself on standard error.
+ *
+ * Two voices. fault() is the one clear message of a failure, for the person at the keyboard:
+ *     mp2: tasks.yaml:12: unknown key "lable", expected one of: label, labels
+ * log_*() are lines for operators and tests, one event a line, `time level ROLE tag key=value …`:
+ *     2026-05-04T12:00:00.123Z info C0 step-commit step=12 loss=1.234
+ * Level and role are the process's own and the only process-wide state besides the signal flag; both are set once,
+ * before threads start. Lines are written whole (one write), so those of several ranks do not mix. */
+#ifndef MP2_BASE_LOG_H
+#define MP2_BASE_LOG_H
+
+#include "cluster/base/status.h"
+
+enum log_level { LOG_SILENT, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+/* Local. role: 'C' coordinator, 'W' worker, 'M' monitor, '-' none; rank: shown behind it when >= 0. */
+void log_init(char role, int rank, enum log_level level);
+enum log_level log_level_now(void);
+
+/* Local. 0 and *level set when text names a level (silent, error, warn, info, debug); -1 otherwise. */
+int log_level_parse(const char *text, enum log_level *level);
+
+void log_error(const char *tag, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_warn(const char *tag, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_info(const char *tag, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_debug(const char *tag, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Local. Say once, where it is known, what failed; returns s so that `return fault(ST_INPUT, …)` reads well.
+ * Control characters in the text are shown as \xNN and the message is cut at 900 bytes, so that hostile input cannot
+ * flood or steer a terminal. */
+status fault(status s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

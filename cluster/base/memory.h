@@ -1,0 +1,21 @@
+/* Plain memory: zeroed, aligned to 64 bytes (a cache line, a vector), overflow-checked. */
+#ifndef MP2_BASE_MEMORY_H
+#define MP2_BASE_MEMORY_H
+
+#include <stddef.h>
+
+#include "cluster/base/status.h"
+
+/* Local. *out = count * size zeroed bytes, 64-byte aligned, freed by mem_free; count 0 gives a valid pointer too.
+ * ST_MEMORY (said) when there is none or the product overflows. */
+status mem_alloc(size_t count, size_t size, void *out);
+
+/* Local. Grow *array (of *room elements of size bytes) so that it holds at least need; doubles, new part zeroed. */
+status mem_grow(void *array, size_t *room, size_t need, size_t size);
+
+void mem_free(void *pointer);
+
+/* Local. A copy of n bytes of text with a 0 behind; freed by mem_free. */
+status mem_text(const char *text, size_t n, char **out);
+
+#endif

@@ -1,0 +1,9 @@
+/* One declaration a command; each is defined in cmd_NAME.c. All are called as struct command's run. */
+#ifndef MP2_RUN_CMD_H
+#define MP2_RUN_CMD_H
+
+#include "cluster/base/status.h"
+
+status cmd_version(int argc, char **argv);
+
+#endif

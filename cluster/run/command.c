@@ -1,0 +1,42 @@
+/* The command table. */
+#include "cluster/run/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cluster/base/log.h"
+#include "cluster/run/cmd.h"
+
+static const struct command commands[] = {
+    {"help", "[COMMAND]", "say what a command does and which options it has", command_help, NULL},
+    {"version", "", "print the version and what this program was built with", cmd_version, NULL},
+};
+
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
+
+const struct command *command_find(const char *name)
+{
+    for (int i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+status command_help(int argc, char **argv)
+{
+    const struct command *c;
+
+    if (argc < 2) {
+        puts("usage: mp2 COMMAND [CONFIG.yaml] [--set key=value …]\n");
+        for (int i = 0; i < COMMAND_COUNT; i++) printf("  %-12s %s\n", commands[i].name, commands[i].summary);
+        puts("\n`mp2 help COMMAND` tells more. Exit status: 0 done, 1 failed run, 2 bad usage or input, 3 lost peers.");
+        return ST_OK;
+    }
+    c = command_find(argv[1]);
+    if (!c) return fault(ST_USAGE, "unknown command \"%s\"; `mp2 help` lists them", argv[1]);
+    printf("usage: mp2 %s %s\n\n%s\n", c->name, c->arguments, c->summary);
+    if (c->help) {
+        putchar('\n');
+        c->help();
+    }
+    return ST_OK;
+}

@@ -1,0 +1,98 @@
+/* The option table: precedence, bounds, unknown keys, and that a dump reads back to the same digest. */
+#include "tests/support/support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cluster/base/log.h"
+#include "cluster/base/options.h"
+
+struct config { int64_t steps; double rate; int deep; const char *run; int kind; struct option_list tasks; int64_t ranks; };
+
+#define AT(field) offsetof(struct config, field)
+static const struct option table[] = {
+    {"run", OPTION_TEXT, AT(run), NULL, 0, 0, AFFECTS_PLACEMENT, "", "the run's folder", NULL},
+    {"kind", OPTION_CHOICE, AT(kind), "b", 0, 0, AFFECTS_RESULT, "", "which", "a|b|long"},
+    {"tasks", OPTION_LIST, AT(tasks), "", 0, 0, AFFECTS_RESULT, "", "tasks", NULL},
+    {"train.steps", OPTION_INT, AT(steps), "100", 1, 1e9, AFFECTS_RESULT, "steps", "how long", NULL},
+    {"train.rate", OPTION_REAL, AT(rate), "1e-4", 0, 1, AFFECTS_RESULT, "", "rate", NULL},
+    {"train.deep", OPTION_BOOL, AT(deep), "true", 0, 0, AFFECTS_RESULT, "", "deep", NULL},
+    {"train.ranks", OPTION_INT, AT(ranks), "1", 1, 64, AFFECTS_PLACEMENT, "", "ranks", NULL},
+};
+enum { ROWS = sizeof table / sizeof *table };
+
+static status load(const char *text, const char *set, struct config *c, struct options *o)
+{
+    char folder[256], path[512];
+    status s;
+
+    test_folder(folder, sizeof folder);
+    test_file(folder, "c.yaml", text, strlen(text), path, sizeof path);
+    s = options_load(table, ROWS, c, path, &set, set ? 1 : 0, o);
+    test_folder_remove(folder);
+    return s;
+}
+
+static void test_precedence(void **state)
+{
+    struct config c;
+    struct options o;
+
+    (void)state;
+    assert_int_equal(load("run: \"a b\"\ntasks: [x, 'y,z']\ntrain:\n  steps: 5k\n  deep: false\n", "train.steps=7", &c, &o), ST_OK);
+    assert_int_equal(c.steps, 7);
+    assert_int_equal(c.deep, 0);
+    assert_int_equal(c.kind, 1);
+    assert_string_equal(c.run, "a b");
+    assert_int_equal(c.tasks.count, 2);
+    assert_string_equal(c.tasks.items[1], "y,z");
+    options_fini(&o);
+}
+
+static void test_refused(void **state)
+{
+    static const char *const bad[] = {
+        "train:\n  steps: 5\n", "run: x\nsteps: 5\n", "run: x\ntrain:\n  steps: many\n", "run: x\ntrain:\n  steps: 0\n",
+        "run: x\ntrain:\n  rate: nan\n", "run: x\nkind: c\n", "run: x\nrun: y\n", "run: x\ntrain: 5\n", "run: [x]\n",
+        "run: x\ntrain:\n  stepz: 5\n", "[1, 2]\n", "run: x\n  y: 1\n", "a: &a x\nrun: *a\n"};
+    struct config c;
+    struct options o;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_int_equal(load(bad[i], NULL, &c, &o), ST_INPUT);
+    assert_int_equal(load("run: x\n", "train.steps", &c, &o), ST_USAGE);
+    assert_int_equal(load("run: x\n", "nothing=1", &c, &o), ST_USAGE);
+}
+
+static void test_dump(void **state)
+{
+    struct config c, d;
+    struct options o, p;
+    char text[4096] = "", first[33], second[33];
+    FILE *f = fmemopen(text, sizeof text, "w");
+
+    (void)state;
+    assert_int_equal(load("run: 'q\"\\'\ntasks: ['a', 'b\"c']\ntrain:\n  rate: 0.1\n  ranks: 3\n", NULL, &c, &o), ST_OK);
+    assert_int_equal(options_dump(&o, f), ST_OK);
+    fclose(f);
+    assert_int_equal(load(text, "train.ranks=9", &d, &p), ST_OK);
+    options_digest(&o, first);
+    options_digest(&p, second);
+    assert_string_equal(first, second);
+    assert_string_equal(c.run, d.run);
+    options_fini(&p);
+    assert_int_equal(load(text, "train.rate=0.2", &d, &p), ST_OK);
+    options_digest(&p, second);
+    assert_string_not_equal(first, second);
+    options_fini(&o);
+    options_fini(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_precedence), cmocka_unit_test(test_refused), cmocka_unit_test(test_dump)};
+
+    log_init('-', -1, LOG_SILENT);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
