@@ -1,0 +1,72 @@
+/* The ranks of a run, and MPI behind one status: every call checked, no waiting that burns a core, large counts cut.
+ *
+ * Rank 0 is the coordinator. With one rank it is the only worker too; with more, ranks 1 … size-1 are the workers, worker
+ * w on rank w+1. All functions are to be called from one thread. A failed MPI call is ST_PEER (said once); the run then
+ * ends and goes on from its journal. */
+#ifndef MP2_COMM_COMM_H
+#define MP2_COMM_COMM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <mpi.h>
+
+#include "cluster/base/status.h"
+
+struct comm {
+    MPI_Comm all;
+    MPI_Comm node;            /* the ranks that share this node's memory */
+    int rank, size;
+    int node_rank, node_size;
+    int workers;              /* size == 1 ? 1 : size - 1 */
+    int worker;               /* this rank's worker index, -1 on a coordinator that has workers */
+    int64_t sent;             /* bytes this rank has handed to MPI for others, for the reports */
+};
+
+/* Collective. MPI_Init and the communicators. argc/argv may be NULL. Outside mpirun: one rank. */
+status comm_init(struct comm *c);
+/* Collective on success; after a lost peer it only leaves. */
+void comm_fini(struct comm *c, status ended);
+
+static inline int comm_is_coordinator(const struct comm *c) { return c->rank == 0; }
+static inline int comm_is_worker(const struct comm *c) { return c->worker >= 0; }
+static inline int comm_rank_of_worker(const struct comm *c, int worker) { return c->size == 1 ? 0 : worker + 1; }
+
+/* Collective. The worst status of all ranks, on all ranks: before any branch that skips a collective. When another rank
+ * failed and this one did not, nothing is said here: that rank has said it. */
+status comm_agree(struct comm *c, status mine);
+
+/* Collective. n bytes from root to all; n equal on all ranks, any size. */
+status comm_broadcast(struct comm *c, void *data, size_t n, int root);
+/* Collective. root says how many bytes; *data is allocated on the others (mem_free). */
+status comm_broadcast_sized(struct comm *c, void **data, size_t *n, int root);
+
+/* Collective. Sum of 64-bit counts, the same on all ranks (integers: exact in any order). */
+status comm_sum(struct comm *c, int64_t *values, int n);
+status comm_max(struct comm *c, int64_t *values, int n);
+
+/* Collective. Every rank waits for all, politely. */
+status comm_barrier(struct comm *c);
+
+/* A batch of messages under way: post sends and receives, then wait for all. Sizes may exceed INT_MAX (cut into parts of
+ * 256 MiB); a message of 0 bytes is not sent. Buffers belong to the exchange until exchange_wait. Messages to oneself are
+ * fine. Both sides name the same tag (0 … 999) and size. */
+struct exchange {
+    MPI_Request *requests;
+    size_t count, room;
+    status state;             /* first failure; later calls do nothing */
+};
+void exchange_send(struct comm *c, struct exchange *x, const void *data, size_t n, int rank, int tag);
+void exchange_receive(struct comm *c, struct exchange *x, void *data, size_t n, int rank, int tag);
+status exchange_wait(struct comm *c, struct exchange *x);
+/* Local. 1 when all is done (then exchange_wait returns at once). */
+int exchange_test(struct exchange *x);
+void exchange_fini(struct exchange *x);
+
+/* Local. Check an MPI return code: ST_OK or ST_PEER, said with the name of the call. */
+status comm_check(int code, const char *call);
+
+/* Local. Wait for one request or many without burning a core: some thousand polls, then sleeps of 20 to 200 us. */
+status comm_wait(MPI_Request *requests, int n);
+
+#endif
