@@ -1,0 +1,157 @@
+/* The deal. How many slots each worker gets is found greedily by load; which ones, by splitting the tree like a buddy
+ * allocator: counts are sums of powers of two, handed out from the largest down. A worker of 11 of 32 slots holds
+ * blocks of 8, 2 and 1. */
+#include "coordinator/plan.h"
+
+#include <stdlib.h>
+
+#include "cluster/base/memory.h"
+
+static int32_t reverse_bits(int32_t value, int bits)
+{
+    int32_t out = 0;
+
+    for (int b = 0; b < bits; b++) out |= (value >> b & 1) << (bits - 1 - b);
+    return out;
+}
+
+void plan_slots(int batch, const int32_t *lengths, int32_t *order)
+{
+    int32_t size = 1;
+    int bits = 0, next = 0;
+
+    while (size < batch) size *= 2, bits++;
+    /* Rank by length: how many are longer, or as long and earlier. A batch is small. */
+    for (int32_t place = 0; place < size; place++) {
+        int32_t slot = reverse_bits(place, bits);
+
+        if (slot >= batch) continue;
+        for (int i = 0; i < batch; i++) {
+            int before = 0;
+            for (int j = 0; j < batch; j++)
+                before += lengths[j] > lengths[i] || (lengths[j] == lengths[i] && j < i);
+            if (before == next) {
+                order[slot] = i;
+                break;
+            }
+        }
+        next++;
+    }
+}
+
+static status add_block(struct plan *p, int group, int worker, struct tree_node node)
+{
+    TRY(mem_grow(&p->blocks, &p->room, p->count + 1, sizeof *p->blocks));
+    p->blocks[p->count++] = (struct plan_block){group, worker, node};
+    return ST_OK;
+}
+
+/* The blocks of the group from `from` on that nobody holds yet have worker -1. Split the smallest that is large enough. */
+static status take_block(struct plan *p, size_t from, int worker, int32_t size, int *taken)
+{
+    size_t best = p->count;
+
+    *taken = 0;
+    for (size_t i = from; i < p->count; i++)
+        if (p->blocks[i].worker < 0 && p->blocks[i].node.size >= size &&
+            (best == p->count || p->blocks[i].node.size < p->blocks[best].node.size))
+            best = i;
+    if (best == p->count) return ST_OK;
+    while (p->blocks[best].node.size > size) {
+        struct tree_node right = p->blocks[best].node;
+
+        right.size /= 2;
+        right.first += right.size;
+        p->blocks[best].node.size /= 2;
+        TRY(add_block(p, p->blocks[best].group, -1, right));
+    }
+    p->blocks[best].worker = worker;
+    *taken = 1;
+    return ST_OK;
+}
+
+/* The batch as the fewest aligned blocks without absent slots. */
+static status free_blocks(struct plan *p, int group, int batch)
+{
+    int32_t first = 0, size = 1;
+
+    while (size * 2 <= batch) size *= 2;
+    for (; size > 0; size /= 2)
+        if (batch - first >= size) {
+            TRY(add_block(p, group, -1, (struct tree_node){first, size}));
+            first += size;
+        }
+    return ST_OK;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct plan_block *x = a, *y = b;
+
+    if (x->group != y->group) return x->group < y->group ? -1 : 1;
+    return x->node.first < y->node.first ? -1 : x->node.first > y->node.first;
+}
+
+static status deal_group(struct plan *p, int group, int batch, int workers, int32_t *quota)
+{
+    size_t from = p->count;
+    int32_t size = 1;
+
+    TRY(free_blocks(p, group, batch));
+    while (size * 2 <= batch) size *= 2;
+    for (; size > 0; size /= 2)
+        for (int w = 0; w < workers; w++)
+            while (quota[w] >= size) {
+                int taken;
+
+                TRY(take_block(p, from, w, size, &taken));
+                if (!taken) break;      /* none of this size is left: two halves will do */
+                quota[w] -= size;
+            }
+    return ST_OK;
+}
+
+status plan_deal(struct plan *p, int groups, int batch, int workers, const double *cost, const double *speed)
+{
+    double *load;
+    int32_t *quota;
+    status s;
+
+    p->groups = groups;
+    p->batch = batch;
+    p->workers = workers;
+    p->count = 0;
+    TRY(mem_alloc((size_t)workers, sizeof *load, &load));
+    s = mem_alloc((size_t)workers, sizeof *quota, &quota);
+    for (int g = 0; g < groups && s == ST_OK; g++) {
+        for (int w = 0; w < workers; w++) quota[w] = 0;
+        for (int i = 0; i < batch; i++) {
+            int least = 0;
+
+            for (int w = 1; w < workers; w++)
+                if ((load[w] + cost[g]) / speed[w] < (load[least] + cost[g]) / speed[least]) least = w;
+            load[least] += cost[g];
+            quota[least]++;
+        }
+        s = deal_group(p, g, batch, workers, quota);
+    }
+    qsort(p->blocks, p->count, sizeof *p->blocks, by_place);
+    mem_free(quota);
+    mem_free(load);
+    return s;
+}
+
+void plan_fini(struct plan *p)
+{
+    mem_free(p->blocks);
+    *p = (struct plan){0};
+}
+
+size_t plan_nodes(const struct plan *p, int group, int worker, struct tree_node *nodes)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < p->count; i++)
+        if (p->blocks[i].group == group && p->blocks[i].worker == worker) nodes[count++] = p->blocks[i].node;
+    return tree_merge_nodes(p->batch, nodes, count);
+}

@@ -1,0 +1,35 @@
+/* Who computes what in a step. A group's batch stands in slots 0 … batch-1; slots are dealt in aligned blocks (nodes of the
+ * sum's tree), so that a worker sends few partial sums. The result of a step does not depend on the deal (design.md 5a.3). */
+#ifndef MP2_COORDINATOR_PLAN_H
+#define MP2_COORDINATOR_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cluster/base/status.h"
+#include "cluster/comm/tree.h"
+
+struct plan_block {
+    int32_t group, worker;
+    struct tree_node node;     /* slots [first, first + size), all below batch */
+};
+
+struct plan {
+    int32_t groups, batch, workers;
+    struct plan_block *blocks; /* by group, then by first slot; owned */
+    size_t count, room;
+};
+
+/* Local. Which example of a batch stands in which slot: by length alone (ties: by place in the batch), the long ones spread
+ * over the tree, so that aligned blocks of one size cost alike. order[slot] = index into the batch. */
+void plan_slots(int batch, const int32_t *lengths, int32_t *order);
+
+/* Local. Deal the slots of all groups: cost (groups) is the predicted cost of one slot of a group, speed (workers) the
+ * measured speed of each worker in cost per second, all > 0. Memory is used again from call to call. */
+status plan_deal(struct plan *p, int groups, int batch, int workers, const double *cost, const double *speed);
+void plan_fini(struct plan *p);
+
+/* Local. The merged nodes of one worker in one group, as tree_merge_nodes gives them; nodes has room for batch. */
+size_t plan_nodes(const struct plan *p, int group, int worker, struct tree_node *nodes);
+
+#endif
