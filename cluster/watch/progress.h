@@ -1,0 +1,52 @@
+/* What a command says about its work, said once: the message gets its envelope, is appended to the run folder's
+ * metrics.jsonl and handed to the publisher. Coordinator only.
+ *
+ *     struct progress *p;
+ *     TRY(progress_new(&(struct progress_options){.folder = run, .watch = config.watch, .resume_step = step}, &p));
+ *     Mp2__Step step = MP2__STEP__INIT;
+ *     step.step = …;
+ *     progress_post(p, &step.base);        file and stream
+ *     progress_show(p, &worker.base);      stream only: what repeats every few seconds
+ *     TRY(progress_flush(p));              with a commit, a checkpoint, at the end
+ *     progress_destroy(&p);
+ */
+#ifndef MP2_WATCH_PROGRESS_H
+#define MP2_WATCH_PROGRESS_H
+
+#include <stdint.h>
+
+#include "cluster/watch/publish.h"
+
+struct progress;
+
+struct progress_options {
+    const char *folder;         /* the run's; its last part is the run's name; NULL: no file, name is used */
+    const char *name;           /* NULL: from the folder */
+    struct watch_config watch;  /* listen "" or NULL: no stream */
+    int resume;                 /* 0: metrics.jsonl starts empty; 1: it goes on, cut back to resume_step */
+    uint64_t resume_step;       /* the last committed step: lines about later ones are removed */
+};
+
+/* Local. ST_INPUT: bad address or keys, a metrics file that is not one; ST_IO. A torn last line is cut off. */
+status progress_new(const struct progress_options *options, struct progress **out);
+void progress_destroy(struct progress **progress);
+
+/* Local, one thread. body: a Run, Step, Task, Router, Worker, Eval, Checkpoint or Event; stays the caller's. Nothing can
+ * fail here: a file that cannot be written is said by progress_flush. */
+void progress_post(struct progress *progress, const ProtobufCMessage *body);
+void progress_show(struct progress *progress, const ProtobufCMessage *body);
+
+/* Local. An Event in one line; text is printf's. */
+void progress_event(struct progress *progress, Mp2__Event__Level level, const char *tag, uint64_t step, const char *format,
+                    ...) __attribute__((format(printf, 5, 6)));
+
+/* Local. Everything posted is with the operating system; ST_IO (said, once) when it could not be written. */
+status progress_flush(struct progress *progress);
+
+/* Local. The publisher, NULL without a stream. */
+struct publisher *progress_publisher(struct progress *progress);
+
+/* The topic of a message ("step"), NULL when its body is unset or unknown. */
+const char *progress_topic(const Mp2__Progress *message);
+
+#endif
