@@ -1,0 +1,33 @@
+/* What a task is to those who train on it: a few plain values. The YAML entry behind it is catalogue.h's, the tokens
+ * are shard.h's. No code knows a task by its name. */
+#ifndef MP2_DATA_TASK_H
+#define MP2_DATA_TASK_H
+
+#include <stdint.h>
+
+enum task_kind { TASK_LABELS, TASK_CHOICES, TASK_EXTRACTIVE };
+enum task_metric { METRIC_ACCURACY, METRIC_F1 };
+
+enum split { SPLIT_TRAIN, SPLIT_DEV, SPLIT_TEST, SPLIT_POOL, SPLIT_COUNT };
+
+struct task {
+    const char *id;             /* method.md section 11's name in lower case: the name in checkpoints and tables */
+    const char *name;           /* as people write it */
+    enum task_kind kind;
+    enum task_metric metric;
+    int labels;                 /* label words; 0 for other kinds */
+    const char *const *words;   /* labels of them, of the variant that the form asks for */
+    const char *label_set;      /* name/version, as "nli3/1"; "" for other kinds */
+    int upstream;               /* place in the reference's router, -1: none */
+    int downstream;             /* one of the tasks that few-shot tuning is measured on */
+    int few_shot;               /* examples per label (labels) or in all; 0: not said */
+};
+
+/* "train", "dev", "test", "pool"; "labels", "choices", "extractive"; "accuracy", "f1". */
+const char *split_text(enum split split);
+const char *task_kind_text(enum task_kind kind);
+const char *task_metric_text(enum task_metric metric);
+/* 0 and *split set when text names a split; -1 otherwise. */
+int split_parse(const char *text, enum split *split);
+
+#endif
