@@ -48,10 +48,11 @@ struct row_place { uint32_t slot, position; };
 
 /* ---- arguments ---------------------------------------------------------------------------------------------------*/
 
-/* The end of a sublayer: r = h + dropout(y); out = LN(r) * gamma + beta [+ prompt]; eps 1e-12. */
+/* The end of a sublayer: r = h + dropout(y); out = LN(r) * gamma + beta [+ prompt]. */
 struct norm {
     int64_t rows;
     int width;                        /* H */
+    float eps;                        /* of the LayerNorm: rstd = 1 / sqrt(variance + eps) */
     enum number type;
     const struct row_place *place;    /* [rows]; may be NULL when there is neither dropout nor prompt */
     struct dropout drop;

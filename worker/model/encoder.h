@@ -1,0 +1,127 @@
+/* The frozen BERT-shaped post-LN encoder with prompts: forward, and backward of activations alone down to the prompts
+ * (method.md sections 1, 2 and 5). No weight gradient is made; a struct encoder_sink hands out what one needs.
+ *
+ * Work is divided by rows (products, LayerNorm, GELU, dropout: all of a row's way from attention to attention on one
+ * thread, MATMUL_ROWS rows at a time) and by (example, head) for attention; threads meet twice a layer. An example's
+ * bits depend on nothing but its tokens, the prompts and its dropout key. */
+#ifndef MP2_MODEL_ENCODER_H
+#define MP2_MODEL_ENCODER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cluster/base/pool.h"
+#include "cluster/base/random.h"
+#include "cluster/base/status.h"
+#include "worker/kernel/kernels.h"
+#include "worker/model/batch.h"
+#include "worker/model/matmul.h"
+#include "worker/model/weights.h"
+
+struct encoder_options {
+    enum number precision;
+    enum isa isa;               /* of the kernels; ISA_AUTO: the best */
+    enum matmul_engine engine;
+    int threads;                /* of the pool that will run it */
+    int check;                  /* measure exactness at start; 0: assume EXACT_ROWS */
+};
+
+struct encoder {
+    struct model_config config;
+    enum number precision;
+    enum matmul_exact exact;    /* EXACT_NONE: the caller decides whether to go on */
+    struct matmul *matmul;
+    struct kernels kernels;     
+    struct weights weights;     /* empty until encoder_attach */
+};
+
+/* Memory of one unit: what backward needs, and scratch. Planned once, used again for every unit. */
+struct activations;
+
+/* Prompts of a step, added at positions 1 … P before layers: (layers,P,H) f32. layers is L (deep), 1 (shallow: before layer 0
+ * only) or 0 (none). */
+struct encoder_prompts {
+    int32_t layers, tokens;
+    const float *values;
+};
+
+/* Dropout of a step and group: key is random_derive(random_seed(seed, RANDOM_DROPOUT), step, group, 0, 0). The rates are the
+ * model config's; off in evaluation. Slots, layers, heads and positions are counted within (kernels.h). */
+struct encoder_dropout {
+    int on;
+    struct random_key key;
+};
+
+/* What backward knows when it leaves a layer, for weight gradients: dW = X^T dY of each product, its bias's from d_out,
+ * LayerNorm's from xhat and d_norm (kernels.h: norm_parameters with d_a = d_norm, d_b = NULL). Rows are those of the
+ * batch; every d_* is 0 in gaps. Called on the thread that called encoder_backward, from the last layer to the first; the
+ * pointers are valid during the call. */
+struct encoder_layer_view {
+    int32_t layer, rows;
+    const void *in[PRODUCT_DOWN + 1];     /* (T,k) of precision: input of QKV, OUT, UP, DOWN */
+    const void *d_out[PRODUCT_DOWN + 1];  /* (T,n) of precision: gradient of their output */
+    const void *xhat1, *xhat2;            /* (T,H) of precision: normalised values behind attention, feed-forward */
+    const float *d_norm1, *d_norm2;       /* (T,H) gradients behind those two LayerNorms */
+};
+
+/* The embedding block, after layer 0. */
+struct encoder_embedding_view {
+    struct norm norm;                     /* as embed_forward had it: for norm_parameters with dropped = 1 */
+    const void *xhat;                     /* (T,H) */
+    const float *d_out;                   /* (T,H) behind the dropout */
+    const float *d_sum;                   /* (T,H) gradient of word + position + type */
+};
+
+struct encoder_sink {
+    status (*layer)(void *arg, const struct encoder_layer_view *view);
+    status (*embedding)(void *arg, const struct encoder_embedding_view *view);
+    void *arg;
+};
+
+/* Local. Compile the products and (check) measure exactness on the pool. Weights are attached afterwards. */
+status encoder_new(const struct model_config *config, const struct encoder_options *options, struct pool *pool,
+                   struct encoder **out);
+void encoder_destroy(struct encoder **e);
+
+/* Local. The block of packed weights: its size, filling it, and using one (that another rank may have filled). */
+size_t encoder_weights_bytes(const struct encoder *e);
+status encoder_weights_pack(const struct encoder *e, const struct weights_source *source, void *memory);
+status encoder_attach(struct encoder *e, void *memory);
+
+/* Local. What a batch's align must be: 1, or MATMUL_GRAIN where products are exact per example only. */
+int32_t encoder_row_align(const struct encoder *e);
+
+/* Local. Memory for units of at most so many rows and examples. keep: for backward (all layers' activations); 0:
+ * inference. sink: backward will be called with one. */
+struct activations_plan { int32_t rows, examples, prompt_tokens, threads; int keep, sink; };
+size_t activations_bytes(const struct encoder *e, const struct activations_plan *plan);
+status activations_new(const struct encoder *e, const struct activations_plan *plan, struct activations **out);
+void activations_destroy(struct activations **a);
+
+/* Local. The most rows a unit may have so that activations_bytes stays within budget (0: not even one row). */
+int32_t activations_rows(const struct encoder *e, const struct activations_plan *plan, size_t budget);
+
+/* Local. The last hidden state (T,H) f32 after forward; gaps hold anything. Backward takes the gradient in
+ * activations_gradient (T,H) f32, which the caller fills (all rows; 0 in gaps) and backward destroys. */
+const float *activations_hidden(const struct activations *a);
+float *activations_gradient(struct activations *a);
+
+/* Local. Run the batch through all layers. Ids and positions must lie in the tables, every length above P. */
+status encoder_forward(const struct encoder *e, struct pool *pool, struct activations *a, const struct batch *b,
+                       const struct encoder_prompts *prompts, const struct encoder_dropout *dropout);
+
+/* The same for layers [first, last) only: first = 0 starts from the ids, otherwise from activations_state, the (T,H) f32 input
+ * of layer first before its prompt. After it activations_state is the input of layer last. Inference only. */
+status encoder_forward_range(const struct encoder *e, struct pool *pool, struct activations *a, const struct batch *b,
+                             const struct encoder_prompts *prompts, int32_t first, int32_t last);
+float *activations_state(struct activations *a);
+
+/* Local. From activations_gradient down to the prompts, after encoder_forward of the same batch, prompts and dropout.
+ *   d_prompts  (layers,P,H) f32: sum of the examples' prompt gradients over the tree of their slots (design.md 5a.3);
+ *              NULL: none wanted
+ *   sink       NULL, or see struct encoder_sink */
+status encoder_backward(const struct encoder *e, struct pool *pool, struct activations *a, const struct batch *b,
+                        const struct encoder_prompts *prompts, const struct encoder_dropout *dropout, float *d_prompts,
+                        const struct encoder_sink *sink);
+
+#endif

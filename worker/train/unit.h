@@ -1,0 +1,48 @@
+/* One unit of a training step or of an evaluation: encoder forward, span loss, backward to prompts and head
+ * (design.md section 4, "Compute"). The partial sums are nodes of the batch's tree. */
+#ifndef MP2_TRAIN_UNIT_H
+#define MP2_TRAIN_UNIT_H
+
+#include <stdint.h>
+
+#include "cluster/base/pool.h"
+#include "cluster/base/status.h"
+#include "worker/model/encoder.h"
+
+struct unit_inputs {
+    const struct batch *batch;
+    struct encoder_prompts prompts;
+    struct encoder_dropout dropout;
+    const float *head;         /* (2,H): row 0 start, row 1 end */
+    int32_t batch_examples;    /* B of the whole group's batch: the loss is the mean over it */
+};
+
+struct unit_outputs {
+    double *loss;              /* (E) each example's loss (CE(start) + CE(end)) / 2, not divided by B; or NULL */
+    float *logits;             /* (T,2) start and end logit by row, or NULL */
+    float *grad_prompts;       /* (layers,P,H): sum over the unit's slots by the tree, loss / B; training only */
+    float *grad_head;          /* (2,H): likewise; training only */
+};
+
+struct unit;                   /* activations and the loss's memory for units up to a size */
+
+/* Local. train: gradients will be wanted. ST_MEMORY when there is not enough. */
+status unit_new(const struct encoder *e, int32_t most_rows, int32_t most_examples, int32_t prompt_tokens, int threads,
+                int train, struct unit **out);
+void unit_destroy(struct unit **u);
+
+/* Local. Bytes of a unit of that size; and the most rows that fit in a budget (at most most_examples examples). */
+size_t unit_bytes(const struct encoder *e, int32_t most_rows, int32_t most_examples, int32_t prompt_tokens, int threads,
+                  int train);
+int32_t unit_rows(const struct encoder *e, int32_t most_examples, int32_t prompt_tokens, int threads, int train,
+                  size_t budget);
+
+/* Local. Losses, logits and gradients of one unit. A loss that is not finite is no error here (the step decides). */
+status unit_train(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,
+                  const struct unit_outputs *out);
+
+/* Local. The same without gradients and, by the caller's choice, dropout. Examples without targets (start -1) get loss 0. */
+status unit_evaluate(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,
+                     const struct unit_outputs *out);
+
+#endif
