@@ -3,8 +3,6 @@
  * blocks of 8, 2 and 1. */
 #include "coordinator/plan.h"
 
-#include <stdlib.h>
-
 #include "cluster/base/memory.h"
 
 static int32_t reverse_bits(int32_t value, int bits)
@@ -39,15 +37,8 @@ void plan_slots(int batch, const int32_t *lengths, int32_t *order)
     }
 }
 
-static status add_block(struct plan *p, int group, int worker, struct tree_node node)
-{
-    TRY(mem_grow(&p->blocks, &p->room, p->count + 1, sizeof *p->blocks));
-    p->blocks[p->count++] = (struct plan_block){group, worker, node};
-    return ST_OK;
-}
-
 /* The blocks of the group from `from` on that nobody holds yet have worker -1. Split the smallest that is large enough. */
-static status take_block(struct plan *p, size_t from, int worker, int32_t size, int *taken)
+static status take_block(struct deal *p, size_t from, int worker, int32_t size, int *taken)
 {
     size_t best = p->count;
 
@@ -63,7 +54,7 @@ static status take_block(struct plan *p, size_t from, int worker, int32_t size, 
         right.size /= 2;
         right.first += right.size;
         p->blocks[best].node.size /= 2;
-        TRY(add_block(p, p->blocks[best].group, -1, right));
+        TRY(deal_add(p, p->blocks[best].group, -1, right));
     }
     p->blocks[best].worker = worker;
     *taken = 1;
@@ -71,28 +62,20 @@ static status take_block(struct plan *p, size_t from, int worker, int32_t size, 
 }
 
 /* The batch as the fewest aligned blocks without absent slots. */
-static status free_blocks(struct plan *p, int group, int batch)
+static status free_blocks(struct deal *p, int group, int batch)
 {
     int32_t first = 0, size = 1;
 
     while (size * 2 <= batch) size *= 2;
     for (; size > 0; size /= 2)
         if (batch - first >= size) {
-            TRY(add_block(p, group, -1, (struct tree_node){first, size}));
+            TRY(deal_add(p, group, -1, (struct tree_node){first, size}));
             first += size;
         }
     return ST_OK;
 }
 
-static int by_place(const void *a, const void *b)
-{
-    const struct plan_block *x = a, *y = b;
-
-    if (x->group != y->group) return x->group < y->group ? -1 : 1;
-    return x->node.first < y->node.first ? -1 : x->node.first > y->node.first;
-}
-
-static status deal_group(struct plan *p, int group, int batch, int workers, int32_t *quota)
+static status deal_group(struct deal *p, int group, int batch, int workers, int32_t *quota)
 {
     size_t from = p->count;
     int32_t size = 1;
@@ -111,16 +94,13 @@ static status deal_group(struct plan *p, int group, int batch, int workers, int3
     return ST_OK;
 }
 
-status plan_deal(struct plan *p, int groups, int batch, int workers, const double *cost, const double *speed)
+status plan_deal(struct deal *p, int groups, int batch, int workers, const double *cost, const double *speed)
 {
     double *load;
     int32_t *quota;
     status s;
 
-    p->groups = groups;
-    p->batch = batch;
-    p->workers = workers;
-    p->count = 0;
+    deal_clear(p, groups, batch, workers);
     TRY(mem_alloc((size_t)workers, sizeof *load, &load));
     s = mem_alloc((size_t)workers, sizeof *quota, &quota);
     for (int g = 0; g < groups && s == ST_OK; g++) {
@@ -135,23 +115,8 @@ status plan_deal(struct plan *p, int groups, int batch, int workers, const doubl
         }
         s = deal_group(p, g, batch, workers, quota);
     }
-    qsort(p->blocks, p->count, sizeof *p->blocks, by_place);
+    deal_sort(p);
     mem_free(quota);
     mem_free(load);
     return s;
-}
-
-void plan_fini(struct plan *p)
-{
-    mem_free(p->blocks);
-    *p = (struct plan){0};
-}
-
-size_t plan_nodes(const struct plan *p, int group, int worker, struct tree_node *nodes)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < p->count; i++)
-        if (p->blocks[i].group == group && p->blocks[i].worker == worker) nodes[count++] = p->blocks[i].node;
-    return tree_merge_nodes(p->batch, nodes, count);
 }

@@ -7,18 +7,7 @@
 #include <stdint.h>
 
 #include "cluster/base/status.h"
-#include "cluster/comm/tree.h"
-
-struct plan_block {
-    int32_t group, worker;
-    struct tree_node node;     /* slots [first, first + size), all below batch */
-};
-
-struct plan {
-    int32_t groups, batch, workers;
-    struct plan_block *blocks; /* by group, then by first slot; owned */
-    size_t count, room;
-};
+#include "cluster/comm/deal.h"
 
 /* Local. Which example of a batch stands in which slot: by length alone (ties: by place in the batch), the long ones spread
  * over the tree, so that aligned blocks of one size cost alike. order[slot] = index into the batch. */
@@ -26,10 +15,6 @@ void plan_slots(int batch, const int32_t *lengths, int32_t *order);
 
 /* Local. Deal the slots of all groups: cost (groups) is the predicted cost of one slot of a group, speed (workers) the
  * measured speed of each worker in cost per second, all > 0. Memory is used again from call to call. */
-status plan_deal(struct plan *p, int groups, int batch, int workers, const double *cost, const double *speed);
-void plan_fini(struct plan *p);
-
-/* Local. The merged nodes of one worker in one group, as tree_merge_nodes gives them; nodes has room for batch. */
-size_t plan_nodes(const struct plan *p, int group, int worker, struct tree_node *nodes);
+status plan_deal(struct deal *p, int groups, int batch, int workers, const double *cost, const double *speed);
 
 #endif

@@ -5,14 +5,14 @@
 
 #include "coordinator/plan.h"
 
-static void check(struct plan *p, int groups, int batch, int workers)
+static void check(struct deal *p, int groups, int batch, int workers)
 {
     for (int g = 0; g < groups; g++) {
         char seen[256] = {0};
         int total = 0;
 
         for (size_t i = 0; i < p->count; i++) {
-            struct plan_block b = p->blocks[i];
+            struct deal_block b = p->blocks[i];
 
             if (b.group != g) continue;
             assert_true(b.worker >= 0 && b.worker < workers);
@@ -29,7 +29,7 @@ static void check(struct plan *p, int groups, int batch, int workers)
 
 static void test_all_dealt(void **state)
 {
-    struct plan p = {0};
+    struct deal p = {0};
 
     (void)state;
     for (int batch = 1; batch <= 40; batch++)
@@ -41,22 +41,23 @@ static void test_all_dealt(void **state)
                 assert_int_equal(plan_deal(&p, groups, batch, workers, cost, speed), ST_OK);
                 check(&p, groups, batch, workers);
             }
-    plan_fini(&p);
+    deal_fini(&p);
 }
 
 static void test_few_blocks(void **state)
 {
-    struct plan p = {0};
+    struct deal p = {0};
     double cost = 1, speed[8] = {1, 1, 1, 1, 1, 1, 1, 1};
 
     (void)state;
     for (int workers = 2; workers <= 8; workers++) {
         assert_int_equal(plan_deal(&p, 1, 32, workers, &cost, speed), ST_OK);
         for (int w = 0; w < workers; w++) {
-            struct tree_node nodes[32];
+            const struct tree_node *nodes;
             int slots = 0;
-            size_t n = plan_nodes(&p, 0, w, nodes);
+            size_t n;
 
+            assert_int_equal(deal_nodes(&p, 0, w, &nodes, &n), ST_OK);
             assert_true(n <= 3);
             for (size_t i = 0; i < n; i++) slots += nodes[i].size;
             assert_true(slots == 32 / workers || slots == 32 / workers + 1);
@@ -66,7 +67,7 @@ static void test_few_blocks(void **state)
     assert_int_equal(plan_deal(&p, 1, 32, 2, &cost, speed), ST_OK);
     assert_int_equal(p.blocks[0].node.size, 16);
     assert_int_equal(p.blocks[0].worker, 0);
-    plan_fini(&p);
+    deal_fini(&p);
 }
 
 static void test_slots(void **state)
