@@ -42,7 +42,7 @@ static size_t copy_clean(char *out, size_t room, const char *text)
     size_t n = 0;
 
     for (const unsigned char *p = (const unsigned char *)text; *p && n + 5 < room; p++)
-        if ((*p < 0x20 && *p != '\t' && *p != '\n') || *p == 0x7f) {
+        if ((*p < 0x20 && *p != '\t') || *p == 0x7f) {
             out[n++] = '\\';
             out[n++] = 'x';
             out[n++] = hex[*p >> 4];

@@ -26,8 +26,8 @@ void log_info(const char *tag, const char *format, ...) __attribute__((format(pr
 void log_debug(const char *tag, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Local. Say once, where it is known, what failed; returns s so that `return fault(ST_INPUT, …)` reads well.
- * Control characters in the text are shown as \xNN and the message is cut at 900 bytes, so that hostile input cannot
- * flood or steer a terminal. */
+ * Control characters in the text, line ends too, are shown as \xNN and the message is cut at 900 bytes, so that hostile
+ * input cannot flood or steer a terminal: one message is one line. */
 status fault(status s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif
