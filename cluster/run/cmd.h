@@ -4,6 +4,8 @@
 
 #include "cluster/base/status.h"
 
+status cmd_bench(int argc, char **argv);
+void cmd_bench_help(void);
 status cmd_version(int argc, char **argv);
 
 #endif

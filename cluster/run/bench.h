@@ -1,0 +1,24 @@
+/* Figures: each bench_NAME.c measures one part of the program and prints a JSON line a case, beside the machine's own
+ * limit measured in the same run. cmd_bench.c has the table. */
+#ifndef MP2_RUN_BENCH_H
+#define MP2_RUN_BENCH_H
+
+#include "cluster/base/status.h"
+
+/* One declaration a bench, called with what stands behind its name on the command line (argv[0] is the name). */
+status bench_tokenizer(int argc, char **argv);
+
+struct bench_figure {
+    const char *bench, *what;   /* "bench" and "case" in the line */
+    double value, limit;        /* in unit; ratio = value / limit */
+    const char *unit;           /* "flop/s", "byte/s" */
+};
+
+/* Local. Print one line {"bench":…,"case":…,"value":…,"unit":…,"limit":…,"ratio":…[, more]} and flush. more: further
+ * members as JSON text without braces, made by the format (NULL for none). */
+status bench_print(const struct bench_figure *figure, const char *more, ...) __attribute__((format(printf, 2, 3)));
+
+/* Local. Monotonic time in seconds. */
+double bench_now(void);
+
+#endif
