@@ -1,6 +1,7 @@
 /* mp2 bench [NAME]: figures as JSON lines, each beside the machine's limit measured in the same run. */
 #include <math.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
