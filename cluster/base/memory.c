@@ -55,3 +55,39 @@ status mem_text(const char *text, size_t n, char **out)
     memcpy(*out, text, n);
     return ST_OK;
 }
+
+struct mem_link { struct mem_link *before; char pad[ALIGNMENT - sizeof(struct mem_link *)]; };
+
+status mem_keep_new(struct mem_keep *keep, size_t count, size_t size, void *out)
+{
+    struct mem_link *link;
+    size_t bytes;
+
+    *(void **)out = NULL;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - 2 * sizeof *link)
+        return fault(ST_MEMORY, "out of memory: %zu x %zu bytes is more than an address space", count, size);
+    TRY(mem_alloc(1, sizeof *link + bytes, &link));
+    link->before = keep->last;
+    keep->last = link;
+    *(void **)out = link + 1;
+    return ST_OK;
+}
+
+status mem_keep_text(struct mem_keep *keep, const char *text, size_t n, const char **out)
+{
+    char *copy;
+
+    TRY(mem_keep_new(keep, n + 1, 1, &copy));
+    memcpy(copy, text, n);
+    *out = copy;
+    return ST_OK;
+}
+
+void mem_keep_free(struct mem_keep *keep)
+{
+    while (keep->last) {
+        struct mem_link *before = keep->last->before;
+        mem_free(keep->last);
+        keep->last = before;
+    }
+}

@@ -1,0 +1,134 @@
+/* Two nested formats made flat: SQuAD (articles, paragraphs, questions) and C3 (documents, questions). */
+#include <string.h>
+
+#include "cluster/base/log.h"
+#include "coordinator/data/reader_kind.h"
+
+struct nested {
+    json_t *root;
+    json_t *rows;       /* array of objects */
+    size_t next;
+};
+
+static status load_root(struct reader *r, struct nested **out)
+{
+    json_error_t error;
+    struct nested *nest;
+    char *data;
+    size_t start, n;
+    status s;
+
+    TRY(mem_alloc(1, sizeof *nest, &nest));
+    r->state = *out = nest;
+    s = reader_whole(r, &data, &start, &n);
+    if (s == ST_OK) {
+        nest->root = json_loadb(data + start, n - start, JSON_ALLOW_NUL, &error);
+        if (!nest->root) s = fault(ST_INPUT, "%s:%d: %s", r->path, error.line, error.text);
+    }
+    mem_free(data);
+    nest->rows = json_array();
+    return s;
+}
+
+static void copy(json_t *row, const char *key, json_t *value)
+{
+    if (value) json_object_set(row, key, value);
+}
+
+static status squad_open(struct reader *r)
+{
+    static const char *const kept[] = {"question", "answers", "is_impossible", "id"};
+    json_t *data, *article, *paragraph, *question;
+    struct nested *nest;
+    size_t a, p, q;
+
+    TRY(load_root(r, &nest));
+    data = json_object_get(nest->root, "data");
+    if (!json_is_array(data)) return fault(ST_INPUT, "%s: expected a SQuAD file: {\"data\": [{\"paragraphs\": …}]}", r->path);
+    json_array_foreach(data, a, article) {
+        json_t *paragraphs = json_object_get(article, "paragraphs");
+        if (!json_is_array(paragraphs)) return fault(ST_INPUT, "%s: data[%zu]: expected \"paragraphs\"", r->path, a);
+        json_array_foreach(paragraphs, p, paragraph) {
+            json_t *questions = json_object_get(paragraph, "qas");
+            if (!json_is_array(questions))
+                return fault(ST_INPUT, "%s: data[%zu].paragraphs[%zu]: expected \"qas\"", r->path, a, p);
+            json_array_foreach(questions, q, question) {
+                json_t *row = json_object();
+                copy(row, "context", json_object_get(paragraph, "context"));
+                copy(row, "title", json_object_get(article, "title"));
+                for (size_t k = 0; k < sizeof kept / sizeof *kept; k++) copy(row, kept[k], json_object_get(question, kept[k]));
+                json_array_append_new(nest->rows, row);
+            }
+        }
+    }
+    return ST_OK;
+}
+
+/* A document is a list of lines; they are joined by line ends, which tokenise to nothing. */
+static status join_lines(json_t *lines, json_t *row)
+{
+    char *text = NULL;
+    size_t room = 0, n = 0;
+    status s = ST_OK;
+
+    for (size_t i = 0; i < json_array_size(lines) && s == ST_OK; i++) {
+        const json_t *line = json_array_get(lines, i);
+        size_t more = json_string_length(line);
+        s = mem_grow(&text, &room, n + more + 2, 1);
+        if (s != ST_OK || !json_is_string(line)) continue;
+        if (n > 0) text[n++] = '\n';
+        memcpy(text + n, json_string_value(line), more);
+        n += more;
+    }
+    if (s == ST_OK && n > 0) reader_set(row, "document", text, n);
+    mem_free(text);
+    return s;
+}
+
+static status c3_open(struct reader *r)
+{
+    static const char *const kept[] = {"question", "choice", "answer"};
+    json_t *document, *question;
+    struct nested *nest;
+    size_t d, q;
+
+    TRY(load_root(r, &nest));
+    if (!json_is_array(nest->root)) return fault(ST_INPUT, "%s: expected a C3 file: an array of [lines, questions, id]", r->path);
+    json_array_foreach(nest->root, d, document) {
+        json_t *questions = json_array_get(document, 1);
+        if (!json_is_array(json_array_get(document, 0)) || !json_is_array(questions))
+            return fault(ST_INPUT, "%s: item %zu: expected [lines, questions, id]", r->path, d);
+        json_array_foreach(questions, q, question) {
+            json_t *row = json_object();
+            status s = join_lines(json_array_get(document, 0), row);
+            for (size_t k = 0; k < sizeof kept / sizeof *kept; k++) copy(row, kept[k], json_object_get(question, kept[k]));
+            json_array_append_new(nest->rows, row);
+            TRY(s);
+        }
+    }
+    return ST_OK;
+}
+
+static status nested_next(struct reader *r, json_t **row, const char **why)
+{
+    struct nested *nest = r->state;
+
+    (void)why;
+    *row = json_incref(json_array_get(nest->rows, nest->next));
+    if (!*row) return ST_END;
+    nest->next++;
+    return ST_OK;
+}
+
+static void nested_close(struct reader *r)
+{
+    struct nested *nest = r->state;
+
+    if (!nest) return;
+    json_decref(nest->rows);
+    json_decref(nest->root);
+    mem_free(nest);
+}
+
+const struct reader_kind reader_squad = {squad_open, nested_next, nested_close};
+const struct reader_kind reader_c3 = {c3_open, nested_next, nested_close};
