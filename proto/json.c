@@ -56,9 +56,9 @@ static status put_string(struct bytes *b, const char *text)
         if (n == 0) {
             TRY(put(b, "\xef\xbf\xbd", 3));
             n = 1;
-        } else if (*p == '"' || *p == '\\') {
+        } else if (*p == '"' || *p == '\\' || *p == '\n' || *p == '\t') {
             escaped[0] = '\\';
-            escaped[1] = (char)*p;
+            escaped[1] = *p == '\n' ? 'n' : *p == '\t' ? 't' : (char)*p;
             TRY(put(b, escaped, 2));
         } else if (*p < 0x20) {
             snprintf(escaped, sizeof escaped, "\\u%04x", *p);

@@ -1,0 +1,197 @@
+/* The feed: envelope, metrics file, publisher. One thread posts; the publisher has its own. */
+#include "cluster/watch/progress.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cluster/base/file.h"
+#include "cluster/base/log.h"
+#include "cluster/base/memory.h"
+#include "cluster/watch/metrics.h"
+#include "proto/json.h"
+
+struct progress {
+    char name[256], path[4096];   /* path: of the metrics file, "" when there is none */
+    FILE *file;
+    int failed;                   /* errno of the first write that failed */
+    struct publisher *publisher;
+    double started, before;       /* monotonic seconds; elapsed before this process */
+    char *line;
+    size_t line_room;
+};
+
+static double seconds(clockid_t clock)
+{
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static const struct { const ProtobufCMessageDescriptor *type; Mp2__Progress__BodyCase body; const char *topic; } topics[] = {
+    {&mp2__run__descriptor, MP2__PROGRESS__BODY_RUN, "run"},
+    {&mp2__step__descriptor, MP2__PROGRESS__BODY_STEP, "step"},
+    {&mp2__task__descriptor, MP2__PROGRESS__BODY_TASK, "task"},
+    {&mp2__router__descriptor, MP2__PROGRESS__BODY_ROUTER, "router"},
+    {&mp2__worker__descriptor, MP2__PROGRESS__BODY_WORKER, "worker"},
+    {&mp2__eval__descriptor, MP2__PROGRESS__BODY_EVAL, "eval"},
+    {&mp2__checkpoint__descriptor, MP2__PROGRESS__BODY_CHECKPOINT, "checkpoint"},
+    {&mp2__event__descriptor, MP2__PROGRESS__BODY_EVENT, "event"},
+    {&mp2__stream__descriptor, MP2__PROGRESS__BODY_STREAM, "stream"}};
+
+enum { TOPICS = sizeof topics / sizeof *topics };
+
+const char *progress_topic(const Mp2__Progress *m)
+{
+    for (int i = 0; i < TOPICS; i++)
+        if (topics[i].body == m->body_case) return topics[i].topic;
+    return NULL;
+}
+
+/* The envelope around a body, which stays where it is. */
+static void wrap(const struct progress *p, const ProtobufCMessage *body, Mp2__Progress *m)
+{
+    mp2__progress__init(m);
+    m->version = 1;
+    m->name = (char *)(uintptr_t)p->name;
+    m->time = seconds(CLOCK_REALTIME);
+    m->elapsed = p->before + seconds(CLOCK_MONOTONIC) - p->started;
+    for (int i = 0; i < TOPICS; i++)
+        if (topics[i].type == body->descriptor) m->body_case = topics[i].body;
+    m->run = (Mp2__Run *)(uintptr_t)body;
+}
+
+static void write_line(struct progress *p, const Mp2__Progress *m)
+{
+    size_t n = 0;
+
+    if (!p->file || p->failed) return;
+    if (json_append(&m->base, &p->line, &p->line_room, &n) != ST_OK) {
+        p->failed = ENOMEM;
+        return;
+    }
+    p->line[n++] = '\n';   /* over the 0: json_append leaves room for it */
+    if (fwrite(p->line, 1, n, p->file) != n) p->failed = errno;
+}
+
+void progress_show(struct progress *p, const ProtobufCMessage *body)
+{
+    Mp2__Progress m;
+
+    wrap(p, body, &m);
+    if (p->publisher) publisher_post(p->publisher, &m);
+}
+
+void progress_post(struct progress *p, const ProtobufCMessage *body)
+{
+    Mp2__Progress m;
+
+    wrap(p, body, &m);
+    if (p->publisher) publisher_post(p->publisher, &m);
+    write_line(p, &m);
+}
+
+void progress_event(struct progress *p, Mp2__Event__Level level, const char *tag, uint64_t step, const char *format, ...)
+{
+    Mp2__Event event = MP2__EVENT__INIT;
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    event.level = level;
+    event.tag = (char *)(uintptr_t)tag;
+    event.text = text;
+    event.step = step;
+    progress_post(p, &event.base);
+}
+
+status progress_flush(struct progress *p)
+{
+    int why;
+
+    if (!p->file) return ST_OK;
+    if (!p->failed && fflush(p->file) != 0) p->failed = errno ? errno : EIO;
+    if (!p->failed) return ST_OK;
+    why = p->failed;
+    fclose(p->file);
+    p->file = NULL;
+    return fault(ST_IO, "%s: cannot write: %s", p->path, strerror(why));
+}
+
+struct publisher *progress_publisher(struct progress *p)
+{
+    return p->publisher;
+}
+
+static status preload(void *arg, const Mp2__Progress *m, const char *line, size_t n)
+{
+    struct progress *p = arg;
+    (void)line;
+    (void)n;
+
+    if (m->elapsed > p->before) p->before = m->elapsed;
+    if (p->publisher) publisher_preload(p->publisher, m);
+    return ST_OK;
+}
+
+static status open_file(struct progress *p, const struct progress_options *o)
+{
+    TRY(file_join(p->path, sizeof p->path, o->folder, "metrics.jsonl"));
+    TRY(file_make_folder(o->folder));
+    if (o->resume) TRY(metrics_cut(p->path, o->resume_step, preload, p));
+    p->file = fopen(p->path, o->resume ? "a" : "w");
+    return p->file ? ST_OK : fault(ST_IO, "%s: cannot write: %s", p->path, strerror(errno));
+}
+
+/* The last part of a folder's path. */
+static void name_of(const char *folder, char *out, size_t room)
+{
+    size_t n = strlen(folder);
+    const char *p;
+
+    while (n > 1 && folder[n - 1] == '/') n--;
+    for (p = folder + n; p > folder && p[-1] != '/'; p--) continue;
+    snprintf(out, room, "%.*s", (int)(folder + n - p), p);
+}
+
+static status open_feed(struct progress *p, const struct progress_options *o)
+{
+    if (o->name) snprintf(p->name, sizeof p->name, "%s", o->name);
+    else if (o->folder) name_of(o->folder, p->name, sizeof p->name);
+    p->started = seconds(CLOCK_MONOTONIC);
+    if (o->watch.listen && o->watch.listen[0]) {
+        if (o->folder) TRY(file_make_folder(o->folder));
+        TRY(publisher_new(&o->watch, p->name, o->folder, &p->publisher));
+    }
+    return o->folder ? open_file(p, o) : ST_OK;
+}
+
+status progress_new(const struct progress_options *options, struct progress **out)
+{
+    struct progress *p;
+    status s;
+
+    *out = NULL;
+    TRY(mem_alloc(1, sizeof *p, &p));
+    s = open_feed(p, options);
+    if (s == ST_OK) *out = p;
+    else progress_destroy(&p);
+    return s;
+}
+
+void progress_destroy(struct progress **progress)
+{
+    struct progress *p = *progress;
+
+    if (!p) return;
+    publisher_destroy(&p->publisher);
+    if (p->file && fclose(p->file) != 0) log_error("metrics-close", "path=%s why=%s", p->path, strerror(errno));
+    mem_free(p->line);
+    mem_free(p);
+    *progress = NULL;
+}
