@@ -2,16 +2,12 @@
  * JSON, each entry on its own, then that the entries tile the data from its first byte to its last. */
 #include "cluster/store/safetensors.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
+#include "cluster/base/json.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
-
-enum { HEADER_LIMIT = 4 << 20 };
 
 static status refuse_entry(const struct safetensors *file, const char *name, const char *expected)
 {
@@ -125,18 +121,17 @@ static status read_header(struct safetensors *file, const unsigned char *data, s
 static status parse(struct safetensors *file, const unsigned char *bytes, size_t size)
 {
     uint64_t length = 0;
-    json_error_t why;
+    json_t *header;
 
     if (size < 8) return fault(ST_INPUT, "%s: %zu bytes, expected a safetensors file", file->path, size);
     for (int i = 7; i >= 0; i--) length = length << 8 | bytes[i];
-    if (length > size - 8 || length > HEADER_LIMIT)
+    if (length > size - 8 || length > JSON_LIMIT)
         return fault(ST_INPUT, "%s: header of %llu bytes in a file of %zu, expected at most %d within the file: "
-                     "no safetensors file, or one cut short", file->path, (unsigned long long)length, size, HEADER_LIMIT);
+                     "no safetensors file, or one cut short", file->path, (unsigned long long)length, size, JSON_LIMIT);
     if (length < 2 || bytes[8] != '{')
         return fault(ST_INPUT, "%s: the header does not start with {, expected a safetensors file", file->path);
-    file->json = json_loadb((const char *)bytes + 8, length, JSON_REJECT_DUPLICATES, &why);
-    if (!file->json)
-        return fault(ST_INPUT, "%s: header line %d column %d: %.160s", file->path, why.line, why.column, why.text);
+    TRY(json_parse(file->path, (const char *)bytes + 8, (size_t)length, &header));
+    file->json = header;
     return read_header(file, bytes + 8 + length, size - 8 - (size_t)length);
 }
 

@@ -21,14 +21,7 @@
 #include <stdint.h>
 
 #include "cluster/base/status.h"
-
-struct model_config {
-    int64_t layers, hidden, heads, feed_forward;  /* heads divides hidden; all >= 1 */
-    int64_t positions;                            /* rows of the position table, whatever the config says */
-    int64_t vocab, types;                         /* types >= 2 */
-    double eps;                                   /* LayerNorm's */
-    double hidden_dropout, attention_dropout;     /* [0,1) */
-};
+#include "worker/model/config.h"
 
 struct model_source;
 

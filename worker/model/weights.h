@@ -1,73 +1,30 @@
-/* The frozen encoder's weights, packed for the products, in one relocatable block of memory: offsets only, so that the
- * ranks of a node map one copy (design.md section 3). A layer holds each matrix twice: W for forward, W^T for the activation
- * gradients. Layout: header, tables, then layer after layer; every part 64-byte aligned. */
+/* The tensors of a model folder, whatever file or files they are in: model.safetensors, else
+ * model.safetensors.index.json and its parts, else pytorch_model.bin. Names are as the files have them. */
 #ifndef MP2_MODEL_WEIGHTS_H
 #define MP2_MODEL_WEIGHTS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "cluster/store/safetensors.h"
+#include "cluster/store/torch_file.h"
 
-#include "cluster/base/random.h"
-#include "cluster/base/status.h"
-#include "worker/kernel/kernels.h"
-#include "worker/model/matmul.h"
-#include "worker/model/source.h"
-
-/* The products of a layer; also the order in which weights_products lists them. */
-enum weights_product {
-    PRODUCT_QKV,        /* (H) -> (3H) [q | k | v], bias */
-    PRODUCT_OUT,        /* (H) -> (H), bias */
-    PRODUCT_UP,         /* (H) -> (F), bias */
-    PRODUCT_DOWN,       /* (F) -> (H), bias */
-    PRODUCT_QKV_BACK,   /* (3H) -> (H), out f32 */
-    PRODUCT_OUT_BACK,   /* (H) -> (H) */
-    PRODUCT_UP_BACK,    /* (F) -> (H), out f32 */
-    PRODUCT_DOWN_BACK,  /* (H) -> (F) */
-    PRODUCT_COUNT
-};
-
-struct weights_layer {
-    void *packed[PRODUCT_COUNT];
-    float *bias[PRODUCT_DOWN + 1];         /* of the four forward products */
-    float *norm1_weight, *norm1_bias;      /* (H) after attention */
-    float *norm2_weight, *norm2_bias;      /* (H) after the feed-forward part */
+struct weight {
+    struct tensor tensor;
+    const char *path;              /* of its file */
 };
 
 struct weights {
-    struct model_config config;
-    enum number precision;
-    void *word;                            /* (V,H) of precision */
-    float *position, *type;                /* (positions,H), (types,H) */
-    float *norm_weight, *norm_bias;        /* (H) of the embeddings */
-    struct weights_layer *layer;           /* (L); owned by this struct, not part of the block */
+    size_t count;
+    struct weight *items;          /* no name twice */
+    size_t file_bytes;             /* of all files together */
+    size_t part_count;
+    struct safetensors *parts;
+    struct torch_file *torch;      /* NULL unless the .bin is what was found */
 };
 
-/* Where weights come from: a model folder, or random numbers (tests, bench). */
-struct weights_source {
-    /* Rows first … first+rows-1 (of the first axis) of tensor `name` as floats, names and shapes as in source.h. */
-    status (*read)(const void *arg, const char *name, int64_t first, int64_t rows, int64_t width, float *out);
-    void (*drop)(const void *arg);         /* what was read so far is not read again; NULL: nothing to drop */
-    const void *arg;
-};
+/* Local. ST_INPUT (said once) when no file is there or one is bad; then there is nothing to close. */
+status weights_open(const char *folder, struct weights *weights);
+void weights_close(struct weights *weights);
 
-struct weights_source weights_from_model(const struct model_source *model);
-/* Seeded normal numbers of deviation .02, biases 0, LayerNorm 1 and 0. key stays the caller's. */
-struct weights_source weights_from_random(const struct random_key *key);
-
-/* Local. The eight products of a config. */
-void weights_products(const struct model_config *c, enum number p, struct matmul_spec specs[PRODUCT_COUNT]);
-
-/* Local. Bytes of the block. */
-size_t weights_bytes(const struct model_config *c, enum number p, const struct matmul *m);
-
-/* Local. Fill memory (64-byte aligned, weights_bytes) layer by layer; at most one matrix of the source is held as f32. */
-status weights_pack(const struct model_config *c, enum number p, const struct matmul *m,
-                    const struct weights_source *source, void *memory);
-
-/* Local. Point into a packed block, which stays the caller's and is only read. ST_INPUT when the block was packed for other
- * sizes or another precision or layout. */
-status weights_attach(const struct model_config *c, enum number p, const struct matmul *m, void *memory,
-                      struct weights *out);
-void weights_fini(struct weights *w);
+/* Local. madvise(2) over all files. */
+void weights_advise(const struct weights *weights, int advice);
 
 #endif

@@ -1,0 +1,128 @@
+/* Reading config.json. Sizes must be there; what Hugging Face gives a default to has the same default here. */
+#include "worker/model/config.h"
+
+#include <string.h>
+
+#include "cluster/base/json.h"
+#include "cluster/base/log.h"
+
+/* Bounds far above any model, so that products of sizes stay within 64 bits. */
+enum { MOST_LAYERS = 1 << 10, MOST_WIDTH = 1 << 20, MOST_ROWS = 1 << 28 };
+
+struct reader {
+    const char *path;
+    const json_t *root;
+};
+
+/* A null counts as absent, as it does in Python. */
+static const json_t *get(const struct reader *r, const char *key)
+{
+    const json_t *value = json_object_get(r->root, key);
+
+    return json_is_null(value) ? NULL : value;
+}
+
+/* standard < 0: the key must be there. */
+static status read_int(const struct reader *r, const char *key, int64_t most, int64_t standard, int64_t *out)
+{
+    const json_t *value = get(r, key);
+
+    *out = standard;
+    if (!value && standard >= 0) return ST_OK;
+    if (!value) return fault(ST_INPUT, "%s: \"%s\" is missing", r->path, key);
+    if (!json_is_integer(value)) return fault(ST_INPUT, "%s: \"%s\" is no integer", r->path, key);
+    *out = json_integer_value(value);
+    if (*out < 1 || *out > most)
+        return fault(ST_INPUT, "%s: \"%s\" is %lld, expected 1 to %lld", r->path, key, (long long)*out, (long long)most);
+    return ST_OK;
+}
+
+static status read_real(const struct reader *r, const char *key, double standard, double *out)
+{
+    const json_t *value = get(r, key);
+
+    *out = value ? json_number_value(value) : standard;
+    if (value && !json_is_number(value)) return fault(ST_INPUT, "%s: \"%s\" is no number", r->path, key);
+    if (!(*out >= 0 && *out < 1)) return fault(ST_INPUT, "%s: \"%s\" is %g, expected 0 to 1, 1 excluded", r->path, key, *out);
+    return ST_OK;
+}
+
+/* The text under key, or standard; it must be one of two (second may be NULL). */
+static status expect_text(const struct reader *r, const char *key, const char *standard, const char *second)
+{
+    const json_t *value = get(r, key);
+    const char *text = value ? json_string_value(value) : standard;
+
+    if (text && (strcmp(text, standard) == 0 || (second && strcmp(text, second) == 0))) return ST_OK;
+    return fault(ST_INPUT, "%s: \"%s\" is %s%.80s%s, expected \"%s\"", r->path, key, text ? "\"" : "", text ? text : "no text",
+                 text ? "\"" : "", standard);
+}
+
+static status read_bert(const struct reader *r, struct model_config *c)
+{
+    int64_t width;
+
+    TRY(expect_text(r, "model_type", "bert", NULL));
+    TRY(expect_text(r, "hidden_act", "gelu", "gelu_python"));   /* both are erf; the others approximate or differ */
+    TRY(expect_text(r, "position_embedding_type", "absolute", NULL));
+    TRY(read_int(r, "hidden_size", MOST_WIDTH, -1, &c->hidden));
+    TRY(read_int(r, "num_hidden_layers", MOST_LAYERS, -1, &c->layers));
+    TRY(read_int(r, "num_attention_heads", MOST_WIDTH, -1, &c->heads));
+    TRY(read_int(r, "intermediate_size", MOST_WIDTH, -1, &c->feed_forward));
+    TRY(read_int(r, "vocab_size", MOST_ROWS, 0, &c->vocab));
+    TRY(read_int(r, "type_vocab_size", MOST_ROWS, 2, &c->types));
+    TRY(read_int(r, "embedding_size", MOST_WIDTH, c->hidden, &width));
+    TRY(read_real(r, "layer_norm_eps", 1e-12, &c->eps));
+    TRY(read_real(r, "hidden_dropout_prob", 0.1, &c->hidden_dropout));
+    TRY(read_real(r, "attention_probs_dropout_prob", 0.1, &c->attention_dropout));
+    if (json_is_true(get(r, "is_decoder"))) return fault(ST_INPUT, "%s: a decoder, expected an encoder", r->path);
+    if (width != c->hidden)
+        return fault(ST_INPUT, "%s: \"embedding_size\" is %lld, expected \"hidden_size\" %lld", r->path, (long long)width,
+                     (long long)c->hidden);
+    if (c->types < 2) return fault(ST_INPUT, "%s: \"type_vocab_size\" is 1, expected at least 2", r->path);
+    return ST_OK;
+}
+
+/* CPT builds its encoder as a BERT of these sizes and BERT's defaults: eps, GELU and token types are not in the file. */
+static status read_cpt(const struct reader *r, struct model_config *c)
+{
+    TRY(read_int(r, "d_model", MOST_WIDTH, -1, &c->hidden));
+    TRY(read_int(r, "encoder_layers", MOST_LAYERS, -1, &c->layers));
+    TRY(read_int(r, "encoder_attention_heads", MOST_WIDTH, -1, &c->heads));
+    TRY(read_int(r, "encoder_ffn_dim", MOST_WIDTH, -1, &c->feed_forward));
+    TRY(read_int(r, "vocab_size", MOST_ROWS, 0, &c->vocab));
+    TRY(read_real(r, "activation_dropout", 0, &c->hidden_dropout));
+    TRY(read_real(r, "attention_dropout", 0, &c->attention_dropout));
+    c->types = 2;
+    c->eps = 1e-12;
+    return ST_OK;
+}
+
+static status read_config(const struct reader *r, struct model_config *c)
+{
+    const char *type = json_string_value(get(r, "model_type"));
+    int cpt = get(r, "d_model") && (!get(r, "hidden_size") || (type && (strcmp(type, "bart") == 0 || strcmp(type, "cpt") == 0)));
+
+    if (!cpt && !get(r, "hidden_size"))
+        return fault(ST_INPUT, "%s: neither \"hidden_size\" (BERT) nor \"d_model\" (CPT)", r->path);
+    TRY(cpt ? read_cpt(r, c) : read_bert(r, c));
+    if (c->eps <= 0) return fault(ST_INPUT, "%s: \"layer_norm_eps\" is 0, expected more", r->path);
+    if (c->hidden % c->heads != 0)
+        return fault(ST_INPUT, "%s: %lld attention heads do not divide a hidden size of %lld", r->path,
+                     (long long)c->heads, (long long)c->hidden);
+    return ST_OK;
+}
+
+status model_config_read(const char *path, struct model_config *config)
+{
+    struct reader r = {.path = path};
+    json_t *root;
+    status s;
+
+    memset(config, 0, sizeof *config);
+    TRY(json_open(path, &root));
+    r.root = root;
+    s = read_config(&r, config);
+    json_decref(root);
+    return s;
+}

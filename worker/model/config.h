@@ -1,0 +1,22 @@
+/* The encoder's sizes from a Hugging Face config.json, in BERT's style or CPT's (a BartConfig, whose encoder is a BERT). */
+#ifndef MP2_MODEL_CONFIG_H
+#define MP2_MODEL_CONFIG_H
+
+#include <stdint.h>
+
+#include "cluster/base/status.h"
+
+struct model_config {
+    int64_t layers, hidden, heads, feed_forward;  /* heads divides hidden; all >= 1 */
+    int64_t positions;                            /* rows of the position table, whatever the config says */
+    int64_t vocab, types;                         /* types >= 2 */
+    double eps;                                   /* LayerNorm's */
+    double hidden_dropout, attention_dropout;     /* [0,1) */
+};
+
+/* Local. positions is left 0, and so is vocab when the file does not say: the tables decide. ST_INPUT (said) on what this
+ * encoder does not compute: another activation than erf GELU, relative positions, fewer than 2 token types, a decoder,
+ * an embedding of another width, sizes missing, out of bounds or not dividing. */
+status model_config_read(const char *path, struct model_config *config);
+
+#endif

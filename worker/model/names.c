@@ -1,0 +1,151 @@
+/* Three short tables (embeddings, one layer, head) and the prefixes under which files hide them. */
+#include "worker/model/names.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* H hidden, F feed-forward, V vocabulary, P positions, T token types, 0 no second axis. */
+struct row { const char *name; char shape[2]; };
+
+static const struct row embeddings[NAME_EMBEDDINGS] = {
+    {"word_embeddings.weight", "VH"}, {"position_embeddings.weight", "PH"}, {"token_type_embeddings.weight", "TH"},
+    {"LayerNorm.weight", "H"}, {"LayerNorm.bias", "H"}};
+
+static const struct row layer[NAME_LAYER] = {
+    {"attention.self.query.weight", "HH"}, {"attention.self.query.bias", "H"},
+    {"attention.self.key.weight", "HH"}, {"attention.self.key.bias", "H"},
+    {"attention.self.value.weight", "HH"}, {"attention.self.value.bias", "H"},
+    {"attention.output.dense.weight", "HH"}, {"attention.output.dense.bias", "H"},
+    {"attention.output.LayerNorm.weight", "H"}, {"attention.output.LayerNorm.bias", "H"},
+    {"intermediate.dense.weight", "FH"}, {"intermediate.dense.bias", "F"},
+    {"output.dense.weight", "HF"}, {"output.dense.bias", "H"},
+    {"output.LayerNorm.weight", "H"}, {"output.LayerNorm.bias", "H"}};
+
+static const struct row head[NAME_HEAD] = {
+    {"transform.dense.weight", "HH"}, {"transform.dense.bias", "H"},
+    {"transform.LayerNorm.weight", "H"}, {"transform.LayerNorm.bias", "H"}, {"bias", "V"}};
+
+static const char *const prefixes[] = {"", "bert.", "encoder.", "model.encoder."};
+
+int64_t names_encoder(int64_t layers)
+{
+    return NAME_EMBEDDINGS + NAME_LAYER * layers;
+}
+
+int64_t names_all(int64_t layers)
+{
+    return names_encoder(layers) + NAME_HEAD;
+}
+
+/* The text behind start when it starts so, else NULL. */
+static const char *after(const char *text, const char *start)
+{
+    size_t n = strlen(start);
+
+    return strncmp(text, start, n) == 0 ? text + n : NULL;
+}
+
+/* gamma and beta are what LayerNorm's weight and bias were called in TensorFlow. */
+static int same(const char *name, const char *wanted, int foreign)
+{
+    const char *last = strstr(wanted, "LayerNorm.");
+
+    if (strcmp(name, wanted) == 0) return 1;
+    if (!foreign || !last || strncmp(name, wanted, (size_t)(last - wanted) + 10) != 0) return 0;
+    name += last - wanted + 10;
+    return strcmp(name, strcmp(last + 10, "weight") == 0 ? "gamma" : "beta") == 0;
+}
+
+static int64_t find_in(const struct row *rows, int64_t count, const char *name, int foreign)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (same(name, rows[i].name, foreign)) return i;
+    return NAME_NONE;
+}
+
+/* A layer's number as files write it: no sign, no leading zero; *rest is behind the dot. */
+static int64_t layer_number(const char *text, const char **rest)
+{
+    int64_t n = 0;
+    int digits = 0;
+
+    for (; text[digits] >= '0' && text[digits] <= '9' && digits < 7; digits++) n = n * 10 + (text[digits] - '0');
+    if (digits == 0 || text[digits] != '.' || (digits > 1 && text[0] == '0')) return NAME_NONE;
+    *rest = text + digits + 1;
+    return n;
+}
+
+static int64_t find_plain(const char *name, int64_t layers, int foreign)
+{
+    const char *rest = after(name, "embeddings.");
+    int64_t slot, n;
+
+    if (rest) return find_in(embeddings, NAME_EMBEDDINGS, rest, foreign);
+    rest = after(name, "encoder.layer.");
+    if (!rest) return NAME_NONE;
+    n = layer_number(rest, &rest);
+    if (n < 0) return NAME_NONE;
+    slot = find_in(layer, NAME_LAYER, rest, foreign);
+    if (slot < 0) return NAME_NONE;
+    return n < layers ? NAME_EMBEDDINGS + NAME_LAYER * n + slot : NAME_BEYOND;
+}
+
+static int64_t find_head(const char *name, int64_t layers, int foreign)
+{
+    const char *rest = after(name, "cls.predictions.");
+    int64_t slot = rest ? find_in(head, NAME_HEAD, rest, foreign) : NAME_NONE;
+
+    return slot < 0 ? NAME_NONE : names_encoder(layers) + slot;
+}
+
+int64_t names_find(const char *name, int64_t layers)
+{
+    int64_t slot = find_plain(name, layers, 0);
+
+    if (slot == NAME_NONE) slot = find_head(name, layers, 0);
+    return slot < 0 ? NAME_NONE : slot;
+}
+
+int64_t names_find_foreign(const char *name, int64_t layers)
+{
+    if (strcmp(name, "model.shared.weight") == 0 || strcmp(name, "shared.weight") == 0) return NAME_SHARED;
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        const char *rest = after(name, prefixes[i]);
+        int64_t slot = rest ? find_plain(rest, layers, 1) : NAME_NONE;
+        if (slot != NAME_NONE) return slot;
+    }
+    return find_head(name, layers, 1);
+}
+
+static const struct row *row_of(int64_t slot, int64_t layers)
+{
+    if (slot < NAME_EMBEDDINGS) return &embeddings[slot];
+    if (slot < names_encoder(layers)) return &layer[(slot - NAME_EMBEDDINGS) % NAME_LAYER];
+    return &head[slot - names_encoder(layers)];
+}
+
+char *names_text(int64_t slot, int64_t layers, char *out, size_t room)
+{
+    const char *name = row_of(slot, layers)->name;
+
+    if (slot < NAME_EMBEDDINGS) snprintf(out, room, "embeddings.%s", name);
+    else if (slot >= names_encoder(layers)) snprintf(out, room, "cls.predictions.%s", name);
+    else snprintf(out, room, "encoder.layer.%lld.%s", (long long)((slot - NAME_EMBEDDINGS) / NAME_LAYER), name);
+    return out;
+}
+
+int names_shape(int64_t slot, const struct model_config *config, int64_t shape[2])
+{
+    const char *letters = row_of(slot, config->layers)->shape;
+    int rank = 0;
+
+    for (; rank < 2 && letters[rank]; rank++)
+        switch (letters[rank]) {
+        case 'H': shape[rank] = config->hidden; break;
+        case 'F': shape[rank] = config->feed_forward; break;
+        case 'T': shape[rank] = config->types; break;
+        case 'V': shape[rank] = config->vocab > 0 ? config->vocab : -1; break;
+        default: shape[rank] = config->positions > 0 ? config->positions : -1;
+        }
+    return rank;
+}
