@@ -6,6 +6,7 @@
 
 status cmd_bench(int argc, char **argv);
 void cmd_bench_help(void);
+status cmd_tokenize(int argc, char **argv);
 status cmd_version(int argc, char **argv);
 
 #endif

@@ -34,4 +34,15 @@ int32_t vocabulary_size(const struct vocabulary *v);
 /* Local. xxh3-128 of the pieces in order (each followed by \n) as 32 hex digits: equal for files that mean the same. */
 const char *vocabulary_digest(const struct vocabulary *v);
 
+/* Local. For WordPiece: the tables made once at loading, owned by v. */
+struct vocabulary_special { const char *text; size_t n; int32_t id; };
+struct vocabulary_tables {
+    const struct char_table *chars;
+    const struct piece_trie *pieces;
+    struct vocabulary_special specials[5];   /* those of [PAD] [UNK] [CLS] [SEP] [MASK] that v has */
+    int special_count;
+    int32_t unknown;
+};
+const struct vocabulary_tables *vocabulary_tables(const struct vocabulary *v);
+
 #endif

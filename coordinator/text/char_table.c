@@ -1,0 +1,81 @@
+#include "coordinator/text/char_table.h"
+
+#include <string.h>
+
+#include "cluster/base/memory.h"
+#include "cluster/base/utf8.h"
+#include "coordinator/text/unicode.h"
+#include "coordinator/text/vocabulary.h"
+
+static uint32_t entry_of(enum char_kind kind, uint32_t value)
+{
+    return (uint32_t)kind << CHAR_KIND_SHIFT | value;
+}
+
+static uint32_t single_entry(const struct vocabulary *v, int32_t unknown, uint32_t c)
+{
+    char text[4];
+    int32_t id = vocabulary_id(v, text, utf8_encode(c, text));
+
+    return entry_of(c == '[' ? CHAR_BRACKET : CHAR_SINGLE, (uint32_t)(id < 0 ? unknown : id));
+}
+
+static uint32_t make_entry(const struct vocabulary *v, int32_t unknown, uint32_t c)
+{
+    enum unicode_class what = unicode_class_of(c);
+    uint32_t parts[4], kept = 0;
+    int count, left = 0;
+
+    if (what == UNICODE_DROP || (c >= 0xd800 && c < 0xe000)) return entry_of(CHAR_DROP, 0);
+    if (what == UNICODE_SPACE) return entry_of(CHAR_SPACE, 0);
+    count = unicode_decompose(c, parts);
+    for (int i = 0; i < count; i++) {
+        if (unicode_class_of(parts[i]) == UNICODE_MARK) continue;
+        if (unicode_combining(parts[i]) != 0) return entry_of(CHAR_CLUSTER, 0);
+        kept = unicode_lower(parts[i]);
+        left++;
+    }
+    if (left == 0) return entry_of(CHAR_DROP, 0);
+    if (left > 1) return entry_of(CHAR_SEVERAL, 0);
+    if (what == UNICODE_CHINESE || unicode_class_of(kept) == UNICODE_PUNCTUATION) return single_entry(v, unknown, kept);
+    return entry_of(CHAR_LETTER, kept == c ? 0 : kept);
+}
+
+/* Keep a page, or find the equal one: most are all plain letters, private use, Hangul, or Chinese without an id. */
+static status keep_page(struct char_table *t, const uint32_t *page, const uint32_t **out)
+{
+    uint32_t *copy;
+
+    for (size_t i = 0; i < t->owned_count; i++)
+        if (memcmp(t->owned[i], page, CHAR_PAGE * sizeof *page) == 0) {
+            *out = t->owned[i];
+            return ST_OK;
+        }
+    TRY(mem_grow(&t->owned, &t->owned_room, t->owned_count + 1, sizeof *t->owned));
+    TRY(mem_alloc(CHAR_PAGE, sizeof *copy, &copy));
+    memcpy(copy, page, CHAR_PAGE * sizeof *page);
+    t->owned[t->owned_count++] = copy;
+    *out = copy;
+    return ST_OK;
+}
+
+status char_table_new(const struct vocabulary *v, int32_t unknown, struct char_table **out)
+{
+    uint32_t page[CHAR_PAGE];
+
+    TRY(mem_alloc(1, sizeof **out, out));
+    for (uint32_t p = 0; p < CHAR_PAGES; p++) {
+        for (uint32_t i = 0; i < CHAR_PAGE; i++) page[i] = make_entry(v, unknown, p * CHAR_PAGE + i);
+        TRY(keep_page(*out, page, &(*out)->pages[p]));
+    }
+    return ST_OK;
+}
+
+void char_table_destroy(struct char_table **t)
+{
+    if (!*t) return;
+    for (size_t i = 0; i < (*t)->owned_count; i++) mem_free((*t)->owned[i]);
+    mem_free((*t)->owned);
+    mem_free(*t);
+    *t = NULL;
+}

@@ -1,0 +1,50 @@
+/* What WordPiece does with each code point, looked up directly: clean-up, decomposition, removal of accents, lower case
+ * and, for characters that are words of their own, the id. Pages of 256 entries; equal pages are kept once. */
+#ifndef MP2_TEXT_CHAR_TABLE_H
+#define MP2_TEXT_CHAR_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cluster/base/status.h"
+
+struct vocabulary;
+
+enum char_kind {
+    CHAR_LETTER,    /* part of a word; value: the code point it becomes, 0: itself */
+    CHAR_SPACE,     /* ends a word */
+    CHAR_SINGLE,    /* a word of its own; value: the id */
+    CHAR_BRACKET,   /* as CHAR_SINGLE; a special token may begin here */
+    CHAR_DROP,      /* removed */
+    CHAR_SEVERAL,   /* becomes several characters: see unicode_decompose */
+    CHAR_CLUSTER    /* becomes, perhaps with others, a mark that is not removed: its order among marks matters */
+};
+
+enum { CHAR_KIND_SHIFT = 29, CHAR_PAGE = 256, CHAR_PAGES = 0x110000 / CHAR_PAGE };
+
+struct char_table {
+    const uint32_t *pages[CHAR_PAGES];   /* CHAR_PAGE entries: kind << CHAR_KIND_SHIFT | value */
+    void **owned;
+    size_t owned_count, owned_room;
+};
+
+/* Local. v needs vocabulary_id only; unknown is the id of [UNK]. */
+status char_table_new(const struct vocabulary *v, int32_t unknown, struct char_table **out);
+void char_table_destroy(struct char_table **t);
+
+static inline uint32_t char_entry(const struct char_table *t, uint32_t c)
+{
+    return t->pages[c / CHAR_PAGE][c % CHAR_PAGE];
+}
+
+static inline enum char_kind char_entry_kind(uint32_t entry)
+{
+    return (enum char_kind)(entry >> CHAR_KIND_SHIFT);
+}
+
+static inline uint32_t char_entry_value(uint32_t entry)
+{
+    return entry & ((1u << CHAR_KIND_SHIFT) - 1);
+}
+
+#endif
