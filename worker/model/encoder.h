@@ -16,7 +16,7 @@
 #include "worker/kernel/kernels.h"
 #include "worker/model/batch.h"
 #include "worker/model/matmul.h"
-#include "worker/model/weights.h"
+#include "worker/model/packed.h"
 
 struct encoder_options {
     enum number precision;
@@ -32,7 +32,7 @@ struct encoder {
     enum matmul_exact exact;    /* EXACT_NONE: the caller decides whether to go on */
     struct matmul *matmul;
     struct kernels kernels;     
-    struct weights weights;     /* empty until encoder_attach */
+    struct packed weights;     /* empty until encoder_attach */
 };
 
 /* Memory of one unit: what backward needs, and scratch. Planned once, used again for every unit. */
@@ -85,7 +85,7 @@ void encoder_destroy(struct encoder **e);
 
 /* Local. The block of packed weights: its size, filling it, and using one (that another rank may have filled). */
 size_t encoder_weights_bytes(const struct encoder *e);
-status encoder_weights_pack(const struct encoder *e, const struct weights_source *source, void *memory);
+status encoder_weights_pack(const struct encoder *e, const struct packed_source *source, void *memory);
 status encoder_attach(struct encoder *e, void *memory);
 
 /* Local. What a batch's align must be: 1, or MATMUL_GRAIN where products are exact per example only. */

@@ -35,6 +35,9 @@ status matmul_new(enum matmul_engine engine, const struct matmul_spec *specs, in
                   struct matmul **out);
 void matmul_destroy(struct matmul **m);
 
+int matmul_count(const struct matmul *m);
+const struct matmul_spec *matmul_product(const struct matmul *m, int product);
+
 /* Local. Bytes of a product's packed weights. */
 size_t matmul_packed_bytes(const struct matmul *m, int product);
 /* Local. Pack W into packed (64-byte aligned, matmul_packed_bytes). transposed: w is (n,k) row-major, else (k,n). */

@@ -1,0 +1,67 @@
+/* The encoder as an object: compiled products, kernels, weights. */
+#include "worker/model/encoder.h"
+
+#include "cluster/base/log.h"
+#include "cluster/base/memory.h"
+
+static status prepare(struct encoder *e, const struct encoder_options *o, struct pool *pool)
+{
+    struct matmul_spec specs[PRODUCT_COUNT];
+
+    TRY(kernels_choose(o->isa, &e->kernels));
+    packed_products(&e->config, e->precision, specs);
+    TRY(matmul_new(o->engine, specs, PRODUCT_COUNT, o->threads, &e->matmul));
+    e->exact = EXACT_ROWS;
+    return o->check ? matmul_check(e->matmul, pool, &e->exact) : ST_OK;
+}
+
+status encoder_new(const struct model_config *config, const struct encoder_options *options, struct pool *pool,
+                   struct encoder **out)
+{
+    struct encoder *e;
+    status s;
+
+    *out = NULL;
+    TRY(mem_alloc(1, sizeof *e, &e));
+    e->config = *config;
+    e->precision = options->precision;
+    s = prepare(e, options, pool);
+    if (s != ST_OK) {
+        encoder_destroy(&e);
+        return s;
+    }
+    *out = e;
+    return ST_OK;
+}
+
+void encoder_destroy(struct encoder **out)
+{
+    struct encoder *e = *out;
+
+    if (!e) return;
+    packed_fini(&e->weights);
+    matmul_destroy(&e->matmul);
+    mem_free(e);
+    *out = NULL;
+}
+
+size_t encoder_weights_bytes(const struct encoder *e)
+{
+    return packed_bytes(&e->config, e->precision, e->matmul);
+}
+
+status encoder_weights_pack(const struct encoder *e, const struct packed_source *source, void *memory)
+{
+    return packed_fill(&e->config, e->precision, e->matmul, source, memory);
+}
+
+status encoder_attach(struct encoder *e, void *memory)
+{
+    packed_fini(&e->weights);
+    return packed_attach(&e->config, e->precision, e->matmul, memory, &e->weights);
+}
+
+int32_t encoder_row_align(const struct encoder *e)
+{
+    return e->exact == EXACT_EXAMPLE ? MATMUL_GRAIN : 1;
+}

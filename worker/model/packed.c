@@ -1,0 +1,284 @@
+/* The packed block. One walk over its parts serves for its size, for filling and for attaching. */
+#include "worker/model/packed.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cluster/base/log.h"
+#include "cluster/base/memory.h"
+#include "worker/model/layout.h"
+
+static const char MAGIC[8] = "mp2wts1";
+
+/* What must agree before a block is used; compared as bytes, so every byte of it is set. */
+struct header {
+    char magic[8];
+    struct model_config config;
+    int64_t precision;
+    int64_t packed_bytes[PRODUCT_COUNT];
+    char about[96];          /* the engine and instruction set that chose the layout */
+};
+
+void packed_products(const struct model_config *c, enum number p, struct matmul_spec specs[PRODUCT_COUNT])
+{
+    int64_t h = c->hidden, f = c->feed_forward;
+
+    specs[PRODUCT_QKV] = (struct matmul_spec){h, 3 * h, p, p, 1};
+    specs[PRODUCT_OUT] = (struct matmul_spec){h, h, p, p, 1};
+    specs[PRODUCT_UP] = (struct matmul_spec){h, f, p, p, 1};
+    specs[PRODUCT_DOWN] = (struct matmul_spec){f, h, p, p, 1};
+    specs[PRODUCT_QKV_BACK] = (struct matmul_spec){3 * h, h, p, NUMBER_F32, 0};
+    specs[PRODUCT_OUT_BACK] = (struct matmul_spec){h, h, p, p, 0};
+    specs[PRODUCT_UP_BACK] = (struct matmul_spec){f, h, p, NUMBER_F32, 0};
+    specs[PRODUCT_DOWN_BACK] = (struct matmul_spec){h, f, p, p, 0};
+}
+
+/* ---- the layout -------------------------------------------------------------------------------------------------- */
+
+static void walk_layer(struct layout *w, const struct model_config *c, const struct matmul *m, struct packed_layer *l)
+{
+    int64_t h = c->hidden;
+
+    for (int i = 0; i < PRODUCT_COUNT; i++) l->packed[i] = layout_take(w, matmul_packed_bytes(m, i));
+    for (int i = 0; i <= PRODUCT_DOWN; i++) l->bias[i] = layout_floats(w, matmul_product(m, i)->n);
+    l->norm1_weight = layout_floats(w, h);
+    l->norm1_bias = layout_floats(w, h);
+    l->norm2_weight = layout_floats(w, h);
+    l->norm2_bias = layout_floats(w, h);
+}
+
+/* base NULL: sizes only. out->layer must have room for c->layers, or be NULL. */
+static size_t walk_all(const struct model_config *c, enum number p, const struct matmul *m, void *base,
+                       struct packed *out)
+{
+    struct layout w = {.base = base};
+    struct packed_layer layer;
+
+    layout_take(&w, sizeof(struct header));
+    out->word = layout_take(&w, (size_t)(c->vocab * c->hidden) * number_size(p));
+    out->position = layout_floats(&w, c->positions * c->hidden);
+    out->type = layout_floats(&w, c->types * c->hidden);
+    out->norm_weight = layout_floats(&w, c->hidden);
+    out->norm_bias = layout_floats(&w, c->hidden);
+    for (int64_t l = 0; l < c->layers; l++) walk_layer(&w, c, m, out->layer ? &out->layer[l] : &layer);
+    return w.offset;
+}
+
+size_t packed_bytes(const struct model_config *c, enum number p, const struct matmul *m)
+{
+    struct packed unused = {0};
+
+    return walk_all(c, p, m, NULL, &unused);
+}
+
+static void header_make(struct header *h, const struct model_config *c, enum number p, const struct matmul *m)
+{
+    memset(h, 0, sizeof *h);
+    memcpy(h->magic, MAGIC, sizeof MAGIC);
+    h->config = *c;
+    h->precision = p;
+    for (int i = 0; i < PRODUCT_COUNT; i++) h->packed_bytes[i] = (int64_t)matmul_packed_bytes(m, i);
+    snprintf(h->about, sizeof h->about, "%s", matmul_about(m));
+}
+
+static status attach(const struct model_config *c, enum number p, const struct matmul *m, void *memory,
+                     struct packed *out)
+{
+    memset(out, 0, sizeof *out);
+    TRY(mem_alloc((size_t)c->layers, sizeof *out->layer, &out->layer));
+    out->config = *c;
+    out->precision = p;
+    walk_all(c, p, m, memory, out);
+    return ST_OK;
+}
+
+status packed_attach(const struct model_config *c, enum number p, const struct matmul *m, void *memory,
+                      struct packed *out)
+{
+    struct header expected;
+
+    memset(out, 0, sizeof *out);
+    header_make(&expected, c, p, m);
+    if (memcmp(memory, &expected, sizeof expected) != 0)
+        return fault(ST_INPUT, "the packed weights in memory are of another encoder, precision or machine");
+    return attach(c, p, m, memory, out);
+}
+
+void packed_fini(struct packed *w)
+{
+    mem_free(w->layer);
+    memset(w, 0, sizeof *w);
+}
+
+/* ---- packing ----------------------------------------------------------------------------------------------------- */
+
+struct packer {
+    const struct model_config *config;
+    const struct matmul *matmul;
+    const struct packed_source *source;
+    float *matrix;             /* room for the largest matrix of a layer */
+    char name[160];
+};
+
+static status read_layer(struct packer *p, int64_t layer, const char *name, int64_t rows, int64_t width, float *out)
+{
+    snprintf(p->name, sizeof p->name, "encoder.layer.%lld.%s", (long long)layer, name);
+    return p->source->read(p->source->arg, p->name, 0, rows, width, out);
+}
+
+/* Matrix [n,k] and its bias, into a forward product and the backward one that multiplies by its transpose. */
+static status pack_matrix(struct packer *p, struct packed_layer *l, int64_t layer, const char *name, int forward,
+                          int backward)
+{
+    const struct matmul_spec *s = matmul_product(p->matmul, forward);
+    char part[96];
+
+    snprintf(part, sizeof part, "%s.weight", name);
+    TRY(read_layer(p, layer, part, s->n, s->k, p->matrix));
+    snprintf(part, sizeof part, "%s.bias", name);
+    TRY(read_layer(p, layer, part, s->n, 1, l->bias[forward]));
+    TRY(matmul_pack(p->matmul, forward, p->matrix, 1, l->packed[forward]));
+    return matmul_pack(p->matmul, backward, p->matrix, 0, l->packed[backward]);
+}
+
+static status pack_qkv(struct packer *p, struct packed_layer *l, int64_t layer)
+{
+    static const char *const parts[] = {"query", "key", "value"};
+    int64_t h = p->config->hidden;
+    char part[96];
+
+    for (int i = 0; i < 3; i++) {
+        snprintf(part, sizeof part, "attention.self.%s.weight", parts[i]);
+        TRY(read_layer(p, layer, part, h, h, p->matrix + i * h * h));
+        snprintf(part, sizeof part, "attention.self.%s.bias", parts[i]);
+        TRY(read_layer(p, layer, part, h, 1, l->bias[PRODUCT_QKV] + i * h));
+    }
+    TRY(matmul_pack(p->matmul, PRODUCT_QKV, p->matrix, 1, l->packed[PRODUCT_QKV]));
+    return matmul_pack(p->matmul, PRODUCT_QKV_BACK, p->matrix, 0, l->packed[PRODUCT_QKV_BACK]);
+}
+
+static status pack_layer(struct packer *p, struct packed_layer *l, int64_t layer)
+{
+    int64_t h = p->config->hidden;
+
+    TRY(pack_qkv(p, l, layer));
+    TRY(pack_matrix(p, l, layer, "attention.output.dense", PRODUCT_OUT, PRODUCT_OUT_BACK));
+    TRY(pack_matrix(p, l, layer, "intermediate.dense", PRODUCT_UP, PRODUCT_UP_BACK));
+    TRY(pack_matrix(p, l, layer, "output.dense", PRODUCT_DOWN, PRODUCT_DOWN_BACK));
+    TRY(read_layer(p, layer, "attention.output.LayerNorm.weight", h, 1, l->norm1_weight));
+    TRY(read_layer(p, layer, "attention.output.LayerNorm.bias", h, 1, l->norm1_bias));
+    TRY(read_layer(p, layer, "output.LayerNorm.weight", h, 1, l->norm2_weight));
+    return read_layer(p, layer, "output.LayerNorm.bias", h, 1, l->norm2_bias);
+}
+
+/* The word table by as many rows as fit the matrix buffer, which is never fewer than 3H. */
+static status pack_words(struct packer *p, struct packed *w, const struct kernels *k)
+{
+    const char *name = "embeddings.word_embeddings.weight";
+    int64_t h = p->config->hidden, room = 3 * h;
+
+    for (int64_t row = 0; row < p->config->vocab; row += room) {
+        int64_t rows = p->config->vocab - row < room ? p->config->vocab - row : room;
+        char *out = (char *)w->word + (size_t)(row * h) * number_size(w->precision);
+
+        TRY(p->source->read(p->source->arg, name, row, rows, h, p->matrix));
+        if (w->precision == NUMBER_BF16) k->to_bf16(rows * h, p->matrix, (uint16_t *)out);
+        else memcpy(out, p->matrix, (size_t)(rows * h) * sizeof(float));
+    }
+    return ST_OK;
+}
+
+static status pack_embeddings(struct packer *p, struct packed *w)
+{
+    const struct model_config *c = p->config;
+    const struct packed_source *s = p->source;
+    struct kernels kernels;
+
+    TRY(kernels_choose(ISA_AUTO, &kernels));
+    TRY(pack_words(p, w, &kernels));
+    TRY(s->read(s->arg, "embeddings.position_embeddings.weight", 0, c->positions, c->hidden, w->position));
+    TRY(s->read(s->arg, "embeddings.token_type_embeddings.weight", 0, c->types, c->hidden, w->type));
+    TRY(s->read(s->arg, "embeddings.LayerNorm.weight", 0, c->hidden, 1, w->norm_weight));
+    return s->read(s->arg, "embeddings.LayerNorm.bias", 0, c->hidden, 1, w->norm_bias);
+}
+
+status packed_fill(const struct model_config *c, enum number precision, const struct matmul *m,
+                    const struct packed_source *source, void *memory)
+{
+    struct packer p = {.config = c, .matmul = m, .source = source};
+    int64_t widest = c->feed_forward > 3 * c->hidden ? c->feed_forward : 3 * c->hidden;
+    struct packed w = {0};
+    status s;
+
+    TRY(attach(c, precision, m, memory, &w));
+    s = mem_alloc((size_t)(widest * c->hidden), sizeof *p.matrix, &p.matrix);
+    if (s == ST_OK) s = pack_embeddings(&p, &w);
+    for (int64_t l = 0; l < c->layers && s == ST_OK; l++) {
+        s = pack_layer(&p, &w.layer[l], l);
+        if (source->drop) source->drop(source->arg);
+    }
+    if (s == ST_OK) header_make(memory, c, precision, m);
+    mem_free(p.matrix);
+    packed_fini(&w);
+    return s;
+}
+
+/* ---- sources ----------------------------------------------------------------------------------------------------- */
+
+static status read_model(const void *arg, const char *name, int64_t first, int64_t rows, int64_t width, float *out)
+{
+    (void)width;
+    return model_source_read_rows(arg, name, first, rows, out);
+}
+
+static void drop_model(const void *arg)
+{
+    model_source_drop(arg, NULL);
+}
+
+struct packed_source packed_from_model(const struct model_source *model)
+{
+    return (struct packed_source){.read = read_model, .drop = drop_model, .arg = model};
+}
+
+static uint32_t name_hash(const char *name)
+{
+    uint32_t h = 2166136261u;
+
+    for (; *name; name++) h = (h ^ (unsigned char)*name) * 16777619u;
+    return h;
+}
+
+static int ends_with(const char *name, const char *end)
+{
+    size_t n = strlen(name), m = strlen(end);
+
+    return n >= m && strcmp(name + n - m, end) == 0;
+}
+
+static status read_random(const void *arg, const char *name, int64_t first, int64_t rows, int64_t width, float *out)
+{
+    const struct random_key *root = arg;
+    struct random_key key = random_derive(*root, name_hash(name), 0, 0, 0);
+
+    for (int64_t i = 0; i < rows * width; i++) {
+        uint64_t index = (uint64_t)(first * width + i);
+        uint32_t counter[4] = {(uint32_t)index, (uint32_t)(index >> 32), 0, 0}, word[4];
+        double sum = 0;
+
+        if (width == 1) {
+            out[i] = ends_with(name, "LayerNorm.weight") ? 1.0f : 0.0f;
+            continue;
+        }
+        /* The sum of eight uniform numbers is normal enough, and quick for hundreds of millions. */
+        random_block(key, counter, word);
+        for (int j = 0; j < 4; j++) sum += (double)(word[j] >> 16) + (double)(word[j] & 0xffffu);
+        out[i] = (float)(0.02 * (sum / 65536.0 - 4.0) * 1.2247448713915890);
+    }
+    return ST_OK;
+}
+
+struct packed_source packed_from_random(const struct random_key *key)
+{
+    return (struct packed_source){.read = read_random, .arg = key};
+}

@@ -1,0 +1,73 @@
+/* The frozen encoder's weights, packed for the products, in one relocatable block of memory: offsets only, so that the
+ * ranks of a node map one copy (design.md section 3). A layer holds each matrix twice: W for forward, W^T for the activation
+ * gradients. Layout: header, tables, then layer after layer; every part 64-byte aligned. */
+#ifndef MP2_MODEL_PACKED_H
+#define MP2_MODEL_PACKED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cluster/base/random.h"
+#include "cluster/base/status.h"
+#include "worker/kernel/kernels.h"
+#include "worker/model/matmul.h"
+#include "worker/model/source.h"
+
+/* The products of a layer; also the order in which packed_products lists them. */
+enum packed_product {
+    PRODUCT_QKV,        /* (H) -> (3H) [q | k | v], bias */
+    PRODUCT_OUT,        /* (H) -> (H), bias */
+    PRODUCT_UP,         /* (H) -> (F), bias */
+    PRODUCT_DOWN,       /* (F) -> (H), bias */
+    PRODUCT_QKV_BACK,   /* (3H) -> (H), out f32 */
+    PRODUCT_OUT_BACK,   /* (H) -> (H) */
+    PRODUCT_UP_BACK,    /* (F) -> (H), out f32 */
+    PRODUCT_DOWN_BACK,  /* (H) -> (F) */
+    PRODUCT_COUNT
+};
+
+struct packed_layer {
+    void *packed[PRODUCT_COUNT];
+    float *bias[PRODUCT_DOWN + 1];         /* of the four forward products */
+    float *norm1_weight, *norm1_bias;      /* (H) after attention */
+    float *norm2_weight, *norm2_bias;      /* (H) after the feed-forward part */
+};
+
+struct packed {
+    struct model_config config;
+    enum number precision;
+    void *word;                            /* (V,H) of precision */
+    float *position, *type;                /* (positions,H), (types,H) */
+    float *norm_weight, *norm_bias;        /* (H) of the embeddings */
+    struct packed_layer *layer;           /* (L); owned by this struct, not part of the block */
+};
+
+/* Where weights come from: a model folder, or random numbers (tests, bench). */
+struct packed_source {
+    /* Rows first … first+rows-1 (of the first axis) of tensor `name` as floats, names and shapes as in source.h. */
+    status (*read)(const void *arg, const char *name, int64_t first, int64_t rows, int64_t width, float *out);
+    void (*drop)(const void *arg);         /* what was read so far is not read again; NULL: nothing to drop */
+    const void *arg;
+};
+
+struct packed_source packed_from_model(const struct model_source *model);
+/* Seeded, nearly normal numbers of deviation .02, biases 0, LayerNorm 1 and 0. key stays the caller's. */
+struct packed_source packed_from_random(const struct random_key *key);
+
+/* Local. The eight products of a config. */
+void packed_products(const struct model_config *c, enum number p, struct matmul_spec specs[PRODUCT_COUNT]);
+
+/* Local. Bytes of the block. */
+size_t packed_bytes(const struct model_config *c, enum number p, const struct matmul *m);
+
+/* Local. Fill memory (64-byte aligned, packed_bytes) layer by layer; at most one matrix of the source is held as f32. */
+status packed_fill(const struct model_config *c, enum number p, const struct matmul *m,
+                    const struct packed_source *source, void *memory);
+
+/* Local. Point into a packed block, which stays the caller's and is only read. ST_INPUT when the block was packed for other
+ * sizes or another precision or layout. */
+status packed_attach(const struct model_config *c, enum number p, const struct matmul *m, void *memory,
+                      struct packed *out);
+void packed_fini(struct packed *w);
+
+#endif

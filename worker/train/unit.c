@@ -1,0 +1,168 @@
+/* A unit's way: encoder, head, loss by example, and back. */
+#include "worker/train/unit.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "cluster/base/memory.h"
+#include "worker/model/fold.h"
+#include "worker/train/span_loss.h"
+
+struct unit {
+    struct activations *activations;
+    float *logits;          /* (T,2) */
+    float *d_logits;        /* (T,2) */
+    float *head_by_example; /* (E,2,H) */
+};
+
+/* What the threads of one unit share. */
+struct work {
+    struct unit *unit;
+    const struct encoder *e;
+    const struct unit_inputs *in;
+    const struct unit_outputs *out;
+    int train;
+    atomic_int next;
+};
+
+static struct activations_plan plan_of(int32_t rows, int32_t examples, int32_t prompt_tokens, int threads, int train)
+{
+    return (struct activations_plan){.rows = rows, .examples = examples, .prompt_tokens = prompt_tokens,
+                                     .threads = threads, .keep = train};
+}
+
+/* The unit's own arrays. */
+static size_t own_bytes(const struct encoder *e, int32_t rows, int32_t examples)
+{
+    return ((size_t)rows * 4 + (size_t)examples * 2 * (size_t)e->config.hidden) * sizeof(float);
+}
+
+size_t unit_bytes(const struct encoder *e, int32_t most_rows, int32_t most_examples, int32_t prompt_tokens, int threads,
+                  int train)
+{
+    struct activations_plan plan = plan_of(most_rows, most_examples, prompt_tokens, threads, train);
+
+    return activations_bytes(e, &plan) + own_bytes(e, most_rows, most_examples);
+}
+
+int32_t unit_rows(const struct encoder *e, int32_t most_examples, int32_t prompt_tokens, int threads, int train,
+                  size_t budget)
+{
+    struct activations_plan plan = plan_of(0, most_examples, prompt_tokens, threads, train);
+    size_t own = own_bytes(e, 0, most_examples);
+    int32_t rows = budget > own ? activations_rows(e, &plan, budget - own) : 0;
+
+    while (rows > 0 && unit_bytes(e, rows, most_examples, prompt_tokens, threads, train) > budget) rows -= MATMUL_GRAIN;
+    return rows;
+}
+
+status unit_new(const struct encoder *e, int32_t most_rows, int32_t most_examples, int32_t prompt_tokens, int threads,
+                int train, struct unit **out)
+{
+    struct activations_plan plan = plan_of(most_rows, most_examples, prompt_tokens, threads, train);
+    size_t hidden = (size_t)e->config.hidden;
+    struct unit *u;
+    status s;
+
+    *out = NULL;
+    TRY(mem_alloc(1, sizeof *u, &u));
+    s = activations_new(e, &plan, &u->activations);
+    if (s == ST_OK) s = mem_alloc((size_t)most_rows * 2, sizeof *u->logits, &u->logits);
+    if (s == ST_OK) s = mem_alloc((size_t)most_rows * 2, sizeof *u->d_logits, &u->d_logits);
+    if (s == ST_OK)
+        s = mem_alloc((size_t)most_examples * 2 * hidden, sizeof *u->head_by_example, &u->head_by_example);
+    if (s != ST_OK) {
+        unit_destroy(&u);
+        return s;
+    }
+    *out = u;
+    return ST_OK;
+}
+
+void unit_destroy(struct unit **out)
+{
+    struct unit *u = *out;
+
+    if (!u) return;
+    activations_destroy(&u->activations);
+    mem_free(u->logits);
+    mem_free(u->d_logits);
+    mem_free(u->head_by_example);
+    mem_free(u);
+    *out = NULL;
+}
+
+/* Head and loss of one example, and their gradients. */
+static void example_job(struct work *w, int32_t example)
+{
+    const struct batch *b = w->in->batch;
+    struct unit *u = w->unit;
+    int64_t width = w->e->config.hidden, first = b->row[example], rows = b->length[example];
+    int64_t whole = batch_rows(b->length[example], b->align);
+    const float *h = activations_hidden(u->activations) + first * width;
+    float *logits = u->logits + 2 * first, *d_logits = w->train ? u->d_logits + 2 * first : NULL;
+    int has_target = b->start[example] >= 0 && b->end[example] >= 0;
+    double loss = 0;
+    float *d_h;
+
+    w->e->kernels.head_forward(rows, (int)width, h, w->in->head, logits);
+    if (has_target)
+        loss = span_loss(rows, logits, b->start[example], b->end[example], w->in->batch_examples, d_logits);
+    else if (d_logits) memset(d_logits, 0, (size_t)(2 * rows) * sizeof *d_logits);
+    if (w->out->loss) w->out->loss[example] = loss;
+    if (w->out->logits) memcpy(w->out->logits + 2 * first, logits, (size_t)(2 * rows) * sizeof *logits);
+    if (!w->train) return;
+    d_h = activations_gradient(u->activations) + first * width;
+    w->e->kernels.head_backward(rows, (int)width, h, w->in->head, d_logits, d_h,
+                                u->head_by_example + 2 * width * example);
+    memset(d_h + rows * width, 0, (size_t)((whole - rows) * width) * sizeof *d_h);
+}
+
+static void head_job(void *arg, int thread, int threads)
+{
+    struct work *w = arg;
+
+    (void)thread, (void)threads;
+    for (;;) {
+        int32_t example = atomic_fetch_add_explicit(&w->next, 1, memory_order_relaxed);
+
+        if (example >= w->in->batch->examples) return;
+        example_job(w, example);
+    }
+}
+
+static void sum_heads(const struct work *w)
+{
+    int64_t n = 2 * w->e->config.hidden;
+    float *leaf = w->unit->head_by_example;
+
+    fold_leaves(&w->e->kernels, w->in->batch->examples, n, n, leaf);
+    memcpy(w->out->grad_head, leaf, (size_t)n * sizeof *leaf);
+}
+
+static status forward(struct work *w, struct pool *pool)
+{
+    const struct unit_inputs *in = w->in;
+
+    TRY(encoder_forward(w->e, pool, w->unit->activations, in->batch, &in->prompts, &in->dropout));
+    pool_run(pool, head_job, w);
+    return ST_OK;
+}
+
+status unit_train(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,
+                  const struct unit_outputs *out)
+{
+    struct work w = {.unit = u, .e = e, .in = in, .out = out, .train = 1};
+
+    TRY(forward(&w, pool));
+    sum_heads(&w);
+    return encoder_backward(e, pool, u->activations, in->batch, &in->prompts, &in->dropout, out->grad_prompts, NULL);
+}
+
+status unit_evaluate(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,
+                     const struct unit_outputs *out)
+{
+    struct work w = {.unit = u, .e = e, .in = in, .out = out};
+
+    return forward(&w, pool);
+}
