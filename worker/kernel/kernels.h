@@ -35,7 +35,7 @@ struct dropout {
     float scale;             /* 65,536 / (65,536 - threshold) */
 };
 
-/* rate in [0,1), rounded to 1/65,536; NaN and what lies outside count as the nearest bound. */
+/* rate in [0,1), rounded to 1/65,536; what lies outside counts as the nearest bound, NaN as 0. */
 struct dropout dropout_make(struct random_key key, double rate);
 
 /* Which dropout of the model: the kind within a layer, or the probabilities of a head. */

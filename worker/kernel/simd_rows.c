@@ -1,0 +1,83 @@
+/* Conversions, sums and moves of plain rows. */
+#include "worker/kernel/simd.h"
+#include "worker/kernel/vec.h"
+
+static void to_bf16(int64_t n, const float *x, uint16_t *y)
+{
+    for (int64_t i = 0; i < n; i += LANES) vec_put_type(NUMBER_BF16, y, i, n, vec_at(x, i, n));
+}
+
+static void from_bf16(int64_t n, const uint16_t *x, float *y)
+{
+    for (int64_t i = 0; i < n; i += LANES) vec_put(y, i, n, vec_at_type(NUMBER_BF16, x, i, n));
+}
+
+static void add(int64_t n, float *a, const float *b)
+{
+    for (int64_t i = 0; i < n; i += LANES) vec_put(a, i, n, vec_add(vec_at(a, i, n), vec_at(b, i, n)));
+}
+
+static void add_double(int64_t n, double *a, const double *b)
+{
+    for (int64_t i = 0; i < n; i++) a[i] += b[i];
+}
+
+static void axpy(int64_t n, float alpha, const float *x, float *y)
+{
+    vec factor = vec_set(alpha);
+
+    for (int64_t i = 0; i < n; i += LANES) vec_put(y, i, n, vec_fma(factor, vec_at(x, i, n), vec_at(y, i, n)));
+}
+
+static void add_prompt(int64_t rows, int width, const struct row_place *place, const float *prompt, int prompt_rows,
+                       enum number type, float *h, void *h_matrix)
+{
+    for (int64_t row = 0; row < rows; row++) {
+        uint32_t at = place[row].position;
+        float *x = h + row * width;
+
+        if (prompt && at >= 1 && at <= (uint32_t)prompt_rows) add(width, x, prompt + (size_t)(at - 1) * (size_t)width);
+        if (h_matrix)
+            for (int i = 0; i < width; i += LANES)
+                vec_put_type(type, (char *)h_matrix + (size_t)(row * width) * number_size(type), i, width,
+                             vec_at(x, i, width));
+    }
+}
+
+static void gather(int64_t rows, int width, enum number type, const int32_t *index, const void *x, void *out)
+{
+    size_t bytes = (size_t)width * number_size(type);
+
+    for (int64_t i = 0; i < rows; i++)
+        memcpy((char *)out + (size_t)i * bytes, (const char *)x + (size_t)index[i] * bytes, bytes);
+}
+
+static void scatter_add(int64_t rows, int width, const int32_t *index, const float *x, float *out)
+{
+    for (int64_t i = 0; i < rows; i++) add(width, out + (size_t)index[i] * (size_t)width, x + i * width);
+}
+
+static void sum_rows(int64_t rows, int width, enum number type, const void *x, float *out)
+{
+    size_t bytes = (size_t)width * number_size(type);
+
+    for (int64_t row = 0; row < rows; row++)
+        for (int i = 0; i < width; i += LANES) {
+            vec a = vec_at_type(type, (const char *)x + (size_t)row * bytes, i, width);
+
+            vec_put(out, i, width, vec_add(vec_at(out, i, width), a));
+        }
+}
+
+void KERNEL(row_kernels)(struct kernels *k)
+{
+    k->to_bf16 = to_bf16;
+    k->from_bf16 = from_bf16;
+    k->add = add;
+    k->add_double = add_double;
+    k->axpy = axpy;
+    k->add_prompt = add_prompt;
+    k->gather = gather;
+    k->scatter_add = scatter_add;
+    k->sum_rows = sum_rows;
+}
