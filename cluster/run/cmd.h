@@ -6,6 +6,8 @@
 
 status cmd_bench(int argc, char **argv);
 void cmd_bench_help(void);
+status cmd_data(int argc, char **argv);
+void cmd_data_help(void);
 status cmd_tokenize(int argc, char **argv);
 status cmd_version(int argc, char **argv);
 

@@ -1,0 +1,33 @@
+/* mp2 data SUBCOMMAND: find it, run it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cluster/base/log.h"
+#include "cluster/run/cmd.h"
+#include "cluster/run/data_command.h"
+
+static const struct data_command table[] = {
+    {"import", "[CONFIG.yaml] [--raw DIR] [--data DIR] [--vocab FILE]", "turn published data into tokenised shards", data_import, data_import_help},
+};
+
+enum { ROWS = sizeof table / sizeof *table };
+
+void cmd_data_help(void)
+{
+    for (int i = 0; i < ROWS; i++) {
+        printf("%smp2 data %s %s\n  %s\n", i ? "\n" : "", table[i].name, table[i].arguments, table[i].summary);
+        if (table[i].help) table[i].help();
+    }
+}
+
+status cmd_data(int argc, char **argv)
+{
+    char expected[256];
+    size_t used = 0;
+
+    for (int i = 0; i < ROWS; i++) {
+        if (argc >= 2 && strcmp(argv[1], table[i].name) == 0) return table[i].run(argc - 1, argv + 1);
+        used += (size_t)snprintf(expected + used, sizeof expected - used, "%s%s", i ? ", " : "", table[i].name);
+    }
+    return fault(ST_USAGE, "mp2 data: found \"%.40s\", expected one of: %s", argc >= 2 ? argv[1] : "nothing", expected);
+}

@@ -1,0 +1,262 @@
+/* One task after another: read every row, split, write. A task's tokens are in memory until its shards are written. */
+#include "coordinator/data/import.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "cluster/base/file.h"
+#include "cluster/base/log.h"
+#include "coordinator/data/meta.h"
+#include "coordinator/data/reader.h"
+#include "coordinator/data/sample.h"
+#include "coordinator/data/shard.h"
+#include "coordinator/data/splitting.h"
+
+struct importing {
+    const struct import_options *options;
+    const struct vocabulary *vocabulary;
+    struct import_report *report;
+    int32_t *words;
+    size_t n, room;
+    struct split_row *row;
+    size_t rows, row_room;
+};
+
+/* ---- reading ---- */
+
+/* NAME, NAME.gz or NAME.xz. 0, or -1 when none is there. */
+static int locate(const struct import_options *o, const struct source *source, const char *name, char *path, size_t room)
+{
+    static const char *const ends[] = {"", ".gz", ".xz"};
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        int n = snprintf(path, room, "%s/%s/%s%s", o->raw, source->folder, name, ends[i]);
+        if (n > 0 && (size_t)n < room && file_exists(path)) return 0;
+    }
+    return -1;
+}
+
+static const struct source *find_source(const struct import_options *o, const struct entry *e)
+{
+    char path[4096];
+
+    for (size_t i = 0; i < e->sources; i++) {
+        size_t k = 0;
+        while (k < e->source[i].files && locate(o, &e->source[i], e->source[i].file[k].name, path, sizeof path) == 0) k++;
+        if (k == e->source[i].files) return &e->source[i];
+    }
+    return NULL;
+}
+
+static status bad_row(struct importing *m, const struct reader *r, enum tally_kind kind, const char *why, const char *detail)
+{
+    char place[256];
+
+    reader_place(r, place, sizeof place);
+    if (m->options->strict && kind == TALLY_BAD)
+        return fault(ST_INPUT, "%s: %s%s%s%s", place, why, detail[0] ? ": found \"" : "", detail, detail[0] ? "\"" : "");
+    tally_add(&m->report->tally, kind, why, place, detail);
+    return ST_OK;
+}
+
+static status keep_row(struct importing *m, const struct source_file *file, const struct sample *sample)
+{
+    struct split_row *row;
+
+    TRY(mem_grow(&m->row, &m->row_room, m->rows + 1, sizeof *m->row));
+    TRY(mem_grow(&m->words, &m->room, m->n + sample->n, sizeof *m->words));
+    memcpy(m->words + m->n, sample->words, sample->n * sizeof *m->words);
+    row = &m->row[m->rows++];
+    *row = (struct split_row){.at = m->n, .n = sample->n, .split = (unsigned char)file->split};
+    memcpy(row->content, sample->content, sizeof row->content);
+    memcpy(row->group, sample->group, sizeof row->group);
+    m->n += sample->n;
+    return ST_OK;
+}
+
+static status read_row(struct importing *m, struct sampler *sampler, const struct source_file *file, struct reader *r)
+{
+    struct sample sample;
+    const char *why;
+    json_t *row;
+
+    TRY(reader_next(r, &row, &why));
+    m->report->read++;
+    if (!row) return bad_row(m, r, TALLY_BAD, why, "");
+    TRY(sampler_take(sampler, file, row, &sample));
+    if (sample.why) return bad_row(m, r, sample.ignored ? TALLY_IGNORED : TALLY_BAD, sample.why, sample.detail);
+    if (sample.note) TRY(bad_row(m, r, TALLY_NOTE, sample.note, ""));
+    return keep_row(m, file, &sample);
+}
+
+static status read_file(struct importing *m, struct sampler *sampler, const struct source_file *file)
+{
+    struct reader *r;
+    char path[4096];
+    status s;
+
+    if (locate(m->options, m->report->source, file->name, path, sizeof path) != 0)
+        return fault(ST_INPUT, "%s/%s/%s: is gone", m->options->raw, m->report->source->folder, file->name);
+    TRY(reader_open(m->report->source, path, &r));
+    do s = read_row(m, sampler, file, r);
+    while (s == ST_OK);
+    reader_close(&r);
+    return s == ST_END ? ST_OK : s;
+}
+
+static status read_files(struct importing *m)
+{
+    const struct source *source = m->report->source;
+    struct sampler *sampler;
+    status s;
+
+    TRY(sampler_new(m->report->entry, source, m->vocabulary, &sampler));
+    s = ST_OK;
+    for (size_t i = 0; i < source->files && s == ST_OK; i++) s = read_file(m, sampler, &source->file[i]);
+    sampler_destroy(&sampler);
+    if (s == ST_OK && m->rows == 0)
+        s = fault(ST_INPUT, "%s: none of the %" PRId64 " rows of %s/%s can be used (%s)", m->report->entry->id, m->report->read,
+                  m->options->raw, source->folder, m->report->tally.lines ? m->report->tally.line[0].what : "the files are empty");
+    return s;
+}
+
+/* ---- writing ---- */
+
+static status write_split(struct importing *m, enum split split, const char *folder, const char *meta, size_t meta_bytes,
+                          const unsigned char set[16])
+{
+    struct shard_words *list;
+    char path[4096], name[32];
+    int64_t count = 0;
+    status s;
+
+    snprintf(name, sizeof name, "%s.shard", split_text(split));
+    TRY(file_join(path, sizeof path, folder, name));
+    TRY(mem_alloc(m->rows, sizeof *list, &list));
+    for (size_t i = 0; i < m->rows; i++)
+        if (m->row[i].split == split && !m->row[i].dropped)
+            list[count++] = (struct shard_words){m->words + m->row[i].at, m->row[i].n};
+    m->report->rows[split] = count;
+    s = shard_write(path, split, m->report->entry->fields, meta, meta_bytes, list, count, set);
+    mem_free(list);
+    return s;
+}
+
+/* What all shards of this import share: description, rows, and where each row went. */
+static status set_digest(const struct importing *m, const char *meta, size_t meta_bytes, unsigned char out[16])
+{
+    XXH3_state_t *state = XXH3_createState();
+    XXH128_canonical_t digest;
+
+    if (!state) return fault(ST_MEMORY, "out of memory: a hash");
+    XXH3_128bits_reset(state);
+    XXH3_128bits_update(state, meta, meta_bytes);
+    XXH3_128bits_update(state, m->words, m->n * sizeof *m->words);
+    for (size_t i = 0; i < m->rows; i++) {
+        const unsigned char where[2] = {m->row[i].split, m->row[i].dropped};
+        XXH3_128bits_update(state, where, sizeof where);
+    }
+    XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(state));
+    memcpy(out, digest.digest, 16);
+    XXH3_freeState(state);
+    return ST_OK;
+}
+
+static json_t *tally_json(const struct tally *t)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < t->lines; i++)
+        json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:s}", "kind", tally_kind_text(t->line[i].kind), "what", t->line[i].what,
+                                              "count", (json_int_t)t->line[i].count, "first", t->line[i].first));
+    return list;
+}
+
+static status write_report(const struct importing *m, const char *folder)
+{
+    const struct import_report *r = m->report;
+    json_t *root = json_pack("{s:s,s:s,s:I}", "task", r->entry->id, "source", r->source->about ? r->source->about : "", "read",
+                             (json_int_t)r->read);
+    json_t *rows = json_object(), *drawn = json_array();
+    char path[4096], *dump;
+    status s;
+
+    for (int i = 0; i < SPLIT_COUNT; i++) {
+        json_object_set_new(rows, split_text((enum split)i), json_integer(r->rows[i]));
+        if (r->drawn[i]) json_array_append_new(drawn, json_string(split_text((enum split)i)));
+    }
+    json_object_set_new(root, "rows", rows);
+    json_object_set_new(root, "drawn", drawn);
+    json_object_set_new(root, "tally", tally_json(&r->tally));
+    dump = json_dumps(root, JSON_INDENT(1));
+    json_decref(root);
+    if (!dump) return fault(ST_MEMORY, "out of memory: the report of an import");
+    s = file_join(path, sizeof path, folder, "import.json");
+    if (s == ST_OK) s = file_replace(path, dump, strlen(dump));
+    free(dump);
+    return s;
+}
+
+static status write_task(struct importing *m)
+{
+    unsigned char set[16];
+    char folder[4096], *meta;
+    size_t meta_bytes;
+    status s;
+
+    TRY(file_join(folder, sizeof folder, m->options->out, m->report->entry->id));
+    TRY(file_make_folder(folder));
+    TRY(meta_make(m->report->entry, m->report->source, m->vocabulary, &meta, &meta_bytes));
+    s = set_digest(m, meta, meta_bytes, set);
+    for (int i = 0; i < SPLIT_COUNT && s == ST_OK; i++) s = write_split(m, (enum split)i, folder, meta, meta_bytes, set);
+    if (s == ST_OK) s = write_report(m, folder);
+    mem_free(meta);
+    return s;
+}
+
+static status import_task(const struct vocabulary *vocabulary, const struct import_options *options,
+                          struct import_report *report)
+{
+    struct importing m = {.options = options, .vocabulary = vocabulary, .report = report};
+    status s;
+
+    report->source = find_source(options, report->entry);
+    if (!report->source) return ST_OK;
+    s = read_files(&m);
+    if (s == ST_OK) s = splitting_run(report->entry, m.row, m.rows, &report->tally, report->drawn);
+    if (s == ST_OK) s = write_task(&m);
+    mem_free(m.words);
+    mem_free(m.row);
+    return s;
+}
+
+static int wanted(const struct import_options *o, const struct entry *e)
+{
+    for (size_t i = 0; i < o->tasks.count; i++)
+        if (strcmp(o->tasks.items[i], e->id) == 0) return 1;
+    return o->tasks.count == 0 && !e->off;
+}
+
+status import_run(const struct catalogue *catalogue, const struct vocabulary *vocabulary,
+                  const struct import_options *options,
+                  void (*done)(void *arg, const struct import_report *report), void *arg)
+{
+    size_t imported = 0;
+
+    for (size_t i = 0; i < options->tasks.count; i++)
+        if (!catalogue_find(catalogue, options->tasks.items[i]))
+            return fault(ST_INPUT, "no task is named \"%.60s\" in the catalogue", options->tasks.items[i]);
+    if (!file_is_folder(options->raw)) return fault(ST_INPUT, "%s: is no folder; it must hold the published data", options->raw);
+    for (size_t i = 0; i < catalogue->count; i++) {
+        struct import_report report = {.entry = &catalogue->entry[i]};
+        if (!wanted(options, report.entry)) continue;
+        TRY(import_task(vocabulary, options, &report));
+        imported += report.source != NULL;
+        done(arg, &report);
+    }
+    if (imported == 0) return fault(ST_INPUT, "%s: holds the files of none of the tasks asked for", options->raw);
+    return ST_OK;
+}
