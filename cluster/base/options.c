@@ -223,15 +223,13 @@ static status load_map(struct options *o, const char *path, const struct yaml *m
     return ST_OK;
 }
 
-static status load_file(struct options *o, const char *path)
+static status load_root(struct options *o, const char *path, struct yaml_file *file)
 {
-    struct yaml_file file;
     status s;
 
-    TRY(yaml_load(path, &file));
-    if (file.root->kind != YAML_MAP) s = fault(ST_INPUT, "%s:%d: expected keys and values", path, file.root->line);
-    else s = load_map(o, path, file.root, "");
-    yaml_close(&file);
+    if (file->root->kind != YAML_MAP) s = fault(ST_INPUT, "%s:%d: expected keys and values", path, file->root->line);
+    else s = load_map(o, path, file->root, "");
+    yaml_close(file);
     return s;
 }
 
@@ -266,8 +264,7 @@ static status check_given(const struct options *o, const char *path)
     return ST_OK;
 }
 
-status options_load(const struct option *table, size_t count, void *config, const char *path,
-                    const char *const *sets, size_t set_count, struct options *out)
+static status load_defaults(const struct option *table, size_t count, void *config, struct options *out)
 {
     status s = ST_OK;
 
@@ -276,7 +273,30 @@ status options_load(const struct option *table, size_t count, void *config, cons
         if (table[i].standard) s = set_text(out, &table[i], (struct place){"default", 0}, table[i].standard);
         else *(const char **)(void *)((char *)config + table[i].offset) = NULL;   /* only texts can be required */
     }
-    if (s == ST_OK && path) s = load_file(out, path);
+    return s;
+}
+
+status options_load_text(const struct option *table, size_t count, void *config, const char *name, const char *text,
+                         size_t bytes, struct options *out)
+{
+    struct yaml_file file;
+    status s = load_defaults(table, count, config, out);
+
+    if (s == ST_OK) s = yaml_parse(name, text, bytes, &file);
+    if (s == ST_OK) s = load_root(out, name, &file);
+    if (s == ST_OK) s = check_given(out, name);
+    if (s != ST_OK) options_fini(out);
+    return s;
+}
+
+status options_load(const struct option *table, size_t count, void *config, const char *path,
+                    const char *const *sets, size_t set_count, struct options *out)
+{
+    struct yaml_file file;
+    status s = load_defaults(table, count, config, out);
+
+    if (s == ST_OK && path) s = yaml_load(path, &file);
+    if (s == ST_OK && path) s = load_root(out, path, &file);
     if (s == ST_OK) s = load_sets(out, sets, set_count);
     if (s == ST_OK) s = check_given(out, path);
     if (s != ST_OK) options_fini(out);

@@ -52,6 +52,9 @@ struct options {
  * On failure nothing has to be undone. Texts live until options_fini. */
 status options_load(const struct option *table, size_t count, void *config, const char *path,
                     const char *const *sets, size_t set_count, struct options *out);
+/* The same from text (name: for messages) instead of a file, without sets. */
+status options_load_text(const struct option *table, size_t count, void *config, const char *name, const char *text,
+                         size_t bytes, struct options *out);
 void options_fini(struct options *o);
 
 /* Local. The resolved values as YAML that options_load reads back to the same values. */

@@ -85,6 +85,14 @@ void comm_fini(struct comm *c, status ended)
     MPI_Finalize();
 }
 
+void comm_abort(struct comm *c, status s)
+{
+    log_error("abort", "rank=%d status=\"%s\"", c->rank, status_text(s));
+    fflush(NULL);
+    MPI_Abort(MPI_COMM_WORLD, status_exit(s));
+    _exit(status_exit(s));
+}
+
 status comm_agree(struct comm *c, status mine)
 {
     int64_t worst = mine;

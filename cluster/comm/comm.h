@@ -32,6 +32,9 @@ static inline int comm_is_coordinator(const struct comm *c) { return c->rank == 
 static inline int comm_is_worker(const struct comm *c) { return c->worker >= 0; }
 static inline int comm_rank_of_worker(const struct comm *c, int worker) { return c->size == 1 ? 0 : worker + 1; }
 
+/* Local. This rank failed inside an exchange that others wait for: end all ranks with its exit status. Does not return. */
+void comm_abort(struct comm *c, status s) __attribute__((noreturn));
+
 /* Collective. The worst status of all ranks, on all ranks: before any branch that skips a collective. When another rank
  * failed and this one did not, nothing is said here: that rank has said it. */
 status comm_agree(struct comm *c, status mine);

@@ -9,6 +9,8 @@ void cmd_bench_help(void);
 status cmd_data(int argc, char **argv);
 void cmd_data_help(void);
 status cmd_tokenize(int argc, char **argv);
+status cmd_pretrain(int argc, char **argv);
+void help_pretrain(void);
 status cmd_version(int argc, char **argv);
 
 #endif

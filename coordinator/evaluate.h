@@ -1,0 +1,27 @@
+/* Scores of a task's rows: dealt to the workers, answered there, counted here (method.md section 4 with Q9, Q10: every
+ * row once, each by its own options, mean over rows). */
+#ifndef MP2_COORDINATOR_EVALUATE_H
+#define MP2_COORDINATOR_EVALUATE_H
+
+#include "coordinator/pretrain.h"
+
+struct eval_result {
+    int64_t rows;
+    double score;             /* accuracy or F1, mean over rows; NAN: no rows */
+    double loss;              /* mean over the rows whose answer the encoder saw */
+    int64_t correct;          /* labels and choices */
+};
+
+/* What to do with every row's answer besides counting; coordinator. predicted: option, or -1 and the answer's token ids. */
+typedef status evaluate_row(void *arg, int task, int64_t row, int predicted, const int32_t *ids, int count, double score,
+                            double credit);
+
+/* Collective. At most `rows` rows (0: all) of a split of a task, a keyed subset of the seed; result on the coordinator.
+ * each may be NULL. No update may be pending (pretrain_flush). */
+status evaluate_task(struct pretrain *p, int task, enum split split, int64_t rows, evaluate_row *each, void *arg,
+                     struct eval_result *out);
+
+/* Local. Print the table of the last evaluation: a line a task and the means (README "Quick start"). */
+void evaluate_print(const struct pretrain *p, FILE *to);
+
+#endif

@@ -1,0 +1,144 @@
+/* Gradients of method.md section 5; AdamW as PyTorch has it, in double on f32 state. */
+#include "coordinator/parameters.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cluster/base/memory.h"
+#include "cluster/base/random.h"
+#include "worker/prompt/router.h"
+
+static status moments_new(size_t count, struct moments *m)
+{
+    m->count = count;
+    TRY(mem_alloc(count, sizeof(float), &m->value));
+    TRY(mem_alloc(count, sizeof(float), &m->m));
+    return mem_alloc(count, sizeof(float), &m->v);
+}
+
+static void moments_free(struct moments *m)
+{
+    mem_free(m->value);
+    mem_free(m->m);
+    mem_free(m->v);
+}
+
+static void fill(struct parameters *p, uint64_t seed)
+{
+    struct random_key root = random_seed(seed, RANDOM_INIT);
+    struct random_key z = random_derive(root, 'z', 0, 0, 0), router = random_derive(root, 'r', 0, 0, 0);
+    struct random_key head = random_derive(root, 'h', 0, 0, 0);
+
+    for (size_t i = 0; i < p->z.count; i++) p->z.value[i] = (float)(2e-3 * random_uniform(z, i) - 1e-3);
+    for (size_t i = 0; i < p->router.count; i++) p->router.value[i] = (float)(2e-3 * random_uniform(router, i) - 1e-3);
+    for (size_t i = 0; i < p->head.count; i++) p->head.value[i] = (float)(0.02 * random_normal(head, i));
+}
+
+status parameters_new(int layers, int modules, int d, int hidden, int tasks, int idle_rows, uint64_t seed,
+                      struct parameters **out)
+{
+    struct parameters *p;
+    size_t gates = (size_t)layers * (size_t)modules;
+    status s;
+
+    *out = NULL;
+    TRY(mem_alloc(1, sizeof *p, &p));
+    *p = (struct parameters){.layers = layers, .modules = modules, .d = d, .hidden = hidden, .tasks = tasks,
+                             .idle_rows = idle_rows};
+    s = moments_new(gates * (size_t)d, &p->z);
+    if (s == ST_OK) s = moments_new((size_t)tasks * gates, &p->router);
+    if (s == ST_OK) s = moments_new(2 * (size_t)hidden, &p->head);
+    if (s == ST_OK) s = mem_alloc((size_t)tasks, sizeof *p->row_applied, &p->row_applied);
+    if (s == ST_OK) s = mem_alloc(gates * (size_t)d + (size_t)tasks * gates + (size_t)tasks + (size_t)d, sizeof(double),
+                                  &p->work);
+    if (s != ST_OK) {
+        parameters_destroy(&p);
+        return s;
+    }
+    fill(p, seed);
+    *out = p;
+    return ST_OK;
+}
+
+void parameters_destroy(struct parameters **pp)
+{
+    struct parameters *p = *pp;
+
+    if (!p) return;
+    moments_free(&p->z);
+    moments_free(&p->router);
+    moments_free(&p->head);
+    mem_free(p->row_applied);
+    mem_free(p->work);
+    mem_free(p);
+    *pp = NULL;
+}
+
+void parameters_draw(const struct parameters *p, struct group_draw *draw)
+{
+    int gates = p->layers * p->modules;
+    double *u = p->work;
+
+    for (int l = 0; l < p->layers; l++) {
+        size_t at = (size_t)l * (size_t)p->modules;
+
+        router_forward(p->modules, p->router.value + (size_t)draw->task * (size_t)gates + at,
+                       draw->uniform ? draw->uniform + at : NULL, draw->tau, draw->s + at, draw->r + at);
+        router_mix(p->modules, p->d, draw->r + at, p->z.value + at * (size_t)p->d, u);
+        for (int i = 0; i < p->d; i++) draw->u[l * p->d + i] = (float)u[i];
+    }
+}
+
+/* AdamW on n numbers with gradient g (NULL: zero). count: this update's number, from 1. */
+static void adamw(struct moments *x, size_t from, size_t n, const double *g, double rate, const struct rates *k,
+                  int64_t count)
+{
+    double correction1 = 1.0 - pow(k->beta1, (double)count), correction2 = 1.0 - pow(k->beta2, (double)count);
+
+    for (size_t i = from; i < from + n; i++) {
+        double grad = g ? g[i - from] : 0.0, p = x->value[i] * (1.0 - rate * k->decay);
+        double m = k->beta1 * x->m[i] + (1.0 - k->beta1) * grad;
+        double v = k->beta2 * x->v[i] + (1.0 - k->beta2) * grad * grad;
+
+        x->value[i] = (float)(p - rate / correction1 * m / (sqrt(v) / sqrt(correction2) + k->eps));
+        x->m[i] = (float)m;
+        x->v[i] = (float)v;
+    }
+}
+
+static void update_routers(struct parameters *p, const struct rates *rates, const double *dtheta, const double *drawn)
+{
+    size_t gates = (size_t)p->layers * (size_t)p->modules;
+
+    for (int t = 0; t < p->tasks; t++) {
+        if (!p->idle_rows && drawn[t] == 0.0) continue;
+        p->row_applied[t]++;
+        adamw(&p->router, (size_t)t * gates, gates, dtheta + (size_t)t * gates, rates->router, rates,
+              p->row_applied[t]);
+    }
+}
+
+void parameters_update(struct parameters *p, const struct rates *rates, int groups, const struct group_draw *draws,
+                       const double *g, const double *grad_head)
+{
+    size_t gates = (size_t)p->layers * (size_t)p->modules;
+    double *dz = p->work, *dtheta = dz + p->z.count, *drawn = dtheta + p->router.count;
+
+    memset(p->work, 0, (p->z.count + p->router.count + (size_t)p->tasks) * sizeof *p->work);
+    for (int n = 0; n < groups; n++) {
+        const struct group_draw *draw = &draws[n];
+
+        drawn[draw->task] = 1.0;
+        for (int l = 0; l < p->layers; l++) {
+            size_t at = (size_t)l * (size_t)p->modules;
+
+            router_backward(p->modules, p->d, draw->s + at, draw->r + at, p->z.value + at * (size_t)p->d,
+                            g + ((size_t)n * (size_t)p->layers + (size_t)l) * (size_t)p->d, draw->uniform ? draw->tau : 1.0,
+                            dz + at * (size_t)p->d, dtheta + (size_t)draw->task * gates + at);
+        }
+    }
+    p->applied++;
+    adamw(&p->z, 0, p->z.count, dz, rates->other, rates, p->applied);
+    update_routers(p, rates, dtheta, drawn);
+    adamw(&p->head, 0, p->head.count, grad_head, rates->other, rates, p->applied);
+}

@@ -1,0 +1,57 @@
+/* What `mp2 pretrain` can be told: the option table behind its YAML file, --set, help and the resolved dump. */
+#ifndef MP2_COORDINATOR_PRETRAIN_CONFIG_H
+#define MP2_COORDINATOR_PRETRAIN_CONFIG_H
+
+#include "cluster/base/options.h"
+#include "cluster/watch/publish.h"
+
+enum depth { DEPTH_DEEP, DEPTH_SHALLOW };
+enum rate_schedule { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE };
+
+/* How any command computes: shared rows of the tables of pretrain, evaluate, tune. */
+struct machine_config {
+    int precision, isa, engine, exact;
+    int64_t threads, unit_examples, unit_memory;
+};
+
+/* What prompts look like. */
+struct prompt_config {
+    int depth;
+    int64_t tokens, modules, intrinsic, first_placeholder, max_length;
+};
+
+struct train_config {
+    int64_t steps, batch, groups, warmup, skips;
+    double router_rate, rate, decay, beta1, beta2, eps, tau, tau_least, tau_decay;
+    int schedule, dropout;
+};
+
+struct reference_config { int form, padding, idle_rows, product, sum_groups; };
+
+struct eval_config { int64_t every, rows, batch_tokens; int final; };
+
+struct keep_config { int64_t every, count, sync_ms; };
+
+struct pretrain_config {
+    const char *run, *model, *data;
+    int log;
+    struct option_list tasks;
+    int64_t seed;
+    struct prompt_config prompt;
+    struct train_config train;
+    struct reference_config reference;
+    struct eval_config eval;
+    struct keep_config keep;
+    struct machine_config machine;
+    struct watch_config watch;
+};
+
+extern const struct option pretrain_options[];
+extern const size_t pretrain_option_count;
+
+/* Local. Learning-rate factor of a step (0 …): warm-up, then the schedule down to 0 at train.steps. */
+double train_rate_factor(const struct train_config *t, int64_t step);
+/* Local. tau_t = max(least, tau exp(-decay t)) (method.md Q30). */
+double train_tau(const struct train_config *t, int64_t step);
+
+#endif

@@ -1,0 +1,353 @@
+/* One step, on all ranks (design.md section 4). Read it from pretrain_step downwards in the order of the calls there:
+ * go, compose, compute, reduce; then pretrain_commit. */
+#include "coordinator/pretrain.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "cluster/base/log.h"
+#include "cluster/base/memory.h"
+
+enum { TAG_SHARE = 200, TAG_LOSS };
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+struct rates pretrain_rates(const struct pretrain *p, int64_t step)
+{
+    const struct train_config *t = &p->config->train;
+    double factor = train_rate_factor(t, step - 1);
+
+    return (struct rates){.router = t->router_rate * factor, .other = t->rate * factor, .decay = t->decay,
+                          .beta1 = t->beta1, .beta2 = t->beta2, .eps = t->eps};
+}
+
+/* ---- go: the coordinator says with which u and head, and who gets which examples ---- */
+
+static status draw(struct pretrain *p, int64_t step)
+{
+    const struct shape *s = &p->shape;
+    struct planner *planner = &p->planner;
+
+    if (planner->next.step == step) {
+        struct planned_step swap = planner->now;
+        planner->now = planner->next;
+        planner->next = swap;
+    } else {
+        TRY(planner_plan(planner, p->config, s, p->comm->workers, step, &planner->now));
+    }
+    for (int g = 0; g < s->groups; g++) {
+        struct group_draw *d = &p->draws[g];
+
+        d->task = planner->now.groups[g].task;
+        d->tau = train_tau(&p->config->train, step - 1);
+        schedule_noise(planner->schedule, step - 1, g, s->layers, s->modules, (double *)(uintptr_t)d->uniform);
+        parameters_draw(p->parameters, d);
+    }
+    return ST_OK;
+}
+
+/* u, head and the sizes of the shares to all; then each worker its share. */
+static status go(struct pretrain *p)
+{
+    const struct shape *s = &p->shape;
+    struct exchange x = {0};
+    int64_t sizes[4096] = {0};
+    size_t u_bytes = (size_t)s->groups * (size_t)s->layers * (size_t)s->intrinsic * sizeof(float);
+    status st;
+
+    if (comm_is_coordinator(p->comm)) {
+        for (int w = 0; w < p->comm->workers; w++) sizes[w] = (int64_t)p->planner.now.messages[w].count;
+        memcpy(p->head, p->parameters->head.value, 2 * (size_t)s->hidden * sizeof(float));
+    }
+    TRY(comm_broadcast(p->comm, sizes, (size_t)p->comm->workers * sizeof *sizes, 0));
+    TRY(comm_broadcast(p->comm, p->u, u_bytes, 0));
+    TRY(comm_broadcast(p->comm, p->head, 2 * (size_t)s->hidden * sizeof(float), 0));
+    if (comm_is_coordinator(p->comm))
+        for (int w = 0; w < p->comm->workers; w++)
+            exchange_send(p->comm, &x, p->planner.now.messages[w].words, (size_t)sizes[w] * sizeof(int32_t),
+                          comm_rank_of_worker(p->comm, w), TAG_SHARE);
+    if (comm_is_worker(p->comm)) {
+        x.state = mem_grow(&p->message, &p->message_room, (size_t)sizes[p->comm->worker], sizeof *p->message);
+        exchange_receive(p->comm, &x, p->message, (size_t)sizes[p->comm->worker] * sizeof(int32_t), 0, TAG_SHARE);
+    }
+    st = exchange_wait(p->comm, &x);
+    exchange_fini(&x);
+    if (st != ST_OK) comm_abort(p->comm, st);
+    if (comm_is_worker(p->comm)) st = share_read(&p->share, p->message, (size_t)sizes[p->comm->worker]);
+    return st;
+}
+
+/* ---- compose: own columns of the prompts, updating A on the way where an update waits ---- */
+
+static struct adamw column_adamw(const struct pretrain *p, int64_t step)
+{
+    struct rates r = pretrain_rates(p, step);
+
+    return (struct adamw){.lr = r.other, .beta1 = r.beta1, .beta2 = r.beta2, .eps = r.eps, .decay = r.decay,
+                          .correction1 = 1.0 - pow(r.beta1, (double)p->applied),
+                          .correction2 = 1.0 - pow(r.beta2, (double)p->applied)};
+}
+
+static void compose(struct pretrain *p)
+{
+    if (p->pending) {
+        struct adamw w = column_adamw(p, p->pending_step);
+
+        columns_update(&p->columns, &w, p->shape.groups, p->pending_u, p->pending_grad, p->shape.groups, p->u, p->local);
+    } else {
+        columns_compose(&p->columns, p->shape.groups, p->u, p->local);
+    }
+    p->pending = 0;
+}
+
+status pretrain_flush(void *self)
+{
+    struct pretrain *p = self;
+
+    if (p->pending && comm_is_worker(p->comm)) {
+        struct adamw w = column_adamw(p, p->pending_step);
+
+        columns_update(&p->columns, &w, p->shape.groups, p->pending_u, p->pending_grad, 0, NULL, NULL);
+    }
+    p->pending = 0;
+    return ST_OK;
+}
+
+/* ---- compute: forward and backward of the own share ---- */
+
+static status compute(struct pretrain *p, int64_t step)
+{
+    const struct shape *s = &p->shape;
+    struct random_key seed = random_seed((uint64_t)p->config->seed, RANDOM_DROPOUT);
+
+    for (int g = 0; g < s->groups; g++)
+        p->dropout[g] = (struct encoder_dropout){.on = p->config->train.dropout,
+                                                 .key = random_derive(seed, (uint32_t)step, (uint32_t)((uint64_t)step >> 32),
+                                                                      (uint32_t)g, 0)};
+    return compute_share(&p->compute, &p->share, p->whole, s->layers, s->tokens, p->head, p->dropout);
+}
+
+/* ---- reduce: gradients to the owners of columns, everything small to the coordinator ---- */
+
+/* Slot losses and the compute time of each worker. */
+static status collect_losses(struct pretrain *p, double seconds)
+{
+    size_t n = (size_t)p->shape.groups * (size_t)p->shape.batch, bytes = (n + 1) * sizeof(double);
+    struct exchange x = {0};
+    status s;
+
+    if (comm_is_coordinator(p->comm))
+        for (int w = 0; w < p->comm->workers; w++)
+            exchange_receive(p->comm, &x, p->losses + (size_t)w * (n + 1), bytes, comm_rank_of_worker(p->comm, w), TAG_LOSS);
+    if (comm_is_worker(p->comm)) {
+        memcpy(p->loss_out, p->compute.loss, n * sizeof *p->loss_out);
+        p->loss_out[n] = seconds;
+        exchange_send(p->comm, &x, p->loss_out, bytes, 0, TAG_LOSS);
+    }
+    s = exchange_wait(p->comm, &x);
+    exchange_fini(&x);
+    return s;
+}
+
+static status reduce(struct pretrain *p, double seconds)
+{
+    const struct shape *s = &p->shape;
+    struct deal *deal = comm_is_worker(p->comm) ? &p->share.deal : &p->planner.now.deal;
+    size_t length = (size_t)s->groups * (size_t)s->intrinsic;
+    status st;
+
+    TRY(reduce_scatter_grad(&p->reduce, deal, p->compute.prompt_list, p->grad));
+    st = comm_is_worker(p->comm) ? columns_pull(&p->columns, s->groups, p->grad) : ST_OK;
+    TRY(comm_agree(p->comm, st));
+    TRY(reduce_collect(&p->reduce, s->groups, p->grad, p->all_grad));
+    TRY(reduce_sum_to_coordinator(&p->reduce, deal, p->compute.head_list, 2 * (size_t)s->hidden, p->grad_head));
+    TRY(reduce_pull_to_coordinator(&p->reduce, p->columns.pulls, length, p->pull_by_layer));
+    return collect_losses(p, seconds);
+}
+
+/* ---- judge: coordinator. Is the step finite, and what was its loss? ---- */
+
+/* Mean over a group's slots, along the batch's tree as every other sum. */
+static double mean_loss(const double *loss, int first, int size, int batch)
+{
+    double left, right;
+
+    if (size == 1) return loss[first];
+    left = mean_loss(loss, first, size / 2, batch);
+    if (first + size / 2 >= batch) return left;
+    right = mean_loss(loss, first + size / 2, size / 2, batch);
+    return left + right;
+}
+
+static void judge_losses(struct pretrain *p)
+{
+    const struct shape *s = &p->shape;
+    size_t n = (size_t)s->groups * (size_t)s->batch;
+    int size = 1;
+
+    while (size < s->batch) size *= 2;
+    for (size_t b = 0; b < p->planner.now.deal.count; b++) {
+        struct deal_block block = p->planner.now.deal.blocks[b];
+        size_t at = (size_t)block.group * (size_t)s->batch + (size_t)block.node.first;
+
+        memmove(p->losses + (size_t)p->comm->workers * (n + 1) + at, p->losses + (size_t)block.worker * (n + 1) + at,
+                (size_t)block.node.size * sizeof *p->losses);
+    }
+    for (int g = 0; g < s->groups; g++)
+        p->record_groups[g].loss =
+            mean_loss(p->losses + (size_t)p->comm->workers * (n + 1) + (size_t)g * (size_t)s->batch, 0, size, s->batch) /
+            s->batch;
+}
+
+static int all_finite(const float *x, size_t n)
+{
+    uint32_t worst = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+
+        memcpy(&bits, &x[i], sizeof bits);
+        worst |= (bits & 0x7f800000u) == 0x7f800000u;
+    }
+    return !worst;
+}
+
+static void order_pulls(struct pretrain *p)
+{
+    const struct shape *s = &p->shape;
+    size_t d = (size_t)s->intrinsic;
+
+    for (int l = 0; l < s->layers; l++)
+        for (int g = 0; g < s->groups; g++)
+            memcpy(p->pull + ((size_t)g * (size_t)s->layers + (size_t)l) * d,
+                   p->pull_by_layer + ((size_t)l * (size_t)s->groups + (size_t)g) * d, d * sizeof *p->pull);
+}
+
+static enum record_skip judge(struct pretrain *p)
+{
+    const struct shape *s = &p->shape;
+    size_t pulls = (size_t)s->groups * (size_t)s->layers * (size_t)s->intrinsic;
+
+    judge_losses(p);
+    order_pulls(p);
+    for (int g = 0; g < s->groups; g++)
+        if (!isfinite(p->record_groups[g].loss)) return RECORD_LOSS_NOT_FINITE;
+    for (size_t i = 0; i < pulls; i++)
+        if (!isfinite(p->pull[i])) return RECORD_GRADIENT_NOT_FINITE;
+    if (!all_finite(p->all_grad, (size_t)s->groups * s->bank) ||
+        !all_finite(p->grad_head, (size_t)s->groups * 2 * (size_t)s->hidden))
+        return RECORD_GRADIENT_NOT_FINITE;
+    return RECORD_APPLIED;
+}
+
+/* Speeds follow what was measured: predicted cost a second, smoothed. */
+static void learn_speeds(struct pretrain *p)
+{
+    size_t n = (size_t)p->shape.groups * (size_t)p->shape.batch;
+
+    for (int w = 0; w < p->comm->workers; w++) {
+        double seconds = p->losses[(size_t)w * (n + 1) + n], cost = p->planner.now.cost[w];
+
+        if (cost <= 0 || seconds <= 0) continue;
+        if (p->planner.speed[w] == 1.0) p->planner.speed[w] = cost / seconds;
+        else p->planner.speed[w] += 0.05 * (cost / seconds - p->planner.speed[w]);
+    }
+}
+
+static void fill_message(struct pretrain *p, double started, double computed)
+{
+    struct rates r = pretrain_rates(p, p->planner.now.step);
+    Mp2__Step *m = &p->step_message;
+    size_t n = (size_t)p->shape.groups * (size_t)p->shape.batch;
+
+    m->loss = 0;
+    m->tokens = m->examples = 0;
+    m->compute_seconds = 0;
+    for (int w = 0; w < p->comm->workers; w++)
+        if (p->losses[(size_t)w * (n + 1) + n] > m->compute_seconds) m->compute_seconds = p->losses[(size_t)w * (n + 1) + n];
+    for (int g = 0; g < p->shape.groups; g++) {
+        struct planned_group *group = &p->planner.now.groups[g];
+        Mp2__Group *gm = &p->group_messages[g];
+
+        gm->task = (char *)(uintptr_t)dataset_task(p->planner.data, group->task)->id;
+        gm->loss = p->record_groups[g].loss;
+        gm->accuracy = NAN;
+        gm->examples = (uint64_t)p->shape.batch;
+        gm->tokens = (uint64_t)group->tokens;
+        m->loss += gm->loss / p->shape.groups;
+        m->examples += gm->examples;
+        m->tokens += gm->tokens;
+        if (isnan(p->first_loss[group->task])) p->first_loss[group->task] = p->recent_loss[group->task] = gm->loss;
+        else if (isfinite(gm->loss)) p->recent_loss[group->task] += 0.1 * (gm->loss - p->recent_loss[group->task]);
+    }
+    m->accuracy = NAN;
+    m->wait_seconds = computed - started;
+    m->reduce_seconds = now() - computed;
+    m->learning_rate = r.other;
+    m->router_rate = r.router;
+}
+
+/* ---- the step ---- */
+
+status pretrain_step(void *self, int64_t step, struct job_step *out)
+{
+    struct pretrain *p = self;
+    double started = now(), begun, computed;
+    enum record_skip skipped;
+    status s = ST_OK;
+
+    if (comm_is_coordinator(p->comm)) s = draw(p, step);
+    TRY(comm_agree(p->comm, s));
+    s = go(p);
+    TRY(comm_agree(p->comm, s));
+    begun = now();
+    if (comm_is_worker(p->comm)) compose(p);
+    TRY(reduce_gather_prompts(&p->reduce, p->shape.groups, p->local, p->whole));
+    if (comm_is_worker(p->comm)) {
+        begun = now();
+        s = compute(p, step);
+    }
+    computed = now();
+    if (s == ST_OK && comm_is_coordinator(p->comm))
+        s = planner_plan(&p->planner, p->config, &p->shape, p->comm->workers, step + 1, &p->planner.next);
+    TRY(comm_agree(p->comm, s));
+    TRY(reduce(p, computed - begun));
+    if (!comm_is_coordinator(p->comm)) return ST_OK;
+    skipped = judge(p);
+    learn_speeds(p);
+    fill_message(p, started, computed);
+    out->message = &p->step_message;
+    out->skipped = skipped != RECORD_APPLIED;
+    out->failed = pretrain_record(p, step, skipped, out);
+    return ST_OK;
+}
+
+status pretrain_commit(void *self, int64_t step, int apply)
+{
+    struct pretrain *p = self;
+    float *swap;
+
+    if (!apply) return ST_OK;
+    p->applied++;
+    if (comm_is_coordinator(p->comm)) {
+        struct rates rates = pretrain_rates(p, step);
+
+        parameters_update(p->parameters, &rates, p->shape.groups, p->draws, p->pull, p->record_head);
+    }
+    if (!comm_is_worker(p->comm)) return ST_OK;
+    memcpy(p->pending_u, p->u, (size_t)p->shape.groups * (size_t)p->shape.layers * (size_t)p->shape.intrinsic *
+                                   sizeof *p->u);
+    swap = p->grad;
+    p->grad = p->pending_grad;
+    p->pending_grad = swap;
+    p->pending = 1;
+    p->pending_step = step;
+    return ST_OK;
+}

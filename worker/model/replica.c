@@ -1,0 +1,140 @@
+/* Ranks agree after every part that can fail on one of them alone. */
+#include "worker/model/replica.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cluster/base/log.h"
+
+/* The weakest instruction set of all workers, or the one asked for where everybody has it. */
+static status agree_isa(struct comm *c, const struct replica_options *o, enum isa *isa)
+{
+    struct kernels k;
+    status s = ST_OK;
+    int64_t worst = 0;   /* comm_max of the negative: the smallest */
+
+    if (comm_is_worker(c)) {
+        s = kernels_choose(o->isa, &k);
+        worst = s == ST_OK ? -(int64_t)k.isa : 0;
+    } else {
+        worst = -(int64_t)ISA_AVX512BF16;
+    }
+    TRY(comm_agree(c, s));
+    TRY(comm_max(c, &worst, 1));
+    *isa = (enum isa)-worst;
+    return ST_OK;
+}
+
+static status choose_precision(const struct replica_options *o, enum isa isa, int speak, enum number *precision)
+{
+    if (o->precision == PRECISION_BF16 && isa != ISA_AVX512BF16) {
+        if (!speak) return ST_INPUT;
+        return fault(ST_INPUT, "precision: bf16 asked for, the workers' CPUs have %s: expected f32 or auto", isa_name(isa));
+    }
+    *precision = o->precision == PRECISION_BF16 || (o->precision == PRECISION_AUTO && isa == ISA_AVX512BF16 &&
+                                                    o->engine == ENGINE_ONEDNN) ? NUMBER_BF16 : NUMBER_F32;
+    return ST_OK;
+}
+
+/* Which worker of this node comes first: its rank in c->node, on all ranks of the node. */
+static status first_of_node(struct comm *c, int *first)
+{
+    int mine = comm_is_worker(c) ? c->node_rank : c->node_size, all = 0;
+    MPI_Request request;
+
+    TRY(comm_check(MPI_Iallreduce(&mine, &all, 1, MPI_INT, MPI_MIN, c->node, &request), "MPI_Iallreduce"));
+    TRY(comm_wait(&request, 1));
+    *first = all;
+    return ST_OK;
+}
+
+static status pack(struct comm *c, const struct replica_options *o, struct replica *r)
+{
+    const struct arena_part part = {"weights", encoder_weights_bytes(r->encoder), 4096};
+    struct model_source *source;
+    struct packed_source from;
+    char name[64];
+    status s;
+
+    TRY(model_source_open(o->folder, &source));
+    snprintf(name, sizeof name, "mp2-weights-%ld", (long)getpid());
+    if (memcmp(model_source_config(source), &r->facts.config, sizeof r->facts.config) != 0)
+        s = fault(ST_INPUT, "%s: another encoder here than on the coordinator's node", o->folder);
+    else if (c->node_size == 1) s = arena_new(&part, 1, &r->arena);
+    else s = arena_create(&part, 1, name, o->spill, "encoder weights", &r->arena);
+    if (s == ST_OK) {
+        model_source_prefetch(source);
+        from = packed_from_model(source);
+        s = encoder_weights_pack(r->encoder, &from, arena_at(&r->arena, 0, NULL));
+        if (s == ST_OK) arena_seal(&r->arena);
+    }
+    model_source_close(&source);
+    return s;
+}
+
+static status share_weights(struct comm *c, const struct replica_options *o, struct replica *r)
+{
+    char path[ARENA_PATH_BYTES] = "";
+    MPI_Request request;
+    status s = ST_OK;
+    int first;
+
+    TRY(first_of_node(c, &first));
+    if (c->node_rank == first) {
+        s = pack(c, o, r);
+        memcpy(path, r->arena.path, sizeof path);
+    }
+    TRY(comm_agree(c, s));
+    if (first < c->node_size) {
+        TRY(comm_check(MPI_Ibcast(path, sizeof path, MPI_BYTE, first, c->node, &request), "MPI_Ibcast"));
+        TRY(comm_wait(&request, 1));
+    }
+    if (comm_is_worker(c) && c->node_rank != first) s = arena_open(path, "encoder weights", 0, &r->arena);
+    if (s == ST_OK && comm_is_worker(c)) s = encoder_attach(r->encoder, arena_at(&r->arena, 0, NULL));
+    s = comm_agree(c, s);
+    if (c->node_rank == first) arena_unlink(&r->arena);
+    return s;
+}
+
+static status check_exact(struct comm *c, const struct replica_options *o, struct replica *r)
+{
+    int64_t weakest = comm_is_worker(c) ? (int64_t)r->encoder->exact : 0;
+
+    TRY(comm_max(c, &weakest, 1));
+    r->facts.exact = (int)weakest;
+    if (weakest != EXACT_NONE || !o->exact) return ST_OK;
+    if (!comm_is_coordinator(c)) return ST_INPUT;
+    return fault(ST_INPUT, "this machine's matrix products depend on how rows are dealt, so results would depend on the number of workers; "
+                           "`exact: off` goes on all the same");
+}
+
+status replica_open(struct comm *c, const struct replica_options *o, const struct model_source *model, struct replica *r)
+{
+    struct encoder_options options = {.engine = o->engine, .threads = o->threads, .check = 1};
+    status s = ST_OK;
+
+    memset(r, 0, sizeof *r);
+    if (model) r->facts.config = *model_source_config(model);
+    TRY(comm_broadcast(c, &r->facts.config, sizeof r->facts.config, 0));
+    TRY(agree_isa(c, o, &r->facts.isa));
+    TRY(choose_precision(o, r->facts.isa, comm_is_coordinator(c), &r->facts.precision));
+    options.isa = r->facts.isa;
+    options.precision = r->facts.precision;
+    if (comm_is_worker(c)) {
+        s = pool_new(o->threads, &r->pool);
+        if (s == ST_OK) s = encoder_new(&r->facts.config, &options, r->pool, &r->encoder);
+    }
+    s = comm_agree(c, s);
+    if (s == ST_OK) s = check_exact(c, o, r);
+    if (s == ST_OK) s = share_weights(c, o, r);
+    if (s != ST_OK) replica_close(r);
+    return s;
+}
+
+void replica_close(struct replica *r)
+{
+    encoder_destroy(&r->encoder);
+    arena_close(&r->arena);
+    pool_destroy(&r->pool);
+}

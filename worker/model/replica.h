@@ -1,0 +1,45 @@
+/* A worker's encoder over weights that stand once on each node: the first worker of a node packs them into an arena, the
+ * others map it (design.md section 3). */
+#ifndef MP2_MODEL_REPLICA_H
+#define MP2_MODEL_REPLICA_H
+
+#include "cluster/base/arena.h"
+#include "cluster/base/pool.h"
+#include "cluster/base/status.h"
+#include "cluster/comm/comm.h"
+#include "worker/model/encoder.h"
+
+/* How to compute, as the configuration says it. */
+enum precision_choice { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16 };
+
+struct replica_options {
+    const char *folder;                  /* the encoder's; read by rank 0 (its config) and by one worker a node */
+    const char *spill;                   /* where the arena goes when /dev/shm is too small; exists */
+    enum precision_choice precision;
+    enum isa isa;                        /* ISA_AUTO: the best that all workers have */
+    enum matmul_engine engine;
+    int threads;
+    int exact;                           /* 1: refuse a machine on which results are not exact */
+};
+
+/* What all ranks have agreed on. */
+struct replica_facts {
+    struct model_config config;
+    enum number precision;
+    enum isa isa;
+    int exact;                           /* enum matmul_exact, the weakest of all workers */
+};
+
+struct replica {
+    struct replica_facts facts;          /* on all ranks */
+    struct pool *pool;                   /* on workers, as all below */
+    struct encoder *encoder;
+    struct arena arena;
+};
+
+/* Collective. model: rank 0's opened source (it is asked for the configuration alone), NULL elsewhere. */
+status replica_open(struct comm *c, const struct replica_options *o, const struct model_source *model, struct replica *r);
+/* Local. */
+void replica_close(struct replica *r);
+
+#endif
