@@ -19,6 +19,7 @@ struct progress {
     int failed;                   /* errno of the first write that failed */
     struct publisher *publisher;
     double started, before;       /* monotonic seconds; elapsed before this process */
+    uint64_t tokens, examples;    /* of all steps */
     char *line;
     size_t line_room;
 };
@@ -88,8 +89,15 @@ void progress_show(struct progress *p, const ProtobufCMessage *body)
 void progress_post(struct progress *p, const ProtobufCMessage *body)
 {
     Mp2__Progress m;
+    Mp2__Step step;
 
     wrap(p, body, &m);
+    if (m.body_case == MP2__PROGRESS__BODY_STEP) {
+        step = *m.step;
+        step.tokens_total = p->tokens += step.tokens;
+        step.examples_total = p->examples += step.examples;
+        m.step = &step;
+    }
     if (p->publisher) publisher_post(p->publisher, &m);
     write_line(p, &m);
 }
@@ -135,6 +143,10 @@ static status preload(void *arg, const Mp2__Progress *m, const char *line, size_
     (void)n;
 
     if (m->elapsed > p->before) p->before = m->elapsed;
+    if (m->body_case == MP2__PROGRESS__BODY_STEP) {
+        p->tokens = m->step->tokens_total;
+        p->examples = m->step->examples_total;
+    }
     if (p->publisher) publisher_preload(p->publisher, m);
     return ST_OK;
 }

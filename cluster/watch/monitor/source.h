@@ -1,0 +1,31 @@
+/* Where a run is watched: the address of its publisher, or its folder. A folder is read from its metrics file (that is all
+ * of a finished run, and needs no ZeroMQ); while it names a publisher that answers, its stream is followed, and when that
+ * falls silent the file is read again: it knows best. One thread. */
+#ifndef MP2_WATCH_MONITOR_SOURCE_H
+#define MP2_WATCH_MONITOR_SOURCE_H
+
+#include "cluster/watch/follow.h"
+
+struct source;
+
+enum source_state {
+    SOURCE_CONNECTING,   /* an address that has not answered yet */
+    SOURCE_LIVE,         /* the stream is heard */
+    SOURCE_SILENT,       /* an address that no longer answers */
+    SOURCE_FILE          /* a folder's metrics file, read to its end */
+};
+
+/* Local. spec: "host:port", "tcp://host:port", or a folder. keys: NULL for none; outlive the source.
+ * ST_INPUT: neither; a folder without a metrics file and without a publisher. */
+status source_open(const char *spec, const struct follow_keys *keys, const struct repair_sink *sink, struct source **out);
+void source_close(struct source **source);
+
+/* Local. Hand on what arrives within so many milliseconds. */
+status source_wait(struct source *s, int milliseconds);
+
+enum source_state source_state(const struct source *s);
+const char *source_state_text(enum source_state state);
+void source_stats(const struct source *s, struct repair_stats *out);
+const char *source_spec(const struct source *s);
+
+#endif
