@@ -1,0 +1,155 @@
+/* Which checkpoints a run has, which of them are latest and best, and which may go. Everything that removes one renames it
+ * to *.part first, so that it is complete or absent, too. */
+#include "cluster/store/checkpoint_names.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cluster/base/file.h"
+#include "cluster/base/log.h"
+#include "cluster/base/memory.h"
+
+/* 1 and *step when name is step-<digits>. */
+static int parse_name(const char *name, uint64_t *step)
+{
+    char again[64];
+    char *end;
+
+    if (strncmp(name, "step-", 5) != 0) return 0;
+    errno = 0;
+    *step = strtoull(name + 5, &end, 10);
+    if (errno != 0 || *end != 0) return 0;
+    snprintf(again, sizeof again, "step-%" PRIu64, *step);
+    return strcmp(again, name) == 0;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x > y ? -1 : x < y;
+}
+
+status checkpoint_path(const char *run, uint64_t step, char out[CHECKPOINT_PATH_BYTES])
+{
+    char name[64];
+
+    snprintf(name, sizeof name, "step-%" PRIu64, step);
+    return file_join(out, CHECKPOINT_PATH_BYTES, run, name);
+}
+
+status checkpoint_list(const char *run, uint64_t **steps, size_t *count)
+{
+    struct dirent *entry;
+    size_t room = 0;
+    uint64_t step;
+    status s = ST_OK;
+    DIR *dir;
+
+    *steps = NULL;
+    *count = 0;
+    dir = opendir(run);
+    if (!dir) return errno == ENOENT ? ST_OK : fault(ST_IO, "%s: cannot be read: %s", run, strerror(errno));
+    while (s == ST_OK && (entry = readdir(dir)) != NULL) {
+        if (!parse_name(entry->d_name, &step)) continue;
+        s = mem_grow(steps, &room, *count + 1, sizeof **steps);
+        if (s == ST_OK) (*steps)[(*count)++] = step;
+    }
+    closedir(dir);
+    if (s != ST_OK) {
+        mem_free(*steps);
+        *steps = NULL;
+        return s;
+    }
+    if (*count > 1) qsort(*steps, *count, sizeof **steps, newest_first);
+    return ST_OK;
+}
+
+status checkpoint_resolve(const char *path, char out[CHECKPOINT_PATH_BYTES])
+{
+    char inside[CHECKPOINT_PATH_BYTES];
+
+    TRY(file_join(inside, sizeof inside, path, "state.pb"));
+    if (file_exists(inside)) return file_join(out, CHECKPOINT_PATH_BYTES, "", path);
+    TRY(file_join(inside, sizeof inside, path, "latest/state.pb"));
+    if (file_exists(inside)) return file_join(out, CHECKPOINT_PATH_BYTES, path, "latest");
+    return fault(ST_INPUT, "%s: no checkpoint: found neither state.pb nor latest/state.pb", path);
+}
+
+status checkpoint_link(const char *run, const char *name, uint64_t step)
+{
+    char link[CHECKPOINT_PATH_BYTES], beside[CHECKPOINT_PATH_BYTES + 8], target[64];
+
+    TRY(file_join(link, sizeof link, run, name));
+    snprintf(beside, sizeof beside, "%s.part", link);
+    snprintf(target, sizeof target, "step-%" PRIu64, step);
+    if (unlink(beside) != 0 && errno != ENOENT) return fault(ST_IO, "%s: cannot be removed: %s", beside, strerror(errno));
+    if (symlink(target, beside) != 0) return fault(ST_IO, "%s: cannot be linked: %s", beside, strerror(errno));
+    if (rename(beside, link) != 0) return fault(ST_IO, "%s: cannot be replaced: %s", link, strerror(errno));
+    return file_sync_parent(link);
+}
+
+status checkpoint_mark_best(const char *run, uint64_t step)
+{
+    char path[CHECKPOINT_PATH_BYTES];
+
+    TRY(checkpoint_path(run, step, path));
+    if (!file_is_folder(path)) return fault(ST_SYSTEM, "%s: is no checkpoint that could be the best", path);
+    return checkpoint_link(run, "best", step);
+}
+
+status checkpoint_set_aside(const char *run, uint64_t step, char gone[CHECKPOINT_PATH_BYTES])
+{
+    char path[CHECKPOINT_PATH_BYTES], name[64];
+
+    snprintf(name, sizeof name, "step-%" PRIu64 ".old.part", step);
+    TRY(checkpoint_path(run, step, path));
+    TRY(file_join(gone, CHECKPOINT_PATH_BYTES, run, name));
+    TRY(file_remove_tree(gone));
+    if (rename(path, gone) != 0 && errno != ENOENT)
+        return fault(ST_IO, "%s: cannot be set aside: %s", path, strerror(errno));
+    return ST_OK;
+}
+
+static status remove_checkpoint(const char *run, uint64_t step)
+{
+    char gone[CHECKPOINT_PATH_BYTES];
+
+    TRY(checkpoint_set_aside(run, step, gone));
+    return file_remove_tree(gone);
+}
+
+/* The step that a link of the run names; 0: none. */
+static uint64_t linked_step(const char *run, const char *name)
+{
+    char link[CHECKPOINT_PATH_BYTES], target[64];
+    uint64_t step;
+    ssize_t n;
+
+    if (file_join(link, sizeof link, run, name) != ST_OK) return 0;
+    n = readlink(link, target, sizeof target - 1);
+    if (n <= 0) return 0;
+    target[n] = 0;
+    return parse_name(target, &step) ? step : 0;
+}
+
+status checkpoint_prune(const char *run, int keep, uint64_t *oldest)
+{
+    uint64_t *steps, best = linked_step(run, "best"), latest = linked_step(run, "latest");
+    size_t count;
+    status s;
+
+    *oldest = 0;
+    TRY(checkpoint_list(run, &steps, &count));
+    s = ST_OK;
+    for (size_t i = 0; s == ST_OK && i < count; i++)
+        if (i < (size_t)keep) *oldest = steps[i];
+        else if (steps[i] != best && steps[i] != latest) s = remove_checkpoint(run, steps[i]);
+    mem_free(steps);
+    return s == ST_OK ? file_sync_folder(run) : s;
+}
