@@ -125,6 +125,41 @@ static void take_eval(struct loop *l, const struct record_eval *e)
     l->result->best_step = (int64_t)e->best_step;
 }
 
+/* Who wrote what follows: a later start must compute the same bits, or the run is not this run. */
+static status check_writer(struct loop *l, const struct journal_record *record)
+{
+    struct record_run was;
+    struct state is = {0};
+    status s;
+
+    TRY(record_decode_run("journal", record->payload, record->bytes, &was));
+    s = l->job->state(l->job->self, &is);
+    if (s == ST_OK && strcmp(was.config_digest, is.config_digest) != 0)
+        s = fault(ST_INPUT, "%s: cannot be resumed: an option that affects the result was changed (config.resolved.yaml has the "
+                  "values it was started with)", l->o->run);
+    if (s == ST_OK && (strcmp(was.precision, is.precision) != 0 ||
+                       strcmp(was.instruction_set, is.instruction_set) != 0 || strcmp(was.libraries, is.libraries) != 0))
+        s = fault(ST_INPUT, "%s: cannot be resumed: it was computed with %s, %s, %s; here it would be %s, %s, %s", l->o->run,
+                  was.precision, was.instruction_set, was.libraries, is.precision, is.instruction_set, is.libraries);
+    record_run_fini(&was);
+    return s;
+}
+
+static status record_start(struct loop *l)
+{
+    struct state is = {0};
+    struct record_run r = {.step = (uint64_t)l->step + 1, .event = l->step > 0 ? RECORD_RESUME : RECORD_START, .build = "",
+                           .ranks = (uint32_t)l->comm->size};
+
+    TRY(l->job->state(l->job->self, &is));
+    r.config_digest = is.config_digest;
+    r.precision = is.precision;
+    r.instruction_set = is.instruction_set;
+    r.libraries = is.libraries;
+    TRY(record_encode_run(&r, &l->buffer));
+    return journal_append(l->journal, r.step, RECORD_RUN, l->buffer.data, l->buffer.bytes);
+}
+
 /* One record at the coordinator: an order to replay a step, or its own business. */
 static status replay_record(struct loop *l, const struct journal_record *record)
 {
@@ -137,6 +172,7 @@ static status replay_record(struct loop *l, const struct journal_record *record)
         record_eval_fini(&e);
         return ST_OK;
     }
+    if (record->kind == RECORD_RUN) return check_writer(l, record);
     if (record->kind != RECORD_STEP || order.step <= l->step) return ST_OK;
     if (order.step != l->step + 1)
         return fault(ST_INPUT, "%s/journal: step %lld follows step %lld", l->o->run, (long long)order.step, (long long)l->step);
@@ -206,7 +242,8 @@ static status begin(struct loop *l)
     TRY(l->job->flush(l->job->self));
     if (comm_is_coordinator(l->comm)) {
         if (l->step > 0) log_info("resumed", "checkpoint=%lld step=%lld", (long long)started, (long long)l->step);
-        s = open_progress(l);
+        s = record_start(l);
+        if (s == ST_OK) s = open_progress(l);
     }
     return comm_agree(l->comm, s);
 }
