@@ -6,6 +6,7 @@
 #include "cluster/base/status.h"
 
 /* One declaration a bench, called with what stands behind its name on the command line (argv[0] is the name). */
+status bench_reduce(int argc, char **argv);
 status bench_tokenizer(int argc, char **argv);
 
 struct bench_figure {

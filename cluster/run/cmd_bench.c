@@ -14,6 +14,7 @@ static const struct bench {
     const char *name, *summary;
     status (*run)(int argc, char **argv);
 } benches[] = {
+    {"reduce", "what a step sends at CPT-large's size; under mpirun also how fast", bench_reduce},
     {"tokenizer", "WordPiece on generated text, one thread; the limit is reading the same text and writing its tokens", bench_tokenizer},
 };
 
