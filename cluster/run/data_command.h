@@ -10,7 +10,10 @@ struct data_command {
     void (*help)(void);                     /* its options; may be NULL */
 };
 
+status data_export(int argc, char **argv);
 status data_import(int argc, char **argv);
 void data_import_help(void);
+status data_show(int argc, char **argv);
+status data_stats(int argc, char **argv);
 
 #endif

@@ -92,7 +92,7 @@ int dataset_windows(const struct dataset *dataset, int task, enum split split, i
 status dataset_window(const struct dataset *dataset, int task, enum split split, int64_t row, int window,
                       struct example_buffer *buffer, struct example *out);
 
-/* 32 hex digits. Over tasks, shards and form: a resumed run must find the same. Of the vocabulary: of its file's bytes. */
+/* 32 hex digits. Over tasks, shards and form: a resumed run must find the same. Of the vocabulary: vocabulary_digest. */
 const char *dataset_digest(const struct dataset *dataset);
 const char *dataset_vocabulary_digest(const struct dataset *dataset);
 int32_t dataset_vocabulary_size(const struct dataset *dataset);

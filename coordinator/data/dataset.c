@@ -1,0 +1,354 @@
+/* Opening a folder of shards under a form, and handing out rows. */
+#include "coordinator/data/dataset.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "cluster/base/log.h"
+#include "cluster/base/memory.h"
+#include "coordinator/data/input.h"
+
+enum { TASK_LIMIT = 4096 };
+
+/* A split: its shard, and which of its rows fit. */
+struct rows {
+    struct shard shard;
+    int64_t count, dropped, shortened;
+    int64_t *kept;          /* row -> row of the shard; NULL: all are kept */
+    int32_t *length;
+    double majority;
+};
+
+struct member {
+    struct task task;
+    struct meta meta;
+    struct input_rule rule;
+    struct rows rows[SPLIT_COUNT];
+};
+
+struct dataset {
+    struct input_form form;
+    int count;
+    struct member **member;
+    size_t room;
+    char digest[33];
+};
+
+/* ---- opening ---- */
+
+static status scan_rows(const struct member *m, struct rows *r)
+{
+    int64_t seen[LABEL_LIMIT] = {0}, most = 0, labelled = 0;
+    struct shard_row row;
+    struct input_cut cut;
+
+    TRY(mem_alloc((size_t)r->shard.rows, sizeof *r->length, &r->length));
+    TRY(mem_alloc((size_t)r->shard.rows, sizeof *r->kept, &r->kept));
+    for (int64_t i = 0; i < r->shard.rows; i++) {
+        shard_row(&r->shard, i, &row);
+        input_cut(&m->rule, &row, &cut);
+        if (cut.length == 0) continue;
+        r->shortened += cut.shortened;
+        r->length[r->count] = cut.length;
+        r->kept[r->count++] = i;
+        if (row.label >= 0 && row.label < LABEL_LIMIT) labelled++, seen[row.label]++;
+    }
+    for (int i = 0; i < LABEL_LIMIT; i++) most = seen[i] > most ? seen[i] : most;
+    if (labelled > 0) r->majority = (double)most / (double)labelled;
+    r->dropped = r->shard.rows - r->count;
+    if (r->dropped > 0) return ST_OK;
+    mem_free(r->kept);
+    r->kept = NULL;
+    return ST_OK;
+}
+
+static status open_split(struct member *m, const char *folder, const char *id, enum split split)
+{
+    struct rows *r = &m->rows[split];
+    const struct shard *first = &m->rows[SPLIT_TRAIN].shard;
+    char path[4096], name[128];
+
+    snprintf(name, sizeof name, "%.64s/%s.shard", id, split_text(split));
+    TRY(file_join(path, sizeof path, folder, name));
+    TRY(shard_open(path, &r->shard));
+    if (r->shard.split != (int)split) return fault(ST_INPUT, "%s: holds the split %s", path, split_text((enum split)r->shard.split));
+    if (split == SPLIT_TRAIN) TRY(meta_parse(path, r->shard.meta, r->shard.meta_bytes, &m->meta));
+    if (memcmp(r->shard.set, first->set, sizeof first->set) != 0 || r->shard.meta_bytes != first->meta_bytes ||
+        memcmp(r->shard.meta, first->meta, first->meta_bytes) != 0)
+        return fault(ST_INPUT, "%s: is of another import than the task's train.shard; import the task again", path);
+    return shard_check(&r->shard, path, &m->meta);
+}
+
+static void describe(struct member *m)
+{
+    const struct meta_wording *w = m->rule.wording;
+
+    m->task = (struct task){.id = m->meta.id, .name = m->meta.name, .kind = m->meta.kind, .metric = m->meta.metric,
+                            .labels = w->labels, .words = w->words, .label_set = w->label_set, .upstream = m->meta.upstream,
+                            .downstream = m->meta.downstream, .few_shot = m->meta.few_shot};
+}
+
+static void member_free(struct member *m)
+{
+    for (int i = 0; i < SPLIT_COUNT; i++) {
+        shard_close(&m->rows[i].shard);
+        mem_free(m->rows[i].kept);
+        mem_free(m->rows[i].length);
+    }
+    meta_fini(&m->meta);
+    mem_free(m);
+}
+
+static status open_member(struct dataset *d, const char *folder, const char *id, struct member *m)
+{
+    for (int i = 0; i < SPLIT_COUNT; i++) TRY(open_split(m, folder, id, (enum split)i));
+    if (strcmp(m->meta.id, id) != 0) return fault(ST_INPUT, "%s/%s: holds the task %s", folder, id, m->meta.id);
+    TRY(input_rule_init(&m->meta, &d->form, &m->rule));
+    describe(m);
+    if (d->count > 0 && (strcmp(d->member[0]->meta.vocabulary, m->meta.vocabulary) != 0))
+        return fault(ST_INPUT, "%s: tasks %s and %s were imported with different vocabularies; import them again", folder,
+                     d->member[0]->meta.id, id);
+    for (int i = 0; i < SPLIT_COUNT; i++) TRY(scan_rows(m, &m->rows[i]));
+    if (m->rows[SPLIT_TRAIN].count == 0)
+        return fault(ST_INPUT, "task %s: no row for training fits %d tokens", id, d->form.max_length);
+    return ST_OK;
+}
+
+static status add_task(struct dataset *d, const char *folder, const char *id)
+{
+    struct member *m;
+    status s;
+
+    for (int i = 0; i < d->count; i++)
+        if (strcmp(d->member[i]->meta.id, id) == 0) return fault(ST_INPUT, "tasks: \"%s\" stands there twice", id);
+    if (strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(id) || !id[0])
+        return fault(ST_INPUT, "tasks: found \"%.60s\", expected a task's id", id);
+    TRY(mem_grow(&d->member, &d->room, (size_t)d->count + 1, sizeof *d->member));
+    TRY(mem_alloc(1, sizeof *m, &m));
+    s = open_member(d, folder, id, m);
+    if (s != ST_OK) return member_free(m), s;
+    d->member[d->count++] = m;
+    return ST_OK;
+}
+
+/* ---- every upstream task of a folder ---- */
+
+struct found { int upstream; char id[65]; };
+
+static int found_order(const void *a, const void *b)
+{
+    const struct found *x = a, *y = b;
+
+    return x->upstream != y->upstream ? x->upstream - y->upstream : strcmp(x->id, y->id);
+}
+
+/* The number of a task of the folder; -1: none, no upstream task. */
+static status peek(const char *folder, const char *id, int *upstream)
+{
+    struct shard shard;
+    struct meta meta;
+    char path[4096], name[128];
+    status s;
+
+    *upstream = -1;
+    snprintf(name, sizeof name, "%.64s/train.shard", id);
+    TRY(file_join(path, sizeof path, folder, name));
+    if (!file_exists(path)) return ST_OK;
+    TRY(shard_open(path, &shard));
+    s = meta_parse(path, shard.meta, shard.meta_bytes, &meta);
+    shard_close(&shard);
+    if (s != ST_OK) return s;
+    *upstream = meta.upstream;
+    meta_fini(&meta);
+    return ST_OK;
+}
+
+static status add_upstream(struct dataset *d, const char *folder)
+{
+    struct found *found;
+    struct dirent *entry;
+    int count = 0;
+    DIR *dir = opendir(folder);
+    status s;
+
+    if (!dir) return fault(ST_INPUT, "%s: cannot be read as the folder of imported tasks: %s", folder, strerror(errno));
+    s = mem_alloc(TASK_LIMIT, sizeof *found, &found);
+    while (s == ST_OK && count < TASK_LIMIT && (entry = readdir(dir)) != NULL) {
+        size_t n = strlen(entry->d_name);
+        if (entry->d_name[0] == '.' || n >= sizeof found->id) continue;
+        memcpy(found[count].id, entry->d_name, n + 1);
+        s = peek(folder, entry->d_name, &found[count].upstream);
+        count += found[count].upstream >= 0;
+    }
+    closedir(dir);
+    if (s == ST_OK) qsort(found, (size_t)count, sizeof *found, found_order);
+    for (int i = 0; i < count && s == ST_OK; i++) s = add_task(d, folder, found[i].id);
+    mem_free(found);
+    if (s == ST_OK && count == 0)
+        s = fault(ST_INPUT, "%s: no upstream task was imported there (`mp2 data import`)", folder);
+    return s;
+}
+
+/* ---- the whole ---- */
+
+static status digest(struct dataset *d)
+{
+    const int32_t form[4] = {d->form.prompt, d->form.first_placeholder, d->form.max_length, d->form.reference};
+    XXH3_state_t *state = XXH3_createState();
+    XXH128_hash_t hash;
+
+    if (!state) return fault(ST_MEMORY, "out of memory: a hash");
+    XXH3_128bits_reset(state);
+    XXH3_128bits_update(state, form, sizeof form);
+    for (int i = 0; i < d->count; i++) {
+        XXH3_128bits_update(state, d->member[i]->meta.id, strlen(d->member[i]->meta.id) + 1);
+        XXH3_128bits_update(state, d->member[i]->rows[SPLIT_TRAIN].shard.set, 16);
+        for (int k = 0; k < SPLIT_COUNT; k++) XXH3_128bits_update(state, d->member[i]->rows[k].shard.digest, 16);
+    }
+    hash = XXH3_128bits_digest(state);
+    XXH3_freeState(state);
+    snprintf(d->digest, sizeof d->digest, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    return ST_OK;
+}
+
+static status open_tasks(struct dataset *d, const char *folder, const struct option_list *tasks)
+{
+    if (d->form.prompt < 0 || d->form.max_length < 8 || d->form.reference < 0 || d->form.reference >= WORDING_COUNT)
+        return fault(ST_INPUT, "an input form of %d prompt tokens, %d tokens in all", d->form.prompt, d->form.max_length);
+    if (tasks->count == 0) TRY(add_upstream(d, folder));
+    for (size_t i = 0; i < tasks->count; i++) TRY(add_task(d, folder, tasks->items[i]));
+    return digest(d);
+}
+
+status dataset_open(const char *folder, const struct option_list *tasks, const struct input_form *form,
+                    struct dataset **out)
+{
+    status s;
+
+    TRY(mem_alloc(1, sizeof **out, out));
+    (*out)->form = *form;
+    s = open_tasks(*out, folder, tasks);
+    if (s != ST_OK) dataset_close(out);
+    return s;
+}
+
+void dataset_close(struct dataset **dataset)
+{
+    struct dataset *d = *dataset;
+
+    if (!d) return;
+    for (int i = 0; i < d->count; i++) member_free(d->member[i]);
+    mem_free(d->member);
+    mem_free(d);
+    *dataset = NULL;
+}
+
+/* ---- reading ---- */
+
+static const struct rows *rows_of(const struct dataset *d, int task, enum split split)
+{
+    return &d->member[task]->rows[split];
+}
+
+static int64_t shard_number(const struct rows *r, int64_t row)
+{
+    return r->kept ? r->kept[row] : row;
+}
+
+int dataset_tasks(const struct dataset *d)
+{
+    return d->count;
+}
+
+const struct task *dataset_task(const struct dataset *d, int task)
+{
+    return &d->member[task]->task;
+}
+
+int64_t dataset_rows(const struct dataset *d, int task, enum split split)
+{
+    return rows_of(d, task, split)->count;
+}
+
+int64_t dataset_dropped(const struct dataset *d, int task, enum split split)
+{
+    return rows_of(d, task, split)->dropped;
+}
+
+int64_t dataset_shortened(const struct dataset *d, int task, enum split split)
+{
+    return rows_of(d, task, split)->shortened;
+}
+
+int32_t dataset_length(const struct dataset *d, int task, enum split split, int64_t row)
+{
+    return rows_of(d, task, split)->length[row];
+}
+
+double dataset_majority(const struct dataset *d, int task, enum split split)
+{
+    return rows_of(d, task, split)->majority;
+}
+
+int dataset_label(const struct dataset *d, int task, enum split split, int64_t row)
+{
+    const struct rows *r = rows_of(d, task, split);
+    struct shard_row words;
+
+    shard_row(&r->shard, shard_number(r, row), &words);
+    return words.label;
+}
+
+static status make(const struct dataset *d, int task, enum split split, int64_t row, int window,
+                   struct example_buffer *buffer, struct example *out)
+{
+    const struct rows *r = rows_of(d, task, split);
+    int64_t number = shard_number(r, row);
+    struct shard_row words;
+
+    shard_row(&r->shard, number, &words);
+    return input_make(&d->member[task]->rule, &words, number, window, buffer, out);
+}
+
+status dataset_example(const struct dataset *d, int task, enum split split, int64_t row, struct example_buffer *buffer,
+                       struct example *out)
+{
+    return make(d, task, split, row, -1, buffer, out);
+}
+
+int dataset_windows(const struct dataset *d, int task, enum split split, int64_t row)
+{
+    const struct rows *r = rows_of(d, task, split);
+    struct shard_row words;
+    struct input_cut cut;
+
+    shard_row(&r->shard, shard_number(r, row), &words);
+    input_cut(&d->member[task]->rule, &words, &cut);
+    return cut.windows;
+}
+
+status dataset_window(const struct dataset *d, int task, enum split split, int64_t row, int window,
+                      struct example_buffer *buffer, struct example *out)
+{
+    return make(d, task, split, row, window, buffer, out);
+}
+
+const char *dataset_digest(const struct dataset *d)
+{
+    return d->digest;
+}
+
+const char *dataset_vocabulary_digest(const struct dataset *d)
+{
+    return d->member[0]->meta.vocabulary;
+}
+
+int32_t dataset_vocabulary_size(const struct dataset *d)
+{
+    return d->member[0]->meta.vocabulary_size;
+}
