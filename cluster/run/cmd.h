@@ -11,6 +11,8 @@ void cmd_data_help(void);
 status cmd_tokenize(int argc, char **argv);
 status cmd_pretrain(int argc, char **argv);
 void help_pretrain(void);
+status cmd_probe(int argc, char **argv);
+void cmd_probe_help(void);
 status cmd_version(int argc, char **argv);
 
 #endif

@@ -1,0 +1,267 @@
+/* mp2 probe against stored PyTorch values (tests/reference/make_probe.py, float64), and what it does with bad input. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cluster/base/file.h"
+#include "cluster/base/memory.h"
+#include "cluster/store/safetensors.h"
+#include "tests/support/support.h"
+#include "worker/model/matmul.h"
+
+#define STORED TEST_SOURCE_DIR "/tests/reference/probe"
+
+struct context { char folder[512]; };
+
+static int setup(void **state)
+{
+    static struct context c;
+
+    test_folder(c.folder, sizeof c.folder);
+    *state = &c;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    test_folder_remove(((struct context *)*state)->folder);
+    return 0;
+}
+
+struct error { double largest, worst, cosine; };
+
+static double value(const struct safetensors *f, const char *name, int64_t i)
+{
+    float x;
+
+    assert_int_equal(tensor_read_f32(f->path, safetensors_find(f, name), i, 1, &x), ST_OK);
+    return x;
+}
+
+/* Errors of a tensor; of the change since `from` when given. */
+static struct error measure(const struct safetensors *expected, const struct safetensors *found, const char *name,
+                            const struct safetensors *from, const char *from_name)
+{
+    const struct tensor *e = safetensors_find(expected, name), *f = safetensors_find(found, name);
+    struct error r = {0, 0, 0};
+    double ee = 0, ff = 0, ef = 0;
+
+    assert_non_null(e);
+    assert_non_null(f);
+    assert_int_equal(f->type, TENSOR_F32);
+    assert_int_equal(e->rank, f->rank);
+    for (int i = 0; i < e->rank; i++) assert_int_equal(e->shape[i], f->shape[i]);
+    for (int64_t i = 0; i < e->count; i++) {
+        double start = from ? value(from, from_name, i) : 0;
+        double x = value(expected, name, i) - start, y = value(found, name, i) - start;
+
+        r.largest = fmax(r.largest, fabs(x));
+        r.worst = isfinite(y) ? fmax(r.worst, fabs(x - y)) : INFINITY;
+        ee += x * x;
+        ff += y * y;
+        ef += x * y;
+    }
+    r.cosine = ef / sqrt(ee * ff);
+    return r;
+}
+
+struct limits { double loss, logits, gradient, cosine, change; };
+
+static void compare(const char *kind, const char *name, const char *out, const struct limits *limits)
+{
+    static const char *const values[] = {"loss", "start_logits", "end_logits", "grad.A", "grad.z", "grad.router",
+                                         "grad.head.weight", "updated.A", "updated.z", "updated.router",
+                                         "updated.head.weight"};
+    char path[600];
+    struct safetensors expected, found, from;
+
+    snprintf(path, sizeof path, STORED "/%s.expected.safetensors", name);
+    assert_int_equal(safetensors_open(path, &expected), ST_OK);
+    snprintf(path, sizeof path, STORED "/%s.prompts.safetensors", kind);
+    assert_int_equal(safetensors_open(path, &from), ST_OK);
+    assert_int_equal(safetensors_open(out, &found), ST_OK);
+    for (int i = 0; i < 11; i++) {
+        int updated = strncmp(values[i], "updated.", 8) == 0;
+        struct error e = measure(&expected, &found, values[i], updated ? &from : NULL, values[i] + 8);
+        double most = i == 0 ? limits->loss : i < 3 ? limits->logits : updated ? limits->change : limits->gradient;
+
+        print_message("%s %s: error %.1e of the largest %.1e, cosine %.7f\n", name, values[i], e.worst, e.largest,
+                      e.cosine);
+        assert_true(e.worst <= most * e.largest);
+        if (i > 0) assert_true(e.cosine >= limits->cosine);
+    }
+    safetensors_close(&found);
+    safetensors_close(&from);
+    safetensors_close(&expected);
+}
+
+static void run_all(const struct context *c, const char *more, const struct limits *limits)
+{
+    static const char *const kinds[] = {"deep", "shallow"}, *const modes[] = {"train", "eval"};
+    char text[2000], out[600], name[64];
+
+    snprintf(out, sizeof out, "%s/out.safetensors", c->folder);
+    for (int i = 0; i < 8; i++) {
+        const char *kind = kinds[i / 4], *mode = modes[i / 2 % 2];
+        int attended = i % 2;
+
+        snprintf(name, sizeof name, "%s_%s_%s", kind, mode, attended ? "attended" : "masked");
+        assert_int_equal(0, test_run(text, sizeof text,
+                                     TEST_MP2 " probe --model " STORED "/model --prompts " STORED
+                                     "/%s.prompts.safetensors --case " STORED
+                                     "/%s_%s.case.safetensors --out %s --updates 3 %s %s",
+                                     kind, kind, mode, out, attended ? "--attend-padding" : "", more));
+        compare(kind, name, out, limits);
+    }
+}
+
+static void test_f32(void **state)
+{
+    const struct limits limits = {1e-5, 1e-5, 1e-5, .9999, .02};
+
+    run_all(*state, "--threads 2", &limits);
+}
+
+static void test_openblas(void **state)
+{
+    const struct limits limits = {1e-5, 1e-5, 1e-5, .9999, .02};
+
+    run_all(*state, "--threads 1 --engine openblas", &limits);
+}
+
+/* Updates take the sign of small gradients, so their worst element says little in bf16. */
+static void test_bf16(void **state)
+{
+    const struct limits limits = {.005, .03, .05, .99, 2.1};
+
+    if (!matmul_has_bf16()) {
+        print_message("skipped: this CPU has no AVX-512 BF16\n");
+        skip();
+    }
+    run_all(*state, "--threads 2 --precision bf16", &limits);
+}
+
+/* ---- bad input --------------------------------------------------------------------------------------------------- */
+
+/* Runs with this file in place of the case or the prompts; expects exit status 2, few words and no output. */
+static void expect_refused(const struct context *c, const char *flag, const char *path, const char *says)
+{
+    const char *prompts = strcmp(flag, "--prompts") == 0 ? path : STORED "/deep.prompts.safetensors";
+    const char *kase = strcmp(flag, "--case") == 0 ? path : STORED "/deep_train.case.safetensors";
+    char text[4000], out[600];
+    int lines = 0;
+
+    snprintf(out, sizeof out, "%s/refused.safetensors", c->folder);
+    assert_int_equal(2, test_run(text, sizeof text,
+                                 TEST_MP2 " probe --model " STORED "/model --prompts %s --case %s --out %s", prompts,
+                                 kase, out));
+    print_message("%s", text);
+    for (const char *p = text; *p; p++) lines += *p == '\n';
+    assert_true(lines >= 1 && lines <= 5 && strlen(text) <= 1000);
+    assert_non_null(strstr(text, says));
+    assert_false(file_exists(out));
+}
+
+struct small_case { int64_t ids[2][6], lengths[2], starts[2], ends[2], task[1]; float uniform[9]; };
+
+static struct small_case good_case(void)
+{
+    struct small_case k = {.ids = {{1, 2, 3, 4, 5, 6}, {7, 8, 9, 10, 11, 0}}, .lengths = {6, 5}, .starts = {5, 4},
+                           .ends = {0, 4}, .task = {1}};
+
+    for (int i = 0; i < 9; i++) k.uniform[i] = .5f;
+    return k;
+}
+
+static void write_case(const char *path, const struct small_case *k, int64_t examples, int64_t width,
+                       enum tensor_type type)
+{
+    const struct tensor_spec specs[] = {
+        {"input_ids", type, 2, {examples, width}}, {"lengths", TENSOR_I64, 1, {examples}},
+        {"start_positions", TENSOR_I64, 1, {examples}}, {"end_positions", TENSOR_I64, 1, {examples}},
+        {"task_id", TENSOR_I64, 1, {1}}, {"router_uniform", TENSOR_F32, 2, {3, 3}}};
+    static const int64_t wide[2 * 41];
+    const void *const data[] = {width > 6 ? wide : &k->ids[0][0], k->lengths, k->starts, k->ends, k->task, k->uniform};
+
+    assert_int_equal(safetensors_write(path, specs, 6, NULL, 0, data), ST_OK);
+}
+
+static void expect_case_refused(const struct context *c, const struct small_case *k, const char *says)
+{
+    char path[600];
+
+    snprintf(path, sizeof path, "%s/case.safetensors", c->folder);
+    write_case(path, k, 2, 6, TENSOR_I64);
+    expect_refused(c, "--case", path, says);
+}
+
+static void test_bad_case(void **state)
+{
+    const struct context *c = *state;
+    struct small_case k = good_case();
+    char path[600], text[2000];
+
+    snprintf(path, sizeof path, "%s/case.safetensors", c->folder);
+    write_case(path, &k, 2, 6, TENSOR_I64);
+    assert_int_equal(0, test_run(text, sizeof text, TEST_MP2 " probe --model " STORED "/model --prompts " STORED
+                                 "/deep.prompts.safetensors --case %s --out %s/out", path, c->folder));
+    k.ids[0][2] = 50;
+    expect_case_refused(c, &k, "input_ids, element 2: found 50");
+    k.ids[0][2] = -1;
+    expect_case_refused(c, &k, "found -1");
+    k = good_case();
+    k.ids[1][5] = 3;
+    expect_case_refused(c, &k, "expected padding 0");
+    k = good_case();
+    k.lengths[1] = 4;
+    expect_case_refused(c, &k, "lengths, element 1: found 4, expected 5 to 6");
+    k.lengths[1] = 7;
+    expect_case_refused(c, &k, "lengths");
+    k = good_case();
+    k.starts[1] = 5;
+    expect_case_refused(c, &k, "row 1");
+    k.starts[1] = -1;
+    expect_case_refused(c, &k, "start_positions");
+    k = good_case();
+    k.task[0] = 3;
+    expect_case_refused(c, &k, "task_id");
+    k = good_case();
+    k.uniform[4] = 1.5f;
+    expect_case_refused(c, &k, "router_uniform");
+    k.uniform[4] = NAN;
+    expect_case_refused(c, &k, "router_uniform");
+    k = good_case();
+    write_case(path, &k, 2, 6, TENSOR_U64);
+    expect_refused(c, "--case", path, "input_ids");
+    write_case(path, &k, 0, 6, TENSOR_I64);
+    expect_refused(c, "--case", path, "empty");
+    write_case(path, &k, 2, 4, TENSOR_I64);
+    expect_refused(c, "--case", path, "no room");
+    write_case(path, &k, 2, 41, TENSOR_I64);
+    expect_refused(c, "--case", path, "positions");
+    expect_refused(c, "--case", STORED "/model/config.json", "config.json");
+    expect_refused(c, "--prompts", STORED "/deep_train.case.safetensors", "deep_train.case");
+    expect_refused(c, "--prompts", "/nowhere/at/all", "/nowhere/at/all");
+}
+
+static void test_bad_usage(void **state)
+{
+    char text[2000];
+
+    (void)state;
+    assert_int_equal(2, test_run(text, sizeof text, TEST_MP2 " probe"));
+    assert_int_equal(2, test_run(text, sizeof text, TEST_MP2 " probe --model"));
+    assert_int_equal(2, test_run(text, sizeof text, TEST_MP2 " probe --precision f16"));
+    assert_int_equal(2, test_run(text, sizeof text, TEST_MP2 " probe --updates -1"));
+    assert_int_equal(2, test_run(text, sizeof text, TEST_MP2 " probe --model /nowhere --prompts a --case b --out c"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_f32), cmocka_unit_test(test_openblas), cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_bad_case), cmocka_unit_test(test_bad_usage),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
