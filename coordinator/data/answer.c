@@ -1,8 +1,8 @@
-/* Bags are compared by marking off: answers are short. */
 #include "coordinator/data/answer.h"
 
-/* How often id stands among the first n of ids. */
-static int times(const int32_t *ids, int n, int32_t id)
+#include <string.h>
+
+static int occurrences(const int32_t *ids, int n, int32_t id)
 {
     int found = 0;
 
@@ -10,23 +10,37 @@ static int times(const int32_t *ids, int n, int32_t id)
     return found;
 }
 
-static double bag_f1(const int32_t *a, int n, const int32_t *b, int m)
+/* Answers are short: every distinct token is counted in both, at its first place in a. */
+static int common(const int32_t *a, int n, const int32_t *b, int m)
 {
-    int common = 0;
+    int sum = 0;
 
-    /* The k-th occurrence of a token counts when the other bag holds at least k of it. */
-    for (int i = 0; i < n; i++) common += times(a, i + 1, a[i]) <= times(b, m, a[i]);
-    return common ? 2.0 * common / (n + m) : 0.0;
+    for (int i = 0; i < n; i++) {
+        int here, there;
+        if (occurrences(a, i, a[i]) > 0) continue;
+        here = 1 + occurrences(a + i + 1, n - i - 1, a[i]);
+        there = occurrences(b, m, a[i]);
+        sum += here < there ? here : there;
+    }
+    return sum;
 }
 
-double answer_f1(const int32_t *ids, int count, const struct gold *gold, int gold_count)
+double answer_f1(const int32_t *predicted, int count, const struct gold *gold, int gold_count)
 {
     double best = 0;
 
     if (gold_count == 0) return count == 0;
-    for (int g = 0; g < gold_count; g++) {
-        double f1 = bag_f1(ids, count, gold[g].ids, gold[g].count);
+    for (int i = 0; i < gold_count && count > 0; i++) {
+        double f1 = 2.0 * common(gold[i].ids, gold[i].count, predicted, count) / (gold[i].count + count);
         if (f1 > best) best = f1;
     }
     return best;
+}
+
+int answer_exact(const int32_t *predicted, int count, const struct gold *gold, int gold_count)
+{
+    if (gold_count == 0) return count == 0;
+    for (int i = 0; i < gold_count; i++)
+        if (gold[i].count == count && memcmp(gold[i].ids, predicted, (size_t)count * sizeof *predicted) == 0) return 1;
+    return 0;
 }
