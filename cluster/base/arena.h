@@ -45,7 +45,7 @@ status arena_open(const char *path, const char *tag, int writable, struct arena 
 /* Local. The same, but 0 and silent where arena_open would fail: is there something to take over? */
 int arena_usable(const char *path, const char *tag);
 
-/* Local. Say that the contents are complete. Everything stored before is seen by those who open it after. */
+/* Local. Say that the contents are complete (no later change is expected of a part that others share). Everything stored before is seen by those who open it after. */
 void arena_seal(struct arena *a);
 
 /* Local. Remove the name; the memory lives until the last process has closed it. Harmless when there is no name. */

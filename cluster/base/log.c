@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,10 +55,14 @@ static size_t copy_clean(char *out, size_t room, const char *text)
     return n;
 }
 
+/* On a terminal what stands in the line (a progress bar) is erased first. */
 static void write_line(char *line, size_t n)
 {
-    line[n++] = '\n';
-    if (write(STDERR_FILENO, line, n) < 0) {
+    static char erase[] = "\033[K";
+    struct iovec parts[2] = {{erase, isatty(STDERR_FILENO) ? sizeof erase - 1 : 0}, {line, n + 1}};
+
+    line[n] = '\n';
+    if (writev(STDERR_FILENO, parts, 2) < 0) {
         /* Nowhere left to say it. */
     }
 }
