@@ -113,16 +113,30 @@ static status read_config(const struct reader *r, struct model_config *c)
     return ST_OK;
 }
 
-status model_config_read(const char *path, struct model_config *config)
+/* Consumes root. */
+static status read_root(const char *name, json_t *root, struct model_config *config)
 {
-    struct reader r = {.path = path};
-    json_t *root;
+    struct reader r = {.path = name, .root = root};
     status s;
 
     memset(config, 0, sizeof *config);
-    TRY(json_open(path, &root));
-    r.root = root;
     s = read_config(&r, config);
     json_decref(root);
     return s;
+}
+
+status model_config_read(const char *path, struct model_config *config)
+{
+    json_t *root;
+
+    TRY(json_open(path, &root));
+    return read_root(path, root, config);
+}
+
+status model_config_parse(const char *name, const char *text, size_t n, struct model_config *config)
+{
+    json_t *root;
+
+    TRY(json_parse(name, text, n, &root));
+    return read_root(name, root, config);
 }

@@ -2,6 +2,7 @@
 #ifndef MP2_MODEL_CONFIG_H
 #define MP2_MODEL_CONFIG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "cluster/base/status.h"
@@ -18,5 +19,7 @@ struct model_config {
  * encoder does not compute: another activation than erf GELU, relative positions, fewer than 2 token types, a decoder,
  * an embedding of another width, sizes missing, out of bounds or not dividing. */
 status model_config_read(const char *path, struct model_config *config);
+/* The same over text in memory; name is for messages. */
+status model_config_parse(const char *name, const char *text, size_t n, struct model_config *config);
 
 #endif
