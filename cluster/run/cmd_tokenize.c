@@ -41,14 +41,11 @@ static inline status make_room(struct tokenizer *t, size_t bytes)
 
 static inline char *put_number(char *p, uint32_t x)
 {
-    char digits[NUMBER_BYTES], *d = digits + NUMBER_BYTES;
-    size_t n;
+    char *end = p + 1;
 
-    do *--d = (char)('0' + x % 10);
-    while ((x /= 10) != 0);
-    n = (size_t)(digits + NUMBER_BYTES - d);
-    memcpy(p, d, n);
-    return p + n;
+    for (uint32_t rest = x; rest >= 10; rest /= 10) end++;
+    for (char *d = end; d > p; x /= 10) *--d = (char)('0' + x % 10);
+    return end;
 }
 
 static status put_text(struct tokenizer *t, const char *text)

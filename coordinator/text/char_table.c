@@ -26,7 +26,7 @@ static uint32_t make_entry(const struct vocabulary *v, int32_t unknown, uint32_t
     uint32_t parts[4], kept = 0;
     int count, left = 0;
 
-    if (what == UNICODE_DROP || (c >= 0xd800 && c < 0xe000)) return entry_of(CHAR_DROP, 0);
+    if (what == UNICODE_DROP) return entry_of(CHAR_DROP, 0);
     if (what == UNICODE_SPACE) return entry_of(CHAR_SPACE, 0);
     count = unicode_decompose(c, parts);
     for (int i = 0; i < count; i++) {
@@ -59,13 +59,22 @@ static status keep_page(struct char_table *t, const uint32_t *page, const uint32
     return ST_OK;
 }
 
+static void make_page(const struct vocabulary *v, int32_t unknown, uint32_t first, uint32_t *page)
+{
+    if (unicode_is_plain(first, first + CHAR_PAGE - 1)) {
+        memset(page, 0, CHAR_PAGE * sizeof *page);
+        return;
+    }
+    for (uint32_t i = 0; i < CHAR_PAGE; i++) page[i] = make_entry(v, unknown, first + i);
+}
+
 status char_table_new(const struct vocabulary *v, int32_t unknown, struct char_table **out)
 {
     uint32_t page[CHAR_PAGE];
 
     TRY(mem_alloc(1, sizeof **out, out));
     for (uint32_t p = 0; p < CHAR_PAGES; p++) {
-        for (uint32_t i = 0; i < CHAR_PAGE; i++) page[i] = make_entry(v, unknown, p * CHAR_PAGE + i);
+        make_page(v, unknown, p * CHAR_PAGE, page);
         TRY(keep_page(*out, page, &(*out)->pages[p]));
     }
     return ST_OK;

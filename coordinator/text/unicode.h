@@ -42,6 +42,9 @@ uint32_t unicode_lower(uint32_t c);
 /* Local. The canonical decomposition, in order, 1 to 4 characters; returns how many. */
 int unicode_decompose(uint32_t c, uint32_t out[4]);
 
+/* Local. 1 when no character from first to last is in any table: all are letters that stay as they are. */
+int unicode_is_plain(uint32_t first, uint32_t last);
+
 /* Local. White space as a line of vocab.txt is trimmed by it. */
 int unicode_is_space(uint32_t c);
 
