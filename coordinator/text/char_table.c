@@ -29,6 +29,7 @@ static uint32_t make_entry(const struct vocabulary *v, int32_t unknown, uint32_t
     if (what == UNICODE_DROP) return entry_of(CHAR_DROP, 0);
     if (what == UNICODE_SPACE) return entry_of(CHAR_SPACE, 0);
     count = unicode_decompose(c, parts);
+    if (what == UNICODE_CHINESE && count == 1) return single_entry(v, unknown, parts[0]);
     for (int i = 0; i < count; i++) {
         if (unicode_class_of(parts[i]) == UNICODE_MARK) continue;
         if (unicode_combining(parts[i]) != 0) return entry_of(CHAR_CLUSTER, 0);
@@ -37,7 +38,7 @@ static uint32_t make_entry(const struct vocabulary *v, int32_t unknown, uint32_t
     }
     if (left == 0) return entry_of(CHAR_DROP, 0);
     if (left > 1) return entry_of(CHAR_SEVERAL, 0);
-    if (what == UNICODE_CHINESE || unicode_class_of(kept) == UNICODE_PUNCTUATION) return single_entry(v, unknown, kept);
+    if (unicode_class_of(kept) == UNICODE_PUNCTUATION) return single_entry(v, unknown, kept);
     return entry_of(CHAR_LETTER, kept == c ? 0 : kept);
 }
 

@@ -1,15 +1,12 @@
-/* Any bytes as text, and as a vocabulary: tokens are in order, inside the text, on character boundaries, and their ids
+/* Any bytes as text: tokens are in order, inside the text, on character boundaries, and their ids
  * are the vocabulary's. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster/base/log.h"
-#include "cluster/base/memory.h"
 #include "cluster/base/utf8.h"
 #include "coordinator/text/wordpiece.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { HEAD = 40 };
 static const char pieces[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n##bc\n\xe4\xb8\xad\n\xf0\x9d\x85\xa5\n##\xf0\x9d\x85\xa5\n\xe1\x84\x92\n";
 
 /* 1 when a character begins at that byte, or the text ends there. */
@@ -41,20 +38,12 @@ static void check(const struct vocabulary *v, const char *text, size_t n)
     free(boundary);
 }
 
-/* The first byte chooses: text for a fixed vocabulary, or a vocabulary whose own bytes are the text. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct vocabulary *fixed;
-    struct vocabulary *v;
 
     if (!fixed && vocabulary_parse("fixed", pieces, sizeof pieces - 1, &fixed) != ST_OK) abort();
-    if (size == 0) return 0;
-    if (data[0] != 'v') {
-        check(fixed, (const char *)data, size);
-    } else if (vocabulary_parse("fuzz", (const char *)data + 1, size - 1, &v) == ST_OK) {
-        check(v, (const char *)data, size);
-        vocabulary_destroy(&v);
-    }
+    check(fixed, (const char *)data, size);
     return 0;
 }
 
@@ -62,8 +51,7 @@ size_t fuzz_seed(int i, uint8_t *out, size_t room)
 {
     static const char *const seeds[] = {
         "abc [MASK]\xe4\xb8\xad\xef\xbc\x8c\xc3\x89 a\xcc\x96\xf0\x9d\x85\xa5\xcc\xb4 \xed\x95\x9c [CLS]abcbcbc",
-        "a\xf0\x9d\x85\x9f\xcc\xb4\xf0\x9d\x85\xad\xcd\x85\xe3\x80\xae\xcc\x81 \xf0\x9d\x85\xa5\xcc\x96\xf0\x9d\x85\xae",
-        "v[UNK]\n[MASK]\na\n##b\n"};
+        "a\xf0\x9d\x85\x9f\xcc\xb4\xf0\x9d\x85\xad\xcd\x85\xe3\x80\xae\xcc\x81 \xf0\x9d\x85\xa5\xcc\x96\xf0\x9d\x85\xae"};
     size_t n;
 
     if (i >= (int)(sizeof seeds / sizeof *seeds)) return 0;

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "cluster/base/log.h"
-#include "coordinator/text/vocabulary.h"
+#include "cluster/base/random.h"
+#include "coordinator/text/wordpiece.h"
 
 #define HEAD "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"
 
@@ -113,11 +114,36 @@ static void test_many(void **state)
     vocabulary_destroy(&v);
 }
 
+/* Random bytes after a good head: read or refused, and text encodes with what was read. */
+static void test_random_bytes(void **state)
+{
+    struct random_key key = random_seed(1, RANDOM_DEMO);
+    struct token_list list = {0};
+
+    (void)state;
+    for (uint32_t i = 0; i < 200; i++) {
+        char text[128] = HEAD;
+        size_t n = strlen(text), more = 1 + random_word(key, 1000 * i) % 60;
+        struct vocabulary *v;
+
+        for (size_t k = 0; k < more; k++) {
+            uint32_t word = random_word(key, 1000 * i + 1 + k);
+            text[n++] = word % 4 == 0 ? '\n' : word % 4 == 1 ? '#' : (char)(word >> 8 & (i % 2 ? 0x7f : 0xff));
+        }
+        if (vocabulary_parse("vocab.txt", text, n, &v) != ST_OK) continue;
+        list.count = 0;
+        assert_int_equal(wordpiece_encode(v, text, n, &list), ST_OK);
+        for (size_t k = 0; k < list.count; k++) assert_non_null(vocabulary_text(v, list.items[k].id, NULL));
+        vocabulary_destroy(&v);
+    }
+    token_list_fini(&list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_look_up), cmocka_unit_test(test_lines),
                                        cmocka_unit_test(test_digest), cmocka_unit_test(test_bad_files),
-                                       cmocka_unit_test(test_many)};
+                                       cmocka_unit_test(test_many), cmocka_unit_test(test_random_bytes)};
 
     log_init('-', -1, LOG_SILENT);
     return cmocka_run_group_tests_name("vocabulary", tests, NULL, NULL);

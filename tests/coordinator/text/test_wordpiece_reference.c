@@ -15,7 +15,7 @@
 #include "coordinator/text/wordpiece.h"
 
 #define SHARED TEST_SOURCE_DIR "/../shared/data"
-enum { REAL_LINES = 1819, MIXED_LINES = 100000, CONTINUED = 0x2000, LAST = 0x30000, LINE_ROOM = 4096 };
+enum { REAL_LINES = 1900, MIXED_LINES = 100000, CONTINUED = 0x2000, LAST = 0x30000, LINE_ROOM = 4096 };
 
 struct sums { unsigned long lines, tokens, ids, offsets; };
 
