@@ -6,7 +6,9 @@
 #include "cluster/base/status.h"
 
 /* One declaration a bench, called with what stands behind its name on the command line (argv[0] is the name). */
+status bench_gemm(int argc, char **argv);
 status bench_reduce(int argc, char **argv);
+status bench_step(int argc, char **argv);
 status bench_tokenizer(int argc, char **argv);
 
 struct bench_figure {
@@ -18,6 +20,9 @@ struct bench_figure {
 /* Local. Print one line {"bench":…,"case":…,"value":…,"unit":…,"limit":…,"ratio":…[, more]} and flush. more: further
  * members as JSON text without braces, made by the format (NULL for none). */
 status bench_print(const struct bench_figure *figure, const char *more, ...) __attribute__((format(printf, 2, 3)));
+
+/* Local. Bytes that the busiest of so many workers sends in a step at CPT-large's size (counted, bench_reduce.c). */
+status bench_bytes_sent(int workers, double *out);
 
 /* Local. Monotonic time in seconds. */
 double bench_now(void);
