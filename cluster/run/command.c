@@ -15,6 +15,8 @@ static const struct command commands[] = {
     {"probe", "--model DIR --prompts FILE --case FILE --out FILE [--precision f32|bf16] [--attend-padding] [--updates N]",
      "take one batch through forward, backward and AdamW, for comparison with other programs", cmd_probe,
      cmd_probe_help},
+    {"pretrain", "CONFIG.yaml [--set key=value …] [--resume | --new]",
+     "pre-train modular prompts on many tasks over a frozen encoder (under mpirun)", cmd_pretrain, help_pretrain},
     {"version", "", "print the version and what this program was built with", cmd_version, NULL},
 };
 
