@@ -285,6 +285,18 @@ static status other_char(struct encoder *e, uint32_t c, uint32_t entry, size_t a
     return ST_OK;
 }
 
+/* As utf8_decode, with the three bytes of most Chinese text first. */
+static inline size_t decode(const char *text, size_t n, uint32_t *c)
+{
+    const unsigned char *p = (const unsigned char *)text;
+
+    if (n >= 3 && p[0] >= 0xe1 && p[0] <= 0xec && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80) {
+        *c = (uint32_t)(p[0] & 15) << 12 | (uint32_t)(p[1] & 0x3f) << 6 | (p[2] & 0x3f);
+        return 3;
+    }
+    return utf8_decode(text, n, c);
+}
+
 static status encode(struct encoder *e)
 {
     const struct char_table *chars = e->tables->chars;
@@ -305,12 +317,17 @@ static status encode(struct encoder *e)
                 continue;
             }
         } else {
-            next = at + utf8_decode(e->text + at, e->size - at, &c);
+            next = at + decode(e->text + at, e->size - at, &c);
             if (c == UTF8_BAD) {
                 at = next;
                 continue;
             }
             entry = char_entry(chars, c);
+        }
+        if (char_entry_kind(entry) == CHAR_SINGLE && e->chars == 0) {
+            TRY(push(e, (int32_t)char_entry_value(entry), (uint32_t)at, (uint32_t)next));
+            at = next;
+            continue;
         }
         TRY(other_char(e, c, entry, at, &next));
         at = next;
