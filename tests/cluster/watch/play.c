@@ -1,6 +1,6 @@
 /* A generated run through the real feed: what `mp2 pretrain` would publish, without training anything.
  *   play FOLDER [key=value …]   steps=N rate=STEPS_PER_SECOND (0: as fast as possible) tasks=T workers=W listen=HOST:PORT
- *   server_key=FILE allowed=FILE resume=STEP kill=STEP (a worker is lost there and comes back) hold=SECONDS evil=1 clock=1
+ *   server_key=FILE allowed=FILE resume=STEP kill=STEP (a worker is lost there) lost=STEPS (until it is back) hold=SECONDS evil=1 clock=1
  * prints "ready ADDRESS" when it publishes and "done posted=… dropped=… refused=…" at the end. */
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 enum { LAYERS = 6, MODULES = 8, TASKS_MOST = 64, WORKERS_MOST = 64 };
 
 struct play {
-    long steps, tasks, workers, resume, kill, hold, evil, eval;
+    long steps, tasks, workers, resume, kill, lost, hold, evil, eval;
     double rate;
     const char *folder, *listen, *server_key, *allowed;
     struct progress *progress;
@@ -230,13 +230,13 @@ static void play_step(struct play *p, uint64_t step)
     if (step % 20 == 0) post_run(p, MP2__RUN__STATE__RUNNING, step, 0);
     if (step % 20 == 0)
         for (long r = 1; r <= p->workers; r++)
-            if (!(p->kill && r == 2 && step >= (uint64_t)p->kill && step < (uint64_t)p->kill + 60))
+            if (!(p->kill && r == 2 && step >= (uint64_t)p->kill && step < (uint64_t)(p->kill + p->lost)))
                 post_worker(p, step, r, MP2__WORKER__STATE__WORKING, "", 0);
     if (p->kill && step == (uint64_t)p->kill) {
         post_worker(p, step, 2, MP2__WORKER__STATE__LOST, "connection closed", 1);
         progress_event(p->progress, MP2__EVENT__LEVEL__ERROR, "worker-lost", step, "rank 2 on node-a: connection closed");
     }
-    if (p->kill && step == (uint64_t)p->kill + 60) {
+    if (p->kill && step == (uint64_t)(p->kill + p->lost)) {
         post_worker(p, step, 2, MP2__WORKER__STATE__WORKING, "restarted", 1);
         progress_event(p->progress, MP2__EVENT__LEVEL__INFO, "worker-back", step, "rank 2 on node-a");
     }
@@ -278,7 +278,7 @@ static int set(struct play *p, const char *arg)
 {
     const struct { const char *name; long *integer; const char **text; } known[] = {
         {"steps=", &p->steps, NULL}, {"tasks=", &p->tasks, NULL}, {"workers=", &p->workers, NULL},
-        {"resume=", &p->resume, NULL}, {"kill=", &p->kill, NULL}, {"hold=", &p->hold, NULL}, {"evil=", &p->evil, NULL},
+        {"resume=", &p->resume, NULL}, {"kill=", &p->kill, NULL}, {"lost=", &p->lost, NULL}, {"hold=", &p->hold, NULL}, {"evil=", &p->evil, NULL},
         {"eval=", &p->eval, NULL}, {"listen=", NULL, &p->listen}, {"server_key=", NULL, &p->server_key},
         {"allowed=", NULL, &p->allowed}};
 
@@ -298,7 +298,7 @@ static int set(struct play *p, const char *arg)
 
 int main(int argc, char **argv)
 {
-    static struct play p = {.steps = 500, .tasks = 38, .workers = 3, .rate = 100, .eval = 50, .listen = "127.0.0.1:0"};
+    static struct play p = {.steps = 500, .tasks = 38, .workers = 3, .rate = 100, .lost = 60, .eval = 50, .listen = "127.0.0.1:0"};
 
     log_init('C', 0, LOG_INFO);
     if (argc < 2) return status_exit(ST_USAGE);

@@ -220,6 +220,9 @@ export function drawTasks(box, runs, curve, order, view) {
 export const STATES = { WORKING: ["#0072b2", "working"], WAITING: ["#56b4e9", "waiting"], JOINING: ["#999999", "joining"],
   LATE: ["#e69f00", "late"], LOST: ["#d5241c", "lost"], LEFT: ["#777777", "left"] };
 
+// A newer program may know more states.
+export const stateOf = (state) => STATES[state] || ["#999999", "unknown"];
+
 export function drawTimeline(element, runs) {
   const run = runs[0], columns = [];
   if (run) {
@@ -227,9 +230,9 @@ export function drawTimeline(element, runs) {
     run.changes.forEach((c) => byRank.set(c.rank, [...(byRank.get(c.rank) || []), c]));
     for (const [rank, changes] of byRank)
       changes.forEach((c, i) => {
-        const label = `worker ${rank} ${STATES[c.state][1]}`, end = i + 1 < changes.length ? changes[i + 1].elapsed : run.last;
+        const label = `worker ${rank} ${stateOf(c.state)[1]}`, end = i + 1 < changes.length ? changes[i + 1].elapsed : run.last;
         let column = columns.find((k) => k.label === label);
-        if (!column) columns.push(column = { label, colour: STATES[c.state][0], width: 9, points: [] });
+        if (!column) columns.push(column = { label, colour: stateOf(c.state)[0], width: 9, points: [] });
         column.points.push([c.elapsed, rank], [end, rank], [end + 1e-9, NaN]);
       });
   }

@@ -1,5 +1,5 @@
 // Tiles, tables and lists. Text from messages goes in by textContent alone.
-import { colourOf, percent, short, STATES } from "./charts.js";
+import { colourOf, percent, short, STATES, stateOf } from "./charts.js";
 
 function element(tag, text, name) {
   const e = document.createElement(tag);
@@ -89,7 +89,7 @@ const several = (runs, name) => (runs.length > 1 ? `${name} ` : "");
 export function showWorkers(table, legend, runs) {
   const rows = runs.flatMap((run) => [...run.workers.values()].sort((a, b) => a.rank - b.rank).map((w) => ({
     kind: w.state === "LOST" ? "lost" : "",
-    cells: [several(runs, run.info.name) + w.rank, badge(STATES[w.state][1]), w.host, real(w.units_per_second), seconds(w.lag),
+    cells: [several(runs, run.info.name) + w.rank, badge(stateOf(w.state)[1]), w.host, real(w.units_per_second), seconds(w.lag),
       percent(w.busy), w.units, w.step, bytes(w.memory), w.threads, w.columns ? `${w.first_column} + ${w.columns}` : "", w.reason] })));
   fill(table, ["worker", "state", "host", "units/s", "lag", "busy", "units", "step", "memory", "threads", "columns of A", "reason"],
     rows, [1, 2, 11]);
