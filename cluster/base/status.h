@@ -13,7 +13,8 @@
     X(ST_NUMBER, 1, "a number is not finite") /* a loss or gradient that is NaN or infinite */                     \
     X(ST_SYSTEM, 1, "a system call failed")                                                                        \
     X(ST_PEER, 3, "a peer was lost")                                                                               \
-    X(ST_END, 1, "end of data")               /* a reader's regular end; never reaches main */
+    X(ST_END, 1, "end of data")               /* a reader's regular end; never reaches main */                        \
+    X(ST_DIFFERENT, 1, "two things differ")   /* the answer of a comparison */
 
 #define STATUS_ENUM(code, exit_status, text) code,
 typedef enum status { STATUS_LIST(STATUS_ENUM) ST_COUNT } status;

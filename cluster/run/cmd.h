@@ -6,6 +6,8 @@
 
 status cmd_bench(int argc, char **argv);
 void cmd_bench_help(void);
+status cmd_checkpoint(int argc, char **argv);
+void cmd_checkpoint_help(void);
 status cmd_data(int argc, char **argv);
 void cmd_data_help(void);
 status cmd_tokenize(int argc, char **argv);
@@ -13,6 +15,8 @@ status cmd_pretrain(int argc, char **argv);
 void help_pretrain(void);
 status cmd_probe(int argc, char **argv);
 void cmd_probe_help(void);
+status cmd_stop(int argc, char **argv);
+void cmd_stop_help(void);
 status cmd_version(int argc, char **argv);
 
 #endif

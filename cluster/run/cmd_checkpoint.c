@@ -1,0 +1,40 @@
+/* mp2 checkpoint SUBCOMMAND … */
+#include <stdio.h>
+#include <string.h>
+
+#include "cluster/base/log.h"
+#include "cluster/run/checkpoint_command.h"
+#include "cluster/run/cmd.h"
+
+static const struct subcommand {
+    const char *name, *arguments, *summary;
+    int least, most;             /* words behind the name; most -1: the subcommand looks itself */
+    status (*run)(int argc, char **argv);
+} subcommands[] = {
+    {"info", "CHECKPOINT", "what it holds and belongs to, and its sha256 (cat step-N/* | sha256sum)", 1, 1, checkpoint_info},
+    {"verify", "CHECKPOINT", "read it as a resumed run would, checking every byte", 1, 1, checkpoint_verify_command},
+    {"diff", "A B", "compare bit by bit: exit status 0 when equal, 1 when not", 2, 2, checkpoint_diff},
+};
+
+enum { SUBCOMMAND_COUNT = sizeof subcommands / sizeof *subcommands };
+
+status cmd_checkpoint(int argc, char **argv)
+{
+    for (int i = 0; argc > 1 && i < SUBCOMMAND_COUNT; i++) {
+        const struct subcommand *c = &subcommands[i];
+
+        if (strcmp(c->name, argv[1]) != 0) continue;
+        if (argc - 2 < c->least || (c->most >= 0 && argc - 2 > c->most))
+            return fault(ST_USAGE, "usage: mp2 checkpoint %s %s", c->name, c->arguments);
+        return c->run(argc - 1, argv + 1);
+    }
+    return fault(ST_USAGE, "%s%s%s; `mp2 help checkpoint` lists what there is", argc > 1 ? "unknown subcommand \"" : "no subcommand",
+                 argc > 1 ? argv[1] : "", argc > 1 ? "\"" : "");
+}
+
+void cmd_checkpoint_help(void)
+{
+    for (int i = 0; i < SUBCOMMAND_COUNT; i++)
+        printf("  %-8s %-12s %s\n", subcommands[i].name, subcommands[i].arguments, subcommands[i].summary);
+    puts("\nCHECKPOINT is a folder step-N, or a run's folder (its latest). diff takes two .safetensors files, too.");
+}
