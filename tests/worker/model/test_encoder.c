@@ -1,0 +1,303 @@
+/* The encoder by itself: the same bits for any units, threads and engine's cut of rows; prompt gradients against finite
+ * differences with dropout on; ranges of layers against the whole. (Values: tests/cluster/run/test_probe.c.) */
+#include <math.h>
+#include <string.h>
+
+#include "cluster/base/memory.h"
+#include "cluster/comm/tree.h"
+#include "tests/support/support.h"
+#include "worker/train/unit.h"
+
+enum { LAYERS = 3, HIDDEN = 64, TOKENS = 5, EXAMPLES = 7, LONGEST = 150, BANK = LAYERS * TOKENS * HIDDEN };
+
+static const int32_t lengths[EXAMPLES] = {150, 37, 64, 8, 131, 90, 16};
+
+struct machine {
+    struct pool *pool;
+    struct encoder *encoder;
+    void *weights;
+    int threads;
+};
+
+struct outcome { double loss[EXAMPLES]; float prompts[BANK], head[2 * HIDDEN]; };
+
+static void machine_open(struct machine *m, enum number precision, enum matmul_engine engine, int threads)
+{
+    const struct model_config config = {.layers = LAYERS, .hidden = HIDDEN, .heads = 4, .feed_forward = 128,
+                                        .positions = LONGEST, .vocab = 100, .types = 2, .eps = 1e-12,
+                                        .hidden_dropout = .1, .attention_dropout = .1};
+    const struct encoder_options options = {.precision = precision, .isa = ISA_AUTO, .engine = engine,
+                                            .threads = threads, .check = 1};
+    const struct random_key key = random_seed(3, RANDOM_INIT);
+    const struct packed_source source = packed_from_random(&key);
+
+    m->threads = threads;
+    assert_int_equal(pool_new(threads, &m->pool), ST_OK);
+    assert_int_equal(encoder_new(&config, &options, m->pool, &m->encoder), ST_OK);
+    assert_int_equal(mem_alloc(encoder_weights_bytes(m->encoder), 1, &m->weights), ST_OK);
+    assert_int_equal(encoder_weights_pack(m->encoder, &source, m->weights), ST_OK);
+    assert_int_equal(encoder_attach(m->encoder, m->weights), ST_OK);
+}
+
+static void machine_close(struct machine *m)
+{
+    encoder_destroy(&m->encoder);
+    mem_free(m->weights);
+    pool_destroy(&m->pool);
+}
+
+static float *random_floats(size_t n, float size, uint32_t purpose)
+{
+    const struct random_key key = random_derive(random_seed(4, RANDOM_INIT), purpose, 0, 0, 0);
+    float *x;
+
+    assert_int_equal(mem_alloc(n, sizeof *x, &x), ST_OK);
+    for (size_t i = 0; i < n; i++) x[i] = size * (float)random_normal(key, i);
+    return x;
+}
+
+static void add_examples(struct batch *b, int first, int count)
+{
+    int32_t ids[LONGEST];
+
+    batch_clear(b, first);
+    for (int e = first; e < first + count && e < EXAMPLES; e++) {
+        for (int i = 0; i < lengths[e]; i++) ids[i] = (e * 31 + i * 17) % 100;
+        assert_true(batch_add(b, ids, lengths[e], 0, lengths[e] - 1, 6 + e % 2));
+    }
+}
+
+static int32_t all_rows(const struct encoder *e)
+{
+    int32_t rows = 0;
+
+    for (int i = 0; i < EXAMPLES; i++) rows += batch_rows(lengths[i], encoder_row_align(e));
+    return rows;
+}
+
+/* The whole batch in units of so many examples; partial sums go through the batch's tree. */
+static void run(const struct machine *m, int unit_examples, int layers, const float *prompts, const float *head,
+                struct outcome *out)
+{
+    size_t bank = (size_t)layers * TOKENS * HIDDEN;
+    struct tree_sum sum_prompts, sum_head;
+    struct batch b;
+    struct unit *u;
+
+    tree_sum_init(&sum_prompts, EXAMPLES, TREE_FLOAT, bank);
+    tree_sum_init(&sum_head, EXAMPLES, TREE_FLOAT, 2 * HIDDEN);
+    assert_int_equal(batch_init(&b, unit_examples, all_rows(m->encoder), encoder_row_align(m->encoder)), ST_OK);
+    assert_int_equal(unit_new(m->encoder, all_rows(m->encoder), unit_examples, TOKENS, m->threads, 1, &u), ST_OK);
+    for (int first = 0; first < EXAMPLES; first += unit_examples) {
+        struct unit_inputs in = {.batch = &b, .prompts = {layers, TOKENS, prompts}, .head = head,
+                                 .dropout = {1, random_seed(5, RANDOM_DROPOUT)}, .batch_examples = EXAMPLES};
+        struct unit_outputs to = {.loss = out->loss + first};
+        void *prompt_node, *head_node;
+
+        assert_int_equal(tree_sum_take(&sum_prompts, &prompt_node), ST_OK);
+        assert_int_equal(tree_sum_take(&sum_head, &head_node), ST_OK);
+        to.grad_prompts = prompt_node;
+        to.grad_head = head_node;
+        add_examples(&b, first, unit_examples);
+        assert_int_equal(unit_train(u, m->encoder, m->pool, &in, &to), ST_OK);
+        assert_int_equal(tree_sum_add(&sum_prompts, (struct tree_node){first, unit_examples}, prompt_node), ST_OK);
+        assert_int_equal(tree_sum_add(&sum_head, (struct tree_node){first, unit_examples}, head_node), ST_OK);
+    }
+    memcpy(out->prompts, tree_sum_root(&sum_prompts), bank * sizeof(float));
+    memcpy(out->head, tree_sum_root(&sum_head), sizeof out->head);
+    unit_destroy(&u);
+    batch_fini(&b);
+    tree_sum_fini(&sum_head);
+    tree_sum_fini(&sum_prompts);
+}
+
+/* ---- bits -------------------------------------------------------------------------------------------------------- */
+
+static void check_bits(enum number precision, enum matmul_engine engine, int layers, int by_example)
+{
+    float *prompts = random_floats(BANK, 1, 1), *head = random_floats(2 * HIDDEN, 1, 2);
+    static struct outcome first, other;
+
+    memset(&first, 0, sizeof first);
+    for (int threads = 1; threads <= 3; threads++) {
+        struct machine m;
+
+        machine_open(&m, precision, engine, threads);
+        assert_int_not_equal(m.encoder->exact, EXACT_NONE);
+        if (by_example) m.encoder->exact = EXACT_EXAMPLE;
+        for (int size = 8; size >= 1; size /= 2) {
+            memset(&other, 0, sizeof other);
+            run(&m, size, layers, prompts, head, threads == 1 && size == 8 ? &first : &other);
+            if (threads > 1 || size < 8) assert_memory_equal(&first, &other, sizeof first);
+        }
+        machine_close(&m);
+    }
+    for (int i = 0; i < BANK / LAYERS * layers; i++) assert_true(isfinite(first.prompts[i]));
+    assert_true(first.prompts[0] != 0);
+    mem_free(head);
+    mem_free(prompts);
+}
+
+static void test_bits_f32(void **state)
+{
+    (void)state;
+    check_bits(NUMBER_F32, ENGINE_ONEDNN, LAYERS, 0);
+    check_bits(NUMBER_F32, ENGINE_ONEDNN, 1, 0);
+}
+
+static void test_bits_by_example(void **state)
+{
+    (void)state;
+    check_bits(NUMBER_F32, ENGINE_ONEDNN, LAYERS, 1);
+}
+
+static void test_bits_openblas(void **state)
+{
+    (void)state;
+    check_bits(NUMBER_F32, ENGINE_OPENBLAS, LAYERS, 0);
+}
+
+static void test_bits_bf16(void **state)
+{
+    (void)state;
+    if (!matmul_has_bf16()) {
+        print_message("skipped: this CPU has no AVX-512 BF16\n");
+        skip();
+    }
+    check_bits(NUMBER_BF16, ENGINE_ONEDNN, LAYERS, 0);
+    check_bits(NUMBER_BF16, ENGINE_ONEDNN, LAYERS, 1);
+}
+
+/* ---- finite differences ------------------------------------------------------------------------------------------ */
+
+static double mean_loss(const struct outcome *o)
+{
+    double sum = 0;
+
+    for (int i = 0; i < EXAMPLES; i++) sum += o->loss[i];
+    return sum / EXAMPLES;
+}
+
+/* (L(x + h d) - L(x - h d)) / 2h against gradient . d; x is moved in place and put back. */
+static void check_slope(const struct machine *m, int layers, float *prompts, float *head, float *x, size_t n,
+                        const float *gradient, const char *what)
+{
+    float *direction = random_floats(n, 1, 9), *kept = random_floats(n, 1, 9);
+    static struct outcome up, down;
+    const double h = 2e-3;
+    double slope = 0, found, size = 0;
+
+    memcpy(kept, x, n * sizeof *x);
+    for (size_t i = 0; i < n; i++) size += (double)gradient[i] * (double)gradient[i];
+    /* Half along the gradient, so that the slope is well above rounding, half anywhere. */
+    for (size_t i = 0; i < n; i++)
+        direction[i] = (float)((double)gradient[i] / sqrt(size) + .3 * (double)direction[i] / sqrt((double)n));
+    for (size_t i = 0; i < n; i++) slope += (double)gradient[i] * (double)direction[i];
+    for (size_t i = 0; i < n; i++) x[i] = kept[i] + (float)h * direction[i];
+    run(m, 8, layers, prompts, head, &up);
+    for (size_t i = 0; i < n; i++) x[i] = kept[i] - (float)h * direction[i];
+    run(m, 8, layers, prompts, head, &down);
+    memcpy(x, kept, n * sizeof *x);
+    found = (mean_loss(&up) - mean_loss(&down)) / (2 * h);
+    print_message("%s: slope %.8f, by differences %.8f\n", what, slope, found);
+    assert_true(fabs(found - slope) <= 2e-3 * fabs(slope));
+    mem_free(kept);
+    mem_free(direction);
+}
+
+static void test_differences(void **state)
+{
+    float *prompts = random_floats(BANK, .5f, 1), *head = random_floats(2 * HIDDEN, 1, 2);
+    static struct outcome at;
+    struct machine m;
+
+    (void)state;
+    machine_open(&m, NUMBER_F32, ENGINE_ONEDNN, 2);
+    for (int layers = LAYERS; layers >= 1; layers -= LAYERS - 1) {
+        size_t one = TOKENS * HIDDEN;
+
+        run(&m, 8, layers, prompts, head, &at);
+        check_slope(&m, layers, prompts, head, head, 2 * HIDDEN, at.head, "head");
+        for (int l = 0; l < layers; l++)
+            check_slope(&m, layers, prompts, head, prompts + (size_t)l * one, one, at.prompts + (size_t)l * one,
+                        "prompt of a layer");
+    }
+    machine_close(&m);
+    mem_free(head);
+    mem_free(prompts);
+}
+
+/* ---- ranges ------------------------------------------------------------------------------------------------------ */
+
+static void test_range(void **state)
+{
+    float *values = random_floats(BANK, 1, 1), *whole;
+    struct encoder_prompts prompts = {LAYERS, TOKENS, values};
+    struct activations_plan plan = {.examples = EXAMPLES, .prompt_tokens = TOKENS, .threads = 2};
+    struct activations *a;
+    struct machine m;
+    struct batch b;
+    size_t bytes;
+
+    (void)state;
+    machine_open(&m, NUMBER_F32, ENGINE_ONEDNN, 2);
+    plan.rows = all_rows(m.encoder);
+    bytes = (size_t)plan.rows * HIDDEN * sizeof(float);
+    assert_int_equal(activations_new(m.encoder, &plan, &a), ST_OK);
+    assert_int_equal(batch_init(&b, EXAMPLES, plan.rows, encoder_row_align(m.encoder)), ST_OK);
+    add_examples(&b, 0, EXAMPLES);
+    assert_int_equal(encoder_forward(m.encoder, m.pool, a, &b, &prompts, NULL), ST_OK);
+    assert_int_equal(mem_alloc(bytes, 1, &whole), ST_OK);
+    memcpy(whole, activations_hidden(a), bytes);
+    for (int middle = 0; middle <= LAYERS; middle++) {
+        assert_int_equal(encoder_forward_range(m.encoder, m.pool, a, &b, &prompts, 0, middle), ST_OK);
+        assert_int_equal(encoder_forward_range(m.encoder, m.pool, a, &b, &prompts, middle, LAYERS), ST_OK);
+        assert_memory_equal(whole, activations_hidden(a), bytes);
+    }
+    mem_free(whole);
+    batch_fini(&b);
+    activations_destroy(&a);
+    machine_close(&m);
+    mem_free(values);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+static void test_budget(void **state)
+{
+    struct machine m;
+
+    (void)state;
+    machine_open(&m, NUMBER_F32, ENGINE_ONEDNN, 1);
+    for (size_t budget = 1 << 10; budget < (size_t)1 << 32; budget *= 8) {
+        int32_t rows = unit_rows(m.encoder, 8, TOKENS, 1, 1, budget);
+
+        assert_true(rows % MATMUL_GRAIN == 0);
+        if (rows > 0) assert_true(unit_bytes(m.encoder, rows, 8, TOKENS, 1, 1) <= budget);
+        assert_true(unit_bytes(m.encoder, rows + MATMUL_GRAIN, 8, TOKENS, 1, 1) > budget);
+    }
+    machine_close(&m);
+}
+
+/* A block of packed weights is known by its header. */
+static void test_attach(void **state)
+{
+    struct machine m;
+
+    (void)state;
+    machine_open(&m, NUMBER_F32, ENGINE_ONEDNN, 1);
+    ((char *)m.weights)[0] ^= 1;
+    assert_int_equal(encoder_attach(m.encoder, m.weights), ST_INPUT);
+    machine_close(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bits_f32), cmocka_unit_test(test_bits_by_example), cmocka_unit_test(test_bits_openblas),
+        cmocka_unit_test(test_bits_bf16), cmocka_unit_test(test_differences), cmocka_unit_test(test_range),
+        cmocka_unit_test(test_budget), cmocka_unit_test(test_attach),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
