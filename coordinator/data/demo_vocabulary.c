@@ -1,0 +1,58 @@
+/* The demo's vocabulary. */
+#include <stdio.h>
+
+#include "cluster/base/file.h"
+#include "coordinator/data/demo.h"
+
+static const char *const characters =
+    "\",:.?!()-0123456789"
+    "×√、。一三上下不与专世业东严中为主丽久么义之乐也乡书买了争事于云井些交"
+    "产京亮亲人什今仓他仙代以仲件价伙会传伤伦估似位低住体何余作你使例便保信修"
+    "候借债值假偏做停健偿像元充先免兑党入全八公关兴其具典养内冒写军农冰决况冷"
+    "净减凑凤出分列刘刚创初判利别到制削前剧副力办功加务动助包化北匠匹区医升午"
+    "华协单南博占卡卦卫印历压原厨去参又友发取受口古句可台史号司吃合同后吗吞含"
+    "听启吴吸周味命和咨品哪哲唤售唱商啤啥喜喝嘱器囊回因团园困固国图在地址坐块"
+    "坛垂城域基堂境增士声壳处备复外多夜大天太夫失头夺奇奏套女奶好如妇娱婆婚子"
+    "孕字孙孤学安完宏官定实客室家容宽宾宿密富察寸对寺寻寿封小少尚就尺局居屋屏"
+    "展山岛岭峰州工差己市布师带帮常幕干平年并广庄床库店府度庭康建开异式引张强"
+    "归彩影往征很律得微心怀态怎思急性总恋息悉患情想愈意感愿慨慷戏成我戒户房扁"
+    "手才打执批技把抑投抗折抚护报抽拖拜拟拥择拿持挂指挺换据排探接控推提插握援"
+    "携摄撤操收改放政故效敏救教数整敷文料斜断新方施旁旅族旧早时昆明易星映春昨"
+    "是显晓晚晨普景更最月有朋服望期木未本术朵机权李材村杖条来杭杯杰极析果柜查"
+    "柳标树校样核桃案档桥检棋棒椎楼欠次欢款歌止正步武殊残殖段毒比毛民气水汁汇"
+    "汉江池汤汽沃沙没河油治法注泳泻活流测济浴海消淡渔游湖湾湿源溪满演漫激火灯"
+    "炎炒点烟烤烦热爬爱片版牙牛物特状献玉王环现球理瓜生用田申电男画界留疗疮疹"
+    "疾病症痕痛瘤瘾白百的盒盘盟目相盾看真眠着睡矛知短石矿码研破础确碍碑碧社祝"
+    "票福离种科秘积称程稍究空立站竞竟章竹笔符筑答策签算籍米粉精糕糟系素紫纠红"
+    "约级纷纸组细织终经结给统续综绿缆缓缘缠网置群翠老者耗耳聊职联聚股肮育肺肿"
+    "胃能脏脚腐腔腹自臭致舒舞航般舰船色艺节花芳苹茅茶草荐药菜萄营落葡蕉蕴虹融"
+    "血行衍衣表被裁装西要见观视觉解警计订认讨让议讯记论设访证评识诉诊词译试诗"
+    "话询该语误诱说请读课谁谈谢谱谷豆象豪负贡财败账货质贫购贴贵贷费资赔走赵起"
+    "超跑路跳踪身车轩转轮轻载轿较输辨边达过迎运近还这进远述迷迹追退送选逐途通"
+    "速遇道遗避邀郑部都配酒酗采里重量金钓钥钱铁铃银铺销锅错键镜长闭问间阁阅队"
+    "防阳陈限院险陪随隔障难雁雨雪雾需霜青靓非靠面音项预颈题颜额风食餐饭饮饺馆"
+    "香马验骏骑骨高髦鱼鲜鸟鸣鸭鹤鹿麻黄鼻龄龙（），：？";
+
+/* [unused] rows before [UNK], as BERT has, and from id 1000 on, where the prompt's placeholders are by default. */
+enum { UNUSED = 99, PLACEHOLDERS = 1000, MORE_UNUSED = 64 };
+
+status demo_vocabulary_write(const char *path)
+{
+    struct file_out out;
+    int n = UNUSED + 5;
+
+    TRY(file_out_open(path, &out));
+    fputs("[PAD]\n", out.stream);
+    for (int i = 1; i <= UNUSED; i++) fprintf(out.stream, "[unused%d]\n", i);
+    fputs("[UNK]\n[CLS]\n[SEP]\n[MASK]\n", out.stream);
+    for (const char *s = characters; *s; n++) {
+        int bytes = 1;
+
+        if (n == PLACEHOLDERS)
+            for (int i = 1; i <= MORE_UNUSED; i++, n++) fprintf(out.stream, "[unused%d]\n", UNUSED + i);
+        while (((unsigned char)s[bytes] & 0xc0) == 0x80) bytes++;
+        fprintf(out.stream, "%.*s\n", bytes, s);
+        s += bytes;
+    }
+    return file_out_commit(&out);
+}
