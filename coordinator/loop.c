@@ -14,6 +14,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/stop.h"
 #include "cluster/store/run_folder.h"
+#include "coordinator/crew.h"
 
 enum order_kind { ORDER_STEP, ORDER_EVALUATE, ORDER_CHECKPOINT, ORDER_REPLAY, ORDER_END };
 
@@ -32,6 +33,7 @@ struct loop {
     struct run_folder folder;
     struct journal *journal;
     struct progress *progress;
+    struct crew crew;
     struct record_buffer buffer;
     struct bar bar;
     double last_commit;
@@ -225,6 +227,9 @@ static status open_progress(struct loop *l)
 
     TRY(progress_new(&po, &l->progress));
     post_run(l, MP2__RUN__STATE__RUNNING, 1);
+    crew_tell(&l->crew, MP2__WORKER__STATE__WORKING, l->step > 0 ? "resumed" : "started", l->step, l->progress);
+    if (l->step > 0)
+        progress_event(l->progress, MP2__EVENT__LEVEL__INFO, "resume", (uint64_t)l->step, "with %d workers", l->comm->workers);
     bar_open_from(&l->bar, l->job->command, (uint64_t)l->step, (uint64_t)l->o->steps, "steps");
     return ST_OK;
 }
@@ -240,6 +245,7 @@ static status begin(struct loop *l)
     started = l->step;
     TRY(comm_is_coordinator(l->comm) ? replay_journal(l) : follow_replay(l));
     TRY(l->job->flush(l->job->self));
+    TRY(crew_open(l->comm, &l->crew));
     if (comm_is_coordinator(l->comm)) {
         if (l->step > 0) log_info("resumed", "checkpoint=%lld step=%lld", (long long)started, (long long)l->step);
         s = record_start(l);
@@ -269,6 +275,7 @@ static void tell_step(struct loop *l, int64_t step, const struct job_step *done,
     m->journal_lag = (uint64_t)step - journal_durable_step(l->journal);
     l->last_commit = t;
     progress_post(l->progress, &m->base);
+    crew_step(&l->crew, done->busy, done->units, step, l->progress);
     if (!done->skipped) l->loss = isnan(l->loss) ? m->loss : l->loss + 0.02 * (m->loss - l->loss);
     if (l->job->brief) l->job->brief(l->job->self, words, sizeof words);
     bar_show(&l->bar, (uint64_t)step, "loss %.4f %s", l->loss, words);
@@ -315,7 +322,10 @@ static status do_step(struct loop *l, int64_t step)
 static status tell_checkpoint(struct loop *l, Mp2__Checkpoint__State state, double seconds, int best)
 {
     Mp2__Checkpoint m = MP2__CHECKPOINT__INIT;
+    char path[32];
 
+    snprintf(path, sizeof path, "step-%lld", (long long)l->step);
+    m.path = path;
     m.step = (uint64_t)l->step;
     m.state = state;
     m.seconds = seconds;
@@ -376,6 +386,10 @@ static status record_eval(struct loop *l, struct job_eval *e, int best)
     TRY(append(l, l->step, RECORD_EVAL, l->buffer.data, l->buffer.bytes));
     TRY(journal_wait_durable(l->journal, (uint64_t)l->step));
     progress_post(l->progress, &e->message->base);
+    if (e->router) {
+        e->router->step = (uint64_t)l->step;
+        progress_post(l->progress, &e->router->base);
+    }
     show_eval(l, e);
     return progress_flush(l->progress);
 }
@@ -459,6 +473,8 @@ static status finish(struct loop *l, status s)
     bar_close(&l->bar, s == ST_OK);
     post_run(l, s != ST_OK ? MP2__RUN__STATE__FAILED : l->result->stopped ? MP2__RUN__STATE__STOPPED
                                                                           : MP2__RUN__STATE__FINISHED, 0);
+    if (l->progress) crew_tell(&l->crew, MP2__WORKER__STATE__LEFT, "the run ended", l->step, l->progress);
+    crew_close(&l->crew);
     closed = l->progress ? progress_flush(l->progress) : ST_OK;
     if (s == ST_OK) s = closed;
     progress_destroy(&l->progress);

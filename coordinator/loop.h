@@ -23,12 +23,15 @@ struct job_step {
     int skipped;                /* the loss or a gradient was not finite: recorded, not applied */
     status failed;              /* a failure of the coordinator's own after the ranks had agreed: ends the run in order */
     Mp2__Step *message;         /* for metrics and stream; its step number and commit times are set by the loop */
+    const double *busy;         /* (workers) seconds each computed; NULL: not known */
+    const int64_t *units;       /* (workers) units each was dealt; NULL: not known */
 };
 
 /* What an evaluation tells. */
 struct job_eval {
     struct record_eval record;  /* tasks, mean; best_* are set by the loop */
     Mp2__Eval *message;
+    Mp2__Router *router;        /* how the routers stand; NULL: none */
     int higher_is_better;       /* accuracy: 1; loss: 0 */
 };
 

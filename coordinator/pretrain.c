@@ -171,6 +171,8 @@ static status open_coordinator(struct pretrain *p, struct dataset *data)
     TRY(mem_alloc(pull, sizeof *p->pull, &p->pull));
     TRY(mem_alloc(pull, sizeof *p->pull_by_layer, &p->pull_by_layer));
     TRY(mem_alloc((size_t)(p->comm->workers + 1) * (groups * (size_t)s->batch + 1), sizeof *p->losses, &p->losses));
+    TRY(mem_alloc((size_t)p->comm->workers, sizeof *p->busy, &p->busy));
+    TRY(mem_alloc((size_t)p->comm->workers, sizeof *p->units, &p->units));
     TRY(mem_alloc(2 * (size_t)s->hidden, sizeof *p->record_head, &p->record_head));
     TRY(mem_alloc(groups, sizeof *p->record_groups, &p->record_groups));
     TRY(mem_alloc(tasks, sizeof *p->state_tasks, &p->state_tasks));
@@ -266,7 +268,7 @@ void pretrain_close(struct pretrain *p)
 {
     struct dataset *data = p->planner.data;
     void *owned[] = {p->message, p->u, p->pending_u, p->head, p->local, p->whole, p->grad, p->pending_grad, p->loss_out,
-                     p->dropout, p->draws, p->uniform, p->all_grad, p->grad_head, p->pull_by_layer, p->pull, p->losses,
+                     p->dropout, p->draws, p->uniform, p->all_grad, p->grad_head, p->pull_by_layer, p->pull, p->losses, p->busy, p->units,
                      p->record_head, p->record_groups, p->group_messages, p->group_pointers, p->task_infos,
                      p->task_info_pointers, p->tensors, p->state_tasks, p->placeholders, p->last_eval, p->first_loss,
                      p->recent_loss};

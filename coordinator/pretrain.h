@@ -90,6 +90,8 @@ struct pretrain {
     double *pull_by_layer;      /* (layers,groups,d), as it arrives */
     double *pull;               /* (groups,layers,d): g = A G */
     double *losses;             /* (workers + 1, groups * batch + 1): each worker's slots and compute seconds; all slots */
+    double *busy;               /* (workers) seconds computed in this step */
+    int64_t *units;             /* (workers) units dealt in this step */
     double *record_head;        /* (2,H) */
     struct record_group *record_groups;
     struct record_buffer record;

@@ -11,15 +11,21 @@ struct eval_message {
     Mp2__Score *scores;
     Mp2__Score **pointers;
     struct record_eval_task *tasks;
+    Mp2__Router router;
+    float *chances;             /* (T,L,K) */
+    char **names;
 };
 
-static status message_new(int tasks, struct eval_message **out)
+static status message_new(int tasks, size_t gates, struct eval_message **out)
 {
     struct eval_message *m;
 
     TRY(mem_alloc(1, sizeof *m, &m));
     mp2__eval__init(&m->eval);
+    mp2__router__init(&m->router);
     *out = m;
+    TRY(mem_alloc((size_t)tasks * gates, sizeof *m->chances, &m->chances));
+    TRY(mem_alloc((size_t)tasks, sizeof *m->names, &m->names));
     TRY(mem_alloc((size_t)tasks, sizeof *m->scores, &m->scores));
     TRY(mem_alloc((size_t)tasks, sizeof *m->pointers, &m->pointers));
     return mem_alloc((size_t)tasks, sizeof *m->tasks, &m->tasks);
@@ -31,6 +37,8 @@ void pretrain_eval_message_free(struct eval_message **m)
     mem_free((*m)->scores);
     mem_free((*m)->pointers);
     mem_free((*m)->tasks);
+    mem_free((*m)->chances);
+    mem_free((*m)->names);
     mem_free(*m);
     *m = NULL;
 }
@@ -68,6 +76,22 @@ static void finish(struct pretrain *p, struct eval_message *m, int full, double 
     out->record = (struct record_eval){.task_count = n, .tasks = m->tasks, .mean = m->eval.mean, .subset = m->eval.subset};
 }
 
+/* The chance of every module, for the stream: sigmoid of the routers as they stand (method.md section 2). */
+static void fill_router(const struct pretrain *p, struct eval_message *m)
+{
+    const struct shape *s = &p->shape;
+    size_t n = (size_t)s->tasks * (size_t)s->layers * (size_t)s->modules;
+
+    for (int t = 0; t < s->tasks; t++) m->names[t] = (char *)(uintptr_t)dataset_task(p->planner.data, t)->id;
+    for (size_t i = 0; i < n; i++) m->chances[i] = (float)(1 / (1 + exp(-(double)p->parameters->router.value[i])));
+    m->router.layers = (uint32_t)s->layers;
+    m->router.modules = (uint32_t)s->modules;
+    m->router.n_tasks = (size_t)s->tasks;
+    m->router.tasks = m->names;
+    m->router.n_probability = n;
+    m->router.probability = m->chances;
+}
+
 static double now(void)
 {
     struct timespec t;
@@ -85,7 +109,7 @@ status pretrain_evaluate(void *self, int64_t step, int full, struct job_eval *ou
     (void)step;
     if (comm_is_coordinator(p->comm)) {
         pretrain_eval_message_free(&p->eval_message);
-        s = message_new(p->shape.tasks, &p->eval_message);
+        s = message_new(p->shape.tasks, (size_t)p->shape.layers * (size_t)p->shape.modules, &p->eval_message);
     }
     TRY(comm_agree(p->comm, s));
     for (int t = 0; t < p->shape.tasks; t++) {
@@ -96,7 +120,10 @@ status pretrain_evaluate(void *self, int64_t step, int full, struct job_eval *ou
         p->last_eval[t] = r;
         if (r.rows > 0) add_score(p, p->eval_message, t, &r);
     }
-    if (comm_is_coordinator(p->comm)) finish(p, p->eval_message, full, now() - started, out);
+    if (!comm_is_coordinator(p->comm)) return ST_OK;
+    finish(p, p->eval_message, full, now() - started, out);
+    fill_router(p, p->eval_message);
+    out->router = &p->eval_message->router;
     return ST_OK;
 }
 

@@ -270,8 +270,12 @@ static void fill_message(struct pretrain *p, double started, double computed)
     m->loss = 0;
     m->tokens = m->examples = 0;
     m->compute_seconds = 0;
-    for (int w = 0; w < p->comm->workers; w++)
-        if (p->losses[(size_t)w * (n + 1) + n] > m->compute_seconds) m->compute_seconds = p->losses[(size_t)w * (n + 1) + n];
+    for (int w = 0; w < p->comm->workers; w++) {
+        p->busy[w] = p->losses[(size_t)w * (n + 1) + n];
+        p->units[w] = 0;
+        if (p->busy[w] > m->compute_seconds) m->compute_seconds = p->busy[w];
+    }
+    for (size_t b = 0; b < p->planner.now.deal.count; b++) p->units[p->planner.now.deal.blocks[b].worker]++;
     for (int g = 0; g < p->shape.groups; g++) {
         struct planned_group *group = &p->planner.now.groups[g];
         Mp2__Group *gm = &p->group_messages[g];
@@ -324,6 +328,8 @@ status pretrain_step(void *self, int64_t step, struct job_step *out)
     learn_speeds(p);
     fill_message(p, started, computed);
     out->message = &p->step_message;
+    out->busy = p->busy;
+    out->units = p->units;
     out->skipped = skipped != RECORD_APPLIED;
     out->failed = pretrain_record(p, step, skipped, out);
     return ST_OK;

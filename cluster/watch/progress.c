@@ -11,7 +11,10 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/watch/metrics.h"
+#include "cluster/watch/tally.h"
 #include "proto/json.h"
+
+static const double TASKS_EVERY = 2;   /* seconds */
 
 struct progress {
     char name[256], path[4096];   /* path: of the metrics file, "" when there is none */
@@ -20,9 +23,16 @@ struct progress {
     struct publisher *publisher;
     double started, before;       /* monotonic seconds; elapsed before this process */
     uint64_t tokens, examples;    /* of all steps */
+    struct tally tally;           /* of the tasks */
+    double told;                  /* monotonic seconds: when tasks were shown last */
     char *line;
     size_t line_room;
+    struct before *crew;          /* the workers of the life before, as the file left them */
+    size_t crew_count, crew_room;
+    double last_time;             /* Unix seconds: the file's last line */
 };
+
+struct before { uint32_t rank; Mp2__Worker__State state; char host[64]; };
 
 static double seconds(clockid_t clock)
 {
@@ -78,12 +88,33 @@ static void write_line(struct progress *p, const Mp2__Progress *m)
     if (fwrite(p->line, 1, n, p->file) != n) p->failed = errno;
 }
 
-void progress_show(struct progress *p, const ProtobufCMessage *body)
+static void send(struct progress *p, const ProtobufCMessage *body, int keep)
 {
     Mp2__Progress m;
 
     wrap(p, body, &m);
     if (p->publisher) publisher_post(p->publisher, &m);
+    if (keep) write_line(p, &m);
+}
+
+void progress_show(struct progress *p, const ProtobufCMessage *body)
+{
+    send(p, body, 0);
+}
+
+/* Task messages for those that moved: to the stream now and then, to the file with every evaluation. */
+static void tell_tasks(struct progress *p, const Mp2__Progress *m)
+{
+    int evaluated = m->body_case == MP2__PROGRESS__BODY_EVAL;
+    double now = seconds(CLOCK_MONOTONIC);
+
+    if (tally_take(&p->tally, m) != ST_OK || (!evaluated && now - p->told < TASKS_EVERY)) return;
+    p->told = now;
+    for (size_t i = 0; i < p->tally.count; i++) {
+        if (!p->tally.tasks[i].moved && !evaluated) continue;
+        p->tally.tasks[i].moved = 0;
+        send(p, &p->tally.tasks[i].message.base, evaluated);
+    }
 }
 
 void progress_post(struct progress *p, const ProtobufCMessage *body)
@@ -100,6 +131,7 @@ void progress_post(struct progress *p, const ProtobufCMessage *body)
     }
     if (p->publisher) publisher_post(p->publisher, &m);
     write_line(p, &m);
+    tell_tasks(p, &m);
 }
 
 void progress_event(struct progress *p, Mp2__Event__Level level, const char *tag, uint64_t step, const char *format, ...)
@@ -136,6 +168,37 @@ struct publisher *progress_publisher(struct progress *p)
     return p->publisher;
 }
 
+static status note_worker(struct progress *p, const Mp2__Worker *m)
+{
+    size_t i = 0;
+
+    while (i < p->crew_count && p->crew[i].rank != m->rank) i++;
+    if (i == p->crew_count) TRY(mem_grow(&p->crew, &p->crew_room, ++p->crew_count, sizeof *p->crew));
+    p->crew[i].rank = m->rank;
+    p->crew[i].state = m->state;
+    snprintf(p->crew[i].host, sizeof p->crew[i].host, "%s", m->host);
+    return ST_OK;
+}
+
+/* A life that did not end in order left its workers at work: they were lost when its record breaks off. */
+static void note_cut_off(struct progress *p)
+{
+    for (size_t i = 0; i < p->crew_count; i++) {
+        Mp2__Worker lost = MP2__WORKER__INIT;
+        Mp2__Progress m;
+        if (p->crew[i].state >= MP2__WORKER__STATE__LOST) continue;
+        lost.rank = p->crew[i].rank;
+        lost.state = MP2__WORKER__STATE__LOST;
+        lost.host = p->crew[i].host;
+        lost.reason = (char *)(uintptr_t)"the run was cut off";
+        wrap(p, &lost.base, &m);
+        m.time = p->last_time;
+        m.elapsed = p->before;
+        if (p->publisher) publisher_preload(p->publisher, &m);
+        write_line(p, &m);
+    }
+}
+
 static status preload(void *arg, const Mp2__Progress *m, const char *line, size_t n)
 {
     struct progress *p = arg;
@@ -147,8 +210,10 @@ static status preload(void *arg, const Mp2__Progress *m, const char *line, size_
         p->tokens = m->step->tokens_total;
         p->examples = m->step->examples_total;
     }
+    p->last_time = m->time;
+    if (m->body_case == MP2__PROGRESS__BODY_WORKER) TRY(note_worker(p, m->worker));
     if (p->publisher) publisher_preload(p->publisher, m);
-    return ST_OK;
+    return tally_take(&p->tally, m);
 }
 
 static status open_file(struct progress *p, const struct progress_options *o)
@@ -157,7 +222,9 @@ static status open_file(struct progress *p, const struct progress_options *o)
     TRY(file_make_folder(o->folder));
     if (o->resume) TRY(metrics_cut(p->path, o->resume_step, preload, p));
     p->file = fopen(p->path, o->resume ? "a" : "w");
-    return p->file ? ST_OK : fault(ST_IO, "%s: cannot write: %s", p->path, strerror(errno));
+    if (!p->file) return fault(ST_IO, "%s: cannot write: %s", p->path, strerror(errno));
+    note_cut_off(p);
+    return ST_OK;
 }
 
 /* The last part of a folder's path. */
@@ -204,6 +271,8 @@ void progress_destroy(struct progress **progress)
     publisher_destroy(&p->publisher);
     if (p->file && fclose(p->file) != 0) log_error("metrics-close", "path=%s why=%s", p->path, strerror(errno));
     mem_free(p->line);
+    mem_free(p->crew);
+    tally_fini(&p->tally);
     mem_free(p);
     *progress = NULL;
 }

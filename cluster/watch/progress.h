@@ -31,8 +31,8 @@ struct progress_options {
 status progress_new(const struct progress_options *options, struct progress **out);
 void progress_destroy(struct progress **progress);
 
-/* Local, one thread. body: a Run, Step, Task, Router, Worker, Eval, Checkpoint or Event; stays the caller's. Nothing can
- * fail here: a file that cannot be written is said by progress_flush. */
+/* Local, one thread. body: a Run, Step, Router, Worker, Eval, Checkpoint or Event; stays the caller's. Task messages are
+ * made here, from steps and evaluations. Nothing can fail: a file that cannot be written is said by progress_flush. */
 void progress_post(struct progress *progress, const ProtobufCMessage *body);
 void progress_show(struct progress *progress, const ProtobufCMessage *body);
 

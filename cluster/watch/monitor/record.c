@@ -107,7 +107,7 @@ static status record_until_stop(struct record *r, struct source *source, const s
     while (!*args->stop) {
         TRY(source_wait(source, 200));
         TRY(flush(r));
-        if (args->once && (source_state(source) == SOURCE_FILE || r->ended)) return ST_OK;
+        if (args->once && (source_state(source) >= SOURCE_SILENT || r->ended)) return ST_OK;
     }
     return ST_OK;
 }

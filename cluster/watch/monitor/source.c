@@ -23,9 +23,10 @@ struct source {
     int64_t offset;                                           /* read so far of the metrics file */
     ino_t inode;
     double looked;                                            /* monotonic seconds: at the folder */
+    double heard;                                             /* likewise: the stream, or began to listen for it */
 };
 
-static const double LOOK_EVERY = 1;
+static const double LOOK_EVERY = 1, SILENT_AFTER = 5;
 
 static double monotonic(void)
 {
@@ -121,6 +122,7 @@ static status open_source(struct source *s, const char *spec)
     if (!file_exists(s->metrics) && !file_exists(s->stream))
         return fault(ST_INPUT, "%s: no run folder: expected metrics.jsonl or stream in it", spec);
     s->looked = -LOOK_EVERY;
+    s->heard = monotonic();
     return look(s);
 }
 
@@ -152,6 +154,7 @@ void source_close(struct source **source)
 status source_wait(struct source *s, int milliseconds)
 {
     if (s->folder) TRY(look(s));
+    if (s->follow && follow_state(s->follow) == FOLLOW_LIVE) s->heard = monotonic();
     if (s->follow) return follow_wait(s->follow, milliseconds);
     usleep((useconds_t)milliseconds * 1000);
     return ST_OK;
@@ -162,7 +165,7 @@ enum source_state source_state(const struct source *s)
     enum follow_state state = s->follow ? follow_state(s->follow) : FOLLOW_SILENT;
 
     if (state == FOLLOW_LIVE) return SOURCE_LIVE;
-    if (s->folder) return SOURCE_FILE;
+    if (s->folder) return s->followed[0] && monotonic() - s->heard > SILENT_AFTER ? SOURCE_SILENT : SOURCE_FILE;
     return state == FOLLOW_CONNECTING ? SOURCE_CONNECTING : SOURCE_SILENT;
 }
 

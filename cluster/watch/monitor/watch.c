@@ -241,10 +241,10 @@ static status watch_until_stop(struct watch *w, struct source *source, struct sc
     while (!*args->stop) {
         TRY(source_wait(source, REFRESH_MS));
         w->state = source_state_text(source_state(source));
-        if (args->once && (source_state(source) == SOURCE_FILE || w->summary.stream)) w->said = -LINE_EVERY;
+        if (args->once && (source_state(source) >= SOURCE_SILENT || w->summary.stream)) w->said = -LINE_EVERY;
         if (w->plain) print_progress(w);
         else TRY(draw(screen, w));
-        if (args->once && (source_state(source) == SOURCE_FILE || w->summary.stream)) return ST_OK;
+        if (args->once && (source_state(source) >= SOURCE_SILENT || w->summary.stream)) return ST_OK;
     }
     return ST_OK;
 }

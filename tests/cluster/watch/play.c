@@ -1,6 +1,6 @@
 /* A generated run through the real feed: what `mp2 pretrain` would publish, without training anything.
  *   play FOLDER [key=value …]   steps=N rate=STEPS_PER_SECOND (0: as fast as possible) tasks=T workers=W listen=HOST:PORT
- *   server_key=FILE allowed=FILE resume=STEP kill=STEP (a worker is lost there) lost=STEPS (until it is back) hold=SECONDS evil=1 clock=1
+ *   server_key=FILE allowed=FILE resume=STEP kill=STEP (a worker is lost there) lost=STEPS (until it is back) hold=SECONDS evil=1 eval=STEPS
  * prints "ready ADDRESS" when it publishes and "done posted=… dropped=… refused=…" at the end. */
 #include <math.h>
 #include <stdio.h>
@@ -22,8 +22,6 @@ struct play {
     const char *folder, *listen, *server_key, *allowed;
     struct progress *progress;
     char ids[TASKS_MOST][80];
-    uint64_t visits[TASKS_MOST];
-    double loss[TASKS_MOST], best[TASKS_MOST];
     struct random_key key;
     double best_mean;
     uint64_t best_step;
@@ -93,10 +91,8 @@ static void post_step(struct play *p, uint64_t step)
     long task = (long)(uniform(p, step, 1) * (double)p->tasks);
     double right = ability(p, task, step);
 
-    p->visits[task]++;
     m.step = step;
     m.loss = -log(right) * (0.8 + 0.4 * uniform(p, step, 2));
-    p->loss[task] += (m.loss - p->loss[task]) * (p->visits[task] == 1 ? 1 : 0.1);
     m.accuracy = right;
     m.examples = 32;
     m.tokens = 1500 + (uint64_t)(1000 * uniform(p, step, 3));
@@ -170,19 +166,6 @@ static void post_eval(struct play *p, uint64_t step)
     m.best_mean = p->best_mean;
     m.best_step = p->best_step;
     progress_post(p->progress, &m.base);
-    for (long i = 0; i < p->tasks; i++) {
-        Mp2__Task t = MP2__TASK__INIT;
-        t.task = p->ids[i];
-        t.steps = p->visits[i];
-        t.examples = 32 * t.steps;
-        t.loss = p->loss[i];
-        t.accuracy = ability(p, i, step);
-        t.score = scores[i].score;
-        p->best[i] = fmax(p->best[i], t.score);
-        t.best_score = p->best[i];
-        t.last_step = step;
-        progress_post(p->progress, &t.base);
-    }
 }
 
 static void post_router(struct play *p, uint64_t step)

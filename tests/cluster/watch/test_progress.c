@@ -93,6 +93,100 @@ static void resume_cuts_back(void **state)
     assert_int_equal(read_all().steps, 3);
 }
 
+struct states { Mp2__Worker__State seen[8]; int count; };
+
+static status see_worker(void *arg, const Mp2__Progress *m, const char *line, size_t n)
+{
+    struct states *s = arg;
+    (void)line;
+    (void)n;
+
+    if (m->body_case == MP2__PROGRESS__BODY_WORKER && s->count < 8) s->seen[s->count++] = m->worker->state;
+    return ST_OK;
+}
+
+/* A life that was killed left its worker at work; the next one says that it was lost. One that ended in order does not. */
+static void cut_off_workers_are_lost(void **state)
+{
+    struct progress_options options = {.folder = folder, .resume = 0};
+    Mp2__Worker worker = MP2__WORKER__INIT;
+    struct progress *p;
+    struct states s = {.count = 0};
+    int64_t offset = 0;
+    char path[600];
+    (void)state;
+
+    for (int life = 0; life < 3; life++) {
+        options.resume = life > 0;
+        assert_int_equal(progress_new(&options, &p), ST_OK);
+        worker.state = MP2__WORKER__STATE__WORKING;
+        progress_post(p, &worker.base);
+        worker.state = MP2__WORKER__STATE__LEFT;
+        if (life == 1) progress_post(p, &worker.base);
+        progress_destroy(&p);
+    }
+    snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
+    assert_int_equal(metrics_read(path, &offset, see_worker, &s), ST_OK);
+    assert_int_equal(s.count, 5);
+    assert_int_equal(s.seen[0], MP2__WORKER__STATE__WORKING);
+    assert_int_equal(s.seen[1], MP2__WORKER__STATE__LOST);
+    assert_int_equal(s.seen[2], MP2__WORKER__STATE__WORKING);
+    assert_int_equal(s.seen[3], MP2__WORKER__STATE__LEFT);
+    assert_int_equal(s.seen[4], MP2__WORKER__STATE__WORKING);
+}
+
+/* Tasks are counted by the feed, across lives. */
+static status see_task(void *arg, const Mp2__Progress *m, const char *line, size_t n)
+{
+    Mp2__Task *last = arg;
+    (void)line;
+    (void)n;
+
+    if (m->body_case != MP2__PROGRESS__BODY_TASK) return ST_OK;
+    last->steps = m->task->steps;
+    last->loss = m->task->loss;
+    last->best_score = m->task->best_score;
+    return ST_OK;
+}
+
+static void tasks_are_counted(void **state)
+{
+    struct progress_options options = {.folder = folder};
+    Mp2__Group group = MP2__GROUP__INIT, *groups[1] = {&group};
+    Mp2__Score score = MP2__SCORE__INIT, *scores[1] = {&score};
+    Mp2__Step step = MP2__STEP__INIT;
+    Mp2__Eval eval = MP2__EVAL__INIT;
+    Mp2__Task last = MP2__TASK__INIT;
+    struct progress *p;
+    int64_t offset = 0;
+    char path[600];
+    (void)state;
+
+    group.task = score.task = "afqmc";
+    step.n_groups = eval.n_scores = 1;
+    step.groups = groups;
+    eval.scores = scores;
+    for (int life = 0; life < 2; life++) {
+        options.resume = life;
+        options.resume_step = 10;
+        assert_int_equal(progress_new(&options, &p), ST_OK);
+        for (int i = 1; i <= 10; i++) {
+            step.step = (uint64_t)(10 * life + i);
+            group.loss = 2;
+            progress_post(p, &step.base);
+        }
+        eval.step = step.step;
+        score.score = life ? 0.5 : 0.75;
+        progress_post(p, &eval.base);
+        progress_destroy(&p);
+    }
+    snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
+    assert_int_equal(metrics_read(path, &offset, see_task, &last), ST_OK);
+    assert_int_equal(last.steps, 20);
+    assert_float_equal(last.loss, 2, 1e-12);
+    assert_float_equal(last.best_score, 0.75, 1e-12);
+}
+
 static void torn_tail_is_cut_off(void **state)
 {
     char path[600];
@@ -148,6 +242,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resume_cuts_back),
+        cmocka_unit_test(cut_off_workers_are_lost),
+        cmocka_unit_test(tasks_are_counted),
         cmocka_unit_test(torn_tail_is_cut_off),
         cmocka_unit_test(foreign_file_is_refused),
         cmocka_unit_test(full_disk_is_said_once),

@@ -1,5 +1,5 @@
 // Asks once a second, draws what changed. State lives in the server and in the controls; a reload loses nothing.
-import { getConfig, refreshAll } from "./model.js";
+import { getConfig, isCutOff, refreshAll } from "./model.js";
 import { colourOf, drawRates, drawScores, drawSteps, drawTasks, drawTime, drawTimeline, resizeAll } from "./charts.js";
 import { drawHeat } from "./heat.js";
 import { showCheckpoints, showConfig, showEvents, showOverview, showTaskTable, showWorkers } from "./tables.js";
@@ -102,7 +102,7 @@ async function showConfigs() {
 }
 
 function show(force) {
-  const state = runs.map((r) => `${r.picture}:${r.version}:${r.info.name}`).join(" ");
+  const state = runs.map((r) => `${r.picture}:${r.version}:${r.info.name}:${r.info.state}:${isCutOff(r) ? Date.now() : ""}`).join(" ");
   const shown = runs.filter((r) => r.shown);
   const view = { axis: $("axis").value, smooth: Number($("smooth").value) / 100 };
   showRunChoice();

@@ -1,6 +1,6 @@
 // Curves by dygraphs. A chart is made once and gets new data; several runs share one x axis.
 /* global Dygraph */
-import { COLOURS, smoothed } from "./model.js";
+import { COLOURS, isCutOff, smoothed, stateNow } from "./model.js";
 
 const charts = new Map();   // element id -> Dygraph
 
@@ -223,21 +223,27 @@ export const STATES = { WORKING: ["#0072b2", "working"], WAITING: ["#56b4e9", "w
 // A newer program may know more states.
 export const stateOf = (state) => STATES[state] || ["#999999", "unknown"];
 
+// Over the clock, so that the time nobody worked shows; of several runs the first.
 export function drawTimeline(element, runs) {
   const run = runs[0], columns = [];
   if (run) {
-    const byRank = new Map();
+    const now = isCutOff(run) ? Date.now() / 1000 : run.last, byRank = new Map();
     run.changes.forEach((c) => byRank.set(c.rank, [...(byRank.get(c.rank) || []), c]));
-    for (const [rank, changes] of byRank)
-      changes.forEach((c, i) => {
-        const label = `worker ${rank} ${stateOf(c.state)[1]}`, end = i + 1 < changes.length ? changes[i + 1].elapsed : run.last;
+    for (const [rank, changes] of byRank) {
+      const worker = run.workers.get(rank), state = stateNow(run, worker);
+      const all = state === worker.state ? changes : [...changes, { time: run.last, rank, state }];
+      all.forEach((c, i) => {
+        const label = `worker ${rank} ${stateOf(c.state)[1]}`, end = i + 1 < all.length ? all[i + 1].time : Math.max(now, c.time);
         let column = columns.find((k) => k.label === label);
         if (!column) columns.push(column = { label, colour: stateOf(c.state)[0], width: 9, points: [] });
-        column.points.push([c.elapsed, rank], [end, rank], [end + 1e-9, NaN]);
+        column.points.push([1000 * c.time, rank], [1000 * end, rank], [1000 * end + 1e-3, NaN]);
       });
+    }
   }
   const ranks = run ? [...run.workers.keys()] : [];
-  draw(element, "States of the workers over the hours worked", columns, { named: false,
+  const clock = (ms) => new Date(ms).toISOString().slice(11, 19);
+  draw(element, "States of the workers over the time of day, UTC", columns, { named: false,
     valueRange: [Math.min(...ranks, 1) - 0.7, Math.max(...ranks, 1) + 0.7],
-    axes: { x: { axisLabelFormatter: hours, valueFormatter: hours }, y: { ticker: () => ranks.map((r) => ({ v: r, label: String(r) })), valueFormatter: (v) => `rank ${v}` } } });
+    axes: { x: { axisLabelFormatter: clock, valueFormatter: (ms) => `${new Date(ms).toISOString().slice(0, 19)}Z`, pixelsPerLabel: 80 },
+      y: { ticker: () => ranks.map((r) => ({ v: r, label: String(r) })), valueFormatter: (v) => `rank ${v}` } } });
 }

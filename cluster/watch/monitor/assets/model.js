@@ -46,7 +46,7 @@ const take = {
   worker(run, m) {
     const before = run.workers.get(m.worker.rank);
     if (!before || before.state !== m.worker.state)
-      run.changes.push({ elapsed: m.elapsed / 3600, rank: m.worker.rank, state: m.worker.state });
+      run.changes.push({ time: m.time, rank: m.worker.rank, state: m.worker.state });
     run.workers.set(m.worker.rank, m.worker);
   },
   eval(run, m) {
@@ -59,7 +59,7 @@ const take = {
 
 function receive(run, message) {
   run.version++;
-  run.last = Math.max(run.last || 0, message.elapsed / 3600);
+  run.last = message.time;
   for (const topic in take) if (message[topic]) take[topic](run, message);
 }
 
@@ -91,6 +91,11 @@ export async function refreshAll(runs) {
   }
   return runs;
 }
+
+// A run that was at work and whose publisher fell silent: its workers are gone with it, until it says otherwise.
+export const isCutOff = (run) => run.info.state === "silent" && ["starting", "running", "evaluating"].includes(run.info.run_state);
+
+export const stateNow = (run, worker) => (isCutOff(run) && !["LEFT", "LOST"].includes(worker.state) ? "LOST" : worker.state);
 
 export async function getConfig(run) {
   const answer = await fetch(`api/runs/${run.id}/config`, { cache: "no-store" });

@@ -1,4 +1,5 @@
 // Tiles, tables and lists. Text from messages goes in by textContent alone.
+import { stateNow } from "./model.js";
 import { colourOf, percent, short, STATES, stateOf } from "./charts.js";
 
 function element(tag, text, name) {
@@ -15,7 +16,7 @@ export function duration(s) {
     : `${Math.floor(t / 86400)} d ${two(Math.floor(t / 3600) % 24)}:${two(Math.floor(t / 60) % 60)}`;
 }
 
-const bytes = (v) => (v >= 1e9 ? `${(v / 1e9).toFixed(2)} GB` : v >= 1e6 ? `${(v / 1e6).toFixed(1)} MB` : `${Math.round(v / 1e3)} kB`);
+const bytes = (v) => (!v ? "–" : v >= 1e9 ? `${(v / 1e9).toFixed(2)} GB` : v >= 1e6 ? `${(v / 1e6).toFixed(1)} MB` : `${Math.round(v / 1e3)} kB`);
 const seconds = (v) => (v < 1 ? `${short(Number((1e3 * v).toPrecision(3)))} ms` : `${short(Number(v.toPrecision(3)))} s`);
 const clock = (time) => new Date(time * 1000).toISOString().replace("T", " ").slice(0, 19) + "Z";
 const real = (v) => (typeof v === "number" ? short(v) : "–");
@@ -88,9 +89,9 @@ const several = (runs, name) => (runs.length > 1 ? `${name} ` : "");
 
 export function showWorkers(table, legend, runs) {
   const rows = runs.flatMap((run) => [...run.workers.values()].sort((a, b) => a.rank - b.rank).map((w) => ({
-    kind: w.state === "LOST" ? "lost" : "",
-    cells: [several(runs, run.info.name) + w.rank, badge(stateOf(w.state)[1]), w.host, real(w.units_per_second), seconds(w.lag),
-      percent(w.busy), w.units, w.step, bytes(w.memory), w.threads, w.columns ? `${w.first_column} + ${w.columns}` : "", w.reason] })));
+    kind: stateNow(run, w) === "LOST" ? "lost" : "",
+    cells: [several(runs, run.info.name) + w.rank, badge(stateOf(stateNow(run, w))[1]), w.host, real(w.units_per_second), seconds(w.lag),
+      percent(w.busy), w.units, w.step, bytes(w.memory), w.threads || "–", w.columns ? `${w.first_column} + ${w.columns}` : "", w.reason] })));
   fill(table, ["worker", "state", "host", "units/s", "lag", "busy", "units", "step", "memory", "threads", "columns of A", "reason"],
     rows, [1, 2, 11]);
   legend.replaceChildren(...Object.values(STATES).map(([colour, name]) => {
