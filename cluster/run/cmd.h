@@ -18,5 +18,7 @@ void cmd_probe_help(void);
 status cmd_stop(int argc, char **argv);
 void cmd_stop_help(void);
 status cmd_version(int argc, char **argv);
+status cmd_vocab(int argc, char **argv);
+void cmd_vocab_help(void);
 
 #endif

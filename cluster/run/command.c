@@ -20,6 +20,7 @@ static const struct command commands[] = {
      "pre-train modular prompts on many tasks over a frozen encoder (under mpirun)", cmd_pretrain, help_pretrain},
     {"stop", "RUN [--wait SECONDS]", "ask a run to finish its step and end in order", cmd_stop, cmd_stop_help},
     {"version", "", "print the version and what this program was built with", cmd_version, NULL},
+    {"vocab", "[CONFIG.yaml] [--set key=value …]", "make a vocabulary from a corpus", cmd_vocab, cmd_vocab_help},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };

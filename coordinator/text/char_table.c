@@ -15,7 +15,7 @@ static uint32_t entry_of(enum char_kind kind, uint32_t value)
 static uint32_t single_entry(const struct vocabulary *v, int32_t unknown, uint32_t c)
 {
     char text[4];
-    int32_t id = vocabulary_id(v, text, utf8_encode(c, text));
+    int32_t id = v ? vocabulary_id(v, text, utf8_encode(c, text)) : (int32_t)c;
 
     return entry_of(c == '[' ? CHAR_BRACKET : CHAR_SINGLE, (uint32_t)(id < 0 ? unknown : id));
 }

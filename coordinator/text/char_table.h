@@ -28,7 +28,8 @@ struct char_table {
     size_t owned_count, owned_room;
 };
 
-/* Local. v needs vocabulary_id only; unknown is the id of [UNK]. */
+/* Local. v needs vocabulary_id only; unknown is the id of [UNK]. Without a vocabulary (NULL) the value of a word of one
+ * character is that character. */
 status char_table_new(const struct vocabulary *v, int32_t unknown, struct char_table **out);
 void char_table_destroy(struct char_table **t);
 
