@@ -12,6 +12,7 @@
 #include "cluster/base/bar.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
+#include "cluster/base/memory.h"
 #include "cluster/base/stop.h"
 #include "cluster/store/run_folder.h"
 #include "coordinator/crew.h"
@@ -35,9 +36,13 @@ struct loop {
     struct progress *progress;
     struct crew crew;
     struct record_buffer buffer;
+    struct state_value *values; /* of a checkpoint's state: the job's and the loop's */
     struct bar bar;
     double last_commit;
     double loss;                /* smoothed, for the bar */
+    int64_t told;               /* the last step that metrics.jsonl tells of */
+    struct lost { void *data; size_t bytes; } *lost;   /* steps that it does not: packed messages */
+    size_t lost_count, lost_room;
     status failed;              /* a failure of the coordinator's own: ends the run in order */
 };
 
@@ -101,6 +106,7 @@ static status check_room(struct loop *l, const struct checkpoint_tensor *tensors
 static status load_newest(struct loop *l)
 {
     const struct checkpoint_tensor *tensors;
+    const struct state_value *evaluated;
     struct state state = {0};
     uint64_t step = 0;
     size_t count;
@@ -116,8 +122,62 @@ static status load_newest(struct loop *l)
     l->step = l->saved = (int64_t)step;
     l->result->best = state.best_step ? state.best_score : NAN;
     l->result->best_step = (int64_t)state.best_step;
+    evaluated = state_find(&state, "evaluated");
+    if (evaluated && evaluated->type == STATE_WHOLE) l->evaluated = evaluated->whole;
     state_fini(&state);
     return comm_agree(l->comm, s);
+}
+
+/* ---- replay ---- */
+
+/* The last step in metrics.jsonl: its last lines may have been in a killed process's buffer. */
+static int64_t last_told(const char *run)
+{
+    static const char key[] = "\"step\":{\"step\":";
+    char path[RUN_FOLDER_PATH_BYTES + 16];
+    int64_t last = 0;
+    char *line = NULL;
+    size_t room = 0;
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/metrics.jsonl", run);
+    f = fopen(path, "re");
+    if (!f) return 0;
+    while (getline(&line, &room, f) > 0) {
+        const char *at = strstr(line, key);
+        if (at && strchr(at, '\n')) last = strtoll(at + sizeof key - 1, NULL, 10);
+    }
+    free(line);
+    fclose(f);
+    return last;
+}
+
+static status keep_lost(struct loop *l, Mp2__Step *message)
+{
+    struct lost lost;
+
+    message->step = (uint64_t)l->step;
+    message->seconds = message->commit_seconds = 0;
+    lost.bytes = mp2__step__get_packed_size(message);
+    TRY(mem_grow(&l->lost, &l->lost_room, l->lost_count + 1, sizeof *l->lost));
+    TRY(mem_alloc(lost.bytes, 1, &lost.data));
+    mp2__step__pack(message, lost.data);
+    l->lost[l->lost_count++] = lost;
+    return ST_OK;
+}
+
+static void post_lost(struct loop *l)
+{
+    for (size_t i = 0; i < l->lost_count; i++) {
+        Mp2__Step *m = mp2__step__unpack(NULL, l->lost[i].bytes, l->lost[i].data);
+
+        if (m) progress_post(l->progress, &m->base);
+        if (m) mp2__step__free_unpacked(m, NULL);
+        mem_free(l->lost[i].data);
+    }
+    mem_free(l->lost);
+    l->lost = NULL;
+    l->lost_count = l->lost_room = 0;
 }
 
 static void take_eval(struct loop *l, const struct record_eval *e)
@@ -167,6 +227,7 @@ static status replay_record(struct loop *l, const struct journal_record *record)
 {
     struct order order = {.kind = ORDER_REPLAY, .step = (int64_t)record->step};
     struct record_eval e;
+    Mp2__Step *message = NULL;
 
     if (record->kind == RECORD_EVAL) {
         TRY(record_decode_eval("journal", record->payload, record->bytes, &e));
@@ -180,7 +241,8 @@ static status replay_record(struct loop *l, const struct journal_record *record)
         return fault(ST_INPUT, "%s/journal: step %lld follows step %lld", l->o->run, (long long)order.step, (long long)l->step);
     TRY(give_order(l, &order));
     l->step = order.step;
-    return l->job->replay(l->job->self, order.step, record);
+    TRY(l->job->replay(l->job->self, order.step, record, &message));
+    return order.step > l->told ? keep_lost(l, message) : ST_OK;
 }
 
 static status replay_journal(struct loop *l)
@@ -193,9 +255,9 @@ static status replay_journal(struct loop *l)
     status s;
 
     snprintf(folder, sizeof folder, "%s/journal", l->o->run);
+    l->told = last_told(l->o->run);
     s = journal_open(folder, (uint64_t)l->step + 1, &jo, &l->journal);
-    /* From the step itself on: its evaluation stands behind the checkpoint of the same step. */
-    if (s == ST_OK) s = journal_reader_open(folder, (uint64_t)(l->step > 0 ? l->step : 1), &reader);
+    if (s == ST_OK) s = journal_reader_open(folder, (uint64_t)l->step + 1, &reader);
     while (s == ST_OK) {
         s = journal_reader_next(reader, &record);
         if (s == ST_OK) s = replay_record(l, &record);
@@ -211,12 +273,13 @@ static status replay_journal(struct loop *l)
 static status follow_replay(struct loop *l)
 {
     struct order order;
+    Mp2__Step *none;
 
     for (;;) {
         TRY(give_order(l, &order));
         if (order.kind == ORDER_END) return (status)order.status;
         l->step = order.step;
-        TRY(l->job->replay(l->job->self, order.step, NULL));
+        TRY(l->job->replay(l->job->self, order.step, NULL, &none));
     }
 }
 
@@ -226,6 +289,7 @@ static status open_progress(struct loop *l)
                                   .resume_step = (uint64_t)l->step};
 
     TRY(progress_new(&po, &l->progress));
+    post_lost(l);
     post_run(l, MP2__RUN__STATE__RUNNING, 1);
     crew_tell(&l->crew, MP2__WORKER__STATE__WORKING, l->step > 0 ? "resumed" : "started", l->step, l->progress);
     if (l->step > 0)
@@ -334,6 +398,25 @@ static status tell_checkpoint(struct loop *l, Mp2__Checkpoint__State state, doub
     return progress_flush(l->progress);
 }
 
+/* What the job says, and how far the loop is. */
+static status state_of(struct loop *l, struct state *out)
+{
+    size_t n;
+
+    TRY(l->job->state(l->job->self, out));
+    n = out->value_count;
+    mem_free(l->values);
+    TRY(mem_alloc(n + 1, sizeof *l->values, &l->values));
+    memcpy(l->values, out->values, n * sizeof *l->values);
+    l->values[n] = (struct state_value){.name = "evaluated", .type = STATE_WHOLE, .whole = l->evaluated};
+    out->values = l->values;
+    out->value_count = n + 1;
+    out->step = (uint64_t)l->step;
+    out->best_score = isnan(l->result->best) ? 0 : l->result->best;
+    out->best_step = (uint64_t)l->result->best_step;
+    return ST_OK;
+}
+
 static status do_checkpoint(struct loop *l)
 {
     const struct checkpoint_tensor *tensors;
@@ -347,10 +430,7 @@ static status do_checkpoint(struct loop *l)
     TRY(comm_agree(l->comm, l->job->tensors(l->job->self, &tensors, &count)));
     if (comm_is_coordinator(l->comm)) {
         s = journal_wait_durable(l->journal, (uint64_t)l->step);
-        if (s == ST_OK) s = l->job->state(l->job->self, &state);
-        state.step = (uint64_t)l->step;
-        state.best_score = isnan(l->result->best) ? 0 : l->result->best;
-        state.best_step = (uint64_t)l->result->best_step;
+        if (s == ST_OK) s = state_of(l, &state);
     }
     TRY(comm_agree(l->comm, s));
     TRY(checkpoint_write(l->comm, l->o->run, &state, tensors, count));
@@ -383,8 +463,9 @@ static status record_eval(struct loop *l, struct job_eval *e, int best)
     e->message->best_step = (uint64_t)l->result->best_step;
     if (best) TRY(checkpoint_mark_best(l->o->run, (uint64_t)l->step));
     TRY(record_encode_eval(&e->record, &l->buffer));
-    TRY(append(l, l->step, RECORD_EVAL, l->buffer.data, l->buffer.bytes));
-    TRY(journal_wait_durable(l->journal, (uint64_t)l->step));
+    /* Filed under the next step: it stands behind the checkpoint of its own, if there is one. */
+    TRY(append(l, l->step + 1, RECORD_EVAL, l->buffer.data, l->buffer.bytes));
+    TRY(journal_wait_durable(l->journal, (uint64_t)l->step + 1));
     progress_post(l->progress, &e->message->base);
     if (e->router) {
         e->router->step = (uint64_t)l->step;
@@ -434,10 +515,10 @@ static struct order decide(struct loop *l)
     int stopping = stop_requested() || run_folder_stop_asked(&l->folder), ended = l->step >= o->steps;
 
     if (l->failed != ST_OK) order.kind = ORDER_END;
-    else if (o->eval_every > 0 && l->step > 0 && l->evaluated != l->step && l->step % o->eval_every == 0)
-        order.kind = ORDER_EVALUATE;
     else if (l->saved != l->step && l->step > 0 && (stopping || ended || l->step % o->checkpoint_every == 0))
         order.kind = ORDER_CHECKPOINT;
+    else if (o->eval_every > 0 && l->step > 0 && l->evaluated != l->step && l->step % o->eval_every == 0)
+        order.kind = ORDER_EVALUATE;
     else if (ended && !stopping && o->eval_final && !l->final_done && (l->evaluated != l->step || o->eval_subset)) {
         order.kind = ORDER_EVALUATE;
         order.full = 1;
@@ -482,6 +563,7 @@ static status finish(struct loop *l, status s)
     if (s == ST_OK) s = closed;
     run_folder_close(&l->folder);
     record_buffer_fini(&l->buffer);
+    mem_free(l->values);
     return s;
 }
 

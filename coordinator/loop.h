@@ -45,8 +45,9 @@ struct job {
     status (*commit)(void *self, int64_t step, int apply);
     /* Collective, no messages. Updates that wait for the next step's pass over memory are carried out now. */
     status (*flush)(void *self);
-    /* Collective. Apply a step from its record; record is NULL on other ranks than the coordinator. */
-    status (*replay)(void *self, int64_t step, const struct journal_record *record);
+    /* Collective. Apply a step from its record; record is NULL on other ranks than the coordinator. message (coordinator): what
+     * the record still knows of the step, for metrics that were lost. */
+    status (*replay)(void *self, int64_t step, const struct journal_record *record, Mp2__Step **message);
     /* Collective. Score the dev rows; full: all rows whatever the configuration says. */
     status (*evaluate)(void *self, int64_t step, int full, struct job_eval *out);
     /* Local. The tensors of a checkpoint with this rank's parts; the job's, until it is closed. */

@@ -178,13 +178,12 @@ static status open_coordinator(struct pretrain *p, struct dataset *data)
     TRY(mem_alloc(tasks, sizeof *p->state_tasks, &p->state_tasks));
     TRY(mem_alloc(tasks, sizeof *p->last_eval, &p->last_eval));
     TRY(mem_alloc(tasks, sizeof *p->first_loss, &p->first_loss));
-    TRY(mem_alloc(tasks, sizeof *p->recent_loss, &p->recent_loss));
     TRY(mem_alloc((size_t)s->tokens, sizeof *p->placeholders, &p->placeholders));
     for (size_t t = 0; t < tasks; t++) {
         const struct task *task = dataset_task(data, (int)t);
 
         p->state_tasks[t] = (struct state_task){task->id, task->label_set};
-        p->first_loss[t] = p->recent_loss[t] = NAN;
+        p->first_loss[t] = NAN;
     }
     for (int32_t i = 0; i < s->tokens; i++) p->placeholders[i] = (uint32_t)(p->config->prompt.first_placeholder + i);
     return open_messages(p);
@@ -270,8 +269,7 @@ void pretrain_close(struct pretrain *p)
     void *owned[] = {p->message, p->u, p->pending_u, p->head, p->local, p->whole, p->grad, p->pending_grad, p->loss_out,
                      p->dropout, p->draws, p->uniform, p->all_grad, p->grad_head, p->pull_by_layer, p->pull, p->losses, p->busy, p->units,
                      p->record_head, p->record_groups, p->group_messages, p->group_pointers, p->task_infos,
-                     p->task_info_pointers, p->tensors, p->state_tasks, p->placeholders, p->last_eval, p->first_loss,
-                     p->recent_loss};
+                     p->task_info_pointers, p->tensors, p->state_tasks, p->placeholders, p->last_eval, p->first_loss};
 
     pretrain_eval_message_free(&p->eval_message);
     record_buffer_fini(&p->record);

@@ -108,7 +108,7 @@ struct pretrain {
     const char *resolved;       /* configuration as text; the caller's */
     struct eval_result *last_eval;      /* (tasks) of the last evaluation; evaluate.h */
     struct eval_message *eval_message;
-    double *first_loss, *recent_loss;   /* (tasks): of the first visit; exponential mean. NAN: none */
+    double *first_loss;         /* (tasks) of the first visit; NAN: none */
     char about[256];            /* libraries */
 };
 
@@ -135,12 +135,14 @@ status planner_plan(struct planner *p, const struct pretrain_config *config, con
 status pretrain_step(void *self, int64_t step, struct job_step *out);
 status pretrain_commit(void *self, int64_t step, int apply);
 status pretrain_flush(void *self);
+/* Coordinator. The Step message of planned groups whose losses are in record_groups. */
+void pretrain_fill_message(struct pretrain *p, int64_t step);
 struct rates pretrain_rates(const struct pretrain *p, int64_t step);
 
 /* ---- pretrain_state.c: for struct job ---- */
 
 status pretrain_record(struct pretrain *p, int64_t step, enum record_skip skipped, struct job_step *out);
-status pretrain_replay(void *self, int64_t step, const struct journal_record *record);
+status pretrain_replay(void *self, int64_t step, const struct journal_record *record, Mp2__Step **message);
 status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_t *count);
 status pretrain_state(void *self, struct state *out);
 status pretrain_restore(void *self, const struct state *state);

@@ -79,7 +79,7 @@ static status take_record(struct pretrain *p, int64_t step, const struct record_
 }
 
 /* Replay is a commit whose gradients come from the journal: the columns' update runs at once, the rest as in a step. */
-status pretrain_replay(void *self, int64_t step, const struct journal_record *record)
+status pretrain_replay(void *self, int64_t step, const struct journal_record *record, Mp2__Step **message)
 {
     struct pretrain *p = self;
     struct record_step r = {0};
@@ -90,6 +90,10 @@ status pretrain_replay(void *self, int64_t step, const struct journal_record *re
         s = record_decode_step("journal", record->payload, record->bytes, &r);
         if (s == ST_OK) s = take_record(p, step, &r);
         apply = s == ST_OK && r.skipped == RECORD_APPLIED;
+        for (int g = 0; g < p->shape.groups && s == ST_OK; g++) p->record_groups[g] = r.groups[g];
+        if (s == ST_OK) pretrain_fill_message(p, step);
+        p->step_message.skipped = !apply;
+        *message = &p->step_message;
         record_step_fini(&r);
     }
     TRY(comm_agree(p->comm, s));

@@ -261,41 +261,46 @@ static void learn_speeds(struct pretrain *p)
     }
 }
 
-static void fill_message(struct pretrain *p, double started, double computed)
+void pretrain_fill_message(struct pretrain *p, int64_t step)
 {
-    struct rates r = pretrain_rates(p, p->planner.now.step);
+    struct rates r = pretrain_rates(p, step);
     Mp2__Step *m = &p->step_message;
-    size_t n = (size_t)p->shape.groups * (size_t)p->shape.batch;
 
     m->loss = 0;
     m->tokens = m->examples = 0;
-    m->compute_seconds = 0;
+    m->compute_seconds = m->wait_seconds = m->reduce_seconds = 0;
+    for (int g = 0; g < p->shape.groups; g++) {
+        const struct record_group *group = &p->record_groups[g];
+        Mp2__Group *gm = &p->group_messages[g];
+
+        gm->task = (char *)(uintptr_t)dataset_task(p->planner.data, (int)group->task)->id;
+        gm->loss = group->loss;
+        gm->accuracy = NAN;
+        gm->examples = (uint64_t)p->shape.batch;
+        gm->tokens = group->tokens;
+        m->loss += gm->loss / p->shape.groups;
+        m->examples += gm->examples;
+        m->tokens += gm->tokens;
+        if (isnan(p->first_loss[group->task])) p->first_loss[group->task] = gm->loss;
+    }
+    m->accuracy = NAN;
+    m->learning_rate = r.other;
+    m->router_rate = r.router;
+}
+
+static void fill_times(struct pretrain *p, double started, double computed)
+{
+    Mp2__Step *m = &p->step_message;
+    size_t n = (size_t)p->shape.groups * (size_t)p->shape.batch;
+
     for (int w = 0; w < p->comm->workers; w++) {
         p->busy[w] = p->losses[(size_t)w * (n + 1) + n];
         p->units[w] = 0;
         if (p->busy[w] > m->compute_seconds) m->compute_seconds = p->busy[w];
     }
     for (size_t b = 0; b < p->planner.now.deal.count; b++) p->units[p->planner.now.deal.blocks[b].worker]++;
-    for (int g = 0; g < p->shape.groups; g++) {
-        struct planned_group *group = &p->planner.now.groups[g];
-        Mp2__Group *gm = &p->group_messages[g];
-
-        gm->task = (char *)(uintptr_t)dataset_task(p->planner.data, group->task)->id;
-        gm->loss = p->record_groups[g].loss;
-        gm->accuracy = NAN;
-        gm->examples = (uint64_t)p->shape.batch;
-        gm->tokens = (uint64_t)group->tokens;
-        m->loss += gm->loss / p->shape.groups;
-        m->examples += gm->examples;
-        m->tokens += gm->tokens;
-        if (isnan(p->first_loss[group->task])) p->first_loss[group->task] = p->recent_loss[group->task] = gm->loss;
-        else if (isfinite(gm->loss)) p->recent_loss[group->task] += 0.1 * (gm->loss - p->recent_loss[group->task]);
-    }
-    m->accuracy = NAN;
     m->wait_seconds = computed - started;
     m->reduce_seconds = now() - computed;
-    m->learning_rate = r.other;
-    m->router_rate = r.router;
 }
 
 /* ---- the step ---- */
@@ -326,12 +331,13 @@ status pretrain_step(void *self, int64_t step, struct job_step *out)
     if (!comm_is_coordinator(p->comm)) return ST_OK;
     skipped = judge(p);
     learn_speeds(p);
-    fill_message(p, started, computed);
+    out->failed = pretrain_record(p, step, skipped, out);
+    pretrain_fill_message(p, step);
+    fill_times(p, started, computed);
     out->message = &p->step_message;
     out->busy = p->busy;
     out->units = p->units;
     out->skipped = skipped != RECORD_APPLIED;
-    out->failed = pretrain_record(p, step, skipped, out);
     return ST_OK;
 }
 

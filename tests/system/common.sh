@@ -1,0 +1,65 @@
+# Sourced by the system tests: arguments MP2 FOLDER WORLD; an empty folder to work in, mpirun with flags that suit one
+# machine, and checks that say what they expected.
+set -u
+mp2=$1
+folder=$2
+world=$3
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+rm -rf "$folder"
+mkdir -p "$folder"
+cd "$folder" || exit 1
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PMIX_MCA_gds=hash
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+# mpi N COMMAND …: under mpirun with N ranks.
+mpi() {
+    local n=$1
+    shift
+    timeout 300 mpirun --oversubscribe --bind-to none --mca pml ob1 --mca btl vader,tcp,self \
+        --mca btl_vader_single_copy_mechanism none --mca odls_base_sigkill_timeout 0 -n "$n" "$@"
+}
+
+# The sha256 of a checkpoint: that of its files in name order.
+sha() { cat "$1"/* | sha256sum | cut -d' ' -f1; }
+
+# wait_for TAG FILE: until a log line with the tag stands in the file (at most a minute).
+wait_for() {
+    for _ in $(seq 600); do
+        grep -q " $1 " "$2" 2> /dev/null && return 0
+        sleep 0.1
+    done
+    fail "no \"$1\" in $2 within a minute: $(tail -5 "$2")"
+}
+
+# small_world: model/, data/ and small.yaml for pretrain on three tasks.
+small_world() {
+    "$world" . "$@" || fail "world"
+    "$mp2" data import --raw raw --data data --vocab vocab.txt --catalogue "$top/configs/tasks" > import.txt 2>&1 || fail "import: $(cat import.txt)"
+    cat > small.yaml << YAML
+run: run
+model: model
+data: data
+tasks: [afqmc, ccpm, cmrc2018]
+prompt:
+  tokens: 7
+  modules: 4
+  intrinsic: 9
+  first_placeholder: 5
+  max_length: 100
+train:
+  steps: 8
+  batch: 27
+  router_rate: 5e-3
+  rate: 1e-3
+eval:
+  every: 0
+  final: false
+checkpoint:
+  every: 50
+machine:
+  threads: 1
+watch:
+  listen: ""
+YAML
+}

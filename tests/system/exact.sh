@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# The trajectory is a function of configuration, seed, data and encoder alone: the same checkpoint, byte for byte, for any
+# number of workers, threads, examples a unit; and after kill -9 of any rank and resuming with another number of workers.
+. "$(dirname "$0")/common.sh"
+small_world
+
+# one NAME RANKS [options]: the sha256 of the last checkpoint of a fresh run.
+one() {
+    local name=$1 ranks=$2
+    shift 2
+    mpi "$ranks" "$mp2" pretrain small.yaml --set run="$name" "$@" > "$name.txt" 2>&1 || fail "$name: $(tail -5 "$name.txt")"
+    sha "$name/latest/"
+}
+
+# same NAME RANKS WANT [options]
+same() {
+    local got
+    got=$(one "$1" "$2" "${@:4}") || exit 1
+    [ "$got" = "$3" ] || fail "$1 ($2 ranks, ${*:4}): $got, expected $3"
+    echo "ok $1 $2 ranks ${*:4}"
+}
+
+precisions="f32"
+grep -q avx512_bf16 /proc/cpuinfo && precisions="f32 bf16"
+for precision in $precisions; do
+    for batch in 27 32; do
+        p="--set machine.precision=$precision --set train.batch=$batch"
+        # shellcheck disable=SC2086
+        want=$(one "$precision-$batch" 1 $p) || exit 1
+        # shellcheck disable=SC2086
+        {
+            same "$precision-$batch-2" 2 "$want" $p --set machine.unit_examples=1
+            same "$precision-$batch-3" 3 "$want" $p --set machine.threads=2
+            same "$precision-$batch-4" 4 "$want" $p --set machine.unit_memory=2M
+            same "$precision-$batch-6" 6 "$want" $p
+        }
+    done
+done
+[ "$(sha f32-27/latest/)" != "$(sha f32-32/latest/)" ] || fail "another batch gave the same checkpoint"
+
+# Several groups a step, shallow prompts, padding attended, idle rows.
+o="--set train.groups=2 --set prompt.depth=shallow --set reference.padding=true --set reference.idle_rows=true"
+# shellcheck disable=SC2086
+want=$(one groups 1 $o) || exit 1
+# shellcheck disable=SC2086
+same groups-4 4 "$want" $o
+echo "all equal"
