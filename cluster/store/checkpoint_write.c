@@ -18,6 +18,8 @@
 #include "cluster/store/checkpoint_names.h"
 #include "cluster/store/chunks.h"
 
+enum { AGREE_ROUNDS = 16 };     /* so soon all ranks know that one cannot write */
+
 /* One file under way. */
 struct writing {
     struct comm *c;
@@ -98,33 +100,45 @@ static void fill_header(const struct writing *w, int64_t from, int64_t to)
     if (from < end) memcpy(w->chunks.chunk, w->layout.header + from, (size_t)(end - from));
 }
 
-static status write_round(struct writing *w, MPI_File file, int64_t round)
+/* The parts have come together already: MPI's own collective writing would only send them round once more (1.5 to 2.5 times
+ * slower, measured with Open MPI 4.1). */
+static status write_chunk(struct writing *w, MPI_File file, int64_t from, int64_t to)
 {
-    int64_t mine = chunks_mine(&w->chunks, round), from = 0, to = 0;
     MPI_Status done;
     int count = 0;
-    status s;
+
+    TRY(io_check(w, MPI_File_write_at(file, from, w->chunks.chunk, (int)(to - from), MPI_BYTE, &done), "written"));
+    if (MPI_Get_count(&done, MPI_BYTE, &count) == MPI_SUCCESS && count != to - from)
+        return fault(ST_IO, "%s: cannot be written: %d of %" PRId64 " bytes taken", w->path, count, to - from);
+    return ST_OK;
+}
+
+/* *mine: what this rank's writing has come to; after a failure it only takes part. */
+static status write_round(struct writing *w, MPI_File file, int64_t round, status *mine)
+{
+    int64_t chunk = chunks_mine(&w->chunks, round), from, to;
 
     TRY(chunks_collect(&w->chunks, round));
-    if (mine >= 0) {
-        chunks_range(&w->chunks, mine, &from, &to);
-        fill_header(w, from, to);
-        w->sums[mine] = (int64_t)XXH3_64bits(w->chunks.chunk, (size_t)(to - from));
-    }
-    s = io_check(w, MPI_File_write_at_all(file, from, w->chunks.chunk, (int)(to - from), MPI_BYTE, &done), "written");
-    if (s == ST_OK && mine >= 0 && MPI_Get_count(&done, MPI_BYTE, &count) == MPI_SUCCESS && count != to - from)
-        s = fault(ST_IO, "%s: cannot be written: %d of %" PRId64 " bytes taken", w->path, count, to - from);
-    return comm_agree(w->c, s);
+    if (chunk < 0 || *mine != ST_OK) return ST_OK;
+    chunks_range(&w->chunks, chunk, &from, &to);
+    fill_header(w, from, to);
+    w->sums[chunk] = (int64_t)XXH3_64bits(w->chunks.chunk, (size_t)(to - from));
+    *mine = write_chunk(w, file, from, to);
+    return ST_OK;
 }
 
 static status write_opened(struct writing *w, MPI_File file)
 {
-    status s = ST_OK;
+    int64_t rounds = chunks_rounds(&w->chunks);
+    status mine = ST_OK;
 
-    for (int64_t round = 0; s == ST_OK && round < chunks_rounds(&w->chunks); round++) s = write_round(w, file, round);
-    if (s != ST_OK) return s;
-    s = comm_agree(w->c, io_check(w, MPI_File_sync(file), "made durable"));
-    return s == ST_OK ? comm_sum(w->c, w->sums, (int)w->chunks.chunk_count) : s;
+    for (int64_t round = 0; round < rounds; round++) {
+        TRY(write_round(w, file, round, &mine));
+        if (round % AGREE_ROUNDS == AGREE_ROUNDS - 1) TRY(comm_agree(w->c, mine));
+    }
+    TRY(comm_agree(w->c, mine));
+    TRY(comm_agree(w->c, io_check(w, MPI_File_sync(file), "made durable")));
+    return comm_sum(w->c, w->sums, (int)w->chunks.chunk_count);
 }
 
 static status write_with_mpi(struct writing *w)
