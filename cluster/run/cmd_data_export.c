@@ -43,7 +43,7 @@ status data_export(int argc, char **argv)
     status s;
 
     TRY(data_view_open(argc, argv, 0, &view));
-    s = view.config.task[0] ? data_view_split(&view, &split) : fault(ST_USAGE, "mp2 data export: expected --task ID");
+    s = view.own.task[0] ? data_view_split(&view, &split) : fault(ST_USAGE, "mp2 data export: expected --task ID");
     if (s == ST_OK) s = export_rows(view.dataset, split);
     data_view_close(&view);
     return s;

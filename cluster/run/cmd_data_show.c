@@ -1,9 +1,8 @@
 /* mp2 data show TASK: rows as the model will see them, tokens as text with marks:
  *     ‹P x50›    the prompt's placeholders         [1 …]  an option; [1 …]* the right one
- *     «…»        the answer to extract             …⟩     where the context was cut */
+ *     «…»        the answer to extract */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cluster/base/log.h"
 #include "cluster/run/data_command.h"
@@ -53,7 +52,7 @@ static void print_example(const struct vocabulary *v, const struct input_form *f
 
 static status show_rows(const struct data_view *view, const struct vocabulary *v, enum split split)
 {
-    const struct input_form form = {.prompt = (int)view->config.tokens};
+    const struct input_form form = {.prompt = (int)view->run.prompt.tokens};
     const struct dataset *d = view->dataset;
     const struct task *t = dataset_task(d, 0);
     int64_t rows = dataset_rows(d, 0, split);
@@ -64,7 +63,7 @@ static status show_rows(const struct data_view *view, const struct vocabulary *v
     printf("%s (%s), %s, %s: %" PRId64 " rows, %" PRId64 " shortened, %" PRId64 " too long\n", t->id, t->name,
            task_kind_text(t->kind), split_text(split), rows, dataset_shortened(d, 0, split), dataset_dropped(d, 0, split));
     if (t->labels) printf("labels %s\n", t->label_set);
-    for (int64_t i = 0; i < rows && i < view->config.rows && s == ST_OK; i++) {
+    for (int64_t i = 0; i < rows && i < view->own.rows && s == ST_OK; i++) {
         s = dataset_example(d, 0, split, i, &buffer, &e);
         if (s != ST_OK) break;
         printf("\nrow %" PRId64 ": %" PRId32 " tokens, answer at %" PRId32 "..%" PRId32, i, e.length, e.start, e.end);
@@ -83,13 +82,10 @@ static status show(const struct data_view *view)
     enum split split;
     status s;
 
-    if (!view->config.task[0]) return fault(ST_USAGE, "mp2 data show: expected a task's id");
-    if (!view->config.vocab[0]) return fault(ST_USAGE, "mp2 data show: expected --vocab FILE, the vocabulary of the import");
+    if (!view->own.task[0]) return fault(ST_USAGE, "mp2 data show: expected a task's id");
     TRY(data_view_split(view, &split));
-    TRY(vocabulary_load(view->config.vocab, &vocabulary));
-    if (strcmp(vocabulary_digest(vocabulary), dataset_vocabulary_digest(view->dataset)) != 0)
-        s = fault(ST_INPUT, "%s: is not the vocabulary that the tasks were imported with", view->config.vocab);
-    else s = show_rows(view, vocabulary, split);
+    TRY(data_view_vocabulary(view, &vocabulary));
+    s = show_rows(view, vocabulary, split);
     vocabulary_destroy(&vocabulary);
     return s;
 }

@@ -71,7 +71,7 @@ static status show(const struct data_view *v)
     for (int t = 0; t < dataset_tasks(v->dataset); t++)
         for (int s = 0; s < SPLIT_COUNT; s++) TRY(show_split(v->dataset, t, (enum split)s));
     printf("\nof the import:\n");
-    for (int t = 0; t < dataset_tasks(v->dataset); t++) TRY(show_reasons(v->config.data, dataset_task(v->dataset, t)->id));
+    for (int t = 0; t < dataset_tasks(v->dataset); t++) TRY(show_reasons(v->run.data, dataset_task(v->dataset, t)->id));
     return ST_OK;
 }
 

@@ -1,65 +1,88 @@
+/* Options of two tables on one command line: those of the run, which come from its file too, and our own. */
 #include "cluster/run/data_view.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/base/file.h"
 #include "cluster/base/log.h"
+#include "coordinator/text/vocabulary.h"
 
-#define AT(field) offsetof(struct data_view, config.field) - offsetof(struct data_view, config)
-static const struct option table[] = {
-    {"data", OPTION_TEXT, AT(data), NULL, 0, 0, AFFECTS_PLACEMENT, "", "folder of the imported tasks (mp2 data import)", NULL},
-    {"vocab", OPTION_TEXT, AT(vocab), "", 0, 0, AFFECTS_PLACEMENT, "", "vocab.txt, to show tokens as text", NULL},
-    {"tasks", OPTION_LIST, AT(tasks), "", 0, 0, AFFECTS_RESULT, "", "ids of tasks; empty: every upstream task that was imported", NULL},
+#define AT(field) offsetof(struct data_view, own.field) - offsetof(struct data_view, own)
+static const struct option own_table[] = {
     {"task", OPTION_TEXT, AT(task), "", 0, 0, AFFECTS_RESULT, "", "one task, instead of tasks", NULL},
     {"split", OPTION_TEXT, AT(split), "train", 0, 0, AFFECTS_RESULT, "", "train, dev, test or pool", NULL},
     {"rows", OPTION_INT, AT(rows), "3", 1, 1e15, AFFECTS_LIMIT, "rows", "how many rows to show", NULL},
-    {"prompt.tokens", OPTION_INT, AT(tokens), "50", 0, 4096, AFFECTS_RESULT, "tokens", "length of the prompt", NULL},
-    {"prompt.first_placeholder", OPTION_INT, AT(first_placeholder), "1000", 0, 1e9, AFFECTS_RESULT, "", "vocabulary id at the prompt's first position", NULL},
-    {"prompt.max_length", OPTION_INT, AT(max_length), "512", 8, 65536, AFFECTS_RESULT, "tokens", "longest input, prompt included", NULL},
-    {"reference.form", OPTION_CHOICE, AT(form), "right", 0, 0, AFFECTS_RESULT, "", "inputs and labels: ours, as in the authors' logged run, as in their published code", "right|run|head"},
+    {"vocab", OPTION_TEXT, AT(vocab), "", 0, 0, AFFECTS_PLACEMENT, "", "vocab.txt, to show tokens as text; empty: the model's", NULL},
 };
-enum { ROWS = sizeof table / sizeof *table };
+enum { OWN_ROWS = sizeof own_table / sizeof *own_table };
 
 void data_view_help(void)
 {
-    options_help(table, ROWS, stdout);
+    puts("Options: those of `mp2 pretrain` that say which inputs (data, tasks, prompt.*, reference.form, model), and");
+    options_help(own_table, OWN_ROWS, stdout);
 }
 
-/* A word that names a file is the configuration, another one the task. */
-static status read_words(struct data_view *v, int task_word, const char **config)
+static int is_own(const char *set)
 {
-    const char *task = NULL;
+    size_t n = strcspn(set, "=");
+
+    for (int i = 0; i < OWN_ROWS; i++)
+        if (strlen(own_table[i].name) == n && memcmp(own_table[i].name, set, n) == 0) return 1;
+    return 0;
+}
+
+/* Without a file, what a run must say and we do not need is filled in. */
+static status load_options(struct data_view *v, const char *config)
+{
+    const char **own, **run;
+    size_t owns = 0, runs = 0;
+
+    TRY(mem_keep_new(&v->args.keep, v->args.set_count + 1, sizeof *own, &own));
+    TRY(mem_keep_new(&v->args.keep, v->args.set_count + 3, sizeof *run, &run));
+    if (!config) run[runs++] = "run=-", run[runs++] = "model=-";
+    for (size_t i = 0; i < v->args.set_count; i++) {
+        if (is_own(v->args.sets[i])) own[owns++] = v->args.sets[i];
+        else run[runs++] = v->args.sets[i];
+    }
+    TRY(options_load(own_table, OWN_ROWS, &v->own, NULL, own, owns, &v->own_options));
+    return options_load(pretrain_options, pretrain_option_count, &v->run, config, run, runs, &v->run_options);
+}
+
+/* A word that ends in .yaml is the configuration, another one the task. */
+static status read_words(struct data_view *v, int task_word)
+{
+    const char *task = NULL, *config = NULL;
 
     for (int i = 0; i < v->args.word_count; i++) {
         const char *word = v->args.words[i];
         size_t n = strlen(word);
-        if (!*config && (!task_word || (n > 5 && strcmp(word + n - 5, ".yaml") == 0))) *config = word;
+        if (!config && (!task_word || (n > 5 && strcmp(word + n - 5, ".yaml") == 0))) config = word;
         else if (task_word && !task) task = word;
         else return fault(ST_USAGE, "found \"%.60s\", expected an option (--key value)", word);
     }
-    TRY(options_load(table, ROWS, &v->config, *config, v->args.sets, v->args.set_count, &v->options));
-    if (task) v->config.task = task;
+    TRY(load_options(v, config));
+    if (task) v->own.task = task;
     return ST_OK;
 }
 
 static status open_dataset(struct data_view *v)
 {
-    const struct option_list one = {1, &v->config.task};
-    const struct input_form form = {(int)v->config.tokens, (int32_t)v->config.first_placeholder, (int)v->config.max_length,
-                                    v->config.form};
+    const struct prompt_config *p = &v->run.prompt;
+    const struct option_list one = {1, &v->own.task};
+    const struct input_form form = {(int)p->tokens, (int32_t)p->first_placeholder, (int)p->max_length, v->run.reference.form};
 
-    return dataset_open(v->config.data, v->config.task[0] ? &one : &v->config.tasks, &form, &v->dataset);
+    return dataset_open(v->run.data, v->own.task[0] ? &one : &v->run.tasks, &form, &v->dataset);
 }
 
 status data_view_open(int argc, char **argv, int task_word, struct data_view *out)
 {
-    const char *config = NULL;
     status s;
 
     memset(out, 0, sizeof *out);
     TRY(args_parse(argc, argv, 1 + task_word, &out->args));
-    s = read_words(out, task_word, &config);
+    s = read_words(out, task_word);
     if (s == ST_OK) s = open_dataset(out);
     if (s != ST_OK) data_view_close(out);
     return s;
@@ -68,12 +91,26 @@ status data_view_open(int argc, char **argv, int task_word, struct data_view *ou
 void data_view_close(struct data_view *v)
 {
     dataset_close(&v->dataset);
-    options_fini(&v->options);
+    options_fini(&v->run_options);
+    options_fini(&v->own_options);
     args_fini(&v->args);
 }
 
 status data_view_split(const struct data_view *v, enum split *out)
 {
-    if (split_parse(v->config.split, out) == 0) return ST_OK;
-    return fault(ST_USAGE, "--split: found \"%.40s\", expected train, dev, test or pool", v->config.split);
+    if (split_parse(v->own.split, out) == 0) return ST_OK;
+    return fault(ST_USAGE, "--split: found \"%.40s\", expected train, dev, test or pool", v->own.split);
+}
+
+status data_view_vocabulary(const struct data_view *v, struct vocabulary **out)
+{
+    char path[4096];
+
+    if (v->own.vocab[0]) TRY(file_join(path, sizeof path, "", v->own.vocab));
+    else if (strcmp(v->run.model, "-") != 0) TRY(file_join(path, sizeof path, v->run.model, "vocab.txt"));
+    else return fault(ST_USAGE, "expected --vocab FILE or --model DIR, to show tokens as text");
+    TRY(vocabulary_load(path, out));
+    if (strcmp(vocabulary_digest(*out), dataset_vocabulary_digest(v->dataset)) == 0) return ST_OK;
+    vocabulary_destroy(out);
+    return fault(ST_INPUT, "%s: is not the vocabulary that the tasks were imported with", path);
 }

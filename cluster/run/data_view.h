@@ -1,30 +1,34 @@
-/* What show, stats and export share: which tasks, under which form. The keys are those of a run's configuration. */
+/* What show, stats and export share: which tasks under which form, as a run's configuration says it. */
 #ifndef MP2_RUN_DATA_VIEW_H
 #define MP2_RUN_DATA_VIEW_H
 
 #include "cluster/base/options.h"
 #include "cluster/run/args.h"
 #include "coordinator/data/dataset.h"
+#include "coordinator/pretrain_config.h"
 
 struct data_view {
     struct args args;
-    struct options options;
+    struct options run_options, own_options;
+    struct pretrain_config run;     /* data, tasks, prompt.*, reference.form and model count here */
     struct {
-        const char *data, *vocab, *task, *split;
-        struct option_list tasks;
-        int64_t tokens, first_placeholder, max_length, rows;
-        int form;
-    } config;
+        const char *vocab, *task, *split;
+        int64_t rows;
+    } own;
     struct dataset *dataset;
 };
 
-/* Local. Read the command line, then open the dataset: the one task of --task (or the word after the subcommand, where
- * task_word is 1), else --tasks, else every upstream task. */
+/* Local. Read the command line ([CONFIG.yaml] and options of `mp2 pretrain`, besides our own), then open the dataset: the one
+ * task of --task (or, where task_word is 1, the word that is no *.yaml), else --tasks, else every upstream task. */
 status data_view_open(int argc, char **argv, int task_word, struct data_view *out);
 void data_view_close(struct data_view *view);
 
 /* Local. --split as a split. */
 status data_view_split(const struct data_view *view, enum split *out);
+
+/* Local. The vocabulary to show tokens with: --vocab, else the model's; it must be that of the import. */
+struct vocabulary;
+status data_view_vocabulary(const struct data_view *view, struct vocabulary **out);
 
 void data_view_help(void);
 
