@@ -89,8 +89,8 @@ static void describe(struct member *m)
     const struct meta_wording *w = m->rule.wording;
 
     m->task = (struct task){.id = m->meta.id, .name = m->meta.name, .kind = m->meta.kind, .metric = m->meta.metric,
-                            .labels = w->labels, .words = w->words, .label_set = w->label_set, .upstream = m->meta.upstream,
-                            .downstream = m->meta.downstream, .few_shot = m->meta.few_shot};
+                            .labels = w->labels, .classes = m->meta.labels, .words = w->words, .label_set = w->label_set,
+                            .upstream = m->meta.upstream, .downstream = m->meta.downstream, .few_shot = m->meta.few_shot};
 }
 
 static void member_free(struct member *m)

@@ -15,7 +15,8 @@ struct task {
     const char *name;           /* as people write it */
     enum task_kind kind;
     enum task_metric metric;
-    int labels;                 /* label words; 0 for other kinds */
+    int labels;                 /* label words shown; 0 for other kinds */
+    int classes;                /* labels that rows have: 0 … classes - 1; a reference wording may show more words */
     const char *const *words;   /* labels of them, of the variant that the form asks for */
     const char *label_set;      /* name/version, as "nli3/1"; "" for other kinds */
     int upstream;               /* place in the reference's router, -1: none */
