@@ -12,6 +12,7 @@ status json_parse(const char *name, const char *text, size_t n, json_t **root)
     *root = NULL;
     if (n > JSON_LIMIT) return fault(ST_INPUT, "%s: %zu bytes of JSON, expected at most %d", name, n, JSON_LIMIT);
     *root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
+    if (!*root && json_error_code(&why) == json_error_out_of_memory) return fault(ST_MEMORY, "%s: out of memory", name);
     if (!*root) return fault(ST_INPUT, "%s:%d: column %d: %.160s", name, why.line, why.column, why.text);
     if (json_is_object(*root)) return ST_OK;
     json_decref(*root);

@@ -4,6 +4,7 @@
 
 #include "cluster/base/log.h"
 #include "cluster/run/checkpoint_command.h"
+#include "cluster/run/checkpoint_exchange.h"
 #include "cluster/run/cmd.h"
 
 static const struct subcommand {
@@ -14,6 +15,8 @@ static const struct subcommand {
     {"info", "CHECKPOINT", "what it holds and belongs to, and its sha256 (cat step-N/* | sha256sum)", 1, 1, checkpoint_info},
     {"verify", "CHECKPOINT", "read it as a resumed run would, checking every byte", 1, 1, checkpoint_verify_command},
     {"diff", "A B", "compare bit by bit: exit status 0 when equal, 1 when not", 2, 2, checkpoint_diff},
+    {"export", "CHECKPOINT --out FILE", "write it as the reference's best.th (a torch file)", 1, -1, checkpoint_export},
+    {"import", "FILE --out RUN", "make a checkpoint of the reference's best.th", 1, -1, checkpoint_import},
 };
 
 enum { SUBCOMMAND_COUNT = sizeof subcommands / sizeof *subcommands };
@@ -35,6 +38,10 @@ status cmd_checkpoint(int argc, char **argv)
 void cmd_checkpoint_help(void)
 {
     for (int i = 0; i < SUBCOMMAND_COUNT; i++)
-        printf("  %-8s %-12s %s\n", subcommands[i].name, subcommands[i].arguments, subcommands[i].summary);
+        printf("  %-8s %-22s %s\n", subcommands[i].name, subcommands[i].arguments, subcommands[i].summary);
     puts("\nCHECKPOINT is a folder step-N, or a run's folder (its latest). diff takes two .safetensors files, too.");
+    puts("\noptions of export:");
+    checkpoint_export_help();
+    puts("\noptions of import:");
+    checkpoint_import_help();
 }

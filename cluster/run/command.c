@@ -9,7 +9,7 @@
 
 static const struct command commands[] = {
     {"bench", "[NAME]", "print figures as JSON lines, each beside the machine's limit measured in the same run", cmd_bench, cmd_bench_help},
-    {"checkpoint", "SUBCOMMAND …", "look at checkpoints: info, verify, diff", cmd_checkpoint, cmd_checkpoint_help},
+    {"checkpoint", "SUBCOMMAND …", "look at checkpoints and exchange them: info, verify, diff, export, import", cmd_checkpoint, cmd_checkpoint_help},
     {"data", "SUBCOMMAND …", "import published data, show and count what was imported", cmd_data, cmd_data_help},
     {"help", "[COMMAND]", "say what a command does and which options it has", command_help, NULL},
     {"tokenize", "--vocab FILE [--offsets]", "turn lines on standard input into ids, as JSON lines", cmd_tokenize, NULL},

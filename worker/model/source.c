@@ -160,12 +160,27 @@ static status find(const struct model_source *m, const char *name, const struct 
     return slot < names_encoder(m->config.layers) ? ST_OK : check_slot(m, slot);   /* open did not look at the head */
 }
 
+/* Read, and look at every value: one that is not finite would only show as a loss that is none. */
+static status read_elements(const struct weight *w, int64_t first, int64_t count, float *out)
+{
+    uint32_t bits, most = 0;
+
+    TRY(tensor_read_f32(w->path, &w->tensor, first, count, out));
+    for (int64_t i = 0; i < count; i++) {
+        memcpy(&bits, out + i, sizeof bits);
+        bits &= 0x7fffffffu;
+        most = bits > most ? bits : most;
+    }
+    if (most < 0x7f800000u) return ST_OK;
+    return fault(ST_INPUT, "%s: tensor \"%.200s\" has a value that is infinite or no number", w->path, w->tensor.name);
+}
+
 status model_source_read(const struct model_source *source, const char *name, float *out)
 {
     const struct weight *w;
 
     TRY(find(source, name, &w));
-    return tensor_read_f32(w->path, &w->tensor, 0, w->tensor.count, out);
+    return read_elements(w, 0, w->tensor.count, out);
 }
 
 status model_source_read_rows(const struct model_source *source, const char *name, int64_t first, int64_t rows, float *out)
@@ -178,7 +193,7 @@ status model_source_read_rows(const struct model_source *source, const char *nam
     if (first < 0 || rows < 0 || first > w->tensor.shape[0] || rows > w->tensor.shape[0] - first)
         return fault(ST_INPUT, "%s: rows %lld to %lld of tensor %.200s, it has %lld", w->path, (long long)first,
                      (long long)(first + rows), name, (long long)w->tensor.shape[0]);
-    return tensor_read_f32(w->path, &w->tensor, first * width, rows * width, out);
+    return read_elements(w, first * width, rows * width, out);
 }
 
 status model_source_read_layer(const struct model_source *source, int64_t layer, const char *name, float *out)

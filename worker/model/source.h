@@ -12,7 +12,7 @@
  *     encoder.layer.N.output.dense.{weight [hidden,feed_forward], bias [hidden]}
  *     encoder.layer.N.output.LayerNorm.{weight,bias}              [hidden]
  * weight matrices are [out,in], row-major, as torch's Linear keeps them. All of these are present, of a float type and of
- * the right shape once open returned: reading cannot fail for a name of this list except by the file vanishing.
+ * the right shape once open returned: reading fails only where a value is not finite.
  *
  * The files are mapped, so that ranks of a node share the pages; close (or drop) them once the weights are packed. */
 #ifndef MP2_MODEL_SOURCE_H
@@ -35,7 +35,7 @@ const struct model_config *model_source_config(const struct model_source *source
 const char *model_source_folder(const struct model_source *source);
 
 /* Local. The whole tensor in row-major order as floats; out has room for its shape's product. ST_INPUT (said) for a name
- * outside the canonical list. Safe from several threads. */
+ * outside the canonical list and for a value that is not finite as a float. Safe from several threads. */
 status model_source_read(const struct model_source *source, const char *name, float *out);
 /* The same for rows first … first+rows-1 (the first axis). */
 status model_source_read_rows(const struct model_source *source, const char *name, int64_t first, int64_t rows, float *out);

@@ -2,6 +2,7 @@
  * whatever the encoder does not compute, or a hostile file tries, is refused. */
 #include "tests/support/support.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -276,6 +277,32 @@ static void test_changes(void **state)
     model_source_close(&m);
 }
 
+/* Reading looks at the values. */
+static void test_not_finite(void **state)
+{
+    struct model_config c = test_model_config();
+    struct model_folder what = {.config = c, .type = TENSOR_F32, .read = test_model_read};
+    struct model_source *m;
+    float out[ROOM], bad[16] = {0};
+    FILE *f;
+
+    (void)state;
+    assert_int_equal(file_remove_tree(folder), ST_OK);
+    assert_int_equal(model_folder_write(folder, &what), ST_OK);
+    for (int i = 0; i < 3; i++) {
+        bad[15] = i == 0 ? 0.0f : i == 1 ? NAN : -INFINITY;
+        f = fopen(weights_path, "r+b");                               /* the last tensor is encoder.layer.1.output.LayerNorm.bias */
+        assert_non_null(f);
+        assert_int_equal(fseek(f, -64, SEEK_END), 0);
+        assert_int_equal(fwrite(bad, 4, 16, f), 16);
+        assert_int_equal(fclose(f), 0);
+        assert_int_equal(model_source_open(folder, &m), ST_OK);
+        assert_int_equal(model_source_read_layer(m, 1, "output.LayerNorm.bias", out), i == 0 ? ST_OK : ST_INPUT);
+        assert_int_equal(model_source_read_layer(m, 1, "output.LayerNorm.weight", out), ST_OK);
+        model_source_close(&m);
+    }
+}
+
 static void test_positions_from_table(void **state)
 {
     struct model_source *m;
@@ -385,7 +412,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_references), cmocka_unit_test(test_own_folder), cmocka_unit_test(test_configs),
-        cmocka_unit_test(test_changes), cmocka_unit_test(test_positions_from_table), cmocka_unit_test(test_index),
+        cmocka_unit_test(test_changes), cmocka_unit_test(test_positions_from_table), cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_index),
         cmocka_unit_test(test_precedence), cmocka_unit_test(test_real_model)};
     char base[200];
     int failed;
