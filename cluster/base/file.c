@@ -55,6 +55,14 @@ void file_map_close(struct file_map *map)
     map->size = 0;
 }
 
+void file_map_drop(const void *data, size_t bytes)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)data + page - 1) / page * page, end = ((uintptr_t)data + bytes) / page * page;
+
+    if (first < end) madvise((void *)first, end - first, MADV_DONTNEED);
+}
+
 status file_read(const char *path, size_t limit, char **data, size_t *size)
 {
     size_t expected, have = 0;

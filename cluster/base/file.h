@@ -18,6 +18,9 @@ struct file_map {
  * while mapped ends the process with SIGBUS as every mapped reader: only files that stay are mapped (shards, weights). */
 status file_map_open(const char *path, struct file_map *map);
 void file_map_close(struct file_map *map);
+/* Local. Let go of the mapped pages that lie wholly inside these bytes; they come back when read. A process that has looked
+ * through a large file is then as small as before. */
+void file_map_drop(const void *data, size_t bytes);
 
 /* Local. The whole file in memory, with a 0 behind the last byte; freed by mem_free. ST_INPUT when larger than limit. */
 status file_read(const char *path, size_t limit, char **data, size_t *size);

@@ -7,7 +7,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
-enum { CHUNK = 1 << 14 };
+enum { CHUNK = 1 << 14, DROP_BYTES = 64 << 20 };
 
 static status read_sizes(struct prompts_file *p)
 {
@@ -43,8 +43,11 @@ static status check_model(const struct prompts_file *p, int64_t encoder_layers, 
     return ST_OK;
 }
 
+/* Pages looked at are let go every 64 MiB: what is refused costs no memory, however large. */
 static status check_finite(const char *path, const struct tensor *t, float *buffer)
 {
+    size_t item = tensor_type_bytes(t->type), dropped = 0;
+
     for (int64_t at = 0; at < t->count; at += CHUNK) {
         int64_t n = t->count - at < CHUNK ? t->count - at : CHUNK;
 
@@ -53,6 +56,9 @@ static status check_finite(const char *path, const struct tensor *t, float *buff
             if (!isfinite(buffer[i]))
                 return fault(ST_INPUT, "%s: tensor \"%s\": element %lld is %g, expected finite numbers", path, t->name,
                              (long long)(at + i), (double)buffer[i]);
+        if ((size_t)(at + n) * item - dropped < DROP_BYTES) continue;
+        file_map_drop(t->data + dropped, (size_t)(at + n) * item - dropped);
+        dropped = (size_t)(at + n) * item;
     }
     return ST_OK;
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <xxhash.h>
 
@@ -268,12 +267,7 @@ void model_source_prefetch(const struct model_source *source)
 void model_source_drop(const struct model_source *source, const char *name)
 {
     int64_t slot = name ? names_find(name, source->config.layers) : NAME_NONE;
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first, end;
 
     if (!name) weights_advise(&source->weights, MADV_DONTNEED);
-    if (slot < 0 || !source->slots[slot]) return;
-    /* Whole pages inside the tensor; those at its ends belong to its neighbours too. */
-    first = ((uintptr_t)source->slots[slot]->tensor.data + page - 1) / page * page;
-    end = ((uintptr_t)source->slots[slot]->tensor.data + source->slots[slot]->tensor.bytes) / page * page;
-    if (first < end) madvise((void *)first, end - first, MADV_DONTNEED);
+    if (slot >= 0 && source->slots[slot]) file_map_drop(source->slots[slot]->tensor.data, source->slots[slot]->tensor.bytes);
 }
