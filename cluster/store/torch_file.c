@@ -98,7 +98,8 @@ static status refuse_old_forms(const char *path, const unsigned char *data, size
 {
     static const unsigned char magic[] = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
 
-    if ((size > 2 + sizeof magic && data[0] == 0x80 && memcmp(data + 2, magic, sizeof magic) == 0) ||
+    /* Behind the protocol, and from protocol 4 on behind a frame. */
+    if ((size > 0 && data[0] == 0x80 && memmem(data, size < 64 ? size : 64, magic, sizeof magic)) ||
         (size > 262 && memcmp(data + 257, "ustar", 5) == 0))
         return fault(ST_INPUT, "%s: is in the form torch.save used before version 1.6, expected its zip form; convert it with: "
                      "python3 -c 'import sys, torch; f = sys.argv[1]; torch.save(torch.load(f, map_location=\"cpu\"), f)' "

@@ -152,7 +152,7 @@ static void test_refusals(void **state)
             fail_msg("accepted number %zu: %.60s", i, refused[i].bytes);
 }
 
-/* A pickle of few bytes that asks for much: 2^22 values are the end. */
+/* A pickle of few bytes that asks for much: 2^22 values are the end; so are 16 MiB of pickle. */
 static void test_bounds(void **state)
 {
     size_t room = 18 << 20, n = 3;
