@@ -8,6 +8,7 @@
 /* One declaration a bench, called with what stands behind its name on the command line (argv[0] is the name). */
 status bench_gemm(int argc, char **argv);
 status bench_journal(int argc, char **argv);
+status bench_kernels(int argc, char **argv);
 status bench_reduce(int argc, char **argv);
 status bench_step(int argc, char **argv);
 status bench_tokenizer(int argc, char **argv);

@@ -186,6 +186,10 @@ struct kernels {
      * wanted): index of the row's first largest logit. A target < 0: loss 0, gradient 0. */
     void (*vocabulary_loss)(int64_t rows, int vocabulary, const float *logits, int64_t ld, const int32_t *target,
                             float factor, enum number type, void *d_logits, int64_t ld_d, double *loss, int32_t *best);
+
+    /* For `mp2 bench`: multiply-adds in registers, as attention does them for type; returns how many flops these rounds
+     * were. sink: 32 floats. */
+    double (*peak)(enum number type, int64_t rounds, float *sink);
 };
 
 /* Local. ISA_AUTO: the best set this CPU and system can run. ST_INPUT (said) when the asked one cannot run here. */

@@ -17,6 +17,7 @@ void KERNEL(attention_backward_kernels)(struct kernels *k);
 void KERNEL(row_kernels)(struct kernels *k);
 void KERNEL(head_kernels)(struct kernels *k);
 void KERNEL(column_kernels)(struct kernels *k);
+void KERNEL(peak_kernels)(struct kernels *k);
 void KERNEL(vocabulary_kernels)(struct kernels *k);
 
 /* Local. The whole table of this target, name and isa included. */

@@ -15,5 +15,6 @@ void KERNEL(kernels)(struct kernels *k)
     KERNEL(row_kernels)(k);
     KERNEL(head_kernels)(k);
     KERNEL(column_kernels)(k);
+    KERNEL(peak_kernels)(k);
     KERNEL(vocabulary_kernels)(k);
 }

@@ -8,15 +8,6 @@ enum { TILE_ROWS = 6, TILE_VECS = 4 };
 enum { TILE_ROWS = 6, TILE_VECS = 1 };
 #endif
 
-VEC_INLINE vec tile_step(int pairs, vec a, vec b, vec c)
-{
-#if TILE_PAIRS
-    if (pairs) return _mm512_dpbf16_ps(c, (__m512bh)_mm512_castps_si512(a), (__m512bh)_mm512_castps_si512(b));
-#endif
-    (void)pairs;
-    return vec_fma(a, b, c);
-}
-
 /* rows and vecs are constants where this is inlined. */
 VEC_INLINE void tile(int pairs, int rows, int vecs, int add, int64_t depth, struct operand a, const float *b, float *c,
                      int64_t ldc)

@@ -43,6 +43,15 @@ VEC_INLINE vec tile_interleave(__m256i lo, __m256i hi)
 }
 #endif
 
+VEC_INLINE vec tile_step(int pairs, vec a, vec b, vec c)   /* a b + c */
+{
+#if TILE_PAIRS
+    if (pairs) return _mm512_dpbf16_ps(c, (__m512bh)_mm512_castps_si512(a), (__m512bh)_mm512_castps_si512(b));
+#endif
+    (void)pairs;
+    return vec_fma(a, b, c);
+}
+
 /* C (m x n, n rounded up to whole vectors; leading dimension ldc) = or += A B; depth in units. */
 void KERNEL(tile_product)(int pairs, int add, int64_t m, int64_t n, int64_t depth, struct operand a, const float *b,
                           float *c, int64_t ldc);

@@ -45,7 +45,8 @@ static void test_dropout_rule(void **state)
 
 static double phi(double x) { return 0.5 * erfc(-x * 0.70710678118654752440); }
 
-/* All of -14 … 14; f32 has relative error 1e-6 down to the far tail, bf16 its own rounding. */
+/* All of -14 … 14; f32 has relative error 1e-6 down to the far tail; bf16 its own rounding and
+ * 2.5e-5. */
 static void test_gelu(void **state)
 {
     enum { N = 28001 };
@@ -69,7 +70,7 @@ static void test_gelu(void **state)
                 double a = array_at(&x, i), value = a * phi(a), g = array_at(&d_y, i);
                 double slope = phi(a) + a * exp(-a * a / 2) * 0.39894228040143267794;
 
-                worst = fmax(worst, (fabs(array_at(&y, i) - value) - (type ? 1e-8 : 1e-36)) / (fabs(value) + 1e-300));
+                worst = fmax(worst, (fabs(array_at(&y, i) - value) - (type ? 2.5e-5 : 1e-36)) / (fabs(value) + 1e-300));
                 worst_d = fmax(worst_d, fabs(array_at(&d_x, i) - slope * g) / fmax(fabs(g), 1e-3));
             }
             assert_true(worst < (type ? 4.2e-3 : 1e-6));
