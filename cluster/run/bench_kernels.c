@@ -214,8 +214,10 @@ static status measure(struct bench_memory *m, const struct kernel_case *c, enum 
     char what[96];
     struct bench_figure figure = {"kernels", what, 0, strcmp(c->unit, "flop/s") == 0 ? m->flops[type] : m->copy, c->unit};
 
-    if (type == NUMBER_BF16)   /* the same numbers as rows of bf16: the upper half of each float pair is one of them */
-        for (int i = 0; i < 2; i++) m->k.to_bf16((int64_t)ROWS * FEED / 2, m->f[i], (uint16_t *)m->f[i]);
+    for (int i = 0; i < 2 && type == NUMBER_BF16; i++) {   /* the first numbers, rounded, in the same place */
+        m->k.to_bf16((int64_t)ROWS * FEED / 2, m->f[i], (uint16_t *)m->f[2]);
+        memcpy(m->f[i], m->f[2], (size_t)ROWS * FEED);
+    }
     m->drop = dropout_make(random_seed(1, RANDOM_DROPOUT), c->dropout ? 0.1 : 0.0);
     snprintf(what, sizeof what, "%s %s %s", c->name, type == NUMBER_BF16 ? "bf16" : "f32", m->k.name);
     figure.value = rate(m, c, type);

@@ -9,7 +9,7 @@
  *   - Rows are packed, [rows][width] row-major without gaps unless a leading dimension (in elements) is given. No
  *     alignment is needed; 64 bytes are fastest. Nothing is read or written outside the stated elements.
  *   - `type` is the type of matrix inputs and outputs (void pointers); the residual stream and its gradient are f32.
- *     bf16 is rounded to nearest, ties to even. bf16 works in every set; only avx512bf16 is fast at it.
+ *     bf16 is rounded to nearest, ties to even, and denormals to 0. It works in every set; only avx512bf16 is fast at it.
  *   - In place is fine where said, and otherwise arrays do not overlap. */
 #ifndef MP2_WORKER_KERNELS_H
 #define MP2_WORKER_KERNELS_H
@@ -71,7 +71,7 @@ struct attention {
     int64_t ld;                       /* from row to row of q, k, v (and dq, dk, dv), elements: 3H in a [N,3H] buffer */
     int64_t ld_ctx;                   /* of ctx and d_ctx: H */
     enum number type;
-    float scale;                      /* 1 / sqrt(head size) */
+    float scale;                      /* 1 / sqrt(head size); > 0 */
     struct dropout drop;
     uint32_t site;                    /* dropout_head_site(layer, head) */
     uint32_t slot;

@@ -67,13 +67,11 @@ VEC_INLINE lanes vec_in_row(int64_t i, int64_t n)
 /* A row's sum is kept in four accumulators of 16 lanes; vector number i/16 goes to accumulator i/16 % 4. */
 VEC_INLINE float vec_sum4(const vec a[4]) { return vec_sum(vec_add(vec_add(a[0], a[1]), vec_add(a[2], a[3]))); }
 
-/* e^x, relative error below 1.2e-7; 0 below -87.3, clamped above 88; NaN stays NaN. (Cephes' expf.) */
+/* e^x for x up to 88 (nonsense above), relative error below 1.2e-7; 0 below -87.3; NaN stays NaN. (Cephes' expf.) */
 VEC_INLINE vec vec_exp(vec x)
 {
-    vec low = vec_set(-87.3f), high = vec_set(88.0f);
-    vec y = vec_min(high, vec_max(low, x));   /* the second operand comes back when it is NaN */
-    vec n = vec_round(vec_mul(y, vec_set(1.44269504088896341f)));
-    vec r = vec_fma(n, vec_set(-0.693359375f), y), p;
+    vec n = vec_round(vec_mul(x, vec_set(1.44269504088896341f)));
+    vec r = vec_fma(n, vec_set(-0.693359375f), x), p;
 
     r = vec_fma(n, vec_set(2.12194440e-4f), r);
     p = vec_fma(vec_set(1.9875691500e-4f), r, vec_set(1.3981999507e-3f));
@@ -82,7 +80,7 @@ VEC_INLINE vec vec_exp(vec x)
     p = vec_fma(p, r, vec_set(1.6666665459e-1f));
     p = vec_fma(p, r, vec_set(5.0000001201e-1f));
     p = vec_fma(vec_mul(r, r), p, vec_add(r, vec_set(1.0f)));
-    return vec_drop(vec_less(x, low), vec_scale2(p, n));
+    return vec_drop(vec_less(x, vec_set(-87.3f)), vec_scale2(p, n));
 }
 
 #endif

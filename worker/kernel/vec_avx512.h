@@ -29,13 +29,8 @@ VEC_INLINE vec vec_select(lanes m, vec yes, vec no) { return _mm512_mask_blend_p
 VEC_INLINE vec vec_keep(lanes m, vec a) { return _mm512_maskz_mov_ps(m, a); }       /* 0 elsewhere */
 VEC_INLINE vec vec_drop(lanes m, vec a) { return _mm512_maskz_mov_ps((lanes)~m, a); }
 
-/* a 2^n for whole n in -126..127. */
-VEC_INLINE vec vec_scale2(vec a, vec n)
-{
-    __m512i bits = _mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23);
-
-    return _mm512_mul_ps(a, _mm512_castsi512_ps(bits));
-}
+/* a 2^n for whole n in -126..127, a around 1. */
+VEC_INLINE vec vec_scale2(vec a, vec n) { return _mm512_scalef_ps(a, n); }
 
 /* Fixed tree: lanes 8 apart, 4, 2, 1. */
 VEC_INLINE float vec_sum(vec a)

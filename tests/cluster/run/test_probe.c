@@ -65,7 +65,7 @@ static struct error measure(const struct safetensors *expected, const struct saf
     return r;
 }
 
-struct limits { double loss, logits, gradient, cosine, change; };
+struct limits { double loss, logits, gradient, cosine, change, change_cosine; };
 
 static void compare(const char *kind, const char *name, const char *out, const struct limits *limits)
 {
@@ -88,7 +88,7 @@ static void compare(const char *kind, const char *name, const char *out, const s
         print_message("%s %s: error %.1e of the largest %.1e, cosine %.7f\n", name, values[i], e.worst, e.largest,
                       e.cosine);
         assert_true(e.worst <= most * e.largest);
-        if (i > 0) assert_true(e.cosine >= limits->cosine);
+        if (i > 0) assert_true(e.cosine >= (updated ? limits->change_cosine : limits->cosine));
     }
     safetensors_close(&found);
     safetensors_close(&from);
@@ -117,22 +117,22 @@ static void run_all(const struct context *c, const char *more, const struct limi
 
 static void test_f32(void **state)
 {
-    const struct limits limits = {1e-5, 1e-5, 1e-5, .9999, .02};
+    const struct limits limits = {1e-5, 1e-5, 1e-5, .9999, .02, .9999};
 
     run_all(*state, "--threads 2", &limits);
 }
 
 static void test_openblas(void **state)
 {
-    const struct limits limits = {1e-5, 1e-5, 1e-5, .9999, .02};
+    const struct limits limits = {1e-5, 1e-5, 1e-5, .9999, .02, .9999};
 
     run_all(*state, "--threads 1 --engine openblas", &limits);
 }
 
-/* Updates take the sign of small gradients, so their worst element says little in bf16. */
+/* Updates take the sign of small gradients, so in bf16 a few elements go the other way: one of 64 costs .03 of the cosine. */
 static void test_bf16(void **state)
 {
-    const struct limits limits = {.005, .03, .05, .99, 2.1};
+    const struct limits limits = {.005, .03, .05, .999, 2.1, .9};
 
     if (!matmul_has_bf16()) {
         print_message("skipped: this CPU has no AVX-512 BF16\n");

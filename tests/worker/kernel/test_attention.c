@@ -143,28 +143,37 @@ static void columns_near(const char *what, const struct array *x, int64_t ld, in
     array_free(&part_of);
 }
 
-static void compare(const struct kernels *k, enum number type, int64_t s, int width, double rate)
+/* One set's results against ctx [s][width] and d [3][s][width]. */
+static void compare(const struct kernels *k, const struct head *h, const double *ctx, const double *d)
+{
+    int64_t s = h->a.keys, width = h->a.width;
+    double tolerance = h->a.type == NUMBER_BF16 ? 2e-2 : s < 16 ? 1e-5 : 4e-6;   /* few terms: little averages out */
+    struct result r = run(k, h);
+    char what[80];
+
+    snprintf(what, sizeof what, "%s type %d S %d width %d ctx", k->name, h->a.type, (int)s, (int)width);
+    columns_near(what, &r.ctx, h->hidden, width, s, width, ctx, tolerance);
+    for (int which = 0; which < 3 && s > 1; which++) {
+        snprintf(what, sizeof what, "%s type %d S %d width %d d_%c", k->name, h->a.type, (int)s, (int)width, "qkv"[which]);
+        columns_near(what, &r.d_qkv, h->a.ld, which * h->hidden + width, s, width, d + which * s * width, tolerance);
+    }
+    for (int64_t i = 0; i < r.ctx.n; i++)   /* other heads' columns are not touched */
+        if (i % h->hidden < width || i % h->hidden >= 2 * width) assert_true(array_at(&r.ctx, i) == 0);
+    for (int64_t i = 0; i < r.d_qkv.n; i++)
+        if (i % h->hidden < width || i % h->hidden >= 2 * width) assert_true(array_at(&r.d_qkv, i) == 0);
+    result_free(&r);
+}
+
+static void all_sets(enum number type, int64_t s, int width, double rate)
 {
     struct head h = head_new(type, s, width, 3, 1, rate, (uint64_t)(s * 1000 + width));
     double *ctx = doubles_new(s * width), *d = doubles_new(3 * s * width);
-    double tolerance = type == NUMBER_BF16 ? 2e-2 : s < 16 ? 1e-5 : 4e-6;   /* few terms: little averages out */
-    struct result r = run(k, &h);
-    char what[64];
+    struct kernels k;
 
     naive(&h, ctx, d);
-    snprintf(what, sizeof what, "%s type %d S %d width %d ctx", k->name, type, (int)s, width);
-    columns_near(what, &r.ctx, h.hidden, width, s, width, ctx, tolerance);
-    for (int part_of = 0; part_of < 3 && s > 1; part_of++) {
-        snprintf(what, sizeof what, "%s type %d S %d width %d d_%c", k->name, type, (int)s, width, "qkv"[part_of]);
-        columns_near(what, &r.d_qkv, h.a.ld, part_of * h.hidden + width, s, width, d + part_of * s * width, tolerance);
-    }
-    for (int64_t i = 0; i < r.ctx.n; i++)   /* other heads' columns are not touched */
-        if (i % h.hidden < width || i % h.hidden >= 2 * width) assert_true(array_at(&r.ctx, i) == 0);
-    for (int64_t i = 0; i < r.d_qkv.n; i++)
-        if (i % h.hidden < width || i % h.hidden >= 2 * width) assert_true(array_at(&r.d_qkv, i) == 0);
+    for (enum isa isa = ISA_AUTO; kernels_next(&isa, &k);) compare(&k, &h, ctx, d);
     free(ctx);
     free(d);
-    result_free(&r);
     head_free(&h);
 }
 
@@ -172,17 +181,15 @@ static void test_against_naive(void **state)
 {
     static const int64_t sizes[] = {1, 2, 15, 16, 17, 47, 48, 49, 63, 65, 200};
     static const int widths[] = {64, 8, 16, 40, 96, 13};
-    struct kernels k;
 
     (void)state;
-    for (enum isa isa = ISA_AUTO; kernels_next(&isa, &k);)
-        for (int type = 0; type < 2; type++) {
-            for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-                for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
-                    if (w == 0 || sizes[i] < 100) compare(&k, (enum number)type, sizes[i], widths[w], i % 2 ? 0.1 : 0.0);
-            compare(&k, (enum number)type, 130, 256, 0.25);
-            compare(&k, (enum number)type, 512, 64, 0.1);
-        }
+    for (int type = 0; type < 2; type++) {
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+            for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
+                if (w == 0 || sizes[i] < 100) all_sets((enum number)type, sizes[i], widths[w], i % 2 ? 0.1 : 0.0);
+        all_sets((enum number)type, 130, 256, 0.25);
+        all_sets((enum number)type, 512, 64, 0.1);
+    }
 }
 
 /* The naive gradient itself, by central differences of sum(ctx * d_ctx). */
