@@ -1,9 +1,11 @@
 /* mp2 probe: one batch through forward, backward and AdamW. Every input is checked before anything is computed. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/run/cmd.h"
 #include "cluster/run/probe.h"
@@ -70,6 +72,22 @@ static status parse(int argc, char **argv, struct probe_options *o)
     return ST_OK;
 }
 
+/* The out file's folder must be there before hours are spent on what goes into it. */
+static status check_out(const char *path)
+{
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    size_t n = !slash ? 0 : slash == path ? 1 : (size_t)(slash - path);
+
+    if (n >= sizeof folder) return fault(ST_INPUT, "--out: a path of %zu bytes is too long", strlen(path));
+    if (slash) memcpy(folder, path, n);
+    else folder[n++] = '.';
+    folder[n] = 0;
+    if (!file_is_folder(folder)) return fault(ST_INPUT, "%s: there is no folder %s", path, folder);
+    if (file_is_folder(path)) return fault(ST_INPUT, "%s: found a folder, expected the name of a file", path);
+    return ST_OK;
+}
+
 /* What neither file can know alone. */
 static status check_limits(const struct probe_options *o, const struct model_config *model,
                            const struct prompts_file *prompts)
@@ -95,6 +113,9 @@ static status compute(struct probe_run *r)
     status s = probe_result_new(r, &first);
 
     if (s == ST_OK) s = probe_pass(r, &first);
+    if (s == ST_OK && !isfinite(first.loss))
+        s = fault(ST_NUMBER, "%s: the loss is %g: the weights of %s or the prompts are out of range", r->options->kase,
+                  first.loss, r->options->model);
     if (s == ST_OK && r->options->updates > 0) s = probe_update(r, &first, 1);
     if (s == ST_OK && r->options->updates > 1) s = probe_result_new(r, &later);
     for (int i = 2; i <= r->options->updates && s == ST_OK; i++) {
@@ -134,6 +155,7 @@ status cmd_probe(int argc, char **argv)
     status s;
 
     TRY(parse(argc, argv, &o));
+    TRY(check_out(o.out));
     TRY(model_source_open(o.model, &source));
     s = prompts_file_open(o.prompts, model_source_config(source)->layers, model_source_config(source)->hidden,
                           &prompts);

@@ -41,6 +41,7 @@ static status load_a(struct probe_run *r)
         }
     }
     mem_free(row);
+    file_map_drop(p->file.map.data, p->file.map.size);
     return s;
 }
 

@@ -93,9 +93,12 @@ static dnnl_data_type_t dnnl_type(enum number type)
     return type == NUMBER_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
+/* oneDNN may have been told to use less than the CPU has (DNNL_MAX_CPU_ISA); each set of its list holds the lesser one's bits. */
 int matmul_has_bf16(void)
 {
-    return isa_usable(ISA_AVX512BF16);
+    unsigned here = (unsigned)dnnl_get_effective_cpu_isa(), needed = (unsigned)dnnl_cpu_isa_avx512_core_bf16;
+
+    return isa_usable(ISA_AVX512BF16) && (here & needed) == needed;
 }
 
 /* ---- compiling --------------------------------------------------------------------------------------------------- */

@@ -254,6 +254,9 @@ static void test_bad_usage(void **state)
     assert_int_equal(2, test_run(text, sizeof text, TEST_MP2 " probe --precision f16"));
     assert_int_equal(2, test_run(text, sizeof text, TEST_MP2 " probe --updates -1"));
     assert_int_equal(2, test_run(text, sizeof text, TEST_MP2 " probe --model /nowhere --prompts a --case b --out c"));
+    assert_int_equal(2, test_run(text, sizeof text, TEST_MP2 " probe --model " STORED "/model --prompts " STORED
+                                 "/deep.prompts.safetensors --case " STORED "/deep_eval.case.safetensors --out /no/out"));
+    assert_non_null(strstr(text, "no folder /no"));
 }
 
 int main(void)
