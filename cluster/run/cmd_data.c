@@ -12,6 +12,7 @@ static const struct data_command table[] = {
     {"import", "[CONFIG.yaml] [--raw DIR] [--data DIR] [--vocab FILE]", "turn published data into tokenised shards", data_import, data_import_help},
     {"show", "TASK [CONFIG.yaml] [--data DIR] [--vocab FILE] [--split S] [--rows N]", "print rows as the model will see them", data_show, data_view_help},
     {"stats", "[CONFIG.yaml] [--data DIR]", "count rows, lengths, labels, and what was dropped and why", data_stats, data_view_help},
+    {"batches", "CONFIG.yaml [--steps N]", "print what `mp2 pretrain` would draw: task, rows and router noise of each step", data_batches, data_view_help},
     {"export", "[CONFIG.yaml] [--data DIR] --task ID --split S", "print a split's inputs as JSON lines", data_export, data_view_help},
 };
 

@@ -10,6 +10,7 @@ struct data_command {
     void (*help)(void);                     /* its options; may be NULL */
 };
 
+status data_batches(int argc, char **argv);
 status data_demo(int argc, char **argv);
 void data_demo_help(void);
 status data_export(int argc, char **argv);

@@ -8,12 +8,14 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "coordinator/text/vocabulary.h"
+#include "worker/model/source.h"
 
 #define AT(field) offsetof(struct data_view, own.field) - offsetof(struct data_view, own)
 static const struct option own_table[] = {
     {"task", OPTION_TEXT, AT(task), "", 0, 0, AFFECTS_RESULT, "", "one task, instead of tasks", NULL},
     {"split", OPTION_TEXT, AT(split), "train", 0, 0, AFFECTS_RESULT, "", "train, dev, test or pool", NULL},
     {"rows", OPTION_INT, AT(rows), "3", 1, 1e15, AFFECTS_LIMIT, "rows", "how many rows to show", NULL},
+    {"steps", OPTION_INT, AT(steps), "1", 1, 1e12, AFFECTS_LIMIT, "steps", "batches: how many steps", NULL},
     {"vocab", OPTION_TEXT, AT(vocab), "", 0, 0, AFFECTS_PLACEMENT, "", "vocab.txt, to show tokens as text; empty: the model's", NULL},
 };
 enum { OWN_ROWS = sizeof own_table / sizeof *own_table };
@@ -67,12 +69,25 @@ static status read_words(struct data_view *v, int task_word)
     return ST_OK;
 }
 
+/* As `mp2 pretrain` has it: never longer than the encoder's positions. */
+static status longest(const struct pretrain_config *run, int *most)
+{
+    struct model_source *model;
+
+    if (strcmp(run->model, "-") == 0 || !file_is_folder(run->model)) return ST_OK;
+    TRY(model_source_open(run->model, &model));
+    if (*most > model_source_config(model)->positions) *most = (int)model_source_config(model)->positions;
+    model_source_close(&model);
+    return ST_OK;
+}
+
 static status open_dataset(struct data_view *v)
 {
     const struct prompt_config *p = &v->run.prompt;
     const struct option_list one = {1, &v->own.task};
-    const struct input_form form = {(int)p->tokens, (int32_t)p->first_placeholder, (int)p->max_length, v->run.reference.form};
+    struct input_form form = {(int)p->tokens, (int32_t)p->first_placeholder, (int)p->max_length, v->run.reference.form};
 
+    TRY(longest(&v->run, &form.max_length));
     return dataset_open(v->run.data, v->own.task[0] ? &one : &v->run.tasks, &form, &v->dataset);
 }
 

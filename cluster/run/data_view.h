@@ -13,7 +13,7 @@ struct data_view {
     struct pretrain_config run;     /* data, tasks, prompt.*, reference.form and model count here */
     struct {
         const char *vocab, *task, *split;
-        int64_t rows;
+        int64_t rows, steps;
     } own;
     struct dataset *dataset;
 };
