@@ -1,5 +1,6 @@
 /* One decoder (plain, gzip, xz) fills one buffer; lines are found in place and the buffer grows only for a line that
- * does not fit. What a caller may be told about a damaged file is known where it is decoded, so the faults stand there. */
+ * does not fit. What a caller may be told about a damaged file is known where it is decoded, so the faults stand
+ * there. */
 #include "cluster/base/stream.h"
 
 #include <errno.h>
@@ -322,6 +323,11 @@ status stream_piece(struct stream *s, size_t limit, char **text, size_t *n, int 
     s->inside = !*ends;
     give(s, *n, newline, text);
     return ST_OK;
+}
+
+int stream_waits(const struct stream *s)
+{
+    return s->at == s->have && s->input_at == s->input_have;
 }
 
 int64_t stream_line_number(const struct stream *s)

@@ -22,19 +22,24 @@ void stream_close(struct stream **s);
 /* Local. Up to room bytes; *got is 0 at the end only. */
 status stream_read(struct stream *s, void *data, size_t room, size_t *got);
 
-/* Local. The next line without its \n (nothing else is cut off: \r, NUL and a byte order mark are content). ST_END after
- * the last; a last line without \n counts, nothing behind a last \n does not. ST_INPUT (said) when the line is longer
- * than limit. *text holds until the next call and has a 0 behind. */
+/* Local. The next line without its \n (nothing else is cut off: \r, NUL and a byte order mark are content). ST_END
+ * after the last; a last line without \n counts, nothing behind a last \n does not. ST_INPUT (said) when the line is
+ * longer than limit. *text holds until the next call and has a 0 behind. */
 status stream_line(struct stream *s, size_t limit, char **text, size_t *n);
 
 /* Local. As stream_line, but a longer line comes in pieces of at most limit bytes (limit >= 4), cut between characters
  * where it is UTF-8: *ends is 1 with the piece that ends its line. */
 status stream_piece(struct stream *s, size_t limit, char **text, size_t *n, int *ends);
 
+/* Local. 1 when all that was read of the file has been given: the next call may have to wait for more. Before waiting,
+ * a program that answers line by line flushes what it has. */
+int stream_waits(const struct stream *s);
+
 /* Local. The number, from 1, of the line that stream_line or stream_piece gave last; 0 before the first. */
 int64_t stream_line_number(const struct stream *s);
 
-/* Local. For progress: bytes of the file (compressed) read so far, and the file's size when it was opened (-1: a pipe). */
+/* Local. For progress: bytes of the file (compressed) read so far, and the file's size when it was opened (-1: a
+ * pipe). */
 int64_t stream_file_offset(const struct stream *s);
 int64_t stream_file_size(const struct stream *s);
 

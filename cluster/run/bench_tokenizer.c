@@ -11,7 +11,7 @@
 
 enum {
     TEXT_BYTES = 8 << 20, LINE_ROOM = 4096, PASSES = 5,
-    CHINESE = 0x4e00, CHINESE_COUNT = 8000,       /* frequent ones are drawn more often: the square of a uniform number */
+    CHINESE = 0x4e00, CHINESE_COUNT = 8000,       /* drawn as the square of a uniform number: some are frequent */
     STEMS = 4000, STEM_LETTERS = 5, ENDINGS = 200
 };
 
@@ -167,8 +167,8 @@ static status run_lines(const struct vocabulary *v, const char *what, const stru
     mem_free(out);
     figure.value = (double)lines->bytes / best;
     figure.limit = (double)lines->bytes / least;
-    return bench_print(&figure, "\"tokens_per_second\":%.6g,\"tokens\":%zu,\"lines\":%zu,\"threads\":1", (double)tokens / best,
-                       tokens, lines->count);
+    return bench_print(&figure, "\"tokens_per_second\":%.6g,\"tokens\":%zu,\"lines\":%zu,\"threads\":1",
+                       (double)tokens / best, tokens, lines->count);
 }
 
 status bench_tokenizer(int argc, char **argv)

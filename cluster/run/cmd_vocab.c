@@ -15,7 +15,8 @@ static status report(const struct vocabulary_plan *plan, const struct vocabulary
 
     TRY(vocabulary_load(plan->vocab, &v));
     printf("%s: %" PRIu32 " rows (%" PRId64 " characters, %" PRId64 " learned pieces, %" PRId64 " unused), digest %s\n",
-           plan->vocab, (uint32_t)vocabulary_size(v), made->characters, made->pieces, made->unused, vocabulary_digest(v));
+           plan->vocab, (uint32_t)vocabulary_size(v), made->characters, made->pieces, made->unused,
+           vocabulary_digest(v));
     printf("%" PRId64 " lines, %" PRId64 " different words; %.4f %% of the characters have a piece\n", made->lines,
            made->words, 100.0 * (double)made->covered / (double)made->seen);
     vocabulary_destroy(&v);
@@ -31,8 +32,8 @@ status cmd_vocab(int argc, char **argv)
     status s;
 
     TRY(args_parse(argc, argv, 1, &args));
-    s = options_load(vocabulary_plan_options, vocabulary_plan_option_count, &plan, args.word_count ? args.words[0] : NULL,
-                     args.sets, args.set_count, &options);
+    s = options_load(vocabulary_plan_options, vocabulary_plan_option_count, &plan,
+                     args.word_count ? args.words[0] : NULL, args.sets, args.set_count, &options);
     if (s == ST_OK) {
         s = vocabulary_make(&plan, &made);
         if (s == ST_OK) s = report(&plan, &made);

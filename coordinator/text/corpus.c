@@ -33,7 +33,9 @@ static int ends_with(const char *name, const char *end)
 
 static int is_text(const struct dirent *entry)
 {
-    return ends_with(entry->d_name, ".txt") || ends_with(entry->d_name, ".txt.gz") || ends_with(entry->d_name, ".txt.xz");
+    const char *name = entry->d_name;
+
+    return ends_with(name, ".txt") || ends_with(name, ".txt.gz") || ends_with(name, ".txt.xz");
 }
 
 /* strcmp whatever the locale. */

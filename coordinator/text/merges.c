@@ -1,5 +1,6 @@
 /* Every pair knows its count and the words it may stand in; a heap knows the candidates. Counts that fell since a
- * candidate was pushed are noticed when it comes up (it goes back with its true count), counts that rose are pushed anew. */
+ * candidate was pushed are noticed when it comes up (it goes back with its true count), counts that rose are pushed
+ * anew. */
 #include "coordinator/text/merges.h"
 
 #include <string.h>
@@ -37,7 +38,7 @@ static uint64_t key_of(uint32_t left, uint32_t right)
     return (uint64_t)left << 32 | right;
 }
 
-/* ---- the heap: the most frequent pair, of equal ones that of earlier pieces --------------------------------------- */
+/* ---- the heap: the most frequent pair, of equal ones that of earlier pieces ------------------------------------ */
 
 static int before(const struct candidate *a, const struct candidate *b)
 {
@@ -77,7 +78,7 @@ static status push_pair(struct learner *l, uint32_t pair)
     return p->count >= l->least ? heap_push(l, (struct candidate){p->count, p->key, pair}) : ST_OK;
 }
 
-/* ---- pairs -------------------------------------------------------------------------------------------------------- */
+/* ---- pairs ----------------------------------------------------------------------------------------------------- */
 
 static size_t find_slot(const struct learner *l, uint64_t key)
 {
@@ -145,7 +146,7 @@ static status end_round(struct learner *l)
     return ST_OK;
 }
 
-/* ---- words -------------------------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------------------------- */
 
 /* The letters of a word as symbols; 0 in *known when one is no piece. */
 static status spell(struct learner *l, const char *text, size_t n, int *known)
@@ -211,7 +212,7 @@ static status merge_in_word(struct learner *l, uint32_t word, uint32_t left, uin
     return ST_OK;
 }
 
-/* ---- merging ------------------------------------------------------------------------------------------------------ */
+/* ---- merging --------------------------------------------------------------------------------------------------- */
 
 /* The piece of a pair: the left text, then the right one without its ##. Two pairs may make the same piece. */
 static status joined(struct learner *l, uint64_t key, int64_t count, uint32_t *into)

@@ -13,9 +13,9 @@
 /* Called now and then with the number of pieces so far. */
 typedef void merges_progress(void *arg, size_t pieces);
 
-/* Local. pieces holds the letters ("a", "##a"); words with other letters are left out. New pieces are added behind, in the
- * order found, with how often they stood there, until there are most or no pair occurs least times. The same result for
- * the same words in any order: of pairs that occur equally often the one of earlier pieces goes first. */
+/* Local. pieces holds the letters ("a", "##a"); words with other letters are left out. New pieces are added behind, in
+ * the order found, with how often they stood there, until there are most or no pair occurs least times. The same
+ * result for the same words in any order: of pairs that occur equally often the one of earlier pieces goes first. */
 status merges_learn(const struct text_count *words, struct text_count *pieces, size_t most, int64_t least,
                     merges_progress *progress, void *arg);
 

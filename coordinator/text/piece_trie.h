@@ -1,6 +1,6 @@
-/* The pieces of a vocabulary as a trie over bytes, for the longest match from a place on. Edges stand in one hash table:
- * the few thousand that words of a text use stay in the cache. Pieces at the start of a word hang from PIECE_START,
- * pieces within (## …) from PIECE_WITHIN. */
+/* The pieces of a vocabulary as a trie over bytes, for the longest match from a place on. Edges stand in one hash
+ * table: the few thousand that words of a text use stay in the cache. Pieces at the start of a word hang from
+ * PIECE_START, pieces within (## …) from PIECE_WITHIN. */
 #ifndef MP2_TEXT_PIECE_TRIE_H
 #define MP2_TEXT_PIECE_TRIE_H
 

@@ -1,5 +1,5 @@
-/* Texts with a number each: how often a word occurs, or which symbol a piece is. Texts keep the order in which they came,
- * so that nothing depends on the hash. */
+/* Texts with a number each: how often a word occurs, or which symbol a piece is. Texts keep the order in which they
+ * came, so that nothing depends on the hash. */
 #ifndef MP2_TEXT_TEXT_COUNT_H
 #define MP2_TEXT_TEXT_COUNT_H
 

@@ -76,7 +76,8 @@ int unicode_is_plain(uint32_t first, uint32_t last)
     const struct unicode_class_range *a = find_range(unicode_classes, unicode_classes_count, sizeof *a, last);
     const struct unicode_combining_range *b = find_range(unicode_combinings, unicode_combinings_count, sizeof *b, last);
     const struct unicode_lower_range *c = find_range(unicode_lowers, unicode_lowers_count, sizeof *c, last);
-    const struct unicode_decomposition *d = find_range(unicode_decompositions, unicode_decompositions_count, sizeof *d, last);
+    const struct unicode_decomposition *d =
+        find_range(unicode_decompositions, unicode_decompositions_count, sizeof *d, last);
 
     return (!a || a->last < first) && (!b || b->last < first) && (!c || c->last < first) && (!d || d->from < first) &&
            (last < HANGUL || first >= HANGUL + HANGUL_COUNT);

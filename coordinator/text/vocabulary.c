@@ -32,7 +32,7 @@ struct vocabulary {
     struct vocabulary_tables tables;
 };
 
-/* ---- lines -------------------------------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------------------------- */
 
 /* The bytes of text without the white space at its end; text is UTF-8. */
 static size_t trimmed(const char *text, size_t n)
@@ -89,7 +89,7 @@ static status make_digest(struct vocabulary *v)
     return ST_OK;
 }
 
-/* ---- look-up ------------------------------------------------------------------------------------------------------ */
+/* ---- look-up --------------------------------------------------------------------------------------------------- */
 
 /* The slot of a piece: its own, or the free one where it would stand. */
 static uint32_t find_slot(const struct vocabulary *v, const char *text, size_t n)
@@ -128,7 +128,7 @@ status vocabulary_need(const struct vocabulary *v, const char *piece, int32_t *i
     return fault(ST_INPUT, "%s: has no line %s", v->name, piece);
 }
 
-/* ---- the tables of WordPiece -------------------------------------------------------------------------------------- */
+/* ---- the tables of WordPiece ----------------------------------------------------------------------------------- */
 
 static status make_trie(struct vocabulary *v)
 {
@@ -163,7 +163,7 @@ static status make_tables(struct vocabulary *v)
     return ST_OK;
 }
 
-/* ---- life --------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------------------------ */
 
 /* v owns text from here on; it has a 0 behind its last byte. */
 static status take_text(const char *name, char *text, size_t bytes, struct vocabulary **out)

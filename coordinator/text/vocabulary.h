@@ -10,9 +10,9 @@
 
 struct vocabulary;
 
-/* Local. Read a vocab.txt as Hugging Face does: \n or \r\n ends a line, white space at a line's end is not part of the piece,
- * and of equal pieces the last line's id counts (the earlier ids keep their text).
- * ST_INPUT (said, with path and line): unreadable, empty, larger than 64 MiB, invalid UTF-8, no [UNK]. */
+/* Local. Read a vocab.txt as Hugging Face does: \n or \r\n ends a line, white space at a line's end is not part of the
+ * piece, and of equal pieces the last line's id counts (the earlier ids keep their text). ST_INPUT (said, with path
+ * and line): unreadable, empty, larger than 64 MiB, invalid UTF-8, no [UNK]. */
 status vocabulary_load(const char *path, struct vocabulary **out);
 
 /* Local. The same from memory; name stands for the path in messages. */
@@ -25,7 +25,7 @@ int32_t vocabulary_id(const struct vocabulary *v, const char *text, size_t n);
 /* Local. The id of a piece that must exist, such as [CLS]: ST_INPUT (said) when it does not. piece is 0-terminated. */
 status vocabulary_need(const struct vocabulary *v, const char *piece, int32_t *id);
 
-/* Local. The text of an id, 0-terminated, *n its bytes (n may be NULL); NULL when id is outside 0 … size-1. Owned by v. */
+/* Local. The text of an id, 0-terminated, *n its bytes (n may be NULL); NULL when there is no such id. Owned by v. */
 const char *vocabulary_text(const struct vocabulary *v, int32_t id, size_t *n);
 
 /* Local. The number of ids (lines). */

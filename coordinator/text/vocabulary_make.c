@@ -27,17 +27,24 @@ enum { SPECIALS = sizeof specials / sizeof *specials };
 
 #define AT(field) offsetof(struct vocabulary_plan, field)
 const struct option vocabulary_plan_options[] = {
-    {"texts", OPTION_LIST, AT(texts), NULL, 0, 0, AFFECTS_RESULT, "", "files and folders of text, UTF-8, plain, gzip or xz", NULL},
+    {"texts", OPTION_LIST, AT(texts), NULL, 0, 0, AFFECTS_RESULT, "",
+     "files and folders of text, UTF-8, plain, gzip or xz", NULL},
     {"vocab", OPTION_TEXT, AT(vocab), NULL, 0, 0, AFFECTS_PLACEMENT, "", "the file to write", NULL},
     {"size", OPTION_INT, AT(size), "21128", 200, 1e6, AFFECTS_RESULT, "rows", "the most the vocabulary may have", NULL},
-    {"least", OPTION_INT, AT(least), "5", 1, 1e9, AFFECTS_RESULT, "", "occurrences that a character, or two neighbours within a word, need to become a piece", NULL},
-    {"characters", OPTION_INT, AT(characters), "12000", 1, 1e6, AFFECTS_RESULT, "", "the most single characters taken from the text, by frequency", NULL},
-    {"unused", OPTION_INT, AT(unused), "99", 0, 1e5, AFFECTS_RESULT, "rows", "[unused] rows between [PAD] and [UNK]", NULL},
-    {"placeholder.first", OPTION_INT, AT(placeholder.first), "1000", 0, 1e6, AFFECTS_RESULT, "", "first id kept as an [unused] row for prompts", NULL},
-    {"placeholder.count", OPTION_INT, AT(placeholder.count), "100", 0, 1e5, AFFECTS_RESULT, "rows", "how many ids are kept for prompts", NULL},
+    {"least", OPTION_INT, AT(least), "5", 1, 1e9, AFFECTS_RESULT, "",
+     "occurrences that a character, or two neighbours within a word, need to become a piece", NULL},
+    {"characters", OPTION_INT, AT(characters), "12000", 1, 1e6, AFFECTS_RESULT, "",
+     "the most single characters taken from the text, by frequency", NULL},
+    {"unused", OPTION_INT, AT(unused), "99", 0, 1e5, AFFECTS_RESULT, "rows",
+     "[unused] rows between [PAD] and [UNK]", NULL},
+    {"placeholder.first", OPTION_INT, AT(placeholder.first), "1000", 0, 1e6, AFFECTS_RESULT, "",
+     "first id kept as an [unused] row for prompts", NULL},
+    {"placeholder.count", OPTION_INT, AT(placeholder.count), "100", 0, 1e5, AFFECTS_RESULT, "rows",
+     "how many ids are kept for prompts", NULL},
     {"always", OPTION_TEXT, AT(always), "，。、；：？！…—·“”‘’（）《》〈〉【】「」『』￥％", 0, 0, AFFECTS_RESULT, "",
      "characters that become pieces whether they occur or not (those of ASCII always do)", NULL},
-    {"words", OPTION_INT, AT(words), "4M", 1000, 1e9, AFFECTS_RESULT, "", "the most different words held; above it the rarest are forgotten", NULL},
+    {"words", OPTION_INT, AT(words), "4M", 1000, 1e9, AFFECTS_RESULT, "",
+     "the most different words held; above it the rarest are forgotten", NULL},
 };
 const size_t vocabulary_plan_option_count = sizeof vocabulary_plan_options / sizeof *vocabulary_plan_options;
 
@@ -52,7 +59,7 @@ struct maker {
     struct bar bar;
 };
 
-/* ---- counting ----------------------------------------------------------------------------------------------------- */
+/* ---- counting -------------------------------------------------------------------------------------------------- */
 
 static status count_word(void *arg, const struct word *word)
 {
@@ -87,7 +94,8 @@ static status read_corpus(struct maker *m, struct vocabulary_made *made)
     bar_close(&m->bar, s == ST_END);
     corpus_close(&corpus);
     if (s != ST_END) return s;
-    if (m->forget) log_warn("vocab-forget", "words=%" PRId64 " forgot=rarer_than_%" PRId64, m->plan->words, m->forget + 1);
+    if (m->forget)
+        log_warn("vocab-forget", "words=%" PRId64 " forgot=rarer_than_%" PRId64, m->plan->words, m->forget + 1);
     made->words = (int64_t)m->words.item_count;
     return ST_OK;
 }
@@ -124,7 +132,7 @@ static status count_letters(struct maker *m)
     return ST_OK;
 }
 
-/* ---- choosing ----------------------------------------------------------------------------------------------------- */
+/* ---- choosing -------------------------------------------------------------------------------------------------- */
 
 /* By falling count, equal ones by their bytes. */
 static int more_frequent(const void *a, const void *b, void *arg)
@@ -161,8 +169,8 @@ static status choose_letters(struct maker *m, size_t most)
     TRY(words_each(m->chars, ascii, 0x7f - 0x21, add_always, m));
     TRY(words_each(m->chars, m->plan->always, strlen(m->plan->always), add_always, m));
     if (m->pieces.item_count > most)
-        return fault(ST_INPUT, "size: %" PRId64 " rows, expected room for %zu characters that are always there beside %" PRId64
-                     " fixed rows", m->plan->size, m->pieces.item_count, m->plan->size - (int64_t)most);
+        return fault(ST_INPUT, "size: %" PRId64 " rows, expected room for %zu characters that are always there beside %"
+                     PRId64 " fixed rows", m->plan->size, m->pieces.item_count, m->plan->size - (int64_t)most);
     TRY(mem_alloc(n, sizeof *order, &order));
     for (size_t i = 0; i < n; i++) order[i] = i;
     qsort_r(order, n, sizeof *order, more_frequent, &m->letters);
@@ -212,42 +220,28 @@ static status choose(struct maker *m, struct vocabulary_made *made)
     return s;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------------------------- */
 
-static status write_rows(const struct maker *m, FILE *to, struct vocabulary_made *made)
+/* The stream remembers its errors; file_out_commit looks. */
+static void write_rows(const struct maker *m, FILE *to, struct vocabulary_made *made)
 {
     const struct vocabulary_plan *p = m->plan;
-    int64_t end = p->placeholder.count > 0 ? p->placeholder.first + p->placeholder.count : 0, unused = 0;
+    int64_t end = p->placeholder.count > 0 ? p->placeholder.first + p->placeholder.count : 0, id;
     size_t piece = 0;
-    int64_t id;
 
     for (id = 0; id < end || id < p->unused + 1 + SPECIALS || piece < m->pieces.item_count; id++) {
-        int special = (int)(id - p->unused - 1);
+        int64_t special = id - p->unused - 1;
 
         if (id == 0) fputs("[PAD]\n", to);
         else if (special >= 0 && special < SPECIALS) fprintf(to, "%s\n", specials[special]);
         else if (special < 0 || (id >= p->placeholder.first && id < end) || piece == m->pieces.item_count)
-            fprintf(to, "[unused%" PRId64 "]\n", ++unused);
+            fprintf(to, "[unused%" PRId64 "]\n", ++made->unused);
         else {
             fprintf(to, "%.*s\n", (int)m->pieces.items[piece].n, text_count_text(&m->pieces, piece));
             piece++;
         }
     }
     made->rows = id;
-    made->unused = unused;
-    return ST_OK;   /* the stream remembers its errors; file_out_commit looks */
-}
-
-static status write_file(const struct maker *m, struct vocabulary_made *made)
-{
-    struct file_out out;
-    status s;
-
-    TRY(file_out_open(m->plan->vocab, &out));
-    s = write_rows(m, out.stream, made);
-    if (s == ST_OK) return file_out_commit(&out);
-    file_out_abandon(&out);
-    return s;
 }
 
 static status check_plan(const struct vocabulary_plan *p)
@@ -275,18 +269,25 @@ static status make(struct maker *m, struct vocabulary_made *made)
     TRY(mem_alloc(CODE_POINTS, sizeof *m->alone, &m->alone));
     TRY(read_corpus(m, made));
     TRY(choose(m, made));
-    if (made->seen == 0) return fault(ST_INPUT, "the texts hold no characters, expected lines of text");
-    return write_file(m, made);
+    return made->seen > 0 ? ST_OK : fault(ST_INPUT, "the texts hold no characters, expected lines of text");
 }
 
 status vocabulary_make(const struct vocabulary_plan *plan, struct vocabulary_made *made)
 {
     struct maker m = {.plan = plan};
+    struct file_out out;
     status s;
 
     memset(made, 0, sizeof *made);
     TRY(check_plan(plan));
+    TRY(file_out_open(plan->vocab, &out));   /* before the long work, not after it */
     s = make(&m, made);
+    if (s == ST_OK) {
+        write_rows(&m, out.stream, made);
+        s = file_out_commit(&out);
+    } else {
+        file_out_abandon(&out);
+    }
     char_table_destroy(&m.chars);
     text_count_fini(&m.words);
     text_count_fini(&m.letters);

@@ -1,4 +1,4 @@
-/* A vocabulary from a corpus, for people without one: BERT's layout, characters by frequency, learned pieces of words. */
+/* A vocabulary from a corpus, for people without one: BERT's layout, characters by frequency, learned pieces. */
 #ifndef MP2_TEXT_VOCABULARY_MAKE_H
 #define MP2_TEXT_VOCABULARY_MAKE_H
 
@@ -30,7 +30,7 @@ struct vocabulary_made {
     int64_t lines, words;           /* words: different ones */
 };
 
-/* Local. Read the corpus once, learn, write plan->vocab (all or nothing). The same texts and plan give the same bytes. */
+/* Local. Read the corpus once, learn, write plan->vocab (all or nothing). Same texts and plan, same bytes. */
 status vocabulary_make(const struct vocabulary_plan *plan, struct vocabulary_made *made);
 
 #endif

@@ -1,12 +1,15 @@
-/* One pass over the bytes. Most characters need one look into the character table: a Chinese character or a punctuation
- * mark is a token at once, a letter is added to the current word, and a word that ends is cut into its longest pieces.
+/* One pass over the bytes. Most characters need one look into the character table: a Chinese character or a
+ * punctuation mark is a token at once, a letter is added to the current word, and a word that ends is cut into its
+ * longest pieces.
  *
  * Offsets. Every character after clean-up stands for the character of the text it came from; a token's offsets are the
- * start of its first and the end of its last character. Removed characters belong to no token unless they lie inside one.
+ * start of its first and the end of its last character. Removed characters belong to no token unless they lie inside
+ * one.
  *
- * The one place where order matters is canonical reordering: marks behind a letter are sorted by their combining class.
- * Almost all marks are removed afterwards and nobody can tell. Where one is kept (Hangul tone marks, musical stems,
- * scripts younger than the reference's tables) the whole cluster is worked out as the reference does it, see cluster(). */
+ * The one place where order matters is canonical reordering: marks behind a letter are sorted by their combining
+ * class. Almost all marks are removed afterwards and nobody can tell. Where one is kept (Hangul tone marks, musical
+ * stems, scripts younger than the reference's tables) the whole cluster is worked out as the reference does it, see
+ * cluster(). */
 #include "coordinator/text/wordpiece.h"
 
 #include <string.h>
@@ -41,7 +44,7 @@ void token_list_fini(struct token_list *list)
     *list = (struct token_list){0};
 }
 
-/* ---- words -------------------------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------------------------- */
 
 static inline status push(struct encoder *e, int32_t id, uint32_t start, uint32_t end)
 {
@@ -115,7 +118,7 @@ static inline void add_char(struct encoder *e, uint32_t c, uint32_t start, uint3
     }
 }
 
-/* ---- rare characters ---------------------------------------------------------------------------------------------- */
+/* ---- rare characters ------------------------------------------------------------------------------------------- */
 
 /* A character as decomposition leaves it, with marks that go already gone. */
 static status add_decomposed(struct encoder *e, uint32_t c, uint32_t start, uint32_t end)
@@ -238,7 +241,7 @@ static status cluster(struct encoder *e, size_t at, size_t *next)
     return ST_OK;
 }
 
-/* ---- the pass ----------------------------------------------------------------------------------------------------- */
+/* ---- the pass -------------------------------------------------------------------------------------------------- */
 
 /* A special token at text[at], which is '[': its length, 0 when there is none. */
 static size_t special_at(const struct encoder *e, size_t at, int32_t *id)

@@ -15,9 +15,9 @@ struct token { int32_t id; uint32_t start, end; };
 struct token_list { struct token *items; size_t count, room; };
 void token_list_fini(struct token_list *list);
 
-/* Local. Append the tokens of text (n bytes, at most 4 GiB - 1: ST_INPUT beyond; any bytes, NUL and \n included; each maximal
- * bad part of UTF-8 counts as U+FFFD, which is dropped). No [CLS] or [SEP] is added and nothing is cut. Special tokens
- * ([PAD] [UNK] [CLS] [SEP] [MASK], those that v has) written in the text become their ids. */
+/* Local. Append the tokens of text (n bytes, at most 4 GiB - 1: ST_INPUT beyond; any bytes, NUL and \n included; each
+ * maximal bad part of UTF-8 counts as U+FFFD, which is dropped). No [CLS] or [SEP] is added and nothing is cut.
+ * Special tokens ([PAD] [UNK] [CLS] [SEP] [MASK], those that v has) written in the text become their ids. */
 status wordpiece_encode(const struct vocabulary *v, const char *text, size_t n, struct token_list *out);
 
 #endif

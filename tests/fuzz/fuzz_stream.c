@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t fuzz_seed(int i, uint8_t *out, size_t room)
 {
-    static const char text[] = "first line\nsecond\n\nvierte Zeile, l\xc3\xa4nger als die anderen, mehr als 64 Bytes lang, \xe4\xb8\xad\n";
+    static const char text[] = "first line\nsecond\n\nthe fourth line, longer than the others, more than 64 bytes, "
+                               "\xe4\xb8\xad\xc3\xa4\n";
     size_t n = 0;
     z_stream z = {0};
 
@@ -51,8 +52,8 @@ size_t fuzz_seed(int i, uint8_t *out, size_t room)
         deflateEnd(&z);
         return n;
     case 2:
-        if (lzma_easy_buffer_encode(0, LZMA_CHECK_CRC32, NULL, (const uint8_t *)text, sizeof text - 1, out, &n, room)) return 0;
-        return n;
+        return lzma_easy_buffer_encode(0, LZMA_CHECK_CRC32, NULL, (const uint8_t *)text, sizeof text - 1, out, &n,
+                                       room) == LZMA_OK ? n : 0;
     default: return 0;
     }
 }

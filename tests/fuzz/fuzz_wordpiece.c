@@ -7,7 +7,8 @@
 #include "coordinator/text/wordpiece.h"
 #include "tests/fuzz/fuzz.h"
 
-static const char pieces[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n##bc\n\xe4\xb8\xad\n\xf0\x9d\x85\xa5\n##\xf0\x9d\x85\xa5\n\xe1\x84\x92\n";
+static const char pieces[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n##bc\n"
+                             "\xe4\xb8\xad\n\xf0\x9d\x85\xa5\n##\xf0\x9d\x85\xa5\n\xe1\x84\x92\n";
 
 /* 1 when a character begins at that byte, or the text ends there. */
 static void mark_boundaries(const char *text, size_t n, char *at)
@@ -51,7 +52,8 @@ size_t fuzz_seed(int i, uint8_t *out, size_t room)
 {
     static const char *const seeds[] = {
         "abc [MASK]\xe4\xb8\xad\xef\xbc\x8c\xc3\x89 a\xcc\x96\xf0\x9d\x85\xa5\xcc\xb4 \xed\x95\x9c [CLS]abcbcbc",
-        "a\xf0\x9d\x85\x9f\xcc\xb4\xf0\x9d\x85\xad\xcd\x85\xe3\x80\xae\xcc\x81 \xf0\x9d\x85\xa5\xcc\x96\xf0\x9d\x85\xae"};
+        "a\xf0\x9d\x85\x9f\xcc\xb4\xf0\x9d\x85\xad\xcd\x85\xe3\x80\xae\xcc\x81 "
+        "\xf0\x9d\x85\xa5\xcc\x96\xf0\x9d\x85\xae"};
     size_t n;
 
     if (i >= (int)(sizeof seeds / sizeof *seeds)) return 0;

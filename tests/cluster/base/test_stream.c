@@ -19,7 +19,8 @@ static size_t xz_of(const char *text, size_t n, unsigned char *out)
 {
     size_t at = 0;
 
-    assert_int_equal(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC64, NULL, (const uint8_t *)text, n, out, &at, ROOM), LZMA_OK);
+    assert_int_equal(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC64, NULL, (const uint8_t *)text, n, out, &at, ROOM),
+                     LZMA_OK);
     return at;
 }
 

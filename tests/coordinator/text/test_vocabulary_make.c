@@ -161,7 +161,8 @@ static void test_bad_input(void **state)
 /* Counts by hand: "low" 5, "lower" 2, "newest" 6, "widest" 3 (the example of Sennrich et al.). */
 static void test_merges(void **state)
 {
-    static const struct { const char *word; int64_t count; } words[] = {{"low", 5}, {"lower", 2}, {"newest", 6}, {"widest", 3}};
+    static const struct { const char *word; int64_t count; } words[] = {
+        {"low", 5}, {"lower", 2}, {"newest", 6}, {"widest", 3}};
     static const char *const letters[] = {"l", "n", "w", "##d", "##e", "##i", "##o", "##r", "##s", "##t", "##w"};
     static const char *const want[] = {"##es", "##est", "lo", "low", "ne", "##west", "newest"};
     struct text_count counted, pieces;
@@ -174,7 +175,8 @@ static void test_merges(void **state)
         assert_int_equal(text_count_item(&counted, words[i].word, strlen(words[i].word), &item), ST_OK);
         counted.items[item].count = words[i].count;
     }
-    for (size_t i = 0; i < 11; i++) assert_int_equal(text_count_item(&pieces, letters[i], strlen(letters[i]), &item), ST_OK);
+    for (size_t i = 0; i < 11; i++)
+        assert_int_equal(text_count_item(&pieces, letters[i], strlen(letters[i]), &item), ST_OK);
     assert_int_equal(merges_learn(&counted, &pieces, 11 + 7, 1, NULL, NULL), ST_OK);
     assert_int_equal(pieces.item_count, 18);
     for (size_t i = 0; i < 7; i++) {

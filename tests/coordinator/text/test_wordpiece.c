@@ -9,8 +9,12 @@
 #include "cluster/base/log.h"
 #include "coordinator/text/wordpiece.h"
 
-enum { UNK = 1, CLS = 2, MASK = 4, ZHONG = 5, WEN, UN, AFF, ABLE, A, E, LIKE, HAN_H, HAN_A, HAN_N, LEFT, RIGHT, COMMA, LONG_X };
-#define PIECES "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n中\n文\nun\n##aff\n##able\na\ne\n豈\n\u1112\n##\u1161\n##\u11ab\n[\n]\n，\n##x\n"
+enum {
+    UNK = 1, CLS = 2, MASK = 4, ZHONG = 5, WEN, UN, AFF, ABLE, A, E, LIKE, HAN_H, HAN_A, HAN_N, LEFT, RIGHT, COMMA,
+    LONG_X
+};
+#define PIECES "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n" \
+               "中\n文\nun\n##aff\n##able\na\ne\n豈\n\u1112\n##\u1161\n##\u11ab\n[\n]\n，\n##x\n"
 
 static int setup(void **state)
 {
@@ -107,7 +111,7 @@ static void test_long_words(void **state)
     token_list_fini(&list);
 }
 
-/* ---- the command -------------------------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------------------------- */
 
 static void run(const char *folder, const char *options, const void *in, size_t n, const char *want)
 {
@@ -134,12 +138,31 @@ static void test_command(void **state)
     run(folder, "", "\n", 1, "[]\n");
     assert_int_equal(test_run(out, sizeof out, "%s tokenize < /dev/null", TEST_MP2), 2);
     assert_int_equal(test_run(out, sizeof out, "%s tokenize --vocab /no/file < /dev/null", TEST_MP2), 2);
-    assert_int_equal(test_run(out, sizeof out, "%s tokenize --vocab %s/vocab.txt --cut < /dev/null", TEST_MP2, folder), 2);
-    assert_int_equal(test_run(out, sizeof out, "echo a | %s tokenize --vocab %s/vocab.txt > /dev/full", TEST_MP2, folder), 1);
+    assert_int_equal(test_run(out, sizeof out, "%s tokenize --vocab %s/vocab.txt --cut < /dev/null", TEST_MP2, folder),
+                     2);
+    assert_int_equal(test_run(out, sizeof out, "echo a | %s tokenize --vocab %s/vocab.txt > /dev/full", TEST_MP2,
+                              folder), 1);
     test_folder_remove(folder);
 }
 
-/* A line encoded in parts gives what it gives in one piece: many tokens, Chinese and spaced text, offsets past a part. */
+/* Through pipes, line by line: an answer comes before the next line is sent. */
+static void test_answers_at_once(void **state)
+{
+    char folder[256], vocab[512], out[256];
+
+    (void)state;
+    test_folder(folder, sizeof folder);
+    test_file(folder, "vocab.txt", PIECES, strlen(PIECES), vocab, sizeof vocab);
+    assert_int_equal(test_run(out, sizeof out,
+                              "cd %s && mkfifo in out && "
+                              "(timeout 60 %s tokenize --vocab vocab.txt < in > out & exec 3> in 4< out; echo a >&3; "
+                              "read -r x <&4; echo 中$x >&3; read -r y <&4; echo \"$x $y\"; exec 3>&-; wait)",
+                              folder, TEST_MP2), 0);
+    assert_string_equal(out, "[10] [5,16,1,17]\n");
+    test_folder_remove(folder);
+}
+
+/* A line encoded in parts gives what it gives in one piece: Chinese and spaced text, offsets past a part. */
 static void test_long_line(void **state)
 {
     enum { REPEATS = 30000 };
@@ -154,7 +177,8 @@ static void test_long_line(void **state)
     test_folder(folder, sizeof folder);
     test_file(folder, "vocab.txt", PIECES, strlen(PIECES), path, sizeof path);
     test_file(folder, "in", line, n, path, sizeof path);
-    assert_int_equal(test_run(out, 1 << 24, "%s tokenize --offsets --vocab %s/vocab.txt < %s", TEST_MP2, folder, path), 0);
+    assert_int_equal(test_run(out, 1 << 24, "%s tokenize --offsets --vocab %s/vocab.txt < %s", TEST_MP2, folder, path),
+                     0);
     assert_memory_equal(out, "{\"ids\":[", 8);
     p = out + 8;
     for (size_t i = 0; i < list.count; i++) assert_int_equal(strtol(p + (i > 0), &p, 10), list.items[i].id);
@@ -177,7 +201,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words), cmocka_unit_test(test_characters), cmocka_unit_test(test_special_tokens),
-        cmocka_unit_test(test_long_words), cmocka_unit_test(test_command), cmocka_unit_test(test_long_line)};
+        cmocka_unit_test(test_long_words), cmocka_unit_test(test_command),
+        cmocka_unit_test(test_answers_at_once), cmocka_unit_test(test_long_line)};
 
     log_init('-', -1, LOG_SILENT);
     return cmocka_run_group_tests_name("wordpiece", tests, setup, teardown);

@@ -130,8 +130,8 @@ static size_t mixed_part(uint64_t *seed, char *out)
 {
     static const uint32_t ranges[][2] = {
         {0x300, 0x70}, {0x1D157, 0x1C}, {0x1100, 0x100}, {0xAC00, 11172}, {0x61, 26}, {0x41, 26}, {0x4E00, 0x100},
-        {0xC0, 0x180}, {0x302A, 6}, {0x3099, 2}, {0x1DC0, 0x40}, {0x20, 16}, {0x1, 0x20}, {0x2000, 0x70}, {0xFB1D, 0x33},
-        {0x10000, 0x20000}};
+        {0xC0, 0x180}, {0x302A, 6}, {0x3099, 2}, {0x1DC0, 0x40}, {0x20, 16}, {0x1, 0x20}, {0x2000, 0x70},
+        {0xFB1D, 0x33}, {0x10000, 0x20000}};
     static const char *const specials[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
     enum { RANGES = sizeof ranges / sizeof *ranges };
     uint32_t kind = pick(seed, RANGES + 3), n;
@@ -171,7 +171,8 @@ static void add_file(struct sums *sums, const struct vocabulary *v, struct token
     size_t n;
 
     assert_int_equal(stream_open(path, &s), ST_OK);
-    for (int i = 0; i < REAL_LINES && stream_line(s, 1 << 20, &line, &n) == ST_OK; i++) add_line(sums, v, list, line, n);
+    for (int i = 0; i < REAL_LINES && stream_line(s, 1 << 20, &line, &n) == ST_OK; i++)
+        add_line(sums, v, list, line, n);
     stream_close(&s);
 }
 
