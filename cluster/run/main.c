@@ -12,7 +12,8 @@ int main(int argc, char **argv)
     const struct command *command;
     status s;
 
-    signal(SIGPIPE, SIG_IGN);   /* a closed pipe is a failed write, said like any other */
+    signal(SIGPIPE, SIG_IGN);   /* a closed pipe and a file over its limit are failed writes, said like any other */
+    signal(SIGXFSZ, SIG_IGN);
     setlocale(LC_CTYPE, "C.UTF-8");
     if (argc < 2) {
         command_help(1, argv);

@@ -381,8 +381,8 @@ status journal_roll(struct journal *j, uint64_t first_step)
     int old = j->fd;
     status s;
 
-    if (j->segment_records == 0) return ST_OK;
-    if (first_step <= j->segment_first || first_step < j->last_step)
+    if (j->segment_records == 0 || first_step == j->segment_first) return ST_OK;
+    if (first_step < j->segment_first || first_step < j->last_step)
         return fault(ST_SYSTEM, "%s: a segment from step %" PRIu64 " cannot follow it", j->path, first_step);
     TRY(journal_wait_durable(j, UINT64_MAX));
     TRY(segment_create(j->folder, first_step, j->last_number + 1));

@@ -268,5 +268,7 @@ int segment_scan_is_damage(struct segment_scan *scan)
 status segment_scan_fault(const struct segment_scan *scan)
 {
     return fault(ST_INPUT, "%s: offset %" PRIu64 ": found %s, expected record %" PRIu64 " (after step %" PRIu64
-                 "), which had been durable", scan->path, scan->offset, scan->problem, scan->number, scan->step);
+                 "), which had been durable. With the journal's folder moved away the run goes on from its newest checkpoint and "
+                 "computes the steps after it again, to the same bits", scan->path, scan->offset, scan->problem, scan->number,
+                 scan->step);
 }

@@ -125,6 +125,13 @@ static void test_append_and_read(void **unused)
     assert_int_equal(end, ST_INPUT);
     log_init('-', -1, LOG_WARN);
     assert_int_equal(count_steps(journal, 5, &end), 7);
+    assert_int_equal(journal_open(journal, 1, &each_step, &j), ST_OK);
+    assert_int_equal(journal_append(j, 12, 1, "filed under the next step", 25), ST_OK);
+    assert_int_equal(journal_roll(j, 12), ST_OK);
+    assert_int_equal(append(j, 12), ST_OK);
+    assert_int_equal(journal_close(&j), ST_OK);
+    assert_int_equal(count_steps(journal, 12, &end), 1);
+    assert_int_equal(end, ST_END);
     assert_int_equal(journal_cut_after(journal, 7), ST_OK);
     assert_int_equal(count_steps(journal, 5, &end), 3);
     assert_int_equal(journal_open(journal, 1, &each_step, &j), ST_OK);
