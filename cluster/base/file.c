@@ -223,6 +223,15 @@ status file_join(char *out, size_t room, const char *folder, const char *name)
     return ST_OK;
 }
 
+status file_keep_path(char *out, size_t room, const char *path)
+{
+    size_t n = strlen(path);
+
+    if (n >= room) return fault(ST_INPUT, "path of %zu bytes, expected less than %zu", n, room);
+    memcpy(out, path, n + 1);
+    return ST_OK;
+}
+
 int file_exists(const char *path)
 {
     return access(path, F_OK) == 0;

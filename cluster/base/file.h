@@ -49,6 +49,9 @@ status file_sync_parent(const char *path);
 /* Local. out = folder/name (name alone when it is absolute or folder is empty); ST_INPUT when it does not fit. */
 status file_join(char *out, size_t room, const char *folder, const char *name);
 
+/* Local. A copy of a path for messages and later use; ST_INPUT when it does not fit. */
+status file_keep_path(char *out, size_t room, const char *path);
+
 int file_exists(const char *path);
 int file_is_folder(const char *path);
 

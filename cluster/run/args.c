@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cluster/base/log.h"
+#include "cluster/base/options.h"
 
 /* "--key" and value into "key=value". */
 static status join(struct args *a, const char *key, const char *value, const char **out)
@@ -58,4 +59,22 @@ status args_parse(int argc, char **argv, int most, struct args *out)
 void args_fini(struct args *args)
 {
     mem_keep_free(&args->keep);
+}
+
+status args_run(int argc, char **argv, const char *usage, const struct option *table, size_t count, void *config,
+                status (*run)(const char *word, const void *config))
+{
+    struct options options;
+    struct args args;
+    status s;
+
+    TRY(args_parse(argc, argv, 1, &args));
+    if (args.word_count != 1) s = fault(ST_USAGE, "usage: %s", usage);
+    else s = options_load(table, count, config, NULL, args.sets, args.set_count, &options);
+    if (s == ST_OK) {
+        s = run(args.words[0], config);
+        options_fini(&options);
+    }
+    args_fini(&args);
+    return s;
 }

@@ -20,4 +20,10 @@ struct args {
 status args_parse(int argc, char **argv, int most, struct args *out);
 void args_fini(struct args *args);
 
+/* Local. The whole of a command with one word and a table of options but no file: parse, load config, run(word, config).
+ * ST_USAGE (usage is said) unless there is exactly one word. */
+struct option;
+status args_run(int argc, char **argv, const char *usage, const struct option *table, size_t count, void *config,
+                status (*run)(const char *word, const void *config));
+
 #endif

@@ -115,8 +115,9 @@ static status export_state(const char *folder, const struct state *state, const 
     return s;
 }
 
-static status run(const char *checkpoint, const struct config *c)
+static status run(const char *checkpoint, const void *options)
 {
+    const struct config *c = options;
     char folder[CHECKPOINT_PATH_BYTES];
     struct state state;
     status s;
@@ -131,19 +132,6 @@ static status run(const char *checkpoint, const struct config *c)
 status checkpoint_export(int argc, char **argv)
 {
     struct config config = {0};
-    struct options options;
-    struct args args;
-    status s;
 
-    TRY(args_parse(argc, argv, 1, &args));
-    if (args.word_count != 1) s = fault(ST_USAGE, "usage: mp2 checkpoint export CHECKPOINT --out FILE [--optimizer]");
-    else {
-        s = options_load(table, ROWS, &config, NULL, args.sets, args.set_count, &options);
-        if (s == ST_OK) {
-            s = run(args.words[0], &config);
-            options_fini(&options);
-        }
-    }
-    args_fini(&args);
-    return s;
+    return args_run(argc, argv, "mp2 checkpoint export CHECKPOINT --out FILE [--optimizer]", table, ROWS, &config, run);
 }

@@ -187,8 +187,9 @@ static status run_open(struct import *m)
     return s;
 }
 
-static status run(const char *path, const struct config *config)
+static status run(const char *path, const void *options)
 {
+    const struct config *config = options;
     struct import m = {.config = config};
     status s;
 
@@ -205,19 +206,6 @@ static status run(const char *path, const struct config *config)
 status checkpoint_import(int argc, char **argv)
 {
     struct config config = {0};
-    struct options options;
-    struct args args;
-    status s;
 
-    TRY(args_parse(argc, argv, 1, &args));
-    if (args.word_count != 1) s = fault(ST_USAGE, "usage: mp2 checkpoint import FILE --out RUN [--model DIR] [--without ID] [--optimizer]");
-    else {
-        s = options_load(table, ROWS, &config, NULL, args.sets, args.set_count, &options);
-        if (s == ST_OK) {
-            s = run(args.words[0], &config);
-            options_fini(&options);
-        }
-    }
-    args_fini(&args);
-    return s;
+    return args_run(argc, argv, "mp2 checkpoint import FILE --out RUN [--model DIR] [--without ID] [--optimizer]", table, ROWS, &config, run);
 }

@@ -135,21 +135,12 @@ static status parse(struct safetensors *file, const unsigned char *bytes, size_t
     return read_header(file, bytes + 8 + length, size - 8 - (size_t)length);
 }
 
-static status set_path(struct safetensors *file, const char *path)
-{
-    size_t n = strlen(path);
-
-    memset(file, 0, sizeof *file);
-    if (n >= sizeof file->path) return fault(ST_INPUT, "path of %zu bytes, expected less than %zu", n, sizeof file->path);
-    memcpy(file->path, path, n + 1);
-    return ST_OK;
-}
-
 status safetensors_open(const char *path, struct safetensors *file)
 {
     status s;
 
-    TRY(set_path(file, path));
+    memset(file, 0, sizeof *file);
+    TRY(file_keep_path(file->path, sizeof file->path, path));
     TRY(file_map_open(path, &file->map));
     s = parse(file, file->map.data, file->map.size);
     if (s != ST_OK) safetensors_close(file);
@@ -160,7 +151,8 @@ status safetensors_open_bytes(const char *name, const void *data, size_t size, s
 {
     status s;
 
-    TRY(set_path(file, name));
+    memset(file, 0, sizeof *file);
+    TRY(file_keep_path(file->path, sizeof file->path, name));
     s = parse(file, data, size);
     if (s != ST_OK) safetensors_close(file);
     return s;

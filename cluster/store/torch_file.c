@@ -125,21 +125,12 @@ static status parse(struct torch_file *file, const unsigned char *data, size_t s
     return s;
 }
 
-static status set_path(struct torch_file *file, const char *path)
-{
-    size_t n = strlen(path);
-
-    memset(file, 0, sizeof *file);
-    if (n >= sizeof file->path) return fault(ST_INPUT, "path of %zu bytes, expected less than %zu", n, sizeof file->path);
-    memcpy(file->path, path, n + 1);
-    return ST_OK;
-}
-
 status torch_open(const char *path, struct torch_file *file)
 {
     status s;
 
-    TRY(set_path(file, path));
+    memset(file, 0, sizeof *file);
+    TRY(file_keep_path(file->path, sizeof file->path, path));
     TRY(file_map_open(path, &file->map));
     s = parse(file, file->map.data, file->map.size);
     if (s != ST_OK) torch_close(file);
@@ -150,7 +141,8 @@ status torch_open_bytes(const char *name, const void *data, size_t size, struct 
 {
     status s;
 
-    TRY(set_path(file, name));
+    memset(file, 0, sizeof *file);
+    TRY(file_keep_path(file->path, sizeof file->path, name));
     s = parse(file, data, size);
     if (s != ST_OK) torch_close(file);
     return s;

@@ -109,16 +109,14 @@ static status load(struct model_source *m)
 
 status model_source_open(const char *folder, struct model_source **out)
 {
-    size_t n = strlen(folder);
     struct model_source *m;
     status s;
 
     *out = NULL;
-    if (n >= sizeof m->folder) return fault(ST_INPUT, "path of %zu bytes, expected less than %zu", n, sizeof m->folder);
-    if (!file_is_folder(folder)) return fault(ST_INPUT, "%s: is no folder, expected a model's", folder);
+    if (!file_is_folder(folder)) return fault(ST_INPUT, "%.900s: is no folder, expected a model's", folder);
     TRY(mem_alloc(1, sizeof *m, &m));
-    memcpy(m->folder, folder, n + 1);
-    s = load(m);
+    s = file_keep_path(m->folder, sizeof m->folder, folder);
+    if (s == ST_OK) s = load(m);
     if (s != ST_OK) {
         model_source_close(&m);
         return s;
