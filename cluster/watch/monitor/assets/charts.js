@@ -193,6 +193,7 @@ export function drawTasks(box, runs, curve, order, view) {
     it.value = value;
     it.sort = Number.isFinite(value) ? (curve === "loss" ? -value : value) : -Infinity;
   });
+  [...box.children].forEach((card, i) => { card.hidden = i >= items.length; });   // of runs no longer shown
   const most = Math.max(...items.flatMap((it) => it.columns.flatMap((c) => c.points.map(([, y]) => y))), 1e-9);
   const range = [0, curve === "loss" || most > 1 ? 1.05 * most : 1.02], text = curve === "loss" || most > 1 ? short : percent;
   [...items].sort(orders[order]).forEach((it, position) => {

@@ -33,7 +33,8 @@ const take = {
     run.run = m.run;
     if (m.run.config || m.run.tasks.length) {
       run.first = m.run;
-      m.run.tasks.forEach((t) => noteTask(run, t.id));
+      const ids = m.run.tasks.map((t) => t.id);   // in router order
+      run.taskIds = [...ids, ...run.taskIds.filter((id) => !ids.includes(id))];
     }
   },
   step(run, m) {
