@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# A real `mp2 pretrain`, watched while it runs, loses a worker and comes back; then replayed from its folder.
+. "$(dirname "$0")/common.sh"
+monitor=$(dirname "$mp2")/mp2-monitor
+small_world
+options="--set watch.listen=127.0.0.1:0 --set train.steps=100000 --set eval.every=10 --set eval.rows=12 --set checkpoint.every=20 --set log=debug"
+jobs_pids=()
+finish() { for pid in "${jobs_pids[@]}"; do kill "$pid" 2> /dev/null; done; wait; }
+trap finish EXIT
+
+# until COUNT PATTERN FILE: so many lines with the pattern (at most a minute).
+until_lines() {
+    for _ in $(seq 600); do
+        [ -e "$3" ] && [ "$(grep -c -- "$2" "$3")" -ge "$1" ] && return 0
+        sleep 0.1
+    done
+    fail "fewer than $1 lines with $2 in $3: $(tail -3 "$3" 2>&1)"
+}
+
+# shellcheck disable=SC2086
+mpi 3 "$mp2" pretrain small.yaml $options > first.txt 2>&1 &
+first=$!
+jobs_pids+=($first)
+wait_for step-commit first.txt
+"$monitor" record --out recorded run > record.txt 2>&1 & jobs_pids+=($!)
+"$monitor" watch --plain run > watch.txt 2>&1 & jobs_pids+=($!)
+until_lines 2 '"router":{' recorded/metrics.jsonl
+until_lines 2 '^eval dev' watch.txt
+worker=$(grep -o '"worker":{"rank":2,[^}]*"pid":[0-9]*' run/metrics.jsonl | head -1 | grep -o '[0-9]*$')
+kill -9 "$worker" || fail "no worker $worker"
+wait $first
+# shellcheck disable=SC2086
+mpi 3 "$mp2" pretrain small.yaml $options --resume > second.txt 2>&1 &
+second=$!
+jobs_pids+=($second)
+until_lines 1 '"tag":"resume"' recorded/metrics.jsonl
+until_lines 1 '"state":"LOST"' recorded/metrics.jsonl
+until_lines 3 '"router":{' recorded/metrics.jsonl
+"$mp2" stop run || fail "stop"
+wait $second || fail "a stopped run ends with $?"
+until_lines 1 '"state":"STOPPED"' recorded/metrics.jsonl
+grep -q '"task":{"task":"afqmc","steps":' run/metrics.jsonl || fail "no tally of a task"
+
+# The finished run from its files alone.
+"$monitor" watch --once run > replay.txt 2>&1 || fail "replay: $(cat replay.txt)"
+grep -q 'run stopped' replay.txt || fail "replay does not say how the run ended: $(tail -2 replay.txt)"
+"$monitor" record --once --out replayed run || fail "record of a finished run"
+[ "$(grep -c '"step":{"step":' replayed/metrics.jsonl)" = "$(grep -c '"step":{"step":' run/metrics.jsonl)" ] || fail "a replay with other steps"
+[ -s "$(echo replayed/events.out.tfevents.*)" ] || fail "no event file"
+echo "watched, lost, resumed, replayed"
