@@ -1,5 +1,5 @@
-/* A command line of the form `COMMAND [CONFIG.yaml] [--set key=value …] [--key value …]`: --key value and --key=value are
- * short for --set key=value, --key alone for --set key=true. */
+/* A command line of the form `COMMAND [CONFIG.yaml] [--set key=value …] [--key value …]`: --key value and --key=value
+ * are short for --set key=value, --key alone for --set key=true. */
 #ifndef MP2_RUN_ARGS_H
 #define MP2_RUN_ARGS_H
 

@@ -16,12 +16,16 @@ struct config {
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"raw", OPTION_TEXT, AT(raw), NULL, 0, 0, AFFECTS_RESULT, "", "folder of the published data, one folder a data set", NULL},
+    {"raw", OPTION_TEXT, AT(raw), NULL, 0, 0, AFFECTS_RESULT, "",
+     "folder of the published data, one folder a data set", NULL},
     {"data", OPTION_TEXT, AT(data), NULL, 0, 0, AFFECTS_PLACEMENT, "", "folder of the shards, made when missing", NULL},
     {"vocab", OPTION_TEXT, AT(vocab), NULL, 0, 0, AFFECTS_RESULT, "", "vocab.txt of the encoder", NULL},
-    {"catalogue", OPTION_TEXT, AT(catalogue), "configs/tasks", 0, 0, AFFECTS_RESULT, "", "folder of the tasks' entries", NULL},
-    {"tasks", OPTION_LIST, AT(tasks), "", 0, 0, AFFECTS_RESULT, "", "ids of the tasks to import; empty: all that are not off", NULL},
-    {"strict", OPTION_BOOL, AT(strict), "false", 0, 0, AFFECTS_RESULT, "", "stop at the first bad row, with its place", NULL},
+    {"catalogue", OPTION_TEXT, AT(catalogue), "configs/tasks", 0, 0, AFFECTS_RESULT, "",
+     "folder of the tasks' entries", NULL},
+    {"tasks", OPTION_LIST, AT(tasks), "", 0, 0, AFFECTS_RESULT, "",
+     "ids of the tasks to import; empty: all that are not off", NULL},
+    {"strict", OPTION_BOOL, AT(strict), "false", 0, 0, AFFECTS_RESULT, "", "stop at the first bad row, with its place",
+     NULL},
 };
 enum { ROWS = sizeof table / sizeof *table };
 
@@ -45,7 +49,8 @@ static void show(void *arg, const struct import_report *r)
     }
     printf("%-20s read %7" PRId64 "  kept", r->entry->id, r->read);
     for (int i = 0; i < SPLIT_COUNT; i++) {
-        if (r->rows[i]) printf("  %s %" PRId64 "%s", split_text((enum split)i), r->rows[i], r->drawn[i] ? " (drawn)" : "");
+        if (r->rows[i])
+            printf("  %s %" PRId64 "%s", split_text((enum split)i), r->rows[i], r->drawn[i] ? " (drawn)" : "");
         sum->kept += r->rows[i];
     }
     printf("\n");

@@ -61,7 +61,8 @@ static status show_rows(const struct data_view *view, const struct vocabulary *v
     status s = ST_OK;
 
     printf("%s (%s), %s, %s: %" PRId64 " rows, %" PRId64 " shortened, %" PRId64 " too long\n", t->id, t->name,
-           task_kind_text(t->kind), split_text(split), rows, dataset_shortened(d, 0, split), dataset_dropped(d, 0, split));
+           task_kind_text(t->kind), split_text(split), rows, dataset_shortened(d, 0, split),
+           dataset_dropped(d, 0, split));
     if (t->labels) printf("labels %s\n", t->label_set);
     for (int64_t i = 0; i < rows && i < view->own.rows && s == ST_OK; i++) {
         s = dataset_example(d, 0, split, i, &buffer, &e);

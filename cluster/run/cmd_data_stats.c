@@ -1,4 +1,5 @@
-/* mp2 data stats: a row a task and split: rows kept, shortened, too long; lengths; labels; and what the import dropped. */
+/* mp2 data stats: a row a task and split: rows kept, shortened, too long; lengths; labels; and what the import
+ * dropped. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,8 @@ static status show_split(const struct dataset *d, int task, enum split split)
     TRY(mem_alloc((size_t)rows + 1, sizeof *length, &length));
     for (int64_t i = 0; i < rows; i++) sum += length[i] = dataset_length(d, task, split, i);
     qsort(length, (size_t)rows, sizeof *length, length_order);
-    printf("%-20s %-10s %-5s %8" PRId64 " %9" PRId64 " %8" PRId64 " %6.1f %5" PRId32 " %5" PRId32, t->id, task_kind_text(t->kind),
+    printf("%-20s %-10s %-5s %8" PRId64 " %9" PRId64 " %8" PRId64 " %6.1f %5" PRId32 " %5" PRId32, t->id,
+           task_kind_text(t->kind),
            split_text(split), rows, dataset_shortened(d, task, split), dataset_dropped(d, task, split),
            rows ? (double)sum / (double)rows : 0.0, rows ? length[rows / 2] : 0, rows ? length[rows - 1] : 0);
     if (t->labels) printf(" %6d", t->labels);
@@ -56,8 +58,10 @@ static status show_reasons(const char *folder, const char *id)
     mem_free(text);
     if (!root) return fault(ST_INPUT, "%s: is no JSON", path);
     json_array_foreach(json_object_get(root, "tally"), i, line) {
-        const char *kind = json_string_value(json_object_get(line, "kind")), *what = json_string_value(json_object_get(line, "what"));
-        printf("%-20s %-9s %8" JSON_INTEGER_FORMAT "  %s\n", id, kind ? kind : "", json_integer_value(json_object_get(line, "count")),
+        const char *kind = json_string_value(json_object_get(line, "kind"));
+        const char *what = json_string_value(json_object_get(line, "what"));
+        printf("%-20s %-9s %8" JSON_INTEGER_FORMAT "  %s\n", id, kind ? kind : "",
+               json_integer_value(json_object_get(line, "count")),
                what ? what : "");
     }
     json_decref(root);
@@ -66,7 +70,8 @@ static status show_reasons(const char *folder, const char *id)
 
 static status show(const struct data_view *v)
 {
-    printf("%-20s %-10s %-5s %8s %9s %8s %6s %5s %5s %6s %8s\n", "task", "kind", "split", "rows", "shortened", "too long", "mean",
+    printf("%-20s %-10s %-5s %8s %9s %8s %6s %5s %5s %6s %8s\n", "task", "kind", "split", "rows", "shortened",
+           "too long", "mean",
            "50%", "max", "labels", "majority");
     for (int t = 0; t < dataset_tasks(v->dataset); t++)
         for (int s = 0; s < SPLIT_COUNT; s++) TRY(show_split(v->dataset, t, (enum split)s));

@@ -18,8 +18,9 @@ struct data_view {
     struct dataset *dataset;
 };
 
-/* Local. Read the command line ([CONFIG.yaml] and options of `mp2 pretrain`, besides our own), then open the dataset: the one
- * task of --task (or, where task_word is 1, the word that is no *.yaml), else --tasks, else every upstream task. */
+/* Local. Read the command line ([CONFIG.yaml] and options of `mp2 pretrain`, besides our own), then open the dataset:
+ * the one task of --task (or, where task_word is 1, the word that is no *.yaml), else --tasks, else every upstream
+ * task. */
 status data_view_open(int argc, char **argv, int task_word, struct data_view *out);
 void data_view_close(struct data_view *view);
 

@@ -72,7 +72,8 @@ static status check_order(const struct catalogue *c)
 {
     for (size_t i = 1; i < c->count; i++)
         if (c->entry[i].upstream >= 0 && c->entry[i].upstream == c->entry[i - 1].upstream)
-            return fault(ST_INPUT, "%s: upstream: %d is %s's too", c->entry[i].path, c->entry[i].upstream, c->entry[i - 1].path);
+            return fault(ST_INPUT, "%s: upstream: %d is %s's too", c->entry[i].path, c->entry[i].upstream,
+                         c->entry[i - 1].path);
     return ST_OK;
 }
 

@@ -76,7 +76,8 @@ static status open_split(struct member *m, const char *folder, const char *id, e
     snprintf(name, sizeof name, "%.64s/%s.shard", id, split_text(split));
     TRY(file_join(path, sizeof path, folder, name));
     TRY(shard_open(path, &r->shard));
-    if (r->shard.split != (int)split) return fault(ST_INPUT, "%s: holds the split %s", path, split_text((enum split)r->shard.split));
+    if (r->shard.split != (int)split) return fault(ST_INPUT, "%s: holds the split %s", path,
+                                                   split_text((enum split)r->shard.split));
     if (split == SPLIT_TRAIN) TRY(meta_parse(path, r->shard.meta, r->shard.meta_bytes, &m->meta));
     if (memcmp(r->shard.set, first->set, sizeof first->set) != 0 || r->shard.meta_bytes != first->meta_bytes ||
         memcmp(r->shard.meta, first->meta, first->meta_bytes) != 0)
@@ -111,7 +112,8 @@ static status open_member(struct dataset *d, const char *folder, const char *id,
     TRY(input_rule_init(&m->meta, &d->form, &m->rule));
     describe(m);
     if (d->count > 0 && (strcmp(d->member[0]->meta.vocabulary, m->meta.vocabulary) != 0))
-        return fault(ST_INPUT, "%s: tasks %s and %s were imported with different vocabularies; import them again", folder,
+        return fault(ST_INPUT, "%s: tasks %s and %s were imported with different vocabularies; import them again",
+                     folder,
                      d->member[0]->meta.id, id);
     for (int i = 0; i < SPLIT_COUNT; i++) TRY(scan_rows(m, &m->rows[i]));
     if (m->rows[SPLIT_TRAIN].count == 0)
@@ -212,14 +214,16 @@ static status digest(struct dataset *d)
     }
     hash = XXH3_128bits_digest(state);
     XXH3_freeState(state);
-    snprintf(d->digest, sizeof d->digest, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    snprintf(d->digest, sizeof d->digest, "%016llx%016llx", (unsigned long long)hash.high64,
+             (unsigned long long)hash.low64);
     return ST_OK;
 }
 
 static status open_tasks(struct dataset *d, const char *folder, const struct option_list *tasks)
 {
     if (d->form.prompt < 0 || d->form.max_length < 8 || d->form.reference < 0 || d->form.reference >= WORDING_COUNT)
-        return fault(ST_INPUT, "an input form of %d prompt tokens, %d tokens in all", d->form.prompt, d->form.max_length);
+        return fault(ST_INPUT, "an input form of %d prompt tokens, %d tokens in all", d->form.prompt,
+                     d->form.max_length);
     if (tasks->count == 0) TRY(add_upstream(d, folder));
     for (size_t i = 0; i < tasks->count; i++) TRY(add_task(d, folder, tasks->items[i]));
     return digest(d);

@@ -21,8 +21,8 @@
 #include "coordinator/data/task.h"
 
 /* Which of the reference's ways rows are made by. RUN and HEAD: labels and template as in the authors' logged run or as
- * in their published code, and the quirks: template's tail cut (Q4), the label's end by characters (Q5), choices limited to
- * max_length - 2 - prompt (Q6), extraction longer than max_length dropped in every split (Q7). */
+ * in their published code, and the quirks: template's tail cut (Q4), the label's end by characters (Q5), choices
+ * limited to max_length - 2 - prompt (Q6), extraction longer than max_length dropped in every split (Q7). */
 enum { FORM_RIGHT, FORM_REFERENCE_RUN, FORM_REFERENCE_HEAD };
 
 struct input_form {
@@ -43,7 +43,8 @@ struct example {
     const int32_t (*option)[2]; /* first and last token of each */
     int label;                  /* the right option; -1 for extraction */
     int32_t context_first, context_last;    /* extraction: where an answer may lie, inclusive; otherwise 0, -1 */
-    int32_t none_first, none_last;          /* extraction: the tokens that mean "no answer"; -1, -1: the task has none */
+    /* extraction: the tokens that mean "no answer"; -1, -1: the task has none */
+    int32_t none_first, none_last;
     int gold_count;             /* extraction: accepted answers; 0 when the question has no answer */
     const struct gold *gold;
 };
@@ -60,8 +61,8 @@ void example_buffer_fini(struct example_buffer *buffer);
 struct dataset;
 
 /* Local. Open the shards of the named tasks, in the order given; an empty list: every upstream task that was imported,
- * in the reference's order. ST_INPUT (said) when a named task or all are missing, a shard is damaged, shards disagree in their
- * vocabulary, or labels and prompt leave no room for text. */
+ * in the reference's order. ST_INPUT (said) when a named task or all are missing, a shard is damaged, shards disagree
+ * in their vocabulary, or labels and prompt leave no room for text. */
 status dataset_open(const char *folder, const struct option_list *tasks, const struct input_form *form,
                     struct dataset **out);
 void dataset_close(struct dataset **dataset);
@@ -86,13 +87,13 @@ int dataset_label(const struct dataset *dataset, int task, enum split split, int
 status dataset_example(const struct dataset *dataset, int task, enum split split, int64_t row,
                        struct example_buffer *buffer, struct example *out);
 
-/* Local. A row as evaluation sees it: window 0 … dataset_windows - 1. More than one only for extraction with a context that
- * does not fit; the answer is then the best over all windows. */
+/* Local. A row as evaluation sees it: window 0 … dataset_windows - 1. More than one only for extraction with a
+ * context that does not fit; the answer is then the best over all windows. */
 int dataset_windows(const struct dataset *dataset, int task, enum split split, int64_t row);
 status dataset_window(const struct dataset *dataset, int task, enum split split, int64_t row, int window,
                       struct example_buffer *buffer, struct example *out);
 
-/* 32 hex digits. Over tasks, shards and form: a resumed run must find the same. Of the vocabulary: vocabulary_digest. */
+/* 32 hex digits. Over tasks, shards and form, which a resumed run must find again. Of the vocabulary: vocabulary_digest. */
 const char *dataset_digest(const struct dataset *dataset);
 const char *dataset_vocabulary_digest(const struct dataset *dataset);
 int32_t dataset_vocabulary_size(const struct dataset *dataset);

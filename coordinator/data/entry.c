@@ -1,4 +1,5 @@
-/* One entry: the keys that say what the task is. Order matters: the template names the fields that other keys speak of. */
+/* One entry: the keys that say what the task is. Order matters: the template names the fields that other keys speak
+ * of. */
 #include "coordinator/data/entry.h"
 
 #include <string.h>
@@ -50,8 +51,10 @@ static status template_parse(struct parser *p, const struct yaml *node, int firs
             return fault(ST_INPUT, "%s:%d: template: found \"%.30s\", expected {field}", p->path, node->line, at + n);
         name = at + n + 1;
         width = (size_t)(close - name);
-        if ((n > 0 ? !splits_words((unsigned char)at[n - 1]) : at > text) || !splits_words((unsigned char)close[1]) || close[1] == '{')
-            return fault(ST_INPUT, "%s:%d: template: {%.*s} must stand between texts that end words: punctuation, Chinese "
+        if ((n > 0 ? !splits_words((unsigned char)at[n - 1]) : at > text) || !splits_words((unsigned char)close[1]) ||
+            close[1] == '{')
+            return fault(ST_INPUT,
+                         "%s:%d: template: {%.*s} must stand between texts that end words: punctuation, Chinese "
                          "characters", p->path, node->line, (int)width, name);
         field = field_index(e, name, width);
         if (field < 0 && first && e->fields < FIELD_LIMIT) {
@@ -102,7 +105,8 @@ static status kind_parse(struct parser *p, const struct yaml *root)
     e->metric = e->kind == TASK_EXTRACTIVE ? METRIC_F1 : METRIC_ACCURACY;
     TRY(yaml_want_text(p, metric, "metric", &measure));
     if (measure && strcmp(measure, task_metric_text(e->metric)) != 0)
-        return fault(ST_INPUT, "%s:%d: metric: found \"%.60s\", expected %s for this kind", p->path, metric->line, measure,
+        return fault(ST_INPUT, "%s:%d: metric: found \"%.60s\", expected %s for this kind", p->path, metric->line,
+                     measure,
                      task_metric_text(e->metric));
     return ST_OK;
 }
@@ -157,8 +161,8 @@ static status check_extractive(struct parser *p, const struct yaml *root)
     if (entry_field(p, "context", line, &e->context) != ST_OK) return ST_INPUT;
     if (!e->no_answer) return ST_OK;
     for (int v = 0; v < WORDING_COUNT; v++)
-        if (e->wording[v].part && (e->wording[v].part[0].field >= 0 || !strstr(e->wording[v].part[0].text, e->no_answer) ||
-                                   e->wording[v].part[1].field != e->context))
+        if (e->wording[v].part[0].field >= 0 || !strstr(e->wording[v].part[0].text, e->no_answer) ||
+            e->wording[v].part[1].field != e->context)
             return fault(ST_INPUT, "%s:%d: no_answer: \"%.40s\" must stand in the template before {context}", p->path,
                          yaml_get(root, "no_answer")->line, e->no_answer);
     return ST_OK;
@@ -177,7 +181,8 @@ static status presence(struct parser *p, const struct yaml *root, const char *ke
 
 status entry_parse(struct parser *p, const struct yaml *root)
 {
-    static const char *const keys[] = {"name", "kind", "template", "labels", "shorten", "no_answer", "metric", "upstream",
+    static const char *const keys[] = {"name", "kind", "template", "labels", "shorten", "no_answer", "metric",
+                                       "upstream",
                                        "downstream", "few_shot", "off", "split", "variants", "sources", NULL};
     const struct yaml *sources = yaml_get(root, "sources");
     struct entry *e = p->entry;

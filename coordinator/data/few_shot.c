@@ -1,4 +1,5 @@
-/* One walk over the permuted split deals each row to its label's training part until it is full, then to its dev part. */
+/* One walk over the permuted split deals each row to its label's training part until it is full, then to its dev
+ * part. */
 #include "coordinator/data/few_shot.h"
 
 #include <string.h>
@@ -27,13 +28,16 @@ static struct random_key key_of(const struct task *task, uint64_t seed)
 static status too_few(const struct task *task, enum split split, int label, int64_t have, int k)
 {
     if (task->kind == TASK_LABELS)
-        return fault(ST_INPUT, "task %s: label \"%s\" has %lld rows in %s, expected at least %d (%d for training, %d for development)",
+        return fault(ST_INPUT,
+                     "task %s: label \"%s\" has %lld rows in %s, expected at least %d (%d for training, %d for development)",
                      task->id, task->words[label], (long long)have, split_text(split), 2 * k, k, k);
-    return fault(ST_INPUT, "task %s: %lld rows in %s, expected at least %d (%d for training, %d for development)", task->id,
+    return fault(ST_INPUT, "task %s: %lld rows in %s, expected at least %d (%d for training, %d for development)",
+                 task->id,
                  (long long)have, split_text(split), 2 * k, k, k);
 }
 
-static status deal(const struct dataset *d, int task, int k, uint64_t seed, int groups, int64_t *have, struct few_shot *out)
+static status deal(const struct dataset *d, int task, int k, uint64_t seed, int groups, int64_t *have,
+                   struct few_shot *out)
 {
     const struct task *t = dataset_task(d, task);
     uint64_t rows = (uint64_t)dataset_rows(d, task, out->split);

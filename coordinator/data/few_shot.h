@@ -1,9 +1,10 @@
-/* Few examples of a task, drawn for tuning (method.md section 7): k per label word, or k in all where rows have no label
- * from a list, for training, and the next k for development. From the few-shot pool where the task has one, else from train.
+/* Few examples of a task, drawn for tuning (method.md section 7): k per label word, or k in all where rows have no
+ * label from a list, for training, and the next k for development. From the few-shot pool where the task has one,
+ * else from train.
  *
- * A draw is a function of (seed, task's rows): rows are taken in a keyed permutation of the split. One rule for k, whatever
- * tunes; few_shot_standard gives it. (The reference has two, Q14: its gradient descent takes 32 / labels, 8 for ten labels
- * and more.) */
+ * A draw is a function of (seed, task's rows): rows are taken in a keyed permutation of the split. One rule for k,
+ * whatever tunes; few_shot_standard gives it. (The reference has two, Q14: its gradient descent takes 32 / labels, 8
+ * for ten labels and more.) */
 #ifndef MP2_DATA_FEW_SHOT_H
 #define MP2_DATA_FEW_SHOT_H
 
@@ -15,7 +16,8 @@ struct few_shot {
     int64_t train_count, dev_count;
 };
 
-/* k of a task: what its entry says; else 16 per label (8 from ten labels on), 32 in all. reference: the gradient descent's. */
+/* k of a task: what its entry says; else 16 per label (8 from ten labels on), 32 in all. reference: the gradient
+ * descent's. */
 int few_shot_standard(const struct task *task, int reference);
 
 /* Local. ST_INPUT (said, with the label and how many it has) when 2 k rows of a label, or in all, are not there. */

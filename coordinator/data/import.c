@@ -28,7 +28,8 @@ struct importing {
 /* ---- reading ---- */
 
 /* NAME, NAME.gz or NAME.xz. 0, or -1 when none is there. */
-static int locate(const struct import_options *o, const struct source *source, const char *name, char *path, size_t room)
+static int locate(const struct import_options *o, const struct source *source, const char *name, char *path,
+                  size_t room)
 {
     static const char *const ends[] = {"", ".gz", ".xz"};
 
@@ -45,19 +46,22 @@ static const struct source *find_source(const struct import_options *o, const st
 
     for (size_t i = 0; i < e->sources; i++) {
         size_t k = 0;
-        while (k < e->source[i].files && locate(o, &e->source[i], e->source[i].file[k].name, path, sizeof path) == 0) k++;
+        while (k < e->source[i].files && locate(o, &e->source[i], e->source[i].file[k].name, path,
+                                                sizeof path) == 0) k++;
         if (k == e->source[i].files) return &e->source[i];
     }
     return NULL;
 }
 
-static status bad_row(struct importing *m, const struct reader *r, enum tally_kind kind, const char *why, const char *detail)
+static status bad_row(struct importing *m, const struct reader *r, enum tally_kind kind, const char *why,
+                      const char *detail)
 {
     char place[256];
 
     reader_place(r, place, sizeof place);
     if (m->options->strict && kind == TALLY_BAD)
-        return fault(ST_INPUT, "%s: %s%s%s%s", place, why, detail[0] ? ": found \"" : "", detail, detail[0] ? "\"" : "");
+        return fault(ST_INPUT, "%s: %s%s%s%s", place, why, detail[0] ? ": found \"" : "", detail, detail[0]
+                     ? "\"" : "");
     tally_add(&m->report->tally, kind, why, place, detail);
     return ST_OK;
 }
@@ -118,14 +122,16 @@ static status read_files(struct importing *m)
     for (size_t i = 0; i < source->files && s == ST_OK; i++) s = read_file(m, sampler, &source->file[i]);
     sampler_destroy(&sampler);
     if (s == ST_OK && m->rows == 0)
-        s = fault(ST_INPUT, "%s: none of the %" PRId64 " rows of %s/%s can be used (%s)", m->report->entry->id, m->report->read,
+        s = fault(ST_INPUT, "%s: none of the %" PRId64 " rows of %s/%s can be used (%s)", m->report->entry->id,
+                  m->report->read,
                   m->options->raw, source->folder, m->report->tally.lines ? m->report->tally.line[0].what : "the files are empty");
     return s;
 }
 
 /* ---- writing ---- */
 
-static status write_split(struct importing *m, enum split split, const char *folder, const char *meta, size_t meta_bytes,
+static status write_split(struct importing *m, enum split split, const char *folder, const char *meta,
+                          size_t meta_bytes,
                           const unsigned char set[16])
 {
     struct shard_words *list;
@@ -170,7 +176,8 @@ static json_t *tally_json(const struct tally *t)
     json_t *list = json_array();
 
     for (int i = 0; i < t->lines; i++)
-        json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:s}", "kind", tally_kind_text(t->line[i].kind), "what", t->line[i].what,
+        json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:s}", "kind", tally_kind_text(t->line[i].kind), "what",
+                                              t->line[i].what,
                                               "count", (json_int_t)t->line[i].count, "first", t->line[i].first));
     return list;
 }
@@ -178,7 +185,8 @@ static json_t *tally_json(const struct tally *t)
 static status write_report(const struct importing *m, const char *folder)
 {
     const struct import_report *r = m->report;
-    json_t *root = json_pack("{s:s,s:s,s:I}", "task", r->entry->id, "source", r->source->about ? r->source->about : "", "read",
+    json_t *root = json_pack("{s:s,s:s,s:I}", "task", r->entry->id, "source", r->source->about ? r->source->about : "",
+                             "read",
                              (json_int_t)r->read);
     json_t *rows = json_object(), *drawn = json_array();
     char path[4096], *dump;
@@ -211,7 +219,8 @@ static status write_task(struct importing *m)
     TRY(file_make_folder(folder));
     TRY(meta_make(m->report->entry, m->report->source, m->vocabulary, &meta, &meta_bytes));
     s = set_digest(m, meta, meta_bytes, set);
-    for (int i = 0; i < SPLIT_COUNT && s == ST_OK; i++) s = write_split(m, (enum split)i, folder, meta, meta_bytes, set);
+    for (int i = 0; i < SPLIT_COUNT && s == ST_OK; i++) s = write_split(m, (enum split)i, folder, meta, meta_bytes,
+                                                                        set);
     if (s == ST_OK) s = write_report(m, folder);
     mem_free(meta);
     return s;
@@ -249,7 +258,8 @@ status import_run(const struct catalogue *catalogue, const struct vocabulary *vo
     for (size_t i = 0; i < options->tasks.count; i++)
         if (!catalogue_find(catalogue, options->tasks.items[i]))
             return fault(ST_INPUT, "no task is named \"%.60s\" in the catalogue", options->tasks.items[i]);
-    if (!file_is_folder(options->raw)) return fault(ST_INPUT, "%s: is no folder; it must hold the published data", options->raw);
+    if (!file_is_folder(options->raw)) return fault(ST_INPUT, "%s: is no folder; it must hold the published data",
+                                                    options->raw);
     for (size_t i = 0; i < catalogue->count; i++) {
         struct import_report report = {.entry = &catalogue->entry[i]};
         if (!wanted(options, report.entry)) continue;

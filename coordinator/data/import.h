@@ -1,5 +1,5 @@
-/* `mp2 data import`: raw folders into shards. One folder a task, with a shard a split and import.json, which says what was
- * read, kept, drawn and dropped, and why. */
+/* `mp2 data import`: raw folders into shards. One folder a task, with a shard a split and import.json, which says
+ * what was read, kept, drawn and dropped, and why. */
 #ifndef MP2_DATA_IMPORT_H
 #define MP2_DATA_IMPORT_H
 
@@ -24,8 +24,9 @@ struct import_report {
     struct tally tally;
 };
 
-/* Local. Import the tasks asked for, in the catalogue's order; done is called after each (report->source NULL: left out).
- * ST_INPUT (said) on an unknown id, no task at all, a broken file, or with strict a bad row; what was imported before stays. */
+/* Local. Import the tasks asked for, in the catalogue's order; done is called after each (report->source NULL: left
+ * out). ST_INPUT (said) on an unknown id, no task at all, a broken file, or with strict a bad row; what was imported
+ * before stays. */
 status import_run(const struct catalogue *catalogue, const struct vocabulary *vocabulary,
                   const struct import_options *options,
                   void (*done)(void *arg, const struct import_report *report), void *arg);

@@ -1,5 +1,5 @@
-/* Cutting rows to length and laying them out: method.md section 3, with section 12's right column unless the form asks for
- * the reference. */
+/* Cutting rows to length and laying them out: method.md section 3, with section 12's right column unless the form
+ * asks for the reference. */
 #include "coordinator/data/input.h"
 
 #include <string.h>
@@ -22,7 +22,8 @@ status input_rule_init(const struct meta *meta, const struct input_form *form, s
     for (int i = 0; i < w->parts; i++) out->fixed += w->part[i].ids.count;
     for (int i = 0; i < w->labels; i++) out->labels += w->label[i].ids.count + 1;
     if (out->head + out->fixed + out->labels + LEAST_TEXT > form->max_length)
-        return fault(ST_INPUT, "task %s: a prompt of %d tokens with template and labels takes %d of %d tokens: too little room "
+        return fault(ST_INPUT,
+                     "task %s: a prompt of %d tokens with template and labels takes %d of %d tokens: too little room "
                      "for text", meta->id, form->prompt, out->head + out->fixed + out->labels, form->max_length);
     return ST_OK;
 }
@@ -68,7 +69,8 @@ static void cut_reference(const struct input_rule *rule, int32_t fields, int32_t
     out->length = rule->head + out->template_keep + options;
 }
 
-static void cut_context(const struct input_rule *rule, const struct shard_row *row, int32_t fields, struct input_cut *out)
+static void cut_context(const struct input_rule *rule, const struct shard_row *row, int32_t fields,
+                        struct input_cut *out)
 {
     int c = rule->meta->context;
     int32_t context = row->field[c].count, rest = rule->head + rule->fixed + fields - context + 1;
@@ -161,7 +163,8 @@ static void put_labels(const struct input_rule *rule, const struct shard_row *ro
     if (out->end >= at) out->end = at - 1;
 }
 
-static void put_options(const struct input_rule *rule, const struct shard_row *row, int32_t at, struct example_buffer *b,
+static void put_options(const struct input_rule *rule, const struct shard_row *row, int32_t at,
+                        struct example_buffer *b,
                         struct example *out)
 {
     const int32_t *ids = row->item_ids;
@@ -179,8 +182,8 @@ static void put_options(const struct input_rule *rule, const struct shard_row *r
     out->end = b->option[row->label][1];
 }
 
-/* First token of the context that is shown. Training: anywhere that shows the answer, so that its place in the window tells
- * nothing; a function of the row alone. */
+/* First token of the context that is shown. Training: anywhere that shows the answer, so that its place in the window
+ * tells nothing; a function of the row alone. */
 static int32_t window_start(const struct shard_row *row, int32_t context, int32_t room, int64_t number, int window)
 {
     int32_t low = 0, high = context - room;
@@ -211,7 +214,7 @@ static void put_answers(const struct input_rule *rule, const struct shard_row *r
         b->gold[i] = (struct gold){ids, row->item_head[3 * i + 2]};
         ids += row->item_head[3 * i + 2];
     }
-    out->gold_count = row->items;
+    out->gold_count = rule->form.reference && row->items > 1 ? 1 : row->items;     /* the reference knows one answer */
     if (row->items == 0) {
         out->start = out->none_first;
         out->end = out->none_last;
@@ -243,7 +246,8 @@ status input_make(const struct input_rule *rule, const struct shard_row *row, in
     TRY(mem_grow(&b->ids, &b->ids_room, (size_t)cut.length + 1, sizeof *b->ids));
     TRY(mem_grow(&b->option, &b->option_room, (size_t)options, sizeof *b->option));
     TRY(mem_grow(&b->gold, &b->gold_room, (size_t)row->items, sizeof *b->gold));
-    *out = (struct example){.length = cut.length, .ids = b->ids, .start = -1, .end = -1, .option = (const int32_t (*)[2])b->option,
+    *out = (struct example){.length = cut.length, .ids = b->ids, .start = -1, .end = -1,
+                            .option = (const int32_t (*)[2])b->option,
                             .label = row->label, .context_last = -1, .none_first = -1, .none_last = -1, .gold = b->gold};
     put_head(rule, b->ids);
     if (rule->meta->kind == TASK_EXTRACTIVE) {

@@ -1,4 +1,5 @@
-/* A row as an input: what the encoder gets (dataset.h draws it), for one task under one form. Internal to coordinator/data. */
+/* A row as an input: what the encoder gets (dataset.h draws it), for one task under one form. Internal to
+ * coordinator/data. */
 #ifndef MP2_DATA_INPUT_H
 #define MP2_DATA_INPUT_H
 
@@ -23,7 +24,8 @@ struct input_cut {
     int windows;
 };
 
-/* Local. ST_INPUT (said) when labels and prompt leave no room for text, or the placeholders are outside the vocabulary. */
+/* Local. ST_INPUT (said) when labels and prompt leave no room for text, or the placeholders are outside the
+ * vocabulary. */
 status input_rule_init(const struct meta *meta, const struct input_form *form, struct input_rule *out);
 
 void input_cut(const struct input_rule *rule, const struct shard_row *row, struct input_cut *out);

@@ -82,7 +82,8 @@ static status labels_make(struct maker *m, const struct label_set *set, json_t *
         json_array_append_new(labels, json_pack("{s:s,s:i,s:o}", "word", set->words[i], "characters",
                                                 characters(set->words[i]), "ids", ids));
         if (json_array_size(ids) == 0)
-            return fault(ST_INPUT, "%s: the label \"%s\" has no token in this vocabulary", m->entry->path, set->words[i]);
+            return fault(ST_INPUT, "%s: the label \"%s\" has no token in this vocabulary", m->entry->path,
+                         set->words[i]);
         for (int k = 0; k < i; k++)
             if (json_equal(json_object_get(json_array_get(labels, (size_t)k), "ids"), ids))
                 return fault(ST_INPUT, "%s: the labels \"%s\" and \"%s\" have the same tokens in this vocabulary",
@@ -143,7 +144,8 @@ static status describe(struct maker *m, json_t *out)
     return wordings_make(m, out);
 }
 
-status meta_make(const struct entry *entry, const struct source *source, const struct vocabulary *vocabulary, char **text,
+status meta_make(const struct entry *entry, const struct source *source, const struct vocabulary *vocabulary,
+                 char **text,
                  size_t *n)
 {
     struct maker m = {.entry = entry, .source = source, .vocabulary = vocabulary};

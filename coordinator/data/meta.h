@@ -1,6 +1,6 @@
-/* A task as its shards describe it: everything that rows need to become inputs, in tokens of the vocabulary that they were
- * imported with. Stored as JSON in every shard of the task, so that a folder of shards needs neither the catalogue nor
- * the vocabulary. */
+/* A task as its shards describe it: everything that rows need to become inputs, in tokens of the vocabulary that they
+ * were imported with. Stored as JSON in every shard of the task, so that a folder of shards needs neither the
+ * catalogue nor the vocabulary. */
 #ifndef MP2_DATA_META_H
 #define MP2_DATA_META_H
 
@@ -38,8 +38,8 @@ struct meta {
     struct mem_keep keep;
 };
 
-/* Local. The JSON text (freed by mem_free) for a task read from source. ST_INPUT (said) when the vocabulary lacks a special
- * token, a label word has no token, or two labels have the same tokens. */
+/* Local. The JSON text (freed by mem_free) for a task read from source. ST_INPUT (said) when the vocabulary lacks a
+ * special token, a label word has no token, or two labels have the same tokens. */
 status meta_make(const struct entry *entry, const struct source *source, const struct vocabulary *vocabulary,
                  char **text, size_t *n);
 

@@ -106,7 +106,8 @@ static status wording_parse(const struct parse *p, const json_t *object, struct 
     if (!none) return ST_OK;
     w->none_first = (int)json_integer_value(json_array_get(none, 0));
     w->none_last = (int)json_integer_value(json_array_get(none, 1));
-    if (w->part[0].field >= 0 || w->none_first < 0 || w->none_last < w->none_first || w->none_last >= w->part[0].ids.count)
+    if (w->part[0].field >= 0 || w->none_first < 0 || w->none_last < w->none_first ||
+        w->none_last >= w->part[0].ids.count)
         return broken(p, "none");
     return ST_OK;
 }
@@ -122,7 +123,8 @@ static status kind_parse(const struct parse *p, const json_t *root)
     else if (strcmp(kind, "extractive") == 0) m->kind = TASK_EXTRACTIVE;
     else return broken(p, "kind");
     m->metric = m->kind == TASK_EXTRACTIVE ? METRIC_F1 : METRIC_ACCURACY;
-    return want_int(p, root, "rows_labels", m->kind == TASK_LABELS ? 2 : 0, m->kind == TASK_LABELS ? LABEL_LIMIT : 0, &m->labels);
+    return want_int(p, root, "rows_labels", m->kind == TASK_LABELS ? 2 : 0, m->kind == TASK_LABELS ? LABEL_LIMIT : 0,
+                    &m->labels);
 }
 
 static status fields_parse(const struct parse *p, const json_t *root)
@@ -136,7 +138,8 @@ static status fields_parse(const struct parse *p, const json_t *root)
         TRY(want_text(p, json_array_get(fields, (size_t)i), "name", &m->field[i]));
         TRY(want_int(p, json_array_get(fields, (size_t)i), "shorten", 0, 1, &m->shorten[i]));
     }
-    return want_int(p, root, "context", m->kind == TASK_EXTRACTIVE ? 0 : -1, m->kind == TASK_EXTRACTIVE ? m->fields - 1 : -1,
+    return want_int(p, root, "context", m->kind == TASK_EXTRACTIVE ? 0 : -1, m->kind == TASK_EXTRACTIVE ? m->fields - 1
+                    : -1,
                     &m->context);
 }
 

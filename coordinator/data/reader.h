@@ -25,8 +25,8 @@ void reader_place(const struct reader *reader, char *out, size_t room);
 /* Local. What a path leads to inside a row, borrowed; NULL when there is nothing (null counts as nothing). */
 json_t *value_at(json_t *row, const char *path);
 
-/* Local. A value as text: strings as they are, numbers as shortly as they can be written, true, false. room bytes serve for
- * numbers. 0, or -1 when the value is no such thing. */
+/* Local. A value as text: strings as they are, numbers as shortly as they can be written, true, false. room bytes
+ * serve for numbers. 0, or -1 when the value is no such thing. */
 int value_text(const json_t *value, char *room, size_t bytes, const char **text, size_t *n);
 
 /* Values that are text or numbers, in one room. */

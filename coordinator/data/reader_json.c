@@ -1,4 +1,5 @@
-/* JSON: an object a line; one array, parsed item by item so that every row has its line; or rows at paths of one value. */
+/* JSON: an object a line; one array, parsed item by item so that every row has its line; or rows at paths of one
+ * value. */
 #include <string.h>
 
 #include "cluster/base/log.h"
@@ -75,7 +76,8 @@ static status load_paths(struct reader *r, struct whole *w, size_t start)
 
 static void skip_space(struct whole *w)
 {
-    for (; w->at < w->n && strchr(" \t\r\n", w->data[w->at]) && w->data[w->at]; w->at++) w->line += w->data[w->at] == '\n';
+    for (; w->at < w->n && strchr(" \t\r\n", w->data[w->at]) &&
+         w->data[w->at]; w->at++) w->line += w->data[w->at] == '\n';
 }
 
 static status json_open(struct reader *r)

@@ -44,7 +44,8 @@ static status squad_open(struct reader *r)
 
     TRY(load_root(r, &nest));
     data = json_object_get(nest->root, "data");
-    if (!json_is_array(data)) return fault(ST_INPUT, "%s: expected a SQuAD file: {\"data\": [{\"paragraphs\": …}]}", r->path);
+    if (!json_is_array(data)) return fault(ST_INPUT, "%s: expected a SQuAD file: {\"data\": [{\"paragraphs\": …}]}",
+                                           r->path);
     json_array_foreach(data, a, article) {
         json_t *paragraphs = json_object_get(article, "paragraphs");
         if (!json_is_array(paragraphs)) return fault(ST_INPUT, "%s: data[%zu]: expected \"paragraphs\"", r->path, a);
@@ -56,7 +57,8 @@ static status squad_open(struct reader *r)
                 json_t *row = json_object();
                 copy(row, "context", json_object_get(paragraph, "context"));
                 copy(row, "title", json_object_get(article, "title"));
-                for (size_t k = 0; k < sizeof kept / sizeof *kept; k++) copy(row, kept[k], json_object_get(question, kept[k]));
+                for (size_t k = 0; k < sizeof kept / sizeof *kept; k++) copy(row, kept[k], json_object_get(question,
+                                                                                                           kept[k]));
                 json_array_append_new(nest->rows, row);
             }
         }
@@ -93,7 +95,8 @@ static status c3_open(struct reader *r)
     size_t d, q;
 
     TRY(load_root(r, &nest));
-    if (!json_is_array(nest->root)) return fault(ST_INPUT, "%s: expected a C3 file: an array of [lines, questions, id]", r->path);
+    if (!json_is_array(nest->root)) return fault(ST_INPUT,
+                                                 "%s: expected a C3 file: an array of [lines, questions, id]", r->path);
     json_array_foreach(nest->root, d, document) {
         json_t *questions = json_array_get(document, 1);
         if (!json_is_array(json_array_get(document, 0)) || !json_is_array(questions))
@@ -101,7 +104,8 @@ static status c3_open(struct reader *r)
         json_array_foreach(questions, q, question) {
             json_t *row = json_object();
             status s = join_lines(json_array_get(document, 0), row);
-            for (size_t k = 0; k < sizeof kept / sizeof *kept; k++) copy(row, kept[k], json_object_get(question, kept[k]));
+            for (size_t k = 0; k < sizeof kept / sizeof *kept; k++) copy(row, kept[k], json_object_get(question,
+                                                                                                       kept[k]));
             json_array_append_new(nest->rows, row);
             TRY(s);
         }

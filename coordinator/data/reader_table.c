@@ -42,7 +42,8 @@ static void cut_line(struct table *t, const char *separator, const char *text, s
     }
 }
 
-/* In place: a cell's unquoted bytes never stand behind their quoted ones. 0, or 1 when a quote is still open at the end. */
+/* In place: a cell's unquoted bytes never stand behind their quoted ones. 0, or 1 when a quote is still open at the
+ * end. */
 static int cut_record(struct table *t, char separator)
 {
     char *text = t->record;
@@ -133,7 +134,8 @@ static status header_parse(struct reader *r, struct table *t)
 
     if (s == ST_END) return fault(ST_INPUT, "%s: is empty, expected a line of column names", r->path);
     TRY(s);
-    if (why || t->cells > CELL_LIMIT) return fault(ST_INPUT, "%s:1: no line of column names: %s", r->path, why ? why : why_columns);
+    if (why || t->cells > CELL_LIMIT) return fault(ST_INPUT, "%s:1: no line of column names: %s", r->path, why ? why
+                                                   : why_columns);
     TRY(mem_keep_new(&t->keep, t->cells, sizeof *names, &names));
     for (size_t i = 0; i < t->cells; i++) {
         TRY(mem_keep_text(&t->keep, t->cell[i].text, t->cell[i].n, &names[i]));

@@ -111,7 +111,8 @@ static int read_answers(json_t *value, struct answer_at list[OPTION_LIMIT])
     if (json_is_string(value)) add_answer(list, &count, value, -1);
     for (size_t i = 0; i < json_array_size(value); i++) {
         const json_t *item = json_array_get(value, i);
-        if (json_is_object(item)) add_answer(list, &count, json_object_get(item, "text"), as_start(json_object_get(item, "answer_start")));
+        if (json_is_object(item)) add_answer(list, &count, json_object_get(item, "text"),
+                                             as_start(json_object_get(item, "answer_start")));
         else add_answer(list, &count, item, -1);
     }
     if (json_is_string(texts)) add_answer(list, &count, texts, as_start(starts));

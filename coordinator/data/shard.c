@@ -47,7 +47,8 @@ status shard_write(const char *path, enum split split, int fields, const char *m
                    const struct shard_words *rows, int64_t count, const unsigned char set[16])
 {
     static const char zeros[sizeof(struct header)];
-    struct header h = {.version = SHARD_VERSION, .split = (uint32_t)split, .rows = (uint64_t)count, .fields = (uint32_t)fields};
+    struct header h = {.version = SHARD_VERSION, .split = (uint32_t)split, .rows = (uint64_t)count,
+                       .fields = (uint32_t)fields};
     size_t padding = (8 - meta_bytes % 8) % 8;
     struct writer w = {.state = XXH3_createState()};
     struct file_out out;
@@ -96,15 +97,19 @@ static status header_check(const char *path, const struct file_map *map, struct 
         return fault(ST_INPUT, "%s: is no shard of `mp2 data import`", path);
     memcpy(h, map->data, sizeof *h);
     if (h->version != SHARD_VERSION)
-        return fault(ST_INPUT, "%s: shard of version %u, this program reads version %d; %s", path, h->version, SHARD_VERSION,
+        return fault(ST_INPUT, "%s: shard of version %u, this program reads version %d; %s", path, h->version,
+                     SHARD_VERSION,
                      h->version > SHARD_VERSION ? "use a newer mp2" : "import the task again");
-    if (h->check != XXH3_64bits(h, offsetof(struct header, check))) return damaged(path, "the header's check sum is wrong");
+    if (h->check != XXH3_64bits(h, offsetof(struct header, check))) return damaged(path,
+                                                                                   "the header's check sum is wrong");
     if (h->file_bytes != map->size) return damaged(path, "the file was cut or has grown");
-    if (h->meta_bytes > META_LIMIT || h->index_at != sizeof *h + (h->meta_bytes + 7) / 8 * 8 || h->index_at > map->size ||
+    if (h->meta_bytes > META_LIMIT || h->index_at != sizeof *h + (h->meta_bytes + 7) / 8 * 8 ||
+        h->index_at > map->size ||
         h->rows >= (map->size - h->index_at) / 8 || h->data_at != h->index_at + (h->rows + 1) * 8)
         return damaged(path, "its parts do not fit");
     words = (map->size - h->data_at) / sizeof(int32_t);
-    if (h->data_words != words || map->size != h->data_at + words * sizeof(int32_t)) return damaged(path, "its parts do not fit");
+    if (h->data_words != words || map->size != h->data_at + words * sizeof(int32_t)) return damaged(path,
+                                                                                                    "its parts do not fit");
     if (h->split >= SPLIT_COUNT || h->fields < 1 || h->fields > FIELD_LIMIT) return damaged(path, "split or fields");
     return ST_OK;
 }

@@ -4,8 +4,10 @@
  *     meta     the task's description, JSON (meta.h)
  *     index    rows + 1 offsets (u64) into data, in words
  *     data     int32 words, little-endian; a row is
- *                  label, length of each field, items, items x (first, last, length), the fields' tokens, the items' tokens
- *              items: choices: the options (first = last = -1); extractive: the accepted answers, the one to train on first,
+ *                  label, length of each field, items, items x (first, last, length), the fields' tokens, the items'
+ * tokens
+ *              items: choices: the options (first = last = -1); extractive: the accepted answers, the one to train on
+ * first,
  *              first and last being tokens of the context, -1 where an answer is not a piece of it; labels: none
  *
  * A file of a newer version is refused with a message that says so; an older one must be imported again (raw files are

@@ -29,7 +29,8 @@ static status set_parse(struct parser *p, const struct yaml *node, const struct 
 {
     *out = node;
     if (!node) return ST_OK;
-    if (node->kind != YAML_MAP) return fault(ST_INPUT, "%s:%d: set: expected a map of field to text", p->path, node->line);
+    if (node->kind != YAML_MAP) return fault(ST_INPUT, "%s:%d: set: expected a map of field to text", p->path,
+                                             node->line);
     for (size_t i = 0; i < node->count; i++)
         if (node->items[i].kind != YAML_TEXT)
             return fault(ST_INPUT, "%s:%d: set: %s: expected a text", p->path, node->items[i].line, node->keys[i]);
@@ -120,7 +121,8 @@ static status values_parse(struct parser *p, const struct yaml *source, struct s
     struct value *list;
     int line = node ? node->line : source->line;
 
-    if (node && node->kind != YAML_MAP) return fault(ST_INPUT, "%s:%d: values: expected a map of label word to value", p->path, line);
+    if (node && node->kind != YAML_MAP) return fault(ST_INPUT, "%s:%d: values: expected a map of label word to value",
+                                                     p->path, line);
     TRY(mem_keep_new(&p->catalogue->keep, VALUE_LIMIT, sizeof *list, &list));
     for (size_t i = 0; node && i < node->count; i++) {
         int known = 0;
@@ -166,7 +168,8 @@ static status answer_parse(struct parser *p, const struct yaml *node, struct sou
     TRY(yaml_want_text(p, form, "answer_as", &text));
     for (int i = 0; i < 4; i++)
         if (strcmp(names[i], text) == 0) return s->answer_form = (enum answer_form)i, ST_OK;
-    return fault(ST_INPUT, "%s:%d: answer_as: found \"%.60s\", expected index, number, letter or text", p->path, form->line, text);
+    return fault(ST_INPUT, "%s:%d: answer_as: found \"%.60s\", expected index, number, letter or text", p->path,
+                 form->line, text);
 }
 
 static status table_parse(struct parser *p, const struct yaml *node, struct source *s)
@@ -204,7 +207,8 @@ static status check_place(const struct parser *p, const struct yaml *node, const
 
 status source_parse(struct parser *p, const struct yaml *node, struct source *s)
 {
-    static const char *const keys[] = {"about", "folder", "format", "files", "fields", "set", "label", "values", "ignore",
+    static const char *const keys[] = {"about", "folder", "format", "files", "fields", "set", "label", "values",
+                                       "ignore",
                                        "labels", "options", "answer", "answer_as", "answers", "impossible", "columns",
                                        "header", "separator", "csv", "tag", "rows", NULL};
 

@@ -1,6 +1,6 @@
-/* Which row belongs to which split: what is published stays, what is missing is drawn from train by content, and nothing is
- * in two splits (configs/tasks/README.md, Splits; method.md section 7). A function of the rows' contents alone: no seed, and
- * the order of rows in the files does not matter. */
+/* Which row belongs to which split: what is published stays, what is missing is drawn from train by content, and
+ * nothing is in two splits (configs/tasks/README.md, Splits; method.md section 7). A function of the rows' contents
+ * alone: no seed, and the order of rows in the files does not matter. */
 #ifndef MP2_DATA_SPLITTING_H
 #define MP2_DATA_SPLITTING_H
 
@@ -20,8 +20,8 @@ struct split_row {
 /* A drawn split has at most this many rows. */
 enum { SPLIT_DRAW_LIMIT = 12288 };
 
-/* Local. Rows of a later split whose content is in an earlier one of test, dev, pool, train are dropped and counted; then
- * missing splits are drawn. drawn[split] is 1 for those. Repeats inside a split stay; they are noted. */
+/* Local. Rows of a later split whose content is in an earlier one of test, dev, pool, train are dropped and counted;
+ * then missing splits are drawn. drawn[split] is 1 for those. Repeats inside a split stay; they are noted. */
 status splitting_run(const struct entry *entry, struct split_row *rows, size_t count, struct tally *tally,
                      int drawn[SPLIT_COUNT]);
 

@@ -13,7 +13,8 @@ void tally_add(struct tally *t, enum tally_kind kind, const char *what, const ch
         t->lines++;
         t->line[i].what = what;
         t->line[i].kind = kind;
-        snprintf(t->line[i].first, sizeof t->line[i].first, "%s%s%s%s", place, detail[0] ? ": \"" : "", detail, detail[0] ? "\"" : "");
+        snprintf(t->line[i].first, sizeof t->line[i].first, "%s%s%s%s", place, detail[0] ? ": \"" : "", detail,
+                 detail[0] ? "\"" : "");
     }
     t->line[i].count++;
 }

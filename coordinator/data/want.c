@@ -70,7 +70,8 @@ status yaml_want_texts(struct parser *p, const struct yaml *node, const char *ke
     if (node->kind == YAML_MAP) return unexpected(p, node, key, "a text or a list of texts");
     out->count = node->kind == YAML_TEXT ? 1 : node->count;
     if (out->count == 0 || out->count > limit)
-        return fault(ST_INPUT, "%s:%d: %s: found %zu items, expected 1 to %zu", p->path, node->line, key, out->count, limit);
+        return fault(ST_INPUT, "%s:%d: %s: found %zu items, expected 1 to %zu", p->path, node->line, key, out->count,
+                     limit);
     TRY(mem_keep_new(&p->catalogue->keep, out->count, sizeof *items, &items));
     for (size_t i = 0; i < out->count; i++) {
         const struct yaml *item = node->kind == YAML_TEXT ? node : &node->items[i];
@@ -94,7 +95,8 @@ status yaml_want_map(const struct parser *p, const struct yaml *node, const char
         expected[0] = 0;
         for (k = 0; names[k] && used < sizeof expected; k++)
             used += (size_t)snprintf(expected + used, sizeof expected - used, "%s%s", k ? ", " : "", names[k]);
-        return fault(ST_INPUT, "%s:%d: %s: unknown key \"%.60s\", expected one of: %s", p->path, node->key_lines[i], what,
+        return fault(ST_INPUT, "%s:%d: %s: unknown key \"%.60s\", expected one of: %s", p->path, node->key_lines[i],
+                     what,
                      node->keys[i], expected);
     }
     return ST_OK;
