@@ -293,6 +293,10 @@ static void fill_times(struct pretrain *p, double started, double computed)
     Mp2__Step *m = &p->step_message;
     size_t n = (size_t)p->shape.groups * (size_t)p->shape.batch;
 
+    m->flops = 0;
+    for (int g = 0; g < p->shape.groups; g++)
+        for (int i = 0; i < p->shape.batch; i++)
+            m->flops += model_config_flops(&p->replica.facts.config, p->planner.now.groups[g].lengths[i]);
     for (int w = 0; w < p->comm->workers; w++) {
         p->busy[w] = p->losses[(size_t)w * (n + 1) + n];
         p->units[w] = 0;

@@ -148,14 +148,12 @@ static status run_step(struct step *s, const struct bench_case *c, uint32_t numb
     return ST_OK;
 }
 
-/* Products of a layer forward and backward: 2 x 2 x 12 H^2 a token when F = 4H; attention: 4 S^2 H forward, 8 S^2 H backward. */
 static double step_flops(const struct step *s, const struct bench_case *c)
 {
-    const struct model_config *m = &s->bench.encoder->config;
-    double h = (double)m->hidden, matrices = 4 * h * h + 2 * h * (double)m->feed_forward, flops = 0;
+    double flops = 0;
 
-    for (int i = 0; i < BATCH; i++) flops += 4 * matrices * c->lengths[i] + 12 * h * c->lengths[i] * c->lengths[i];
-    return flops * (double)m->layers;
+    for (int i = 0; i < BATCH; i++) flops += model_config_flops(&s->bench.encoder->config, c->lengths[i]);
+    return flops;
 }
 
 static double peak_bytes(void)

@@ -140,3 +140,10 @@ status model_config_parse(const char *name, const char *text, size_t n, struct m
     TRY(json_parse(name, text, n, &root));
     return read_root(name, root, config);
 }
+
+double model_config_flops(const struct model_config *c, int64_t n)
+{
+    double h = (double)c->hidden, matrices = 4 * h * h + 2 * h * (double)c->feed_forward, tokens = (double)n;
+
+    return (double)c->layers * (4 * matrices * tokens + 12 * h * tokens * tokens);
+}
