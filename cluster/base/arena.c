@@ -1,5 +1,6 @@
-/* Arenas. Layout, little-endian: struct head, then count entries, then the parts, each at its alignment; parts of 4096
- * begin on a page. Offsets are from the start of the mapping, and a foreign header is checked before any of them is used. */
+/* Arenas. Layout, little-endian: struct head, then count entries, then the parts, each at its alignment; parts of
+ * 4096 begin on a page. Offsets are from the start of the mapping, and a foreign header is checked before any of
+ * them is used. */
 #include "cluster/base/arena.h"
 
 #include <errno.h>
@@ -90,7 +91,8 @@ static status map(struct arena *a, size_t size, int fd, int protection)
     int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
     void *p = mmap(NULL, size, protection, flags, fd, 0);
 
-    if (p == MAP_FAILED) return fault(ST_MEMORY, "out of memory: %zu bytes cannot be mapped: %s", size, strerror(errno));
+    if (p == MAP_FAILED)
+        return fault(ST_MEMORY, "out of memory: %zu bytes cannot be mapped: %s", size, strerror(errno));
     madvise(p, size, MADV_HUGEPAGE);   /* a wish: not every file system has huge pages */
     a->base = p;
     a->size = size;
@@ -145,8 +147,8 @@ static status make_somewhere(const char *name, const char *folder, size_t size, 
     TRY(file_join(path, ARENA_PATH_BYTES, folder, name));
     *fd = make_file(path, size);
     if (*fd < 0)
-        return fault(ST_IO, "%s: %zu bytes of shared memory cannot be had: %s (%llu free); in /dev/shm: %s (%llu free)", path,
-                     size, strerror(errno), free_bytes(folder), strerror(why), free_bytes("/dev/shm"));
+        return fault(ST_IO, "%s: %zu bytes of shared memory cannot be had: %s (%llu free); in /dev/shm: %s (%llu free)",
+                     path, size, strerror(errno), free_bytes(folder), strerror(why), free_bytes("/dev/shm"));
     log_warn("arena-file", "path=%s bytes=%zu why=\"/dev/shm: %s\"", path, size, strerror(why));
     return ST_OK;
 }
@@ -161,7 +163,8 @@ status arena_create(const struct arena_part *parts, size_t count, const char *na
 
     *out = (struct arena){0};
     if (strlen(tag) >= ARENA_TAG_BYTES || strchr(name, '/'))
-        return fault(ST_USAGE, "arena \"%s\": its tag has at most %d bytes, its name no slash", name, ARENA_TAG_BYTES - 1);
+        return fault(ST_USAGE, "arena \"%s\": its tag has at most %d bytes, its name no slash", name,
+                     ARENA_TAG_BYTES - 1);
     TRY(plan(parts, count, NULL, &size));
     TRY(make_somewhere(name, folder, size, path, &fd));
     s = map(out, size, fd, PROT_READ | PROT_WRITE);
@@ -193,7 +196,8 @@ static const char *problem_of(const struct arena *a, const char *tag)
         end = e[i].offset + e[i].bytes;
     }
     if (!memchr(h->tag, 0, sizeof h->tag)) return "an arena with a damaged tag";
-    if (atomic_load_explicit(&head_of(a)->sealed, memory_order_acquire) != 1) return "an arena that was never completed";
+    if (atomic_load_explicit(&head_of(a)->sealed, memory_order_acquire) != 1)
+        return "an arena that was never completed";
     if (tag && strcmp(h->tag, tag) != 0) return "an arena that holds something else";
     return NULL;
 }

@@ -1,12 +1,12 @@
-/* A relocatable arena: one block of memory with a table of named parts at its front and no pointer inside, so that several
- * processes of a node map the same bytes wherever they like, and a later process can take it over. A worker's columns of A
- * with their moments live in one, and so do the packed encoder weights (one copy a node).
+/* A relocatable arena: one block of memory with a table of named parts at its front and no pointer inside, so that
+ * several processes of a node map the same bytes wherever they like, and a later process can take it over. A
+ * worker's columns of A with their moments live in one, and so do the packed encoder weights (one copy a node).
  *
  *     const struct arena_part parts[] = {{"columns", bytes, 4096}, {"stamps", blocks * 32, 64}};
  *     TRY(arena_create(parts, 2, "mp2-weights-1f2e", run_folder, tag, &a));     one process of the node
  *     … fill …; arena_seal(&a);
  *     TRY(arena_open(a.path, tag, 0, &b));                                       the others, once told the path
- *     arena_unlink(&a);                                                          when all have it: gone with its last user
+ *     arena_unlink(&a);                                                          when all have it: gone with the last
  *
  * Kept by name instead (no arena_unlink), it can be opened again by the next epoch of the same run. */
 #ifndef MP2_BASE_ARENA_H
@@ -29,23 +29,25 @@ struct arena {
     char path[ARENA_PATH_BYTES];    /* "" when anonymous or unlinked */
 };
 
-/* Local. Anonymous, zeroed memory of this process alone (huge pages where the system gives them). ST_MEMORY, ST_USAGE. */
+/* Local. Anonymous, zeroed memory of this process alone (huge pages where the system gives them). ST_MEMORY,
+ * ST_USAGE. */
 status arena_new(const struct arena_part *parts, size_t count, struct arena *out);
 
-/* Local. A zeroed file /dev/shm/NAME, or folder/NAME when /dev/shm is too small or missing; its room is allocated now, so
- * that no later store ends in SIGBUS. An older file of that name is replaced. tag: what it holds, in the caller's words
- * (below 128 bytes: digest, precision, instruction set, owner), compared by arena_open. ST_IO (said: how much was
- * asked for, how much is free). */
+/* Local. A zeroed file /dev/shm/NAME, or folder/NAME when /dev/shm is too small or missing; its room is allocated
+ * now, so that no later store ends in SIGBUS. An older file of that name is replaced. tag: what it holds, in the
+ * caller's words (below 128 bytes: digest, precision, instruction set, owner), compared by arena_open. ST_IO (said:
+ * how much was asked for, how much is free). */
 status arena_create(const struct arena_part *parts, size_t count, const char *name, const char *folder, const char *tag,
                     struct arena *out);
 
-/* Local. Map an existing, sealed one. Everything in its header is checked. ST_INPUT (said) when it is none, is cut, is of
- * another version, carries another tag (NULL: any), or was never sealed. */
+/* Local. Map an existing, sealed one. Everything in its header is checked. ST_INPUT (said) when it is none, is cut,
+ * is of another version, carries another tag (NULL: any), or was never sealed. */
 status arena_open(const char *path, const char *tag, int writable, struct arena *out);
 /* Local. The same, but 0 and silent where arena_open would fail: is there something to take over? */
 int arena_usable(const char *path, const char *tag);
 
-/* Local. Say that the contents are complete (no later change is expected of a part that others share). Everything stored before is seen by those who open it after. */
+/* Local. Say that the contents are complete (no later change is expected of a part that others share). Everything
+ * stored before is seen by those who open it after. */
 void arena_seal(struct arena *a);
 
 /* Local. Remove the name; the memory lives until the last process has closed it. Harmless when there is no name. */

@@ -1,6 +1,6 @@
-/* The bar is drawn as: return, text, erase to the end of the line, return. The cursor thus rests at the line's start, and
- * whoever writes next (a log line erases first) takes the line over without leaving half a bar behind. The width is asked
- * for at every drawing, so a resized terminal needs no signal. */
+/* The bar is drawn as: return, text, erase to the end of the line, return. The cursor thus rests at the line's
+ * start, and whoever writes next (a log line erases first) takes the line over without leaving half a bar behind.
+ * The width is asked for at every drawing, so a resized terminal needs no signal. */
 #include "cluster/base/bar.h"
 
 #include <inttypes.h>

@@ -1,6 +1,6 @@
-/* How far a command is, for the person who waits: on a terminal one line that is drawn again (bar, rate, time left, a short
- * text) and wiped at the end; elsewhere a plain line now and then. All on standard error, as log lines, which take the
- * bar's place and push it down. (What programs follow is the progress stream, cluster/watch.)
+/* How far a command is, for the person who waits: on a terminal one line that is drawn again (bar, rate, time left,
+ * a short text) and wiped at the end; elsewhere a plain line now and then. All on standard error, as log lines,
+ * which take the bar's place and push it down. (What programs follow is the progress stream, cluster/watch.)
  *
  *     struct bar bar;
  *     bar_open(&bar, "import", rows, "rows");

@@ -1,6 +1,6 @@
-/* mp2 bench journal [FOLDER]: how fast steps can be committed, each append made durable before the next, beside what the
- * same disk does in the same run with plain write and fdatasync of the same sizes. Runs of both alternate, and the median
- * of each is printed. */
+/* mp2 bench journal [FOLDER]: how fast steps can be committed, each append made durable before the next, beside what
+ * the same disk does in the same run with plain write and fdatasync of the same sizes. Runs of both alternate, and
+ * the median of each is printed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -40,7 +40,8 @@ static double median(double *values)
 }
 
 /* Seconds for a round of durable appends. */
-static status journal_round(const char *folder, const struct load *load, const void *payload, int interval_ms, double *seconds)
+static status journal_round(const char *folder, const struct load *load, const void *payload, int interval_ms,
+                            double *seconds)
 {
     struct journal_options options = {.interval_ms = interval_ms};
     struct journal *j;
@@ -96,8 +97,8 @@ static status measure(const char *folder, const struct load *load, const void *p
     limit = load->records / median(disk);
     snprintf(what, sizeof what, "%s, sync: %s", load->what, interval_ms == 0 ? "step" : "interval");
     figure = (struct bench_figure){"journal", what, rate * (double)load->bytes, limit * (double)load->bytes, "byte/s"};
-    return bench_print(&figure, "\"records_per_second\":%.5g,\"limit_records_per_second\":%.5g,\"record_bytes\":%zu", rate, limit,
-                       load->bytes);
+    return bench_print(&figure, "\"records_per_second\":%.5g,\"limit_records_per_second\":%.5g,\"record_bytes\":%zu",
+                       rate, limit, load->bytes);
 }
 
 static status bench_in(const char *folder)

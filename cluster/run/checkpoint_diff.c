@@ -1,5 +1,5 @@
-/* mp2 checkpoint diff A B: every tensor bit by bit, and the states' bytes. Of a tensor that differs: how many elements, the
- * first one and the one that differs most, with both values. */
+/* mp2 checkpoint diff A B: every tensor bit by bit, and the states' bytes. Of a tensor that differs: how many
+ * elements, the first one and the one that differs most, with both values. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -39,7 +39,8 @@ static void note(struct difference *d, int64_t at, float a, float b)
 }
 
 /* Elements first … first + n - 1, some of which differ. Types without numbers are only counted. */
-static status compare_run(const struct tensor *a, const struct tensor *b, int64_t first, int64_t n, struct difference *d)
+static status compare_run(const struct tensor *a, const struct tensor *b, int64_t first, int64_t n,
+                          struct difference *d)
 {
     size_t item = tensor_type_bytes(a->type);
     float x[256], y[256];
@@ -76,10 +77,11 @@ static void print_difference(const struct tensor *t, const struct difference *d)
     char where[256];
 
     printf("%s: %" PRId64 " of %" PRId64 " elements differ", t->name, d->count, t->count);
-    printf("; first at %s: %.9g, %.9g", place(t, d->first, where, sizeof where), (double)d->first_a, (double)d->first_b);
+    printf("; first at %s: %.9g, %.9g", place(t, d->first, where, sizeof where), (double)d->first_a,
+           (double)d->first_b);
     if (d->largest >= 0)
-        printf("; largest at %s: %.9g, %.9g (by %.3g)", place(t, d->largest_at, where, sizeof where), (double)d->largest_a,
-               (double)d->largest_b, d->largest);
+        printf("; largest at %s: %.9g, %.9g (by %.3g)", place(t, d->largest_at, where, sizeof where),
+               (double)d->largest_a, (double)d->largest_b, d->largest);
     putchar('\n');
 }
 
@@ -89,7 +91,8 @@ static status compare_tensors(const struct tensor *a, const struct tensor *b, st
     struct difference d = {0};
     size_t item = tensor_type_bytes(a->type);
 
-    if (a->type != b->type || a->rank != b->rank || memcmp(a->shape, b->shape, sizeof *a->shape * (size_t)a->rank) != 0) {
+    if (a->type != b->type || a->rank != b->rank ||
+        memcmp(a->shape, b->shape, sizeof *a->shape * (size_t)a->rank) != 0) {
         printf("%s: %s %s, %s %s\n", a->name, tensor_type_name(a->type),
                tensor_shape_text(a->rank, a->shape, shape_a, sizeof shape_a), tensor_type_name(b->type),
                tensor_shape_text(b->rank, b->shape, shape_b, sizeof shape_b));
@@ -169,7 +172,8 @@ static status compare_states(const struct state *a, const struct state *b, int *
     s = state_encode(&x, &data_x, &n);
     if (s == ST_OK) s = state_encode(&y, &data_y, &m);
     if (s == ST_OK && (n != m || memcmp(data_x, data_y, n) != 0)) {
-        printf("state.pb: differs (steps %" PRIu64 ", %" PRIu64 "; `mp2 checkpoint info` shows both)\n", a->step, b->step);
+        printf("state.pb: differs (steps %" PRIu64 ", %" PRIu64 "; `mp2 checkpoint info` shows both)\n", a->step,
+               b->step);
         *differ = 1;
     }
     mem_free(data_x);
@@ -177,7 +181,8 @@ static status compare_states(const struct state *a, const struct state *b, int *
     return s;
 }
 
-static status compare_folders(const char *folder_a, const char *folder_b, const struct state *a, const struct state *b, int *differ)
+static status compare_folders(const char *folder_a, const char *folder_b, const struct state *a, const struct state *b,
+                              int *differ)
 {
     char path_a[CHECKPOINT_PATH_BYTES], path_b[CHECKPOINT_PATH_BYTES];
 

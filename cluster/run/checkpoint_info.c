@@ -97,10 +97,12 @@ static void print_state(const struct state *s)
     line("precision", s->precision);
     line("instruction set", s->instruction_set);
     line("libraries", s->libraries);
-    if (s->broken_at) printf("%-18s at step %" PRIu64 ", by another precision, instruction set or library\n", "exactness broken", s->broken_at);
+    if (s->broken_at)
+        printf("%-18s at step %" PRIu64 ", by another precision, instruction set or library\n", "exactness broken",
+               s->broken_at);
     if (s->layers)
-        printf("%-18s L=%u K=%u d=%u P=%u H=%u tau=%g\n", "sizes", s->layers, s->modules, s->intrinsic, s->prompt_tokens,
-               s->hidden, s->tau);
+        printf("%-18s L=%u K=%u d=%u P=%u H=%u tau=%g\n", "sizes", s->layers, s->modules, s->intrinsic,
+               s->prompt_tokens, s->hidden, s->tau);
     line("separator", s->separator);
     if (s->best_step) printf("%-18s %.6f at step %" PRIu64 "\n", "best score", s->best_score, s->best_step);
     print_values(s);
@@ -169,8 +171,8 @@ status checkpoint_verify_command(int argc, char **argv)
     bar_close(&bar, 0);
     if (s != ST_OK) return s;
     for (size_t i = 0; i < state.file_count; i++) bytes += state.files[i].bytes;
-    printf("%s: valid: %s, step %" PRIu64 ", %" PRIu64 " bytes of tensors in %zu files\n", folder, state.kind, state.step, bytes,
-           state.file_count);
+    printf("%s: valid: %s, step %" PRIu64 ", %" PRIu64 " bytes of tensors in %zu files\n", folder, state.kind,
+           state.step, bytes, state.file_count);
     state_fini(&state);
     return ST_OK;
 }

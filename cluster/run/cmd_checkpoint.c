@@ -12,7 +12,8 @@ static const struct subcommand {
     int least, most;             /* words behind the name; most -1: the subcommand looks itself */
     status (*run)(int argc, char **argv);
 } subcommands[] = {
-    {"info", "CHECKPOINT", "what it holds and belongs to, and its sha256 (cat step-N/* | sha256sum)", 1, 1, checkpoint_info},
+    {"info", "CHECKPOINT", "what it holds and belongs to, and its sha256 (cat step-N/* | sha256sum)", 1, 1,
+     checkpoint_info},
     {"verify", "CHECKPOINT", "read it as a resumed run would, checking every byte", 1, 1, checkpoint_verify_command},
     {"diff", "A B", "compare bit by bit: exit status 0 when equal, 1 when not", 2, 2, checkpoint_diff},
     {"export", "CHECKPOINT --out FILE", "write it as the reference's best.th (a torch file)", 1, -1, checkpoint_export},
@@ -31,8 +32,8 @@ status cmd_checkpoint(int argc, char **argv)
             return fault(ST_USAGE, "usage: mp2 checkpoint %s %s", c->name, c->arguments);
         return c->run(argc - 1, argv + 1);
     }
-    return fault(ST_USAGE, "%s%s%s; `mp2 help checkpoint` lists what there is", argc > 1 ? "unknown subcommand \"" : "no subcommand",
-                 argc > 1 ? argv[1] : "", argc > 1 ? "\"" : "");
+    if (argc < 2) return fault(ST_USAGE, "no subcommand; `mp2 help checkpoint` lists what there is");
+    return fault(ST_USAGE, "unknown subcommand \"%s\"; `mp2 help checkpoint` lists what there is", argv[1]);
 }
 
 void cmd_checkpoint_help(void)

@@ -26,7 +26,9 @@ static status ask(const struct args *args)
     options_fini(&options);
     TRY(run_folder_ask_stop(args->words[0], (int)(config.wait * 1000), &ended));
     if (ended) printf("%s: ended in order\n", args->words[0]);
-    else if (config.wait > 0) return fault(ST_SYSTEM, "%s: still running after %g s; it ends after the step under way", args->words[0], config.wait);
+    else if (config.wait > 0)
+        return fault(ST_SYSTEM, "%s: still running after %g s; it ends after the step under way", args->words[0],
+                     config.wait);
     else printf("%s: asked to end after the step under way\n", args->words[0]);
     return ST_OK;
 }

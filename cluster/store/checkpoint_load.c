@@ -1,5 +1,5 @@
-/* Loading a checkpoint, which is verifying it: state.pb by its own checksum, every file by the checksums of its chunks in
- * state.pb, every header by the safetensors reader. With one rank nothing here needs MPI to be up. */
+/* Loading a checkpoint, which is verifying it: state.pb by its own checksum, every file by the checksums of its
+ * chunks in state.pb, every header by the safetensors reader. With one rank nothing here needs MPI to be up. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -46,7 +46,9 @@ static status read_chunk(const struct loading *l, int64_t from, int64_t to)
 
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fault(ST_IO, "%s: offset %" PRId64 ": cannot be read: %s", l->path, have, strerror(errno));
-        if (n == 0) return fault(ST_INPUT, "%s: ends at byte %" PRId64 ", expected %" PRIu64, l->path, have, l->expected->bytes);
+        if (n == 0)
+            return fault(ST_INPUT, "%s: ends at byte %" PRId64 ", expected %" PRIu64, l->path, have,
+                         l->expected->bytes);
         have += n;
     }
     return ST_OK;
@@ -71,7 +73,8 @@ static status check_chunk(const struct loading *l, int64_t chunk)
     chunks_range(&l->chunks, chunk, &from, &to);
     TRY(read_chunk(l, from, to));
     if (XXH3_64bits(l->chunks.chunk, (size_t)(to - from)) == l->expected->sums[chunk]) return ST_OK;
-    return fault(ST_INPUT, "%s: damaged between bytes %" PRId64 " and %" PRId64 " (tensor %s …): the checksum does not hold",
+    return fault(ST_INPUT,
+                 "%s: damaged between bytes %" PRId64 " and %" PRId64 " (tensor %s …): the checksum does not hold",
                  l->path, from, to, tensor_near(l, from, to));
 }
 
@@ -100,7 +103,8 @@ static status add_part(struct loading *l, const struct checkpoint_tensor *wanted
     const struct tensor *t;
 
     /* The file is sound; it is the wish that does not fit it. */
-    if (safetensors_expect(&l->header, wanted->spec.name, wanted->spec.type, wanted->spec.rank, wanted->spec.shape, &t) != ST_OK)
+    if (safetensors_expect(&l->header, wanted->spec.name, wanted->spec.type, wanted->spec.rank, wanted->spec.shape,
+                           &t) != ST_OK)
         return ST_USAGE;
     l->parts[l->part_count++] = (struct chunk_tensor){
         .name = wanted->spec.name, .offset = t->data - l->header.map.data, .bytes = (int64_t)t->bytes,
@@ -152,13 +156,15 @@ static int is_wanted(const struct state_file *file, const struct checkpoint_tens
 }
 
 /* Every file asked for must be one that the state names. */
-static status check_files(const char *folder, const struct state *state, const struct checkpoint_tensor *tensors, size_t count)
+static status check_files(const char *folder, const struct state *state, const struct checkpoint_tensor *tensors,
+                          size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         size_t f = 0;
 
         while (f < state->file_count && strcmp(state->files[f].name, tensors[i].file) != 0) f++;
-        if (f == state->file_count) return fault(ST_USAGE, "%s: a checkpoint of kind \"%s\" without %s", folder, state->kind, tensors[i].file);
+        if (f == state->file_count)
+            return fault(ST_USAGE, "%s: a checkpoint of kind \"%s\" without %s", folder, state->kind, tensors[i].file);
     }
     return ST_OK;
 }
@@ -198,7 +204,8 @@ status checkpoint_load(struct comm *c, const char *folder, const struct checkpoi
     s = share_state(c, folder, state);
     if (s == ST_OK) s = comm_agree(c, c->rank == 0 ? check_files(folder, state, tensors, count) : ST_OK);
     for (size_t f = 0; s == ST_OK && f < state->file_count; f++)
-        if (is_wanted(&state->files[f], tensors, count)) s = load_file(c, folder, &state->files[f], tensors, count, NULL);
+        if (is_wanted(&state->files[f], tensors, count))
+            s = load_file(c, folder, &state->files[f], tensors, count, NULL);
     if (s != ST_OK) state_fini(state);
     return s;
 }

@@ -1,5 +1,5 @@
-/* Which checkpoints a run has, which of them are latest and best, and which may go. Everything that removes one renames it
- * to *.part first, so that it is complete or absent, too. */
+/* Which checkpoints a run has, which of them are latest and best, and which may go. Everything that removes one
+ * renames it to *.part first, so that it is complete or absent, too. */
 #include "cluster/store/checkpoint_names.h"
 
 #include <dirent.h>
@@ -88,7 +88,8 @@ status checkpoint_link(const char *run, const char *name, uint64_t step)
     TRY(file_join(link, sizeof link, run, name));
     snprintf(beside, sizeof beside, "%s.part", link);
     snprintf(target, sizeof target, "step-%" PRIu64, step);
-    if (unlink(beside) != 0 && errno != ENOENT) return fault(ST_IO, "%s: cannot be removed: %s", beside, strerror(errno));
+    if (unlink(beside) != 0 && errno != ENOENT)
+        return fault(ST_IO, "%s: cannot be removed: %s", beside, strerror(errno));
     if (symlink(target, beside) != 0) return fault(ST_IO, "%s: cannot be linked: %s", beside, strerror(errno));
     if (rename(beside, link) != 0) return fault(ST_IO, "%s: cannot be replaced: %s", link, strerror(errno));
     return file_sync_parent(link);

@@ -1,5 +1,5 @@
-/* Writing a checkpoint: beside, fsync, agree, rename once, then `latest`. Every status is agreed on before a rank could skip
- * a collective call; MPI-IO's own errors are local statuses like any other. */
+/* Writing a checkpoint: beside, fsync, agree, rename once, then `latest`. Every status is agreed on before a rank
+ * could skip a collective call; MPI-IO's own errors are local statuses like any other. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -68,7 +68,8 @@ status checkpoint_forecast(const struct checkpoint_tensor *tensors, size_t count
 
 /* ---- one file ---- */
 
-/* Ask for the room at once: a full disk is then known before anything is written. File systems that cannot tell go on. */
+/* Ask for the room at once: a full disk is then known before anything is written. File systems that cannot tell go
+ * on. */
 static status create_file(const char *path, int64_t bytes)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -100,8 +101,8 @@ static void fill_header(const struct writing *w, int64_t from, int64_t to)
     if (from < end) memcpy(w->chunks.chunk, w->layout.header + from, (size_t)(end - from));
 }
 
-/* The parts have come together already: MPI's own collective writing would only send them round once more (1.5 to 2.5 times
- * slower, measured with Open MPI 4.1). */
+/* The parts have come together already: MPI's own collective writing would only send them round once more (1.5 to
+ * 2.5 times slower, measured with Open MPI 4.1). */
 static status write_chunk(struct writing *w, MPI_File file, int64_t from, int64_t to)
 {
     MPI_Status done;
@@ -209,7 +210,8 @@ static status begin(const char *folder)
 }
 
 /* Coordinator: state.pb, then the one rename that makes it a checkpoint. */
-static status finish(const char *run, const char *folder, const struct state *state, struct state_file *files, size_t count)
+static status finish(const char *run, const char *folder, const struct state *state, struct state_file *files,
+                     size_t count)
 {
     char path[CHECKPOINT_PATH_BYTES], final[CHECKPOINT_PATH_BYTES], gone[CHECKPOINT_PATH_BYTES];
     struct state full = *state;
@@ -227,7 +229,8 @@ static status finish(const char *run, const char *folder, const struct state *st
     mem_free(data);
     if (s == ST_OK) s = file_sync_folder(folder);
     if (s == ST_OK) s = checkpoint_set_aside(run, state->step, gone);
-    if (s == ST_OK && rename(folder, final) != 0) s = fault(ST_IO, "%s: cannot be renamed: %s", folder, strerror(errno));
+    if (s == ST_OK && rename(folder, final) != 0)
+        s = fault(ST_IO, "%s: cannot be renamed: %s", folder, strerror(errno));
     if (s == ST_OK) s = file_sync_folder(run);
     if (s == ST_OK) s = checkpoint_link(run, "latest", state->step);
     return s == ST_OK ? file_remove_tree(gone) : s;

@@ -23,7 +23,9 @@ static int same_view(const struct part_box *a, const struct part_box *b)
 static int overlap(const struct part_box *a, const struct part_box *b)
 {
     for (int axis = 0; axis < 3; axis++)
-        if (a->first[axis] >= b->first[axis] + b->count[axis] || b->first[axis] >= a->first[axis] + a->count[axis]) return 0;
+        if (a->first[axis] >= b->first[axis] + b->count[axis] ||
+            b->first[axis] >= a->first[axis] + a->count[axis])
+            return 0;
     return 1;
 }
 
@@ -49,7 +51,8 @@ static status check_tensor(const struct chunks *ch, size_t t, int whole)
 
         if (volume(a) == 0) continue;
         covered += volume(a);
-        if (!inside(a, elements)) return fault(ST_SYSTEM, "%s: %s: the part of rank %d leaves the tensor", ch->file, tensor->name, r);
+        if (!inside(a, elements))
+            return fault(ST_SYSTEM, "%s: %s: the part of rank %d leaves the tensor", ch->file, tensor->name, r);
         for (int q = 0; q < r; q++) {
             const struct part_box *b = box_of(ch, q, t);
 
@@ -58,8 +61,8 @@ static status check_tensor(const struct chunks *ch, size_t t, int whole)
         }
     }
     if (whole && covered != elements)
-        return fault(ST_SYSTEM, "%s: %s: parts hold %" PRId64 " elements, expected %" PRId64, ch->file, tensor->name, covered,
-                     elements);
+        return fault(ST_SYSTEM, "%s: %s: parts hold %" PRId64 " elements, expected %" PRId64, ch->file, tensor->name,
+                     covered, elements);
     return ST_OK;
 }
 
@@ -97,8 +100,8 @@ static status open_local(struct chunks *ch)
     return mem_alloc(CHUNK_BYTES, 1, &ch->other);
 }
 
-status chunks_open(struct comm *c, const char *file, int64_t file_bytes, const struct chunk_tensor *tensors, size_t count,
-                   int whole, struct chunks *out)
+status chunks_open(struct comm *c, const char *file, int64_t file_bytes, const struct chunk_tensor *tensors,
+                   size_t count, int whole, struct chunks *out)
 {
     status s;
 

@@ -1,7 +1,7 @@
-/* Between the parts that ranks hold of a file's tensors and the chunks of that file: checkpoint_write.c collects chunks,
- * checkpoint_load.c spreads them. A round handles one chunk on each mover (a rank that touches the file); movers stand
- * apart in rank order, so that they tend to be on different nodes. Every rank knows every rank's boxes, so message sizes need
- * no messages. */
+/* Between the parts that ranks hold of a file's tensors and the chunks of that file: checkpoint_write.c collects
+ * chunks, checkpoint_load.c spreads them. A round handles one chunk on each mover (a rank that touches the file);
+ * movers stand apart in rank order, so that they tend to be on different nodes. Every rank knows every rank's boxes,
+ * so message sizes need no messages. */
 #ifndef MP2_STORE_CHUNKS_H
 #define MP2_STORE_CHUNKS_H
 
@@ -32,10 +32,10 @@ struct chunks {
     struct exchange exchange;
 };
 
-/* Collective. Exchange the boxes; whole: together they must cover every tensor. ST_SYSTEM (said) when they overlap, leave
- * their tensor or do not cover it. tensors must outlive the struct. */
-status chunks_open(struct comm *c, const char *file, int64_t file_bytes, const struct chunk_tensor *tensors, size_t count,
-                   int whole, struct chunks *out);
+/* Collective. Exchange the boxes; whole: together they must cover every tensor. ST_SYSTEM (said) when they overlap,
+ * leave their tensor or do not cover it. tensors must outlive the struct. */
+status chunks_open(struct comm *c, const char *file, int64_t file_bytes, const struct chunk_tensor *tensors,
+                   size_t count, int whole, struct chunks *out);
 void chunks_close(struct chunks *ch);
 
 /* Rounds of the file; the chunk this rank moves in a round (-1: none), its place and size. */

@@ -1,10 +1,11 @@
-/* Appending. The caller's thread writes to the file; the keeper, a thread of the journal's own, calls fdatasync. Between
- * them stands a queue of (step, number) of the records that are written but not durable yet, under one lock:
+/* Appending. The caller's thread writes to the file; the keeper, a thread of the journal's own, calls fdatasync.
+ * Between them stands a queue of (step, number) of the records that are written but not durable yet, under one lock:
  *
- *     append: write, queue.          keeper: take the queue's last number, fdatasync, drop what it covers, tell those who wait.
+ *     append: write, queue.          keeper: take the queue's last number, fdatasync, drop what it covers, wake waiters.
  *
- * Records are written at a known offset, so a failed write is undone by cutting the file there. A failed fdatasync is for
- * good: the system may have thrown the pages away, and what the disk holds is known only after the next opening. */
+ * Records are written at a known offset, so a failed write is undone by cutting the file there. A failed fdatasync
+ * is for good: the system may have thrown the pages away, and what the disk holds is known only after the next
+ * opening. */
 #include "cluster/store/journal.h"
 
 #include <errno.h>
@@ -205,7 +206,8 @@ static status open_last_segment(struct journal *j, uint64_t first_step)
     return s;
 }
 
-status journal_open(const char *folder, uint64_t first_step, const struct journal_options *options, struct journal **out)
+status journal_open(const char *folder, uint64_t first_step, const struct journal_options *options,
+                    struct journal **out)
 {
     struct journal *j;
     status s;
@@ -287,7 +289,8 @@ static status prepare(struct journal *j, uint64_t step, uint64_t *durable)
     int why;
 
     if (step < j->last_step)
-        return fault(ST_SYSTEM, "%s: record of step %" PRIu64 " after one of step %" PRIu64, j->path, step, j->last_step);
+        return fault(ST_SYSTEM, "%s: record of step %" PRIu64 " after one of step %" PRIu64, j->path, step,
+                     j->last_step);
     pthread_mutex_lock(&j->lock);
     why = j->why;
     *durable = j->durable_number;
@@ -322,8 +325,8 @@ status journal_append(struct journal *j, uint64_t step, uint32_t kind, const voi
 
         if (ftruncate(j->fd, (off_t)j->end) != 0)
             log_error("journal-cut", "path=%s offset=%" PRIu64 " why=\"%s\"", j->path, j->end, strerror(errno));
-        return fault(ST_IO, "%s: the record of step %" PRIu64 " (%zu bytes) cannot be written: %s", j->path, step, bytes,
-                     strerror(why));
+        return fault(ST_IO, "%s: the record of step %" PRIu64 " (%zu bytes) cannot be written: %s", j->path, step,
+                     bytes, strerror(why));
     }
     j->end += record_room(bytes);
     j->last_step = step;

@@ -1,18 +1,20 @@
-/* The step journal: append-only records in segments, journal/segment-<first step>.bin. A step exists when its record is
- * durable (design.md 4.5); restart is a checkpoint plus the records after it.
+/* The step journal: append-only records in segments, journal/segment-<first step>.bin. A step exists when its record
+ * is durable (design.md 4.5); restart is a checkpoint plus the records after it.
  *
  * Appending writes to the operating system at once; a thread of the journal's own makes it durable, so that the disk
  * works while the next step computes:
  *     TRY(journal_append(j, step, RECORD_STEP, bytes, n));      returns when the bytes are with the system
  *     … compute …
  *     TRY(journal_wait_durable(j, step));                       commit
- * Every record carries the number of the newest record that was durable when it was written. So opening can tell a torn
- * tail (the step never happened: cut off, said in the log) from damage to a record that had been durable (refused).
+ * Every record carries the number of the newest record that was durable when it was written. So opening can tell a
+ * torn tail (the step never happened: cut off, said in the log) from damage to a record that had been durable
+ * (refused).
  *
- * Format (little-endian; all of it multiples of 8 bytes): journal.c. Version rule: a newer segment is refused with a message,
- * an older one is read; what a record's payload means is record.h's business and versioned there.
+ * Format (little-endian; all of it multiples of 8 bytes): journal.c. Version rule: a newer segment is refused with a
+ * message, an older one is read; what a record's payload means is record.h's business and versioned there.
  *
- * One thread appends. Steps count from 1: record N is the N-th step, and a checkpoint of step N is followed by segment N+1. */
+ * One thread appends. Steps count from 1: record N is the N-th step, and a checkpoint of step N is followed by
+ * segment N+1. */
 #ifndef MP2_STORE_JOURNAL_H
 #define MP2_STORE_JOURNAL_H
 
@@ -39,33 +41,38 @@ struct journal;
 /* Local (coordinator). Open the journal of a run (folder is made when missing) for appending; a torn tail is cut off.
  * first_step: the first step of a new journal, ignored when there are segments. ST_INPUT (said) on damage, ST_IO.
  * Created means that the thread runs; journal_close means that it is gone. */
-status journal_open(const char *folder, uint64_t first_step, const struct journal_options *options, struct journal **out);
+status journal_open(const char *folder, uint64_t first_step, const struct journal_options *options,
+                    struct journal **out);
 /* Local. Make everything durable, stop the thread, free. *journal is NULL afterwards, whatever is returned. */
 status journal_close(struct journal **journal);
 
-/* Local. payload stays the caller's. step >= that of the record before. On ST_IO (disk full: said) the file ends with its
- * last whole record and the journal can go on when there is room again. After a failed fsync every call fails: what the
- * disk holds is unknown until the journal is opened again. */
+/* Local. payload stays the caller's. step >= that of the record before. On ST_IO (disk full: said) the file ends
+ * with its last whole record and the journal can go on when there is room again. After a failed fsync every call
+ * fails: what the disk holds is unknown until the journal is opened again. */
 status journal_append(struct journal *j, uint64_t step, uint32_t kind, const void *payload, size_t bytes);
 
-/* Local. Block until all records of steps <= step that were appended are durable; asks for it now, whatever the interval. */
+/* Local. Block until all records of steps <= step that were appended are durable; asks for it now, whatever the
+ * interval. */
 status journal_wait_durable(struct journal *j, uint64_t step);
 /* Local, any thread. All records up to this step are durable (0: none). */
 uint64_t journal_durable_step(struct journal *j);
 /* Local. Step of the last record appended (or found when opening); 0: none. */
 uint64_t journal_last_step(const struct journal *j);
 
-/* Local. After the checkpoint of step first_step - 1 is complete: everything so far is made durable, later records go to a
- * new segment. No new segment when the current one holds no record yet or begins there already. first_step >= the last
- * record's step: one filed under the next step (a start, an evaluation) stays behind, unseen by who reads from there. */
+/* Local. After the checkpoint of step first_step - 1 is complete: everything so far is made durable, later records
+ * go to a new segment. No new segment when the current one holds no record yet or begins there already. first_step
+ * >= the last record's step: one filed under the next step (a start, an evaluation) stays behind, unseen by who
+ * reads from there. */
 status journal_roll(struct journal *j, uint64_t first_step);
 /* Local. Remove the segments that hold only steps <= step (the oldest kept checkpoint's). */
 status journal_prune(struct journal *j, uint64_t step);
 
-/* Local. Remove every record of a later step: for going on from an older checkpoint on purpose. No journal may be open. */
+/* Local. Remove every record of a later step: for going on from an older checkpoint on purpose. No journal may be
+ * open. */
 status journal_cut_after(const char *folder, uint64_t step);
 
-/* Local. Room for the journal's part of a run: bytes a record, steps from checkpoint to checkpoint, checkpoints kept. */
+/* Local. Room for the journal's part of a run: bytes a record, steps from checkpoint to checkpoint, checkpoints
+ * kept. */
 uint64_t journal_forecast(size_t record_bytes, uint64_t steps_between, uint64_t checkpoints_kept);
 
 /* ---- reading, e.g. to replay; open for appending first, so that a torn tail is gone ---- */

@@ -108,7 +108,8 @@ void record_header_fill(struct record_header *h, uint32_t kind, uint64_t step, u
                         const void *payload, size_t bytes)
 {
     *h = (struct record_header){.magic = RECORD_MAGIC, .kind = kind, .step = step, .number = number, .durable = durable,
-                                .bytes = bytes, .payload_check = XXH3_64bits(payload, bytes), .version = RECORD_VERSION};
+                                .bytes = bytes, .payload_check = XXH3_64bits(payload, bytes),
+                                .version = RECORD_VERSION};
     h->header_check = check_of(h);
 }
 
@@ -142,8 +143,8 @@ static status check_segment_header(const struct segment_scan *scan, const struct
     if (h->version == 0 || h->header_bytes != sizeof *h || h->check != check_of(h))
         return fault(ST_INPUT, "%s: the segment's header is damaged", scan->path);
     if (h->first_step != scan->first_step || h->first_number == 0)
-        return fault(ST_INPUT, "%s: holds the steps from %" PRIu64 ", expected from %" PRIu64, scan->path, h->first_step,
-                     scan->first_step);
+        return fault(ST_INPUT, "%s: holds the steps from %" PRIu64 ", expected from %" PRIu64, scan->path,
+                     h->first_step, scan->first_step);
     return ST_OK;
 }
 
@@ -213,8 +214,8 @@ enum scan_result segment_scan_next(struct segment_scan *scan, struct journal_rec
     scan->problem = header_problem(scan, &h);
     if (scan->problem) return SCAN_BAD;
     if (h.version > RECORD_VERSION) {
-        *why = fault(ST_INPUT, "%s: offset %" PRIu64 ": record version %u, this program reads up to %d: use a newer mp2",
-                     scan->path, scan->offset, h.version, RECORD_VERSION);
+        *why = fault(ST_INPUT, "%s: offset %" PRIu64 ": record version %u, this program reads up to %d: use a newer "
+                     "mp2", scan->path, scan->offset, h.version, RECORD_VERSION);
         return SCAN_FAILED;
     }
     padded = record_room(h.bytes) - sizeof h;
@@ -268,7 +269,7 @@ int segment_scan_is_damage(struct segment_scan *scan)
 status segment_scan_fault(const struct segment_scan *scan)
 {
     return fault(ST_INPUT, "%s: offset %" PRIu64 ": found %s, expected record %" PRIu64 " (after step %" PRIu64
-                 "), which had been durable. With the journal's folder moved away the run goes on from its newest checkpoint and "
-                 "computes the steps after it again, to the same bits", scan->path, scan->offset, scan->problem, scan->number,
-                 scan->step);
+                 "), which had been durable. With the journal's folder moved away the run goes on from its newest "
+                 "checkpoint and computes the steps after it again, to the same bits", scan->path, scan->offset,
+                 scan->problem, scan->number, scan->step);
 }

@@ -17,10 +17,12 @@ struct part part_whole(int64_t elements, void *data)
 
 struct part part_range(int64_t elements, int64_t first, int64_t count, void *data)
 {
-    return (struct part){.box = {.view = {1, 1, elements}, .first = {0, 0, first}, .count = {1, 1, count}}, .data = data};
+    return (struct part){.box = {.view = {1, 1, elements}, .first = {0, 0, first}, .count = {1, 1, count}},
+                         .data = data};
 }
 
-struct part part_columns(int64_t L, int64_t d, int64_t D, int64_t first_block, int64_t blocks, int which, float *columns)
+struct part part_columns(int64_t L, int64_t d, int64_t D, int64_t first_block, int64_t blocks, int which,
+                         float *columns)
 {
     int64_t column = first_block * BLOCK_COLUMNS, end = (first_block + blocks) * BLOCK_COLUMNS;
     int64_t matrix = d * BLOCK_COLUMNS * (int64_t)sizeof(float);
@@ -87,7 +89,8 @@ int64_t part_bytes(const struct part_box *box, int64_t item, int64_t from, int64
 }
 
 /* Where byte `column` of the run's row lies in memory, and how many bytes follow it there without a gap. */
-static unsigned char *place(const struct part *p, int64_t item, const struct part_run *run, int64_t column, int64_t *together)
+static unsigned char *place(const struct part *p, int64_t item, const struct part_run *run, int64_t column,
+                            int64_t *together)
 {
     unsigned char *row = (unsigned char *)p->data + run->i * p->stride[0] + run->j * p->stride[1];
     int64_t width = p->block * item;

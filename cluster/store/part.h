@@ -1,5 +1,6 @@
-/* Which part of a tensor lies in this rank's memory, and how: a rectangle of the tensor, seen with three axes. Column
- * blocks of A, a rank's range of a flat parameter list, or a whole small tensor on the coordinator are all of this kind. */
+/* Which part of a tensor lies in this rank's memory, and how: a rectangle of the tensor, seen with three axes.
+ * Column blocks of A, a rank's range of a flat parameter list, or a whole small tensor on the coordinator are all of
+ * this kind. */
 #ifndef MP2_STORE_PART_H
 #define MP2_STORE_PART_H
 
@@ -28,7 +29,8 @@ struct part part_range(int64_t elements, int64_t first, int64_t count, void *dat
 /* Local. A worker's columns of A, A.m or A.v: the tensor is [L,d,D] floats, the worker holds blocks first_block …
  * first_block + blocks - 1 (of 64 columns, the last one ragged) as [L][blocks][3][d][64] floats at columns; which: 0 A,
  * 1 m, 2 v. */
-struct part part_columns(int64_t L, int64_t d, int64_t D, int64_t first_block, int64_t blocks, int which, float *columns);
+struct part part_columns(int64_t L, int64_t d, int64_t D, int64_t first_block, int64_t blocks, int which,
+                         float *columns);
 
 /* Walking over the bytes of a box that lie in bytes [from, to) of the tensor, in the tensor's order, run by run. */
 struct part_walk { struct part_box box; int64_t item, from, to, row; };

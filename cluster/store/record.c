@@ -1,5 +1,6 @@
-/* Journal records to and from protobuf. Encoding points the message's fields at the caller's memory, so a step's 5 MB are
- * copied once, into the buffer. Decoding keeps the unpacked message as the memory that the plain struct points into. */
+/* Journal records to and from protobuf. Encoding points the message's fields at the caller's memory, so a step's 5
+ * MB are copied once, into the buffer. Decoding keeps the unpacked message as the memory that the plain struct
+ * points into. */
 #include "cluster/store/record.h"
 
 #include <string.h>
@@ -70,7 +71,8 @@ static status pack(const ProtobufCMessage *message, struct record_buffer *b)
     return ST_OK;
 }
 
-static status unpack(const char *where, const ProtobufCMessageDescriptor *type, const void *data, size_t bytes, void *out)
+static status unpack(const char *where, const ProtobufCMessageDescriptor *type, const void *data, size_t bytes,
+                     void *out)
 {
     ProtobufCMessage *message = protobuf_c_message_unpack(type, NULL, bytes, data);
 
@@ -168,7 +170,8 @@ static const char *step_problem(const step_message *m)
 {
     int skipped = m->skipped != MP2__JOURNAL__SKIP_REASON__APPLIED;
 
-    if ((int)m->skipped < RECORD_APPLIED || (int)m->skipped > RECORD_GRADIENT_NOT_FINITE) return "an unknown skip reason";
+    if ((int)m->skipped < RECORD_APPLIED || (int)m->skipped > RECORD_GRADIENT_NOT_FINITE)
+        return "an unknown skip reason";
     if (!skipped && m->n_groups == 0) return "no group";
     if (!array_fits(&m->head_gradient, 2, m->hidden, sizeof(double), skipped)) return "a head gradient of another size";
     for (size_t i = 0; i < m->n_groups; i++) {

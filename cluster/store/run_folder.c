@@ -1,5 +1,5 @@
-/* The run folder. The lock is an open file description's (F_OFD_SETLK): the kernel drops it with the process, whatever ended
- * that, and closing another descriptor of the same file does not. */
+/* The run folder. The lock is an open file description's (F_OFD_SETLK): the kernel drops it with the process,
+ * whatever ended that, and closing another descriptor of the same file does not. */
 #include "cluster/store/run_folder.h"
 
 #include <dirent.h>

@@ -36,18 +36,19 @@ struct run_folder {
 status run_folder_open(const char *path, enum run_folder_mode mode, int wait_ms, struct run_folder *out);
 void run_folder_close(struct run_folder *run);   /* removes the stop request that was followed; harmless when closed */
 
-/* Local. config.resolved.yaml: written when new. When there is one, the caller has compared digests and may replace it. */
+/* Local. config.resolved.yaml: written when new. When there is one, the caller has compared digests and may replace
+ * it. */
 status run_folder_save_config(const struct run_folder *run, const char *text, size_t bytes);
 
 /* Local. Has `mp2 stop` asked? Looks at most every 200 ms; cheap to call after every step. */
 int run_folder_stop_asked(struct run_folder *run);
 
-/* Local, by another process (mp2 stop): ask the run in path to stop; wait up to wait_ms for its process to end (0: do not
- * wait). ST_INPUT when no run is going there; *ended tells whether it did. */
+/* Local, by another process (mp2 stop): ask the run in path to stop; wait up to wait_ms for its process to end (0:
+ * do not wait). ST_INPUT when no run is going there; *ended tells whether it did. */
 status run_folder_ask_stop(const char *path, int wait_ms, int *ended);
 
-/* Local. Compare what a run will need with what is free in its file system: ST_IO (said) when it cannot fit, a warning in the log
- * when it would take more than nine tenths. */
+/* Local. Compare what a run will need with what is free in its file system: ST_IO (said) when it cannot fit, a
+ * warning in the log when it would take more than nine tenths. */
 status run_folder_check_room(const char *path, uint64_t bytes);
 
 #endif

@@ -1,5 +1,5 @@
-/* state.pb to and from the plain struct. The last field is a checksum over all bytes before it: protobuf itself would take
- * many damaged messages for good ones. */
+/* state.pb to and from the plain struct. The last field is a checksum over all bytes before it: protobuf itself
+ * would take many damaged messages for good ones. */
 #include "cluster/store/state.h"
 
 #include <limits.h>
@@ -218,7 +218,8 @@ static status copy_nested(const state_message *m, struct decoded *d)
         if (v->value_case == MP2__STATE__VALUE__VALUE_TEXT) d->values[i].type = STATE_TEXT, d->values[i].text = v->text;
     }
     for (size_t i = 0; i < m->n_files; i++)
-        d->files[i] = (struct state_file){m->files[i]->name, m->files[i]->bytes, m->files[i]->n_sums, m->files[i]->sums};
+        d->files[i] = (struct state_file){m->files[i]->name, m->files[i]->bytes, m->files[i]->n_sums,
+                                         m->files[i]->sums};
     return ST_OK;
 }
 
@@ -254,7 +255,8 @@ status state_decode(const char *where, const void *data, size_t bytes, struct st
     status s;
 
     *out = (struct state){0};
-    if (!check_holds(data, bytes)) return fault(ST_INPUT, "%s: damaged (%zu bytes, the checksum does not hold)", where, bytes);
+    if (!check_holds(data, bytes))
+        return fault(ST_INPUT, "%s: damaged (%zu bytes, the checksum does not hold)", where, bytes);
     m = mp2__state__state__unpack(NULL, bytes, data);
     if (!m) return fault(ST_INPUT, "%s: not the state of a checkpoint", where);
     s = check_message(where, m);

@@ -1,4 +1,5 @@
-/* A journal segment of any bytes: opening, reading and cutting end with a status, and what opening left is read whole. */
+/* A journal segment of any bytes: opening, reading and cutting end with a status, and what opening left is read
+ * whole. */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
@@ -83,7 +84,8 @@ size_t fuzz_seed(int i, uint8_t *out, size_t room)
     unlink(segment());
     if (journal_open(folder, 1, &options, &j) != ST_OK) return 0;
     for (uint64_t step = 1; step <= 4; step++)
-        if (journal_append(j, step, 2, "a small payload of a record", 20 + step) != ST_OK || journal_wait_durable(j, step) != ST_OK)
+        if (journal_append(j, step, 2, "a small payload of a record", 20 + step) != ST_OK ||
+            journal_wait_durable(j, step) != ST_OK)
             return 0;
     if (journal_close(&j) != ST_OK || file_read(segment(), room, &data, &size) != ST_OK) return 0;
     memcpy(out, data, size);

@@ -1,5 +1,5 @@
-/* state.pb of any bytes: refused, or encoded again to a state that reads the same. The checksum is put right first, or no
- * mutation would get past it. */
+/* state.pb of any bytes: refused, or encoded again to a state that reads the same. The checksum is put right first,
+ * or no mutation would get past it. */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -61,10 +61,12 @@ size_t fuzz_seed(int i, uint8_t *out, size_t room)
     static uint64_t sums[] = {1, 2, 3};
     static struct state_file files[] = {{"prompts.safetensors", 2 * STATE_CHUNK_BYTES + 5, 3, sums}};
     static struct state_value values[] = {{.name = "a", .type = STATE_WHOLE, .whole = -1},
-                                          {.name = "b", .type = STATE_REAL, .real = 2}, {.name = "c", .type = STATE_TEXT, .text = "x"}};
+                                          {.name = "b", .type = STATE_REAL, .real = 2},
+                                          {.name = "c", .type = STATE_TEXT, .text = "x"}};
     static uint32_t placeholders[] = {1000, 1001};
-    struct state s = {.kind = "pretrain", .step = 7, .seed = 1, .task_count = 2, .tasks = tasks, .tau = 1, .file_count = 1,
-                      .files = files, .value_count = 3, .values = values, .placeholder_count = 2, .placeholders = placeholders};
+    struct state s = {.kind = "pretrain", .step = 7, .seed = 1, .task_count = 2, .tasks = tasks, .tau = 1,
+                      .file_count = 1, .files = files, .value_count = 3, .values = values, .placeholder_count = 2,
+                      .placeholders = placeholders};
     size_t bytes;
     void *data;
 

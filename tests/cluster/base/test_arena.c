@@ -1,4 +1,5 @@
-/* Arenas: parts where they were asked for, seen by other processes, refused when foreign, cut, unsealed or of another tag. */
+/* Arenas: parts where they were asked for, seen by other processes, refused when foreign, cut, unsealed or of
+ * another tag. */
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -104,7 +105,8 @@ static void test_small_shm(void **unused)
             mount("none", "/dev/shm", "tmpfs", 0, "size=64k") != 0 || mount("none", folder, "tmpfs", 0, "size=1m") != 0)
             _exit(77);
         log_init('-', -1, LOG_SILENT);
-        if (arena_create(&big, 1, "x", folder, "", &a) != ST_OK || strncmp(a.path, folder, strlen(folder)) != 0) _exit(1);
+        if (arena_create(&big, 1, "x", folder, "", &a) != ST_OK) _exit(1);
+        if (strncmp(a.path, folder, strlen(folder)) != 0) _exit(3);
         arena_close(&a);
         _exit(arena_create(&bigger, 1, "y", folder, "", &a) == ST_IO && !file_exists("/dev/shm/y") ? 0 : 2);
     }

@@ -1,5 +1,5 @@
-/* A writer is killed at some moment while it writes, marks and prunes checkpoints: afterwards every step-N is whole, latest and
- * best name whole ones, and nothing that had been finished is lost. */
+/* A writer is killed at some moment while it writes, marks and prunes checkpoints: afterwards every step-N is whole,
+ * latest and best name whole ones, and nothing that had been finished is lost. */
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -112,8 +112,8 @@ static void test_killed_while_writing(void **unused)
     test_folder_remove(folder);
 }
 
-/* The second checkpoint does not fit: said, nothing half-written, the first one still there. In a child, since MPI may start
- * only once a process. */
+/* The second checkpoint does not fit: said, nothing half-written, the first one still there. In a child, since MPI
+ * may start only once a process. */
 static void write_until_full(const char *run)
 {
     char path[CHECKPOINT_PATH_BYTES];

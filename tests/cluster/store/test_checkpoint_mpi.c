@@ -55,7 +55,8 @@ static void holding_init(struct holding *h, int owner, int owners, int small)
         h->first = blocks_first(&b, owner);
         h->last = blocks_first(&b, owner + 1);
     }
-    assert_int_equal(mem_alloc((size_t)(h->last - h->first) * L * 3 * d * BLOCK_COLUMNS, sizeof(float), &h->columns), ST_OK);
+    assert_int_equal(mem_alloc((size_t)(h->last - h->first) * L * 3 * d * BLOCK_COLUMNS, sizeof(float), &h->columns),
+                     ST_OK);
     for (int t = 0; t < TENSORS; t++) {
         struct checkpoint_tensor *c = &h->tensors[t];
 
@@ -92,7 +93,8 @@ static int64_t holding_each(struct holding *h, uint64_t step, int check)
                 for (int64_t b = h->first; b < h->last; b++)
                     for (int64_t i = 0; i < d; i++)
                         for (int64_t c = b * 64; c < (b + 1) * 64 && c < D; c++) {
-                            float *p = h->columns + (((l * (h->last - h->first) + b - h->first) * 3 + which) * d + i) * 64 + c % 64;
+                            int64_t block = l * (h->last - h->first) + b - h->first;
+                            float *p = h->columns + ((block * 3 + which) * d + i) * 64 + c % 64;
                             if (check) wrong += *p != value(t, (l * d + i) * D + c, step);
                             else *p = value(t, (l * d + i) * D + c, step);
                         }
@@ -185,7 +187,8 @@ static void write_serial(const char *folder, uint64_t step)
         files[f].sum_count = (map.size + STATE_CHUNK_BYTES - 1) / STATE_CHUNK_BYTES;
         assert_int_equal(mem_alloc(files[f].sum_count, 8, &files[f].sums), ST_OK);
         for (size_t at = 0, i = 0; at < map.size; at += STATE_CHUNK_BYTES, i++)
-            files[f].sums[i] = XXH3_64bits(map.data + at, map.size - at < STATE_CHUNK_BYTES ? map.size - at : STATE_CHUNK_BYTES);
+            files[f].sums[i] =
+                XXH3_64bits(map.data + at, map.size - at < STATE_CHUNK_BYTES ? map.size - at : STATE_CHUNK_BYTES);
         file_map_close(&map);
     }
     state.files = files;
@@ -346,7 +349,8 @@ static void test_flat_ranges(void **unused)
     memset(narrow, 0, (size_t)(last - first) * sizeof *narrow);
     snprintf(path, sizeof path, "%s/step-7", run);
     assert_int_equal(checkpoint_load(&comm, path, tensors, 2, &back), ST_OK);
-    for (int64_t i = first; i < last; i++) assert_true(wide[i - first] == (double)i && narrow[i - first] == (uint16_t)(i * 7));
+    for (int64_t i = first; i < last; i++)
+        assert_true(wide[i - first] == (double)i && narrow[i - first] == (uint16_t)(i * 7));
     assert_string_equal(back.kind, "mlm");
     state_fini(&back);
     tensors[0].part.box.count[2]--;      /* an element that nobody holds is our bug, found before anything is written */

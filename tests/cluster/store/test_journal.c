@@ -178,7 +178,8 @@ static void test_torn_at_every_byte(void **unused)
     test_folder_remove(folder);
 }
 
-/* Every byte flipped: never a wrong record; what had been durable (all but the last record) is refused, not forgotten. */
+/* Every byte flipped: never a wrong record; what had been durable (all but the last record) is refused, not
+ * forgotten. */
 static void test_flipped_bytes(void **unused)
 {
     char folder[256], whole[300], bad[300], from[400], to[400];
@@ -248,7 +249,8 @@ static void expect_damage_after(const char *folder, int n)
 static void test_order(void **unused)
 {
     enum { HEAD = 64, ONE = 72 };
-    static const size_t swapped[][2] = {{0, HEAD + ONE}, {HEAD + 2 * ONE, ONE}, {HEAD + ONE, ONE}, {HEAD + 3 * ONE, ONE}};
+    static const size_t swapped[][2] = {{0, HEAD + ONE}, {HEAD + 2 * ONE, ONE}, {HEAD + ONE, ONE},
+        {HEAD + 3 * ONE, ONE}};
     static const size_t lacking[][2] = {{0, HEAD + ONE}, {HEAD + 2 * ONE, 2 * ONE}}, whole[][2] = {{0, HEAD + 4 * ONE}};
     char folder[256], path[400], *data;
     struct journal *j;
