@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # mp2 data: bad input is one message with its place and exit status 2, and leaves no half-written shard.
 set -u
+configs=$(cd "$(dirname "$0")/../../configs" && pwd)
 mp2=$1 folder=$2 failed=0
 rm -rf "$folder"; mkdir -p "$folder"/raw/x "$folder"/tasks; cd "$folder"
 
@@ -37,6 +38,7 @@ expect 0 "x                    labels     train        2" $mp2 data stats --data
 expect 0 '{"row":0,"ids":[2,1,2,10,8,11,6,5,7,5],"start":6,"end":6,"options":[[6,6],[8,8]],"label":0}' \
     $mp2 data export --data shards --task x --split train $form
 expect 0 '“甲”[0 是]*，[1 否]，' $mp2 data show x --data shards --vocab vocab.txt $form
+expect 0 '1 tasks imported' $mp2 data import "$configs"/import.yaml --raw raw --data shards --vocab vocab.txt --catalogue tasks
 expect 2 'expected --task ID' $mp2 data export --data shards $form
 (cat vocab.txt; echo 丙) > other.txt
 expect 2 'is not the vocabulary' $mp2 data show x --data shards --vocab other.txt $form
@@ -45,7 +47,7 @@ expect 2 'expected train, dev, test or pool' $mp2 data export --data shards --ta
 expect 2 'the vocabulary has 12 tokens' $mp2 data stats --data shards --prompt.tokens 50
 expect 2 'too little room' $mp2 data stats --data shards --prompt.tokens 4 --prompt.first_placeholder 1 --prompt.max_length 16
 expect 2 'unknown option' $mp2 data stats --data shards --colour red
-expect 2 'import, show, stats, export' $mp2 data explore
+expect 2 'expected one of: demo, import, show' $mp2 data explore
 expect 2 'nothing/vocab.txt: cannot be opened' $mp2 data import --raw raw --data shards --vocab nothing/vocab.txt --catalogue tasks
 expect 2 'no task is named "z"' $import --tasks z
 head -c 300 shards/x/train.shard > cut && cp cut shards/x/train.shard
