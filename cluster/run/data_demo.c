@@ -46,6 +46,6 @@ status data_demo(int argc, char **argv)
     TRY(parse(argc, argv, &dir, &seed, &size));
     TRY(demo_write(dir, seed, size));
     demo_tasks(&count);
-    printf("%s: %d tasks in their published forms, text/ and vocab.txt, seed %llu\n", dir, count, (unsigned long long)seed);
+    printf("%s: %d tasks in their published forms, text/, vocab.txt and encoder/, seed %llu\n", dir, count, (unsigned long long)seed);
     return ST_OK;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cluster/base/file.h"
+#include "coordinator/data/demo_encoder.h"
 
 /* Rows of a task at 100 percent, passages of the unlabelled text. */
 static const int usual_rows[] = {[DEMO_SMALL] = 300, [DEMO_NORMAL] = 1600};
@@ -136,7 +137,7 @@ static status write_text(const char *dir, struct random_key key, int passages)
 status demo_write(const char *dir, uint64_t seed, enum demo_size size)
 {
     struct random_key key = random_seed(seed, RANDOM_DEMO);
-    char path[PATH_MAX];
+    char path[PATH_MAX], encoder[PATH_MAX];
     int count;
     const struct demo_task *tasks = demo_tasks(&count);
 
@@ -146,5 +147,7 @@ status demo_write(const char *dir, uint64_t seed, enum demo_size size)
             TRY(write_file(dir, &tasks[t], f, random_derive(key, 1, (uint32_t)t, 0, 0), usual_rows[size]));
     TRY(write_text(dir, random_derive(key, 2, 0, 0, 0), usual_passages[size]));
     TRY(file_join(path, sizeof path, dir, "vocab.txt"));
-    return demo_vocabulary_write(path);
+    TRY(demo_vocabulary_write(path));
+    TRY(file_join(encoder, sizeof encoder, dir, "encoder"));
+    return demo_encoder_write(encoder, random_derive(key, 3, 0, 0, 0), path);
 }

@@ -16,7 +16,8 @@
 
 enum demo_size { DEMO_SMALL, DEMO_NORMAL };
 
-/* Local. Write DIR/FOLDER/FILE… of all tasks, DIR/text/….txt and DIR/vocab.txt; DIR is made when missing. */
+/* Local. Write DIR/FOLDER/FILE… of all tasks, DIR/text/….txt, DIR/vocab.txt and an untrained encoder, DIR/encoder
+ * (demo_encoder.h); DIR is made when missing. */
 status demo_write(const char *dir, uint64_t seed, enum demo_size size);
 
 /* Local. Parts of it. One row, a function of (key, its place); half: 1 tasks' rows, 0 the unlabelled text. label: the wanted one,
@@ -25,6 +26,9 @@ status demo_write(const char *dir, uint64_t seed, enum demo_size size);
 void demo_row_at(struct random_key key, const struct demo_task *task, uint32_t a, uint32_t b, int half, int label, struct demo_row *row);
 void demo_passage(struct random_key key, uint32_t at, struct demo_text *out);
 status demo_vocabulary_write(const char *path);
+enum { DEMO_UNK = 100, DEMO_CLS, DEMO_SEP, DEMO_MASK };
+int demo_vocabulary_size(void);
+int demo_vocabulary_id(const char *character);
 /* Local. How many labels a task has; 0: choices or extraction. */
 int demo_labels(const struct demo_task *task);
 

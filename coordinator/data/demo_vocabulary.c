@@ -1,5 +1,6 @@
 /* The demo's vocabulary. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cluster/base/file.h"
 #include "coordinator/data/demo.h"
@@ -36,23 +37,64 @@ static const char *const characters =
 /* [unused] rows before [UNK], as BERT has, and from id 1000 on, where the prompt's placeholders are by default. */
 enum { UNUSED = 99, PLACEHOLDERS = 1000, MORE_UNUSED = 64 };
 
+/* Calls back with the id and the bytes of each character, in order; returns the number of rows. */
+static int walk(void (*each)(void *arg, int id, const char *s, int bytes), void *arg)
+{
+    int id = DEMO_MASK + 1;
+
+    for (const char *s = characters; *s; id++) {
+        int bytes = 1;
+
+        if (id == PLACEHOLDERS) id += MORE_UNUSED;
+        while (((unsigned char)s[bytes] & 0xc0) == 0x80) bytes++;
+        each(arg, id, s, bytes);
+        s += bytes;
+    }
+    return id;
+}
+
+static void write_character(void *arg, int id, const char *s, int bytes)
+{
+    if (id == PLACEHOLDERS + MORE_UNUSED)
+        for (int i = 1; i <= MORE_UNUSED; i++) fprintf(arg, "[unused%d]\n", UNUSED + i);
+    fprintf(arg, "%.*s\n", bytes, s);
+}
+
+struct search { const char *wanted; int id; };
+
+static void compare_character(void *arg, int id, const char *s, int bytes)
+{
+    struct search *search = arg;
+
+    if (strncmp(s, search->wanted, (size_t)bytes) == 0) search->id = id;
+}
+
+static void no_character(void *arg, int id, const char *s, int bytes)
+{
+    (void)arg, (void)id, (void)s, (void)bytes;
+}
+
+int demo_vocabulary_size(void)
+{
+    return walk(no_character, NULL);
+}
+
+int demo_vocabulary_id(const char *character)
+{
+    struct search search = {character, DEMO_UNK};
+
+    walk(compare_character, &search);
+    return search.id;
+}
+
 status demo_vocabulary_write(const char *path)
 {
     struct file_out out;
-    int n = UNUSED + 5;
 
     TRY(file_out_open(path, &out));
     fputs("[PAD]\n", out.stream);
     for (int i = 1; i <= UNUSED; i++) fprintf(out.stream, "[unused%d]\n", i);
     fputs("[UNK]\n[CLS]\n[SEP]\n[MASK]\n", out.stream);
-    for (const char *s = characters; *s; n++) {
-        int bytes = 1;
-
-        if (n == PLACEHOLDERS)
-            for (int i = 1; i <= MORE_UNUSED; i++, n++) fprintf(out.stream, "[unused%d]\n", UNUSED + i);
-        while (((unsigned char)s[bytes] & 0xc0) == 0x80) bytes++;
-        fprintf(out.stream, "%.*s\n", bytes, s);
-        s += bytes;
-    }
+    walk(write_character, out.stream);
     return file_out_commit(&out);
 }

@@ -11,6 +11,8 @@
 #include "cluster/base/memory.h"
 #include "coordinator/data/catalogue.h"
 #include "coordinator/data/demo.h"
+#include "coordinator/data/demo_encoder.h"
+#include "worker/model/source.h"
 
 static XXH64_hash_t file_digest(const char *folder, const char *name)
 {
@@ -31,7 +33,8 @@ static XXH64_hash_t folder_digest(const char *folder)
 {
     int count;
     const struct demo_task *tasks = demo_tasks(&count);
-    XXH64_hash_t h = file_digest(folder, "text/demo.txt") ^ file_digest(folder, "vocab.txt");
+    XXH64_hash_t h = file_digest(folder, "text/demo.txt") ^ file_digest(folder, "vocab.txt") ^
+                      file_digest(folder, "encoder/model.safetensors");
 
     for (int t = 0; t < count; t++)
         for (int f = 0; f < DEMO_FILES && tasks[t].files[f].name; f++) {
@@ -57,6 +60,26 @@ static void test_same_bytes(void **state)
     assert_int_equal(demo_write(c, 8, DEMO_SMALL), ST_OK);
     assert_true(folder_digest(a) == folder_digest(b));
     assert_true(folder_digest(a) != folder_digest(c));
+    test_folder_remove(folder);
+}
+
+/* The encoder is one that the loader takes, with a row for every word of the vocabulary. */
+static void test_encoder(void **state)
+{
+    char folder[4096], vocab[4096], encoder[4096];
+    struct model_source *source;
+
+    (void)state;
+    test_folder(folder, sizeof folder);
+    assert_int_equal(file_join(vocab, sizeof vocab, folder, "vocab.txt"), ST_OK);
+    assert_int_equal(file_join(encoder, sizeof encoder, folder, "encoder"), ST_OK);
+    assert_int_equal(demo_vocabulary_write(vocab), ST_OK);
+    assert_int_equal(demo_encoder_write(encoder, random_seed(1, RANDOM_DEMO), vocab), ST_OK);
+    assert_int_equal(model_source_open(encoder, &source), ST_OK);
+    assert_int_equal(model_source_config(source)->vocab, demo_vocabulary_size());
+    model_source_close(&source);
+    assert_true(demo_vocabulary_id("，") > DEMO_MASK);
+    assert_int_equal(demo_vocabulary_id("龘"), DEMO_UNK);
     test_folder_remove(folder);
 }
 
@@ -221,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_vocabulary),
         cmocka_unit_test(test_catalogue),
+        cmocka_unit_test(test_encoder),
         cmocka_unit_test(test_same_bytes),
     };
 
