@@ -1,5 +1,5 @@
-/* Workers answer every step, so that a worker that is there is up to date; one that is not ends all ranks (a restart follows,
- * and its messages say so). What varies between them is how much they did. */
+/* Workers answer every step, so that a worker that is there is up to date; one that is not ends all ranks (a restart
+ * follows, and its messages say so). What varies between them is how much they did. */
 #include "coordinator/crew.h"
 
 #include <stdio.h>

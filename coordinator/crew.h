@@ -23,11 +23,12 @@ struct crew {
 status crew_open(struct comm *c, struct crew *crew);
 void crew_close(struct crew *crew);
 
-/* Coordinator, local. A step is done: seconds each worker computed, units each was dealt (either may be NULL). Tells the
- * stream every few seconds. */
+/* Coordinator, local. A step is done: seconds each worker computed, units each was dealt (either may be NULL). Tells
+ * the stream every few seconds. */
 void crew_step(struct crew *crew, const double *seconds, const int64_t *units, int64_t step, struct progress *progress);
 
 /* Coordinator, local. A state of all workers, with a reason, for stream and file. */
-void crew_tell(struct crew *crew, Mp2__Worker__State state, const char *reason, int64_t step, struct progress *progress);
+void crew_tell(struct crew *crew, Mp2__Worker__State state, const char *reason, int64_t step,
+               struct progress *progress);
 
 #endif

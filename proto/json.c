@@ -1,6 +1,7 @@
-/* Messages as JSON, driven by protobuf-c's descriptors. Out: text is written directly, field by field. In: jansson parses,
- * the tree is encoded to protobuf's wire form and unpacked by protobuf-c, so that all memory of a message is made and freed
- * in one place. Of the field types those that proto/ uses are known here; others are refused as our own mistake. */
+/* Messages as JSON, driven by protobuf-c's descriptors. Out: text is written directly, field by field. In: jansson
+ * parses, the tree is encoded to protobuf's wire form and unpacked by protobuf-c, so that all memory of a message is
+ * made and freed in one place. Of the field types those that proto/ uses are known here; others are refused as our own
+ * mistake. */
 #include "proto/json.h"
 
 #include <inttypes.h>
@@ -109,8 +110,10 @@ static status put_value(struct bytes *b, const ProtobufCFieldDescriptor *f, cons
     const ProtobufCEnumValue *name;
 
     switch (f->type) {
-    case PROTOBUF_C_TYPE_UINT32: snprintf(text, sizeof text, "%" PRIu32, *(const uint32_t *)at); return put_text(b, text);
-    case PROTOBUF_C_TYPE_UINT64: snprintf(text, sizeof text, "%" PRIu64, *(const uint64_t *)at); return put_text(b, text);
+    case PROTOBUF_C_TYPE_UINT32: snprintf(text, sizeof text, "%" PRIu32, *(const uint32_t *)at); return put_text(b,
+            text);
+    case PROTOBUF_C_TYPE_UINT64: snprintf(text, sizeof text, "%" PRIu64, *(const uint64_t *)at); return put_text(b,
+            text);
     case PROTOBUF_C_TYPE_INT32: snprintf(text, sizeof text, "%" PRId32, *(const int32_t *)at); return put_text(b, text);
     case PROTOBUF_C_TYPE_INT64: snprintf(text, sizeof text, "%" PRId64, *(const int64_t *)at); return put_text(b, text);
     case PROTOBUF_C_TYPE_FLOAT: return put_real(b, (double)*(const float *)at, 6, 9);
@@ -390,7 +393,8 @@ status json_message(const char *where, const char *line, size_t size, const Prot
     status s;
 
     *out = NULL;
-    if (size > LINE_LIMIT) return fault(ST_INPUT, "%s: a line of %zu bytes, expected at most %d", where, size, LINE_LIMIT);
+    if (size > LINE_LIMIT) return fault(ST_INPUT, "%s: a line of %zu bytes, expected at most %d", where, size,
+                                        LINE_LIMIT);
     tree = json_loadb(line, size, JSON_REJECT_DUPLICATES, &why);
     if (!tree) return fault(ST_INPUT, "%s: no JSON (%s at byte %d)", where, why.text, why.position);
     s = wire_message(where, tree, type, &wire);

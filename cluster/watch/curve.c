@@ -51,7 +51,8 @@ status curve_generate(const char *base)
     snprintf(path, sizeof path, "%s.pub", base);
     if (file_exists(path)) return fault(ST_INPUT, "%s: exists already, keys are never overwritten", path);
     snprintf(path, sizeof path, "%s.key", base);
-    snprintf(text, sizeof text, "# Secret key of an mp2 stream. Keep it readable by its owner alone.\npublic: \"%s\"\nsecret: \"%s\"\n",
+    snprintf(text, sizeof text,
+             "# Secret key of an mp2 stream. Keep it readable by its owner alone.\npublic: \"%s\"\nsecret: \"%s\"\n",
              pair.public_key, pair.secret);
     TRY(write_new(path, 0600, text));
     snprintf(path, sizeof path, "%s.pub", base);
@@ -75,7 +76,8 @@ static status take_key(const char *path, const struct yaml_file *file, const cha
     const struct yaml *node = yaml_get(file->root, name);
 
     if (!node || node->kind != YAML_TEXT || !is_key(node->text))
-        return fault(ST_INPUT, "%s: expected %s: and 40 characters of Z85 (mp2-monitor keygen makes such files)", path, name);
+        return fault(ST_INPUT, "%s: expected %s: and 40 characters of Z85 (mp2-monitor keygen makes such files)", path,
+                     name);
     memcpy(out, node->text, CURVE_KEY);
     return ST_OK;
 }
@@ -116,8 +118,8 @@ static status list_parse(const char *path, char *text, struct curve_list *list)
         if (!*line || *line == '\r' || strncmp(line, "# ", 2) == 0) continue;
         line[strcspn(line, " \t\r")] = 0;
         if (!is_key(line))
-            return fault(ST_INPUT, "%s:%d: found %zu characters, expected a public key of 40 characters of Z85", path, number,
-                         strlen(line));
+            return fault(ST_INPUT, "%s:%d: found %zu characters, expected a public key of 40 characters of Z85", path,
+                         number, strlen(line));
         TRY(list_add(list, &room, line));
     }
     if (!list->count) return fault(ST_INPUT, "%s: no key in it", path);

@@ -18,7 +18,8 @@ struct curve_list { size_t count; char (*keys)[CURVE_KEY]; };
 /* Local. A new pair, written as base.key (mode 0600) and base.pub; ST_INPUT when one of them exists already. */
 status curve_generate(const char *base);
 
-/* Local. ST_INPUT: no such file, not a pair, readable by group or others, public key that does not belong to the secret. */
+/* Local. ST_INPUT: no such file, not a pair, readable by group or others, public key that does not belong to the
+ * secret. */
 status curve_load(const char *path, struct curve_pair *pair);
 
 /* Local. The first key of a .pub file. */

@@ -1,5 +1,6 @@
-/* One store per topic. A store is a list of kept messages with one of three rules (thin, newest, latest per key); each has
- * a limit in messages and in bytes, so the whole is bounded: about 20 MiB at the very most, 2 MiB in a usual run. */
+/* One store per topic. A store is a list of kept messages with one of three rules (thin, newest, latest per key); each
+ * has a limit in messages and in bytes, so the whole is bounded: about 20 MiB at the very most, 2 MiB in a usual
+ * run. */
 #include "cluster/watch/history.h"
 
 #include <stdlib.h>
@@ -242,7 +243,8 @@ status history_since(const struct history *h, uint64_t epoch, uint64_t sequence,
     *known = 0;
     *entries = NULL;
     *count = 0;
-    while (first > 0 && s->items[first - 1].entry.epoch == epoch && s->items[first - 1].entry.sequence > sequence) first--;
+    while (first > 0 && s->items[first - 1].entry.epoch == epoch &&
+           s->items[first - 1].entry.sequence > sequence) first--;
     /* Complete when the one before is the asker's last, or none is newer and it has the newest. */
     if (first == 0 || s->items[first - 1].entry.epoch != epoch || s->items[first - 1].entry.sequence != sequence)
         return ST_OK;

@@ -1,6 +1,6 @@
-/* The picture of a run: enough of its messages, in packed form, to draw everything again, in bounded memory. The publisher
- * keeps one to answer snapshot requests; a monitor keeps one per run and builds it from snapshot and stream: the same code,
- * so both converge to the same picture.
+/* The picture of a run: enough of its messages, in packed form, to draw everything again, in bounded memory. The
+ * publisher keeps one to answer snapshot requests; a monitor keeps one per run and builds it from snapshot and stream:
+ * the same code, so both converge to the same picture.
  *   run                 the first of an epoch (it has the configuration and the tasks) and the latest
  *   step, eval, router  an evenly thinned series (every 2^k-th) and the latest
  *   task                the latest per task
@@ -40,8 +40,8 @@ status history_add(struct history *history, const Mp2__Progress *message, const 
  * history's and live until its next change. */
 status history_list(const struct history *history, uint64_t after, struct history_entry **entries, size_t *count);
 
-/* Local. The messages (raw, unthinned) with sequence numbers above `sequence` of this epoch, when all are still at hand:
- * *known = 0 when not (ask for the whole picture then). */
+/* Local. The messages (raw, unthinned) with sequence numbers above `sequence` of this epoch, when all are still at
+ * hand: *known = 0 when not (ask for the whole picture then). */
 status history_since(const struct history *history, uint64_t epoch, uint64_t sequence, struct history_entry **entries,
                      size_t *count, int *known);
 

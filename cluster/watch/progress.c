@@ -42,7 +42,11 @@ static double seconds(clockid_t clock)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static const struct { const ProtobufCMessageDescriptor *type; Mp2__Progress__BodyCase body; const char *topic; } topics[] = {
+static const struct {
+    const ProtobufCMessageDescriptor *type;
+    Mp2__Progress__BodyCase body;
+    const char *topic;
+} topics[] = {
     {&mp2__run__descriptor, MP2__PROGRESS__BODY_RUN, "run"},
     {&mp2__step__descriptor, MP2__PROGRESS__BODY_STEP, "step"},
     {&mp2__task__descriptor, MP2__PROGRESS__BODY_TASK, "task"},
@@ -134,7 +138,8 @@ void progress_post(struct progress *p, const ProtobufCMessage *body)
     tell_tasks(p, &m);
 }
 
-void progress_event(struct progress *p, Mp2__Event__Level level, const char *tag, uint64_t step, const char *format, ...)
+void progress_event(struct progress *p, Mp2__Event__Level level, const char *tag, uint64_t step, const char *format,
+                    ...)
 {
     Mp2__Event event = MP2__EVENT__INIT;
     char text[1024];

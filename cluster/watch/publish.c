@@ -1,5 +1,6 @@
-/* Three parts: the giver's side (publisher_post: pack, ring, wake), the thread (send, remember, answer, heartbeat), and the
- * handshake between them. The thread runs at a lower priority than the step loop; its ZeroMQ I/O thread inherits that. */
+/* Three parts: the giver's side (publisher_post: pack, ring, wake), the thread (send, remember, answer, heartbeat), and
+ * the handshake between them. The thread runs at a lower priority than the step loop; its ZeroMQ I/O thread inherits
+ * that. */
 #include "cluster/watch/publish.h"
 
 #include <errno.h>
@@ -169,7 +170,8 @@ static void count_refused(struct publisher *p, uint64_t n, const char *what)
 {
     if (n == 0) return;
     atomic_fetch_add(&p->refused, n);
-    if (!p->said_refused++) log_warn("stream-refused", "what=\"%s\" address=%s (more are only counted)", what, p->address);
+    if (!p->said_refused++) log_warn("stream-refused", "what=\"%s\" address=%s (more are only counted)", what,
+                                     p->address);
 }
 
 static void answer_requests(struct publisher *p)
@@ -216,7 +218,8 @@ static void publish_until_stop(struct publisher *p)
 
     while (!atomic_load(&p->stop)) {
         zmq_pollitem_t items[] = {
-            {NULL, p->wake, ZMQ_POLLIN, 0}, {p->sockets.router, 0, ZMQ_POLLIN, 0}, {p->sockets.monitors[0], 0, ZMQ_POLLIN, 0},
+            {NULL, p->wake, ZMQ_POLLIN, 0}, {p->sockets.router, 0, ZMQ_POLLIN, 0},
+                {p->sockets.monitors[0], 0, ZMQ_POLLIN, 0},
             {p->sockets.monitors[1], 0, ZMQ_POLLIN, 0}, {p->sockets.zap, 0, ZMQ_POLLIN, 0}};
         double now = now_seconds(CLOCK_MONOTONIC);
         uint64_t count, refused = 0;

@@ -1,7 +1,7 @@
 /* The publisher: a thread that sends messages to whoever listens and answers snapshot requests (the zguide's Clone
- * pattern). It drops messages: our ring pushes out the oldest, counted; ZeroMQ's queue of a slow subscriber (64 messages)
- * loses the newest, uncounted. Subscribers see the gap in the sequence numbers and ask for a snapshot. Nobody who watches,
- * slowly, wrongly or not at all, can delay publisher_post.
+ * pattern). It drops messages: our ring pushes out the oldest, counted; ZeroMQ's queue of a slow subscriber (64
+ * messages) loses the newest, uncounted. Subscribers see the gap in the sequence numbers and ask for a snapshot. Nobody
+ * who watches, slowly, wrongly or not at all, can delay publisher_post.
  *
  * Sockets: PUB at address, ROUTER one port higher. Loopback needs no keys; any other address needs CURVE: the server's
  * secret key file and a file with the clients' public keys (made by `mp2-monitor keygen`). */
@@ -39,9 +39,10 @@ struct publisher_stats {
     uint64_t refused;    /* failed handshakes, garbage, too many requests */
 };
 
-/* Local. Created means ready: the thread runs and both sockets are bound (or, where the port is still taken by a process
- * on its way out, are tried again every second). ST_INPUT for an address that is no host:port, keys that are missing, wrong
- * or readable by others. folder: the run folder that gets the file `stream` with the addresses; NULL: none. */
+/* Local. Created means ready: the thread runs and both sockets are bound (or, where the port is still taken by a
+ * process on its way out, are tried again every second). ST_INPUT for an address that is no host:port, keys that are
+ * missing, wrong or readable by others. folder: the run folder that gets the file `stream` with the addresses; NULL:
+ * none. */
 status publisher_new(const struct watch_config *config, const char *name, const char *folder, struct publisher **out);
 
 /* Sends what the ring still holds, waits at most a second for it to leave, ends the thread; destroyed means gone. */
@@ -51,8 +52,8 @@ void publisher_destroy(struct publisher **publisher);
  * message itself gets them too). Never fails: a message that cannot be kept counts as dropped. */
 void publisher_post(struct publisher *publisher, Mp2__Progress *message);
 
-/* Local. A message of an earlier life of the run (read back from its metrics file), for the picture that snapshots show,
- * not sent. Before the first publisher_post only. */
+/* Local. A message of an earlier life of the run (read back from its metrics file), for the picture that snapshots
+ * show, not sent. Before the first publisher_post only. */
 void publisher_preload(struct publisher *publisher, const Mp2__Progress *message);
 
 void publisher_stats(const struct publisher *publisher, struct publisher_stats *out);

@@ -1,5 +1,5 @@
-/* State: the epoch and the last sequence number without a gap before it; what came after a gap is held (bounded) until the
- * snapshot that closes it. What does not fit is dropped: the snapshot has it. */
+/* State: the epoch and the last sequence number without a gap before it; what came after a gap is held (bounded) until
+ * the snapshot that closes it. What does not fit is dropped: the snapshot has it. */
 #include "cluster/watch/repair.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
-/* The publisher's ring: packed messages on their way from the step loop to the publisher's thread. A full ring pushes out
- * the oldest. Wait-free for the giver: a slot is one atomic exchange, whoever holds it owns the item; no lock that a
- * descheduled reader could keep. Any number of givers, one taker. */
+/* The publisher's ring: packed messages on their way from the step loop to the publisher's thread. A full ring pushes
+ * out the oldest. Wait-free for the giver: a slot is one atomic exchange, whoever holds it owns the item; no lock that
+ * a descheduled reader could keep. Any number of givers, one taker. */
 #ifndef MP2_WATCH_RING_H
 #define MP2_WATCH_RING_H
 
@@ -28,7 +28,8 @@ status ring_item_new(size_t size, struct ring_item **out);
 /* Wait-free. Takes *item (sets it to NULL); returns how many items were pushed out for it. */
 uint64_t ring_push(struct ring *ring, struct ring_item **item);
 
-/* All that waits, in order of their sequence, at most `slots` items into out (room for so many); the caller frees them. */
+/* All that waits, in order of their sequence, at most `slots` items into out (room for so many); the caller frees
+ * them. */
 size_t ring_drain(struct ring *ring, struct ring_item **out);
 
 #endif

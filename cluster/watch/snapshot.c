@@ -1,5 +1,5 @@
-/* A Snapshot is written piece by piece in protobuf's wire form: its messages are already packed, and unpacking thousands of
- * them to pack them again would be the most expensive thing the publisher does. */
+/* A Snapshot is written piece by piece in protobuf's wire form: its messages are already packed, and unpacking
+ * thousands of them to pack them again would be the most expensive thing the publisher does. */
 #include "cluster/watch/snapshot.h"
 
 #include <string.h>
@@ -99,8 +99,8 @@ static status whole_picture(struct snapshot *s, const struct history *h, uint64_
     return zmq_msg_copy(out, &s->whole) == 0 ? ST_OK : ST_SYSTEM;
 }
 
-static status make_answer(struct snapshot *s, const struct history *h, uint64_t epoch, uint64_t sent, uint64_t has_epoch,
-                          uint64_t has, zmq_msg_t *out)
+static status make_answer(struct snapshot *s, const struct history *h, uint64_t epoch, uint64_t sent,
+                          uint64_t has_epoch, uint64_t has, zmq_msg_t *out)
 {
     struct history_entry *entries;
     size_t count;

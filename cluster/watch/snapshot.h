@@ -1,6 +1,6 @@
 /* Answers of the snapshot socket: the Clone pattern's server side. A request says what the asker has; it gets what came
- * after that when it is still at hand, the whole picture otherwise. The whole picture is built at most once a second and
- * shared by all who ask meanwhile; askers beyond a rate are not answered and ask again. */
+ * after that when it is still at hand, the whole picture otherwise. The whole picture is built at most once a second
+ * and shared by all who ask meanwhile; askers beyond a rate are not answered and ask again. */
 #ifndef MP2_WATCH_SNAPSHOT_H
 #define MP2_WATCH_SNAPSHOT_H
 
@@ -19,7 +19,8 @@ struct snapshot {
 
 enum snapshot_outcome { SNAPSHOT_NONE, SNAPSHOT_ANSWERED, SNAPSHOT_REFUSED };
 
-/* Local. Take one request from the ROUTER socket, if there is one, and answer it. sent: the last sequence number sent. */
+/* Local. Take one request from the ROUTER socket, if there is one, and answer it. sent: the last sequence number
+ * sent. */
 enum snapshot_outcome snapshot_answer(struct snapshot *s, void *router, const struct history *h, uint64_t epoch,
                                       uint64_t sent);
 

@@ -1,5 +1,6 @@
-/* Limits first: small queues, small inbound messages, handshakes that must finish in seconds, heartbeats that find peers who
- * stopped reading or vanished. So a crowd of broken subscribers costs a bounded amount of memory and little time. */
+/* Limits first: small queues, small inbound messages, handshakes that must finish in seconds, heartbeats that find
+ * peers who stopped reading or vanished. So a crowd of broken subscribers costs a bounded amount of memory and little
+ * time. */
 #include "cluster/watch/sockets.h"
 
 #include <errno.h>
@@ -153,13 +154,14 @@ void sockets_answer_zap(struct sockets *s, const struct curve_list *allowed, uin
     int n = receive_parts(s->zap, parts, PARTS), ok;
 
     if (n == 0) return;
-    ok = n >= PARTS && zmq_msg_size(&parts[MECHANISM]) == 5 && memcmp(zmq_msg_data(&parts[MECHANISM]), "CURVE", 5) == 0 &&
+    ok = n >= PARTS && zmq_msg_size(&parts[MECHANISM]) == 5 &&
+        memcmp(zmq_msg_data(&parts[MECHANISM]), "CURVE", 5) == 0 &&
          curve_allowed(allowed, zmq_msg_data(&parts[CREDENTIALS]), zmq_msg_size(&parts[CREDENTIALS]));
     *refused += !ok;
     /* Version, request, status, its text, user, metadata. The peer is this process: it reads. */
     if (zmq_send(s->zap, "1.0", 3, ZMQ_SNDMORE) < 0 ||
-        zmq_send(s->zap, n > REQUEST ? zmq_msg_data(&parts[REQUEST]) : "", n > REQUEST ? zmq_msg_size(&parts[REQUEST]) : 0,
-                 ZMQ_SNDMORE) < 0 ||
+        zmq_send(s->zap, n > REQUEST ? zmq_msg_data(&parts[REQUEST]) : "", n > REQUEST ? zmq_msg_size(&parts[REQUEST])
+                 : 0, ZMQ_SNDMORE) < 0 ||
         zmq_send(s->zap, ok ? "200" : "400", 3, ZMQ_SNDMORE) < 0 ||
         zmq_send(s->zap, ok ? "OK" : "not on the list", ok ? 2 : 15, ZMQ_SNDMORE) < 0 ||
         zmq_send(s->zap, "", 0, ZMQ_SNDMORE) < 0 || zmq_send(s->zap, "", 0, 0) < 0)

@@ -15,7 +15,8 @@ struct tally { struct tally_task *tasks; size_t count, room; };
 
 void tally_fini(struct tally *t);
 
-/* Local. Take what a message says about tasks: Step, Eval, or an earlier Task (after a restart). Others are passed over. */
+/* Local. Take what a message says about tasks: Step, Eval, or an earlier Task (after a restart). Others are passed
+ * over. */
 status tally_take(struct tally *t, const Mp2__Progress *m);
 
 #endif

@@ -1,7 +1,7 @@
-/* Does a crowd of watchers slow training down? Steps of fixed work on every core (a product in memory), published through the
- * real feed; rounds without and with a crowd in turn: 200 subscribers, of which 50 never read, 10 send garbage, 10 have wrong
- * keys. The crowd runs in a process of its own. Prints a JSON line: median step times, their ratio, and the ratio of two
- * halves of the rounds without a crowd (the noise).
+/* Does a crowd of watchers slow training down? Steps of fixed work on every core (a product in memory), published
+ * through the real feed; rounds without and with a crowd in turn: 200 subscribers, of which 50 never read, 10 send
+ * garbage, 10 have wrong keys. The crowd runs in a process of its own. Prints a JSON line: median step times, their
+ * ratio, and the ratio of two halves of the rounds without a crowd (the noise).
  *   watchers FOLDER [rounds] [steps] [threads] */
 #include <arpa/inet.h>
 #include <math.h>
@@ -162,7 +162,8 @@ static status bench(const char *folder, int rounds, int steps, int threads)
     b = median(quiet[1], count[1]);
     with = median(loud, crowded);
     printf("{\"bench\":\"watchers\",\"step_alone_seconds\":%.6f,\"step_crowd_seconds\":%.6f,\"ratio\":%.4f,\"noise\":%.4f,"
-           "\"refused\":%llu,\"dropped\":%llu}\n", (a + b) / 2, with, 2 * with / (a + b), b / a, (unsigned long long)stats.refused,
+           "\"refused\":%llu,\"dropped\":%llu}\n", (a + b) / 2, with, 2 * with / (a + b), b / a,
+               (unsigned long long)stats.refused,
            (unsigned long long)stats.dropped);
     progress_destroy(&p);
     pool_destroy(&pool);
@@ -177,7 +178,8 @@ static status bench(const char *folder, int rounds, int steps, int threads)
 
 int main(int argc, char **argv)
 {
-    int rounds = argc > 2 ? atoi(argv[2]) : 6, steps = argc > 3 ? atoi(argv[3]) : 200, threads = argc > 4 ? atoi(argv[4]) : 2;
+    int rounds = argc > 2 ? atoi(argv[2]) : 6, steps = argc > 3 ? atoi(argv[3]) : 200, threads = argc > 4
+        ? atoi(argv[4]) : 2;
 
     log_init('C', 0, LOG_WARN);
     if (argc < 2 || rounds < 2 || steps < 1 || steps > MOST || threads < 1) {

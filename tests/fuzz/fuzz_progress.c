@@ -1,5 +1,5 @@
-/* What comes from a publisher or an asker: messages, snapshots, requests. All go through the follower into a picture and out
- * as JSON and metrics; whatever is accepted must survive being written and read again. */
+/* What comes from a publisher or an asker: messages, snapshots, requests. All go through the follower into a picture
+ * and out as JSON and metrics; whatever is accepted must survive being written and read again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -12,7 +12,8 @@
 static Mp2__Progress *parse(const char *line)
 {
     ProtobufCMessage *m;
-    return json_message("test:1", line, strlen(line), &mp2__progress__descriptor, &m) == ST_OK ? (Mp2__Progress *)m : NULL;
+    return json_message("test:1", line, strlen(line), &mp2__progress__descriptor, &m) == ST_OK ? (Mp2__Progress *)m
+        : NULL;
 }
 
 static void there_and_back(void **state)

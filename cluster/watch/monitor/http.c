@@ -1,5 +1,5 @@
-/* Paths. Names from configurations leave as JSON strings, YAML text or Prometheus labels, never as HTML: the page puts them
- * in by textContent. */
+/* Paths. Names from configurations leave as JSON strings, YAML text or Prometheus labels, never as HTML: the page puts
+ * them in by textContent. */
 #include "cluster/watch/monitor/http.h"
 
 #include <inttypes.h>
@@ -64,12 +64,13 @@ static void put_run(const struct run_view *v, int id, FILE *f)
     metric_json_text(v->label, f);
     fputs(",\"source\":", f);
     metric_json_text(v->spec, f);
-    fprintf(f, ",\"state\":\"%s\",\"run_state\":\"%s\",\"command\":", source_state_text(v->state), summary_run_state(s));
+    fprintf(f, ",\"state\":\"%s\",\"run_state\":\"%s\",\"command\":", source_state_text(v->state),
+            summary_run_state(s));
     metric_json_text(s->run ? s->run->run->command : "", f);
     fprintf(f, ",\"done\":%" PRIu64 ",\"total\":%" PRIu64 ",\"unit\":", summary_done(s), summary_total(s));
     metric_json_text(s->run ? s->run->run->unit : "steps", f);
-    fprintf(f, ",\"picture\":%" PRIu64 ",\"order\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"metrics\":", v->picture, history_order(v->history),
-            v->stats.gaps);
+    fprintf(f, ",\"picture\":%" PRIu64 ",\"order\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"metrics\":", v->picture,
+            history_order(v->history), v->stats.gaps);
     metric_json(s, f);
     fputc('}', f);
 }
@@ -101,8 +102,8 @@ static int parse_number(const char *text, uint64_t *out)
 }
 
 /* The entries as JSON, up to a limit in number and bytes; the order of the last one in *order. */
-static status put_entries(const struct history_entry *e, size_t count, char **text, size_t *room, size_t *size, uint64_t *order,
-                          size_t *put)
+static status put_entries(const struct history_entry *e, size_t count, char **text, size_t *room, size_t *size,
+                          uint64_t *order, size_t *put)
 {
     for (*put = 0; *put < count && *put < MESSAGES_MOST && *size < BYTES_MOST; ++*put) {
         Mp2__Progress *m = mp2__progress__unpack(NULL, e[*put].size, e[*put].bytes);
@@ -116,7 +117,8 @@ static status put_entries(const struct history_entry *e, size_t count, char **te
     return ST_OK;
 }
 
-static status list_messages(const struct run_view *v, uint64_t after, char **text, size_t *size, uint64_t *order, int *more)
+static status list_messages(const struct run_view *v, uint64_t after, char **text, size_t *size, uint64_t *order,
+                            int *more)
 {
     struct history_entry *e = NULL;
     size_t count = 0, put = 0, room = 0;
@@ -200,7 +202,8 @@ static void answer_metrics(struct runs *runs, struct http_response *r)
     f = body_open(r);
     for (int i = 0; i < n; i++) {
         runs_lock(runs, i, &views[i]);
-        page[i] = (struct metric_run){views[i].label, views[i].summary, views[i].state == SOURCE_LIVE, views[i].stats.gaps};
+        page[i] = (struct metric_run){views[i].label, views[i].summary, views[i].state == SOURCE_LIVE,
+                                      views[i].stats.gaps};
     }
     if (f) metric_page(page, (size_t)n, f);
     for (int i = n - 1; i >= 0; i--) runs_unlock(runs, i);
@@ -211,7 +214,8 @@ static void answer_metrics(struct runs *runs, struct http_response *r)
 static const char *type_of(const char *name)
 {
     static const struct { const char *end, *type; } types[] = {
-        {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"}, {".css", "text/css; charset=utf-8"},
+        {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"},
+            {".css", "text/css; charset=utf-8"},
         {".svg", "image/svg+xml"}};
     const char *dot = strrchr(name, '.');
 

@@ -6,7 +6,12 @@
 #include "cluster/base/log.h"
 #include "cluster/watch/monitor/monitor.h"
 
-static const struct { const char *name; monitor_command *run; int least, most; const char *usage, *help; } commands[] = {
+static const struct {
+    const char *name;
+    monitor_command *run;
+    int least, most;
+    const char *usage, *help;
+} commands[] = {
     {"watch", monitor_watch, 1, 1, "SOURCE", "a run in the terminal (plain lines when it is none)"},
     {"serve", monitor_serve, 1, 64, "[--listen HOST:PORT] SOURCE …",
      "a web page, /metrics for Prometheus, a JSON API; at 127.0.0.1:8080 unless said otherwise"},
@@ -26,7 +31,8 @@ static void on_signal(int number)
 static void print_usage(FILE *to)
 {
     fputs("usage: mp2-monitor COMMAND …\n\n", to);
-    for (int i = 0; i < COMMANDS; i++) fprintf(to, "  %-7s %-31s %s\n", commands[i].name, commands[i].usage, commands[i].help);
+    for (int i = 0; i < COMMANDS; i++)
+        fprintf(to, "  %-7s %-31s %s\n", commands[i].name, commands[i].usage, commands[i].help);
     fputs("\nSOURCE is a run folder (a finished one is replayed) or the address of a publisher, HOST:PORT.\n"
           "  --key FILE     own secret key, --server FILE the publisher's public key: for streams beyond this machine\n"
           "  --plain        watch: lines instead of a full screen\n"

@@ -25,7 +25,8 @@ extern const size_t metric_count;
 /* Local. NULL when there is no such metric. */
 const struct metric *metric_find(const char *name);
 
-/* One run of a page of Prometheus metrics. label: the run's name, unique on the page; up: whether its stream is heard. */
+/* One run of a page of Prometheus metrics. label: the run's name, unique on the page; up: whether its stream is
+ * heard. */
 struct metric_run { const char *label; const struct summary *summary; int up; uint64_t gaps; };
 
 /* Local. The page in Prometheus' text format, version 0.0.4; every metric once, with all runs. */

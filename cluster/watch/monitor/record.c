@@ -1,6 +1,6 @@
-/* mp2-monitor record: what is heard, into metrics.jsonl (the run folder's own form, so that it can be replayed) and into a
- * TensorBoard event file. A whole picture (the first one, or after a restart of the coordinator) starts both anew: the
- * picture repeats what was known. */
+/* mp2-monitor record: what is heard, into metrics.jsonl (the run folder's own form, so that it can be replayed) and
+ * into a TensorBoard event file. A whole picture (the first one, or after a restart of the coordinator) starts both
+ * anew: the picture repeats what was known. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -26,7 +26,8 @@ struct record {
     int ended;          /* the run said so */
 };
 
-static void scalar(struct record *r, const Mp2__Progress *m, uint64_t step, const char *group, const char *tag, double value)
+static void scalar(struct record *r, const Mp2__Progress *m, uint64_t step, const char *group, const char *tag,
+                   double value)
 {
     char name[400];
 
@@ -69,7 +70,8 @@ static void record_message(void *arg, const Mp2__Progress *m, const unsigned cha
     r->failed = json_append(&m->base, &r->line, &r->room, &n);
     if (r->failed != ST_OK) return;
     r->line[n++] = '\n';
-    if (fwrite(r->line, 1, n, r->lines) != n) r->failed = fault(ST_IO, "%s: cannot write: %s", r->path, strerror(errno));
+    if (fwrite(r->line, 1, n, r->lines) != n)
+        r->failed = fault(ST_IO, "%s: cannot write: %s", r->path, strerror(errno));
     if (m->body_case == MP2__PROGRESS__BODY_STEP) record_step(r, m);
     if (m->body_case == MP2__PROGRESS__BODY_EVAL) record_eval(r, m);
     if (m->body_case == MP2__PROGRESS__BODY_RUN) r->ended = m->run->state > MP2__RUN__STATE__EVALUATING;

@@ -1,5 +1,5 @@
-/* Threads write under the lock of their run; readers lock runs in order of their number. The names have a lock of their own,
- * taken last, because a run's label depends on the others'. */
+/* Threads write under the lock of their run; readers lock runs in order of their number. The names have a lock of their
+ * own, taken last, because a run's label depends on the others'. */
 #include "cluster/watch/monitor/runs.h"
 
 #include <pthread.h>

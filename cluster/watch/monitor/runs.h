@@ -14,7 +14,8 @@ struct run_view {
     const char *spec;
     const struct history *history;
     const struct summary *summary;
-    uint64_t picture;                 /* one more whenever the picture was begun anew: orders start over for its readers */
+    /* one more whenever the picture was begun anew: orders start over for its readers */
+    uint64_t picture;
     enum source_state state;
     struct repair_stats stats;
 };

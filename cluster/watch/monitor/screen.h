@@ -1,5 +1,5 @@
-/* A screenful of text for the terminal: lines clipped to the width, control characters taken out of foreign names, colours
- * only where the terminal has them. Written with one write, so it does not flicker. */
+/* A screenful of text for the terminal: lines clipped to the width, control characters taken out of foreign names,
+ * colours only where the terminal has them. Written with one write, so it does not flicker. */
 #ifndef MP2_WATCH_MONITOR_SCREEN_H
 #define MP2_WATCH_MONITOR_SCREEN_H
 
@@ -23,13 +23,15 @@ void screen_close(struct screen *s);
 
 /* Local. Start a frame with the terminal's size of now; add lines (what does not fit is left out); show it. */
 status screen_begin(struct screen *s);
-void screen_line(struct screen *s, enum screen_colour colour, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void screen_line(struct screen *s, enum screen_colour colour, const char *format,
+                 ...) __attribute__((format(printf, 3, 4)));
 status screen_show(struct screen *s);
 
 /* Lines that still fit. */
 int screen_left(const struct screen *s);
 
-/* Local. text into out, at most `columns` wide (CJK counts two), control and broken characters as '?'; the columns used. */
+/* Local. text into out, at most `columns` wide (CJK counts two), control and broken characters as '?'; the columns
+ * used. */
 int screen_clip(const char *text, int columns, char *out, size_t room);
 
 /* Local. "1.2k", "3.4M" … and "1:02:03", "3 d 04:05" for people; NaN gives "-". */

@@ -1,5 +1,5 @@
-/* mp2-monitor serve: libmicrohttpd around http.h. Small limits: the page needs few connections, and a crowd must not cost the
- * machine more than that. */
+/* mp2-monitor serve: libmicrohttpd around http.h. Small limits: the page needs few connections, and a crowd must not
+ * cost the machine more than that. */
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -46,8 +46,8 @@ static enum MHD_Result send_response(struct MHD_Connection *c, struct http_respo
     return result;
 }
 
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url, const char *method, const char *version,
-                                  const char *upload, size_t *upload_size, void **state)
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url, const char *method,
+                                  const char *version, const char *upload, size_t *upload_size, void **state)
 {
     static int seen;
     struct server *server = arg;
@@ -113,7 +113,9 @@ status monitor_serve(const struct monitor_args *args)
     status s;
 
     TRY(address_parse("--listen", listen, &at));
-    if (!at.loopback) log_warn("http-open", "address=%s: anybody who reaches it can read; put a proxy with a login before it", listen);
+    if (!at.loopback) log_warn("http-open",
+                               "address=%s: anybody who reaches it can read; put a proxy with a login before it",
+                                   listen);
     server.loopback = at.loopback;
     TRY(runs_new(args->rest, args->count, args->keys, &server.runs));
     s = start_daemon(&at, &server, &daemon);

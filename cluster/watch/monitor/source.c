@@ -1,5 +1,5 @@
-/* A folder's life: read the file; if RUN/stream names a publisher, follow it; if it falls silent or the name changes (the
- * coordinator came back on another port), leave it, read the file from the start again, look for the new name. */
+/* A folder's life: read the file; if RUN/stream names a publisher, follow it; if it falls silent or the name changes
+ * (the coordinator came back on another port), leave it, read the file from the start again, look for the new name. */
 #include "cluster/watch/monitor/source.h"
 
 #include <stdio.h>
@@ -126,7 +126,8 @@ static status open_source(struct source *s, const char *spec)
     return look(s);
 }
 
-status source_open(const char *spec, const struct follow_keys *keys, const struct repair_sink *sink, struct source **out)
+status source_open(const char *spec, const struct follow_keys *keys, const struct repair_sink *sink,
+                   struct source **out)
 {
     struct source *s;
     status st;

@@ -1,6 +1,6 @@
-/* Where a run is watched: the address of its publisher, or its folder. A folder is read from its metrics file (that is all
- * of a finished run, and needs no ZeroMQ); while it names a publisher that answers, its stream is followed, and when that
- * falls silent the file is read again: it knows best. One thread. */
+/* Where a run is watched: the address of its publisher, or its folder. A folder is read from its metrics file (that is
+ * all of a finished run, and needs no ZeroMQ); while it names a publisher that answers, its stream is followed, and
+ * when that falls silent the file is read again: it knows best. One thread. */
 #ifndef MP2_WATCH_MONITOR_SOURCE_H
 #define MP2_WATCH_MONITOR_SOURCE_H
 
@@ -17,7 +17,8 @@ enum source_state {
 
 /* Local. spec: "host:port", "tcp://host:port", or a folder. keys: NULL for none; outlive the source.
  * ST_INPUT: neither; a folder without a metrics file and without a publisher. */
-status source_open(const char *spec, const struct follow_keys *keys, const struct repair_sink *sink, struct source **out);
+status source_open(const char *spec, const struct follow_keys *keys, const struct repair_sink *sink,
+                   struct source **out);
 void source_close(struct source **source);
 
 /* Local. Hand on what arrives within so many milliseconds. */

@@ -1,4 +1,5 @@
-/* Every kept message is a private copy, unpacked again from its bytes: simple, and small beside what protobuf did before. */
+/* Every kept message is a private copy, unpacked again from its bytes: simple, and small beside what protobuf did
+ * before. */
 #include "cluster/watch/monitor/summary.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* mp2-monitor watch: a run on the full screen, drawn again a few times a second at the size the terminal has then; plain
- * lines when standard output is no terminal. */
+/* mp2-monitor watch: a run on the full screen, drawn again a few times a second at the size the terminal has then;
+ * plain lines when standard output is no terminal. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +41,8 @@ static void show_metric(const struct summary *s, const char *name, size_t i, cha
     size_t n = strlen(name);
 
     if (n > 6 && strcmp(name + n - 6, "_ratio") == 0 && isfinite(value)) snprintf(out, room, "%.1f %%", 100 * value);
-    else if (m && strcmp(m->unit, "s") == 0 && strstr(name, "_seconds") && strstr(name, "mp2_run_")) screen_duration(value, out, room);
+    else if (m && strcmp(m->unit, "s") == 0 && strstr(name, "_seconds") &&
+             strstr(name, "mp2_run_")) screen_duration(value, out, room);
     else screen_number(value, out, room);
 }
 
@@ -57,7 +58,8 @@ static void print_progress(struct watch *w)
     show_metric(s, "mp2_tokens_per_second", 0, tokens, sizeof tokens);
     show_metric(s, "mp2_run_remaining_seconds", 0, remaining, sizeof remaining);
     show_metric(s, "mp2_compute_limit_ratio", 0, limit, sizeof limit);
-    printf("%s %s %llu/%llu loss %s %s tokens/s (%s of the machine) remaining %s\n", summary_name(s), summary_run_state(s),
+    printf("%s %s %llu/%llu loss %s %s tokens/s (%s of the machine) remaining %s\n", summary_name(s),
+           summary_run_state(s),
            (unsigned long long)summary_done(s), (unsigned long long)summary_total(s), loss, tokens, limit, remaining);
     fflush(stdout);
 }
@@ -113,8 +115,8 @@ static void draw_head(struct screen *sc, const struct watch *w)
     const char *unit = s->run && s->run->run->unit[0] ? s->run->run->unit : "steps";
     size_t n = 0;
 
-    screen_line(sc, SCREEN_BOLD, "%s  %s %s %s  [%s]", summary_name(s), s->run ? s->run->run->command : "", summary_run_state(s),
-                s->run ? s->run->run->phase : "", w->state);
+    screen_line(sc, SCREEN_BOLD, "%s  %s %s %s  [%s]", summary_name(s), s->run ? s->run->run->command : "",
+                summary_run_state(s), s->run ? s->run->run->phase : "", w->state);
     draw_bar(sc, s);
     show_metric(s, "mp2_run_elapsed_seconds", 0, elapsed, sizeof elapsed);
     show_metric(s, "mp2_run_remaining_seconds", 0, remaining, sizeof remaining);
@@ -139,8 +141,8 @@ static void draw_workers(struct screen *sc, const struct summary *s, int most)
     size_t shown = 0;
 
     if (s->worker_count == 0 || most < 2) return;
-    screen_line(sc, SCREEN_DIM, "%-6s %-16s %-9s %9s %8s %6s %8s  %s", "worker", "host", "state", "units/s", "lag s", "busy",
-                "memory", "reason");
+    screen_line(sc, SCREEN_DIM, "%-6s %-16s %-9s %9s %8s %6s %8s  %s", "worker", "host", "state", "units/s", "lag s",
+                "busy", "memory", "reason");
     /* Those in trouble first, so that a short screen shows them. */
     for (int trouble = 1; trouble >= 0; trouble--)
         for (size_t i = 0; i < s->worker_count; i++) {
@@ -171,13 +173,15 @@ static void format_task(const struct summary *s, size_t i, char *out, size_t roo
 static void draw_tasks(struct screen *sc, const struct summary *s, int most)
 {
     enum { COLUMN = 44 };
-    size_t columns = sc->width / COLUMN > 0 ? (size_t)(sc->width / COLUMN) : 1, rows = (s->task_count + columns - 1) / columns;
+    size_t columns = sc->width / COLUMN > 0 ? (size_t)(sc->width / COLUMN) : 1, rows =
+        (s->task_count + columns - 1) / columns;
     char line[1024], cell[128];
 
     if (s->task_count == 0 || most < 2) return;
     line[0] = 0;
     for (size_t c = 0; c < columns && c < s->task_count && c < 8; c++)
-        snprintf(line + strlen(line), sizeof line - strlen(line), "%-16s %7s %7s %7s    ", "task", "loss", "score", "steps");
+        snprintf(line + strlen(line), sizeof line - strlen(line), "%-16s %7s %7s %7s    ", "task", "loss", "score",
+                 "steps");
     screen_line(sc, SCREEN_DIM, "%s", line);
     for (size_t r = 0; r < rows && (int)r < most - 1; r++) {
         line[0] = 0;
@@ -200,7 +204,8 @@ static void draw_events(struct screen *sc, const struct summary *s, int most)
         struct tm utc;
         gmtime_r(&at, &utc);
         screen_line(sc, e->level == MP2__EVENT__LEVEL__ERROR ? SCREEN_RED : e->level ? SCREEN_YELLOW : SCREEN_PLAIN,
-                    "%02d:%02d:%02dZ %s step %llu %s", utc.tm_hour, utc.tm_min, utc.tm_sec, e->tag, (unsigned long long)e->step,
+                    "%02d:%02d:%02dZ %s step %llu %s", utc.tm_hour, utc.tm_min, utc.tm_sec, e->tag,
+                        (unsigned long long)e->step,
                     e->text);
     }
 }
@@ -236,7 +241,8 @@ static void on_message(void *arg, const Mp2__Progress *m, const unsigned char *b
     if (summary_take(&w->summary, m, bytes, size) == ST_OK && w->plain) print_message(w, m);
 }
 
-static status watch_until_stop(struct watch *w, struct source *source, struct screen *screen, const struct monitor_args *args)
+static status watch_until_stop(struct watch *w, struct source *source, struct screen *screen,
+                               const struct monitor_args *args)
 {
     while (!*args->stop) {
         TRY(source_wait(source, REFRESH_MS));

@@ -1,7 +1,8 @@
 /* A generated run through the real feed: what `mp2 pretrain` would publish, without training anything.
- *   play FOLDER [key=value …]   steps=N rate=STEPS_PER_SECOND (0: as fast as possible) tasks=T workers=W listen=HOST:PORT
- *   server_key=FILE allowed=FILE resume=STEP kill=STEP (a worker is lost there) lost=STEPS (until it is back) hold=SECONDS evil=1 eval=STEPS
- * prints "ready ADDRESS" when it publishes and "done posted=… dropped=… refused=…" at the end. */
+ * play FOLDER [key=value …]   steps=N rate=STEPS_PER_SECOND (0: as fast as possible) tasks=T workers=W listen=HOST:PORT
+ * server_key=FILE allowed=FILE resume=STEP kill=STEP (a worker is lost there) lost=STEPS (until it is back)
+ * hold=SECONDS evil=1 eval=STEPS prints "ready ADDRESS" when it publishes and "done posted=… dropped=… refused=…" at
+ * the end. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,7 +69,8 @@ static void post_run(struct play *p, Mp2__Run__State state, uint64_t done, int f
     run.parameters = 92160000;
     run.limit_flops = 480e9 * (double)p->workers;
     if (first) {
-        run.config = p->evil ? "name: <script>alert(1)</script>\n" : "train:\n  steps: 2000\n  batch: 32\nmodel:\n  layers: 6\n";
+        run.config = p->evil ? "name: <script>alert(1)</script>\n"
+            : "train:\n  steps: 2000\n  batch: 32\nmodel:\n  layers: 6\n";
         run.n_tasks = (size_t)p->tasks;
         run.tasks = list;
         for (long i = 0; i < p->tasks; i++) {
@@ -115,7 +117,8 @@ static void post_step(struct play *p, uint64_t step)
     progress_post(p->progress, &m.base);
 }
 
-static void post_worker(struct play *p, uint64_t step, long rank, Mp2__Worker__State state, const char *reason, int keep)
+static void post_worker(struct play *p, uint64_t step, long rank, Mp2__Worker__State state, const char *reason,
+                        int keep)
 {
     Mp2__Worker m = MP2__WORKER__INIT;
 
@@ -217,7 +220,8 @@ static void play_step(struct play *p, uint64_t step)
                 post_worker(p, step, r, MP2__WORKER__STATE__WORKING, "", 0);
     if (p->kill && step == (uint64_t)p->kill) {
         post_worker(p, step, 2, MP2__WORKER__STATE__LOST, "connection closed", 1);
-        progress_event(p->progress, MP2__EVENT__LEVEL__ERROR, "worker-lost", step, "rank 2 on node-a: connection closed");
+        progress_event(p->progress, MP2__EVENT__LEVEL__ERROR, "worker-lost", step,
+                       "rank 2 on node-a: connection closed");
     }
     if (p->kill && step == (uint64_t)(p->kill + p->lost)) {
         post_worker(p, step, 2, MP2__WORKER__STATE__WORKING, "restarted", 1);
@@ -244,7 +248,8 @@ static int play(struct play *p)
     if (progress_publisher(p->progress)) printf("ready %s\n", publisher_address(progress_publisher(p->progress)));
     fflush(stdout);
     post_run(p, MP2__RUN__STATE__RUNNING, (uint64_t)p->resume, 1);
-    if (p->resume) progress_event(p->progress, MP2__EVENT__LEVEL__WARNING, "resume", (uint64_t)p->resume, "from the journal");
+    if (p->resume) progress_event(p->progress, MP2__EVENT__LEVEL__WARNING, "resume", (uint64_t)p->resume,
+                                  "from the journal");
     for (long r = 1; r <= p->workers; r++) post_worker(p, (uint64_t)p->resume, r, MP2__WORKER__STATE__WORKING, "", 1);
     for (long i = p->resume + 1; i <= p->steps; i++) play_step(p, (uint64_t)i);
     post_run(p, MP2__RUN__STATE__FINISHED, (uint64_t)p->steps, 0);
@@ -261,7 +266,8 @@ static int set(struct play *p, const char *arg)
 {
     const struct { const char *name; long *integer; const char **text; } known[] = {
         {"steps=", &p->steps, NULL}, {"tasks=", &p->tasks, NULL}, {"workers=", &p->workers, NULL},
-        {"resume=", &p->resume, NULL}, {"kill=", &p->kill, NULL}, {"lost=", &p->lost, NULL}, {"hold=", &p->hold, NULL}, {"evil=", &p->evil, NULL},
+        {"resume=", &p->resume, NULL}, {"kill=", &p->kill, NULL}, {"lost=", &p->lost, NULL}, {"hold=", &p->hold, NULL},
+            {"evil=", &p->evil, NULL},
         {"eval=", &p->eval, NULL}, {"listen=", NULL, &p->listen}, {"server_key=", NULL, &p->server_key},
         {"allowed=", NULL, &p->allowed}};
 
@@ -281,7 +287,8 @@ static int set(struct play *p, const char *arg)
 
 int main(int argc, char **argv)
 {
-    static struct play p = {.steps = 500, .tasks = 38, .workers = 3, .rate = 100, .lost = 60, .eval = 50, .listen = "127.0.0.1:0"};
+    static struct play p = {.steps = 500, .tasks = 38, .workers = 3, .rate = 100, .lost = 60, .eval = 50, .listen =
+                            "127.0.0.1:0"};
 
     log_init('C', 0, LOG_INFO);
     if (argc < 2) return status_exit(ST_USAGE);

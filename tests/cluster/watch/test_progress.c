@@ -105,7 +105,8 @@ static status see_worker(void *arg, const Mp2__Progress *m, const char *line, si
     return ST_OK;
 }
 
-/* A life that was killed left its worker at work; the next one says that it was lost. One that ended in order does not. */
+/* A life that was killed left its worker at work; the next one says that it was lost. One that ended in order does
+ * not. */
 static void cut_off_workers_are_lost(void **state)
 {
     struct progress_options options = {.folder = folder, .resume = 0};

@@ -253,8 +253,8 @@ static void keys_are_asked_for(void **state)
 
 static void bad_addresses_are_refused(void **state)
 {
-    static const char *const bad[] = {"127.0.0.1", "127.0.0.1:", ":5000x", "127.0.0.1:70000", "a b:5", "::1:5000", "127.0.0.1:-1",
-                                      "1.2.3.4:5"};
+    static const char *const bad[] = {"127.0.0.1", "127.0.0.1:", ":5000x", "127.0.0.1:70000", "a b:5", "::1:5000",
+                                      "127.0.0.1:-1", "1.2.3.4:5"};
     struct publisher *p;
     (void)state;
 

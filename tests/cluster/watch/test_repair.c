@@ -1,5 +1,5 @@
-/* Lossy links, restarts, repetitions and garbage: the follower's picture must become the publisher's. The publisher here is
- * a history and the real packing of snapshots; the link is a seeded dice. */
+/* Lossy links, restarts, repetitions and garbage: the follower's picture must become the publisher's. The publisher
+ * here is a history and the real packing of snapshots; the link is a seeded dice. */
 #include "tests/support/support.h"
 
 #include <string.h>

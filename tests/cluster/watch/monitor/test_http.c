@@ -65,7 +65,8 @@ static void api_is_json(void **state)
 
     assert_int_equal(json_array_size(list), 2);
     assert_string_equal(name, "<img src=x onerror=alert(1)>\"'&\n\\");
-    assert_string_not_equal(name, json_string_value(json_object_get(json_array_get(list, 1), "name")));   /* made unique */
+    /* made unique */
+    assert_string_not_equal(name, json_string_value(json_object_get(json_array_get(list, 1), "name")));
     assert_int_equal(json_array_size(json_object_get(messages, "messages")), 5);
     first = json_array_get(json_object_get(messages, "messages"), 0);
     assert_non_null(json_object_get(first, "run"));
@@ -104,7 +105,8 @@ static void labels_are_escaped(void **state)
 
 static void nothing_foreign_is_markup(void **state)
 {
-    static const char *const paths[] = {"/", "/api", "/healthz", "/api/runs/0/config", "/nothing", "/api/runs/99/messages"};
+    static const char *const paths[] = {"/", "/api", "/healthz", "/api/runs/0/config", "/nothing",
+                                        "/api/runs/99/messages"};
     (void)state;
 
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
