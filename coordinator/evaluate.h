@@ -22,6 +22,6 @@ status evaluate_task(struct pretrain *p, int task, enum split split, int64_t row
                      struct eval_result *out);
 
 /* Local. Print the table of the last evaluation: a line a task and the means (README "Quick start"). */
-void evaluate_print(const struct pretrain *p, FILE *to);
+void evaluate_print(const struct pretrain *p, enum split split, FILE *to);
 
 #endif

@@ -146,7 +146,7 @@ static void print_means(FILE *to, const char *what, const struct means *m, int w
     putc('\n', to);
 }
 
-void evaluate_print(const struct pretrain *p, FILE *to)
+void evaluate_print(const struct pretrain *p, enum split split, FILE *to)
 {
     struct means choose = {0}, find = {0};
 
@@ -155,7 +155,7 @@ void evaluate_print(const struct pretrain *p, FILE *to)
     for (int t = 0; t < p->shape.tasks; t++) {
         const struct task *task = dataset_task(p->planner.data, t);
         const struct eval_result *r = &p->last_eval[t];
-        double majority = dataset_majority(p->planner.data, t, SPLIT_DEV);
+        double majority = dataset_majority(p->planner.data, t, split);
 
         if (r->rows == 0) continue;
         fprintf(to, "%-22s %-10s %7lld  ", task->id, task_kind_text(task->kind), (long long)r->rows);

@@ -31,7 +31,7 @@ static void print_result(const struct pretrain *p, const struct loop_result *r)
     printf("pretrain: step %lld%s", (long long)r->step, r->stopped ? ", stopped in order" : "");
     if (r->best_step > 0) printf(", best dev mean %.4f at step %lld", r->best, (long long)r->best_step);
     printf("\n");
-    evaluate_print(p, stdout);
+    if (p->eval_message) evaluate_print(p, SPLIT_DEV, stdout);
 }
 
 static status run(struct comm *c, const struct arguments *a)

@@ -1,0 +1,102 @@
+/* mp2 evaluate RUN [--set key=value …]: scores of a run's checkpoint on every row of a split, on all ranks of mpirun.
+ * RUN is a run's folder (its newest checkpoint) or one of its checkpoints; the configuration is the one the run left behind. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster/base/file.h"
+#include "cluster/base/log.h"
+#include "cluster/base/memory.h"
+#include "cluster/run/arguments.h"
+#include "cluster/run/cmd.h"
+#include "cluster/store/checkpoint.h"
+#include "coordinator/evaluate.h"
+
+struct target {
+    char checkpoint[CHECKPOINT_PATH_BYTES], config[CHECKPOINT_PATH_BYTES + 32];
+    enum split split;
+};
+
+/* RUN and, behind it, the split (dev when none is said). */
+static status find_target(const struct arguments *a, struct target *t)
+{
+    char *slash;
+
+    if (!a->config) return fault(ST_USAGE, "mp2 evaluate: expected RUN, a run's folder or a checkpoint in one");
+    t->split = SPLIT_DEV;
+    if (a->rest_count > 1 || (a->rest_count == 1 && split_parse(a->rest[0], &t->split) != 0))
+        return fault(ST_USAGE, "mp2 evaluate: found \"%.40s\", expected train, dev, test or pool", a->rest[a->rest_count - 1]);
+    TRY(checkpoint_resolve(a->config, t->checkpoint));
+    snprintf(t->config, sizeof t->config, "%s", t->checkpoint);
+    slash = strrchr(t->config, '/');
+    if (slash) *slash = 0;
+    else snprintf(t->config, sizeof t->config, ".");
+    strncat(t->config, "/config.resolved.yaml", sizeof t->config - strlen(t->config) - 1);
+    return ST_OK;
+}
+
+static status score_all(struct pretrain *p, enum split split)
+{
+    for (int t = 0; t < p->shape.tasks; t++) {
+        struct eval_result r;
+
+        TRY(evaluate_task(p, t, split, 0, NULL, NULL, &r));
+        if (comm_is_coordinator(p->comm)) p->last_eval[t] = r;
+    }
+    if (comm_is_coordinator(p->comm)) evaluate_print(p, split, stdout);
+    return ST_OK;
+}
+
+static status load(struct comm *c, const struct target *t, struct pretrain *p)
+{
+    const struct checkpoint_tensor *tensors;
+    struct state state = {0};
+    size_t count;
+    status s;
+
+    TRY(comm_agree(c, pretrain_tensors(p, &tensors, &count)));
+    TRY(checkpoint_load(c, t->checkpoint, tensors, count, &state));
+    s = pretrain_restore(p, &state);
+    if (s == ST_OK && comm_is_coordinator(c)) printf("%s: step %llu\n", t->checkpoint, (unsigned long long)state.step);
+    state_fini(&state);
+    return comm_agree(c, s);
+}
+
+static status run(struct comm *c, struct arguments *a)
+{
+    struct target target;
+    struct pretrain_config config;
+    struct options options;
+    struct pretrain pretrain;
+    char *text = NULL;
+    status s = comm_is_coordinator(c) ? find_target(a, &target) : ST_OK;
+
+    TRY(comm_agree(c, s));
+    TRY(comm_broadcast(c, &target, sizeof target, 0));
+    a->config = target.config;
+    TRY(arguments_load(c, a, pretrain_options, pretrain_option_count, &config, &options, &text));
+    log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
+    s = pretrain_open(c, &config, &options, text, &pretrain);
+    if (s == ST_OK) {
+        s = load(c, &target, &pretrain);
+        if (s == ST_OK) s = score_all(&pretrain, target.split);
+        pretrain_close(&pretrain);
+    }
+    free(text);
+    options_fini(&options);
+    return s;
+}
+
+status cmd_evaluate(int argc, char **argv)
+{
+    struct arguments a;
+    struct comm comm;
+    status s;
+
+    TRY(arguments_parse(argc, argv, &a));
+    s = comm_init(&comm);
+    if (s == ST_OK) s = run(&comm, &a);
+    comm_fini(&comm, s);
+    arguments_fini(&a);
+    return s;
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# The main job on generated data, from a bare Debian 12 to a table: set-up, data, a tiny encoder, prompts pre-trained by a
+# coordinator and two workers under mpirun, scores. A second time it goes on where it was, or only prints the table.
+#   usage: configs/quickstart.sh [--fresh]
+set -euo pipefail
+top=$(cd "$(dirname "$0")/.." && pwd)
+cd "$top"
+"$top/configs/setup.sh" "$top/build"
+mp2=$top/build/mp2
+home=runs/quickstart
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+if [ "${1:-}" = --fresh ]; then
+    rm -rf "$home"
+fi
+mkdir -p "$home"
+started=$(date +%s)
+
+echo "quickstart: generated tasks, text and vocabulary in $home/raw"
+[ -f "$home/raw/vocab.txt" ] || "$mp2" data demo "$home/raw"
+echo "quickstart: tokenised shards in $home/data"
+"$mp2" data import --raw "$home/raw" --data "$home/data" --vocab "$home/raw/vocab.txt" > "$home/import.txt"
+tail -n 1 "$home/import.txt"
+echo "quickstart: a random encoder of 2 layers in $home/encoder"
+[ -f "$home/encoder/config.json" ] ||
+    "$mp2" encoder --out "$home/encoder" --vocab "$home/raw/vocab.txt" --layers 2 --hidden 128 --heads 4 --feed_forward 256 --deviation 0.08
+echo "quickstart: prompts for 38 tasks, 1 coordinator and 2 workers (mpirun -n 3)"
+mpirun --oversubscribe --bind-to none --mca btl_vader_single_copy_mechanism none -n 3 \
+    "$mp2" pretrain configs/quickstart.yaml 2> >(tee "$home/pretrain.log" >&2) | tee "$home/table.txt"
+echo "quickstart: $(($(date +%s) - started)) s; table in $home/table.txt, checkpoints and metrics in $home/run"
