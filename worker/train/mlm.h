@@ -1,0 +1,40 @@
+/* A micro-batch of masked-language-model training: encoder, head at the masked positions alone (dense, GELU, LayerNorm,
+ * decoder = word table), vocabulary cross entropy, and the gradient of every parameter. Which sequences make a micro-batch is
+ * part of the configuration: a weight's gradient sums over tokens, so its bits are the micro-batch's.
+ *
+ * Products of the head and of weight gradients are OpenBLAS's, f32, one thread each; what is cut for threads is cut into
+ * blocks of fixed size, so the bits do not depend on the number of threads. */
+#ifndef MP2_TRAIN_MLM_H
+#define MP2_TRAIN_MLM_H
+
+#include "worker/model/encoder.h"
+#include "worker/model/flat.h"
+
+struct mlm_inputs {
+    const struct batch *batch;       /* no gaps: lengths are multiples of the encoder's row align; masked ids in place */
+    const int32_t *rows, *targets;   /* (count) masked rows of the batch, ascending, and the ids that stood there */
+    int32_t count;
+    int32_t token_type;              /* of all tokens, 0 or 1 */
+    double divide;                   /* the loss that gradients belong to is the sum over the targets over this */
+    struct encoder_dropout dropout;
+};
+
+struct mlm_score { double loss; int64_t targets, correct; };   /* loss: the sum over the targets */
+
+struct mlm_unit;
+
+/* Local. For micro-batches of at most so many rows, sequences and targets. e gets a token-type row of its own from here on. */
+struct mlm_sizes { int32_t rows, examples, targets, threads; int train; };
+status mlm_unit_new(struct encoder *e, const struct flat *flat, const struct mlm_sizes *sizes, struct mlm_unit **out);
+void mlm_unit_destroy(struct mlm_unit **u);
+
+/* Local. values: the parameters (flat), whose encoder part is packed in the encoder. grad (flat, zeroed by the caller) gets
+ * the gradient. A loss that is not finite is no error here. */
+status mlm_train(struct mlm_unit *u, struct pool *pool, const float *values, const struct mlm_inputs *in, float *grad,
+                 struct mlm_score *out);
+
+/* Local. Scores alone; best (count) gets the first most likely id of each target row; may be NULL. */
+status mlm_evaluate(struct mlm_unit *u, struct pool *pool, const float *values, const struct mlm_inputs *in, int32_t *best,
+                    struct mlm_score *out);
+
+#endif
