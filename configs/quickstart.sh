@@ -15,14 +15,11 @@ fi
 mkdir -p "$home"
 started=$(date +%s)
 
-echo "quickstart: generated tasks, text and vocabulary in $home/raw"
+echo "quickstart: generated tasks, text, vocabulary and a tiny encoder (set by rule, not trained) in $home/raw"
 [ -f "$home/raw/vocab.txt" ] || "$mp2" data demo "$home/raw"
 echo "quickstart: tokenised shards in $home/data"
 "$mp2" data import --raw "$home/raw" --data "$home/data" --vocab "$home/raw/vocab.txt" > "$home/import.txt"
 tail -n 1 "$home/import.txt"
-echo "quickstart: a random encoder of 2 layers in $home/encoder"
-[ -f "$home/encoder/config.json" ] ||
-    "$mp2" encoder --out "$home/encoder" --vocab "$home/raw/vocab.txt" --layers 2 --hidden 128 --heads 4 --feed_forward 256 --deviation 0.08
 echo "quickstart: prompts for 38 tasks, 1 coordinator and 2 workers (mpirun -n 3)"
 mpirun --oversubscribe --bind-to none --mca btl_vader_single_copy_mechanism none -n 3 \
     "$mp2" pretrain configs/quickstart.yaml 2> >(tee "$home/pretrain.log" >&2) | tee "$home/table.txt"
