@@ -7,44 +7,30 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
-static status push(const char ***list, size_t *count, size_t *room, const char *word)
+status arguments_parse(int argc, char **argv, int words, struct arguments *a)
 {
-    TRY(mem_grow(list, room, *count + 1, sizeof **list));
-    (*list)[(*count)++] = word;
-    return ST_OK;
-}
-
-status arguments_parse(int argc, char **argv, struct arguments *a)
-{
-    status s = ST_OK;
+    char **others;
+    int count = 0;
+    status s;
 
     *a = (struct arguments){.resume = -1};
-    for (int i = 1; i < argc && s == ST_OK; i++) {
-        if (strcmp(argv[i], "--set") == 0) {
-            if (++i == argc) s = fault(ST_USAGE, "%s: --set wants name=value behind it", argv[0]);
-            else s = push(&a->sets, &a->set_count, &a->set_room, argv[i]);
-        } else if (strncmp(argv[i], "--set=", 6) == 0) {
-            s = push(&a->sets, &a->set_count, &a->set_room, argv[i] + 6);
-        } else if (strcmp(argv[i], "--resume") == 0) {
-            a->resume = 1;
-        } else if (strcmp(argv[i], "--new") == 0) {
-            a->resume = 0;
-        } else if (argv[i][0] == '-' && argv[i][1]) {
-            s = fault(ST_USAGE, "%s: unknown flag \"%s\"; `mp2 help %s` lists them", argv[0], argv[i], argv[0]);
-        } else if (!a->config) {
-            a->config = argv[i];
-        } else {
-            s = push(&a->rest, &a->rest_count, &a->rest_room, argv[i]);
-        }
+    TRY(mem_alloc((size_t)argc + 1, sizeof *others, &others));
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--resume") == 0) a->resume = 1;
+        else if (strcmp(argv[i], "--new") == 0) a->resume = 0;
+        else others[count++] = argv[i];
     }
-    if (s != ST_OK) arguments_fini(a);
-    return s;
+    s = args_parse(count, others, words, &a->args);
+    mem_free(others);
+    TRY(s);
+    if (a->args.word_count > 0) a->config = a->args.words[0];
+    if (a->args.word_count > 1) a->second = a->args.words[1];
+    return ST_OK;
 }
 
 void arguments_fini(struct arguments *a)
 {
-    mem_free(a->sets);
-    mem_free(a->rest);
+    args_fini(&a->args);
     *a = (struct arguments){0};
 }
 
@@ -68,7 +54,7 @@ status arguments_load(struct comm *c, const struct arguments *a, const struct op
 
     *text = NULL;
     if (comm_is_coordinator(c)) {
-        s = options_load(table, count, config, a->config, a->sets, a->set_count, options);
+        s = options_load(table, count, config, a->config, a->args.sets, a->args.set_count, options);
         if (s == ST_OK) s = dump(options, text, &bytes);
         resolved = *text;
     }

@@ -1,22 +1,22 @@
-/* The command line that trainers share: COMMAND CONFIG.yaml [--set key=value …] [--resume | --new]. */
+/* The command line of commands that run under mpirun: a configuration (or a run's folder), options as in args.h, and
+ * --resume or --new. */
 #ifndef MP2_RUN_ARGUMENTS_H
 #define MP2_RUN_ARGUMENTS_H
 
 #include "cluster/base/options.h"
 #include "cluster/base/status.h"
 #include "cluster/comm/comm.h"
+#include "cluster/run/args.h"
 
 struct arguments {
-    const char *config;          /* path; NULL: none */
-    const char **sets;
-    size_t set_count, set_room;
-    const char **rest;           /* further words, in order */
-    size_t rest_count, rest_room;
+    struct args args;
+    const char *config;          /* path: the first word; NULL: none */
+    const char *second;          /* the second word; NULL: none */
     int resume;                  /* 1, 0 (--new), -1: either */
 };
 
-/* Local. The first plain word is the configuration file; others go to rest. ST_USAGE on unknown flags. */
-status arguments_parse(int argc, char **argv, struct arguments *a);
+/* Local. words: how many plain words there may be, 1 or 2. ST_USAGE (said). */
+status arguments_parse(int argc, char **argv, int words, struct arguments *a);
 void arguments_fini(struct arguments *a);
 
 /* Collective. Rank 0 reads the file and resolves the options; the others get the resolved values. text: the resolved

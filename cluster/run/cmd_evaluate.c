@@ -24,8 +24,8 @@ static status find_target(const struct arguments *a, struct target *t)
 
     if (!a->config) return fault(ST_USAGE, "mp2 evaluate: expected RUN, a run's folder or a checkpoint in one");
     t->split = SPLIT_DEV;
-    if (a->rest_count > 1 || (a->rest_count == 1 && split_parse(a->rest[0], &t->split) != 0))
-        return fault(ST_USAGE, "mp2 evaluate: found \"%.40s\", expected train, dev, test or pool", a->rest[a->rest_count - 1]);
+    if (a->second && split_parse(a->second, &t->split) != 0)
+        return fault(ST_USAGE, "mp2 evaluate: found \"%.40s\", expected train, dev, test or pool", a->second);
     TRY(checkpoint_resolve(a->config, t->checkpoint));
     snprintf(t->config, sizeof t->config, "%s", t->checkpoint);
     slash = strrchr(t->config, '/');
@@ -93,7 +93,7 @@ status cmd_evaluate(int argc, char **argv)
     struct comm comm;
     status s;
 
-    TRY(arguments_parse(argc, argv, &a));
+    TRY(arguments_parse(argc, argv, 2, &a));
     s = comm_init(&comm);
     if (s == ST_OK) s = run(&comm, &a);
     comm_fini(&comm, s);

@@ -66,7 +66,7 @@ status cmd_pretrain(int argc, char **argv)
     struct comm comm;
     status s;
 
-    TRY(arguments_parse(argc, argv, &a));
+    TRY(arguments_parse(argc, argv, 1, &a));
     s = comm_init(&comm);
     if (s == ST_OK) s = run(&comm, &a);
     comm_fini(&comm, s);

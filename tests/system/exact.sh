@@ -44,4 +44,10 @@ o="--set train.groups=2 --set prompt.depth=shallow --set reference.padding=true 
 want=$(one groups 1 $o) || exit 1
 # shellcheck disable=SC2086
 same groups-4 4 "$want" $o
+
+# Scores do not depend on who computes them either.
+mpi 1 "$mp2" evaluate f32-27 dev > scores-1.txt 2>&1 || fail "evaluate on one rank: $(tail -3 scores-1.txt)"
+mpi 4 "$mp2" evaluate f32-27/latest dev > scores-4.txt 2>&1 || fail "evaluate on four ranks: $(tail -3 scores-4.txt)"
+[ "$(grep -cE ' (accuracy|f1)$' scores-1.txt)" = 3 ] || fail "no table: $(cat scores-1.txt)"
+diff <(grep -E 'accuracy|f1|mean' scores-1.txt) <(grep -E 'accuracy|f1|mean' scores-4.txt) || fail "other scores on other ranks"
 echo "all equal"
