@@ -13,6 +13,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "coordinator/evaluate.h"
+#include "worker/model/matmul_rate.h"
 
 enum { WORKERS_MOST = 4096 };
 
@@ -215,6 +216,21 @@ static status say_libraries(struct pretrain *p)
     return comm_broadcast(p->comm, p->about, sizeof p->about, p->comm->size - 1);
 }
 
+/* The rate of all workers' products together, for those who watch. */
+static status say_rate(struct pretrain *p)
+{
+    double rate = 0;
+    int64_t sum;
+    status s = ST_OK;
+
+    if (p->replica.encoder) s = matmul_rate(p->replica.encoder->matmul, p->replica.pool, &rate);
+    TRY(comm_agree(p->comm, s));
+    sum = (int64_t)rate;
+    TRY(comm_sum(p->comm, &sum, 1));
+    p->limit_flops = (double)sum;
+    return ST_OK;
+}
+
 static status open_all(struct pretrain *p, struct model_source **model, struct dataset **data)
 {
     const struct machine_config *m = &p->config->machine;
@@ -232,6 +248,7 @@ static status open_all(struct pretrain *p, struct model_source **model, struct d
     ro.threads = m->threads ? (int)m->threads : default_threads(p->comm);
     TRY(replica_open(p->comm, &ro, *model, &p->replica));
     TRY(say_libraries(p));
+    TRY(say_rate(p));
     u = (size_t)p->shape.groups * (size_t)p->shape.layers * (size_t)p->shape.intrinsic;
     s = mem_alloc(u, sizeof *p->u, &p->u);
     if (s == ST_OK) s = mem_alloc(2 * (size_t)p->shape.hidden, sizeof *p->head, &p->head);

@@ -110,6 +110,7 @@ struct pretrain {
     struct eval_message *eval_message;
     double *first_loss;         /* (tasks) of the first visit; NAN: none */
     char about[256];            /* libraries */
+    double limit_flops;         /* FLOP/s of all workers' products, measured at the start */
 };
 
 /* Collective. Everything but the run's folder. config is the same on all ranks and stays the caller's. */

@@ -227,6 +227,7 @@ void pretrain_describe(void *self, Mp2__Run *run)
     run->precision = (char *)(uintptr_t)(p->replica.facts.precision == NUMBER_BF16 ? "bf16" : "f32");
     run->instruction_set = (char *)(uintptr_t)isa_name(p->replica.facts.isa);
     run->libraries = p->about;
+    run->limit_flops = p->limit_flops;
     run->seed = (uint64_t)p->config->seed;
     run->layers = (uint32_t)p->shape.layers;
     run->modules = (uint32_t)p->shape.modules;

@@ -1,0 +1,97 @@
+/* Zeros are multiplied: the instructions take the same time whatever the numbers are. */
+#include "worker/model/matmul_rate.h"
+
+#include <stdatomic.h>
+#include <time.h>
+
+#include "cluster/base/memory.h"
+
+enum { TRIALS = 4, TRIAL_MS = 15 };
+
+struct rate {
+    const struct matmul *m;
+    char *x, *y;                /* (threads, x_bytes), (threads, y_bytes) */
+    char *packed;               /* of the largest product; all threads read it */
+    float *bias;
+    size_t x_bytes, y_bytes;
+    int rounds;
+    atomic_int failed;
+};
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void multiply(void *arg, int thread, int threads)
+{
+    struct rate *r = arg;
+    (void)threads;
+
+    for (int round = 0; round < r->rounds; round++)
+        for (int p = 0; p < matmul_count(r->m); p++)
+            if (matmul_run(r->m, p, thread, MATMUL_ROWS, r->x + (size_t)thread * r->x_bytes, r->packed,
+                           matmul_product(r->m, p)->bias ? r->bias : NULL, r->y + (size_t)thread * r->y_bytes) != ST_OK)
+                atomic_store(&r->failed, ST_SYSTEM);
+}
+
+static double time_rounds(struct rate *r, struct pool *pool, int rounds)
+{
+    double t = now();
+
+    r->rounds = rounds;
+    pool_run(pool, multiply, r);
+    return (now() - t) / rounds;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static status prepare(struct rate *r, int threads, double *flops)
+{
+    size_t packed = 0, widest = 0;
+
+    for (int p = 0; p < matmul_count(r->m); p++) {
+        const struct matmul_spec *s = matmul_product(r->m, p);
+
+        r->x_bytes = larger(r->x_bytes, (size_t)(MATMUL_ROWS * s->k) * number_size(s->in));
+        r->y_bytes = larger(r->y_bytes, (size_t)(MATMUL_ROWS * s->n) * number_size(s->out));
+        packed = larger(packed, matmul_packed_bytes(r->m, p));
+        widest = larger(widest, (size_t)s->n);
+        *flops += 2.0 * MATMUL_ROWS * (double)s->k * (double)s->n * threads;
+    }
+    r->x_bytes = (r->x_bytes + 63) / 64 * 64;
+    r->y_bytes = (r->y_bytes + 63) / 64 * 64;
+    TRY(mem_alloc((size_t)threads, r->x_bytes, &r->x));
+    TRY(mem_alloc((size_t)threads, r->y_bytes, &r->y));
+    TRY(mem_alloc(packed, 1, &r->packed));
+    return mem_alloc(widest, sizeof *r->bias, &r->bias);
+}
+
+status matmul_rate(const struct matmul *m, struct pool *pool, double *flops_per_second)
+{
+    struct rate r = {.m = m};
+    double flops = 0, once;
+    status s = prepare(&r, pool_threads(pool), &flops);
+
+    *flops_per_second = 0;
+    if (s == ST_OK) {
+        time_rounds(&r, pool, 1);
+        once = time_rounds(&r, pool, 1);
+        for (int trial = 0; trial < TRIALS; trial++) {
+            double rate = flops / time_rounds(&r, pool, 1 + (int)(TRIAL_MS * 1e-3 / once));
+            if (rate > *flops_per_second) *flops_per_second = rate;
+        }
+        s = (status)atomic_load(&r.failed);
+    }
+    mem_free(r.bias);
+    mem_free(r.packed);
+    mem_free(r.y);
+    mem_free(r.x);
+    return s;
+}
