@@ -249,7 +249,7 @@ static void set_feed_forward(struct maker *m)
         for (int i = 0; i < HIDDEN * FEED; i++) in[i] = (float)(normal(m) / sqrt(HIDDEN));
         for (int i = 0; i < HIDDEN * FEED; i++) out[i] = (float)(.5 * normal(m) / sqrt(FEED));
     }
-    for (int i = 0; i < HIDDEN; i++) last[i] = i >= FLAGS && i < SINES ? 3 : .7f;   /* flags speak loudest to the head */
+    for (int i = 0; i < HIDDEN; i++) last[i] = i >= FLAGS && i < SINES ? 15 : 3.5f;   /* loud: the head learns fast; flags loudest */
 }
 
 static status read_table(void *arg, const char *name, int64_t first, int64_t count, float *out)
