@@ -35,16 +35,65 @@ static status find_target(const struct arguments *a, struct target *t)
     return ST_OK;
 }
 
+/* Coordinator. How far the scoring is, for those who watch. */
+static void tell(struct progress *progress, struct pretrain *p, Mp2__Run__State state, int done)
+{
+    Mp2__Run run = MP2__RUN__INIT;
+
+    if (!progress) return;
+    pretrain_describe(p, &run);
+    run.command = (char *)(uintptr_t)"evaluate";
+    run.state = state;
+    run.done = (uint64_t)done;
+    run.total = (uint64_t)p->shape.tasks;
+    run.unit = (char *)(uintptr_t)"tasks";
+    run.workers = (uint32_t)p->comm->workers;
+    if (done > 0) run.n_tasks = 0;
+    progress_post(progress, &run.base);
+}
+
+/* Coordinator. A task's score as a message of its own. */
+static void tell_score(struct progress *progress, struct pretrain *p, enum split split, int task,
+                       const struct eval_result *r)
+{
+    const struct task *t = dataset_task(p->planner.data, task);
+    Mp2__Score score = MP2__SCORE__INIT, *scores[1] = {&score};
+    Mp2__Eval eval = MP2__EVAL__INIT;
+
+    if (!progress || r->rows == 0) return;
+    score.task = (char *)(uintptr_t)t->id;
+    score.metric = (char *)(uintptr_t)task_metric_text(t->metric);
+    score.score = eval.mean = eval.best_mean = r->score;
+    score.loss = r->loss;
+    score.rows = (uint64_t)r->rows;
+    score.majority = dataset_majority(p->planner.data, task, split);
+    eval.split = (char *)(uintptr_t)split_text(split);
+    eval.phase = score.task;
+    eval.n_scores = 1;
+    eval.scores = scores;
+    progress_post(progress, &eval.base);
+}
+
 static status score_all(struct pretrain *p, enum split split)
 {
-    for (int t = 0; t < p->shape.tasks; t++) {
+    struct progress_options po = {.name = "evaluate", .watch = p->config->watch};
+    struct progress *progress = NULL;
+    status s = comm_is_coordinator(p->comm) ? progress_new(&po, &progress) : ST_OK;
+
+    s = comm_agree(p->comm, s);
+    for (int t = 0; s == ST_OK && t < p->shape.tasks; t++) {
         struct eval_result r;
 
-        TRY(evaluate_task(p, t, split, 0, NULL, NULL, &r));
-        if (comm_is_coordinator(p->comm)) p->last_eval[t] = r;
+        tell(progress, p, MP2__RUN__STATE__EVALUATING, t);
+        s = evaluate_task(p, t, split, 0, NULL, NULL, &r);
+        if (s != ST_OK || !comm_is_coordinator(p->comm)) continue;
+        p->last_eval[t] = r;
+        tell_score(progress, p, split, t, &r);
     }
-    if (comm_is_coordinator(p->comm)) evaluate_print(p, split, stdout);
-    return ST_OK;
+    tell(progress, p, s == ST_OK ? MP2__RUN__STATE__FINISHED : MP2__RUN__STATE__FAILED, p->shape.tasks);
+    progress_destroy(&progress);
+    if (s == ST_OK && comm_is_coordinator(p->comm)) evaluate_print(p, split, stdout);
+    return s;
 }
 
 static status load(struct comm *c, const struct target *t, struct pretrain *p)
