@@ -46,6 +46,7 @@ void loop_post_run(struct loop *l, Mp2__Run__State state, int whole)
         run.n_tasks = 0;
         run.tasks = NULL;
     }
+    run.exactness_broken = l->broken_at > 0;
     run.config_digest = (char *)(uintptr_t)l->o->config_digest;
     progress_post(l->progress, &run.base);
 }
@@ -144,6 +145,7 @@ static status state_of(struct loop *l, struct state *out)
     out->values = l->values;
     out->value_count = n + 1;
     out->step = (uint64_t)l->step;
+    out->broken_at = (uint64_t)l->broken_at;
     out->best_score = isnan(l->result->best) ? 0 : l->result->best;
     out->best_step = (uint64_t)l->result->best_step;
     return ST_OK;

@@ -74,6 +74,8 @@ struct loop_options {
     int64_t checkpoint_every;
     int checkpoints_kept;
     int sync_ms;
+    int accept_break;           /* go on with another precision, instruction set or library version; the run says so
+                                 * for ever after */
     int64_t skips;              /* most skipped steps in a row */
     size_t record_bytes;        /* about, for the forecast of disk room */
     struct watch_config watch;

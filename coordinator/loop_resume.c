@@ -26,6 +26,34 @@ static status check_room(struct loop *l, const struct checkpoint_tensor *tensors
                                                                         (uint64_t)l->o->checkpoint_every, kept));
 }
 
+static void note_made_with(struct loop *l, const char *precision, const char *isa, const char *libraries)
+{
+    snprintf(l->made_with.precision, sizeof l->made_with.precision, "%s", precision);
+    snprintf(l->made_with.isa, sizeof l->made_with.isa, "%s", isa);
+    snprintf(l->made_with.libraries, sizeof l->made_with.libraries, "%s", libraries);
+}
+
+/* The same bits need the same precision, instruction set and libraries as what is here was made with. Coordinator. */
+static status check_made_with(struct loop *l)
+{
+    const struct made_with *was = &l->made_with;
+    struct state is = {0};
+
+    if (!was->precision[0]) return ST_OK;
+    TRY(l->job->state(l->job->self, &is));
+    if (strcmp(was->precision, is.precision) == 0 && strcmp(was->isa, is.instruction_set) == 0 &&
+        strcmp(was->libraries, is.libraries) == 0)
+        return ST_OK;
+    if (!l->o->accept_break)
+        return fault(ST_INPUT, "%s: cannot be resumed exactly: it was computed with %s, %s, %s; here it would be %s, %s, %s "
+                     "(machine.accept_break: true goes on all the same)", l->o->run, was->precision, was->isa, was->libraries,
+                     is.precision, is.instruction_set, is.libraries);
+    if (l->broken_at == 0) l->broken_at = l->step + 1;
+    log_warn("exactness-broken", "step=%lld was=\"%s, %s, %s\" is=\"%s, %s, %s\"", (long long)l->step + 1, was->precision,
+             was->isa, was->libraries, is.precision, is.instruction_set, is.libraries);
+    return ST_OK;
+}
+
 static status load_newest(struct loop *l)
 {
     const struct checkpoint_tensor *tensors;
@@ -42,6 +70,8 @@ static status load_newest(struct loop *l)
     TRY(checkpoint_load_newest(l->comm, l->o->run, tensors, count, &state, &step));
     if (step == 0) return ST_OK;
     s = l->job->restore(l->job->self, &state);
+    l->broken_at = (int64_t)state.broken_at;
+    note_made_with(l, state.precision, state.instruction_set, state.libraries);
     l->step = l->saved = (int64_t)step;
     l->result->best = state.best_step ? state.best_score : NAN;
     l->result->best_step = (int64_t)state.best_step;
@@ -122,10 +152,8 @@ static status check_writer(struct loop *l, const struct journal_record *record)
     if (s == ST_OK && strcmp(was.config_digest, is.config_digest) != 0)
         s = fault(ST_INPUT, "%s: cannot be resumed: an option that affects the result was changed (config.resolved.yaml has the "
                   "values it was started with)", l->o->run);
-    if (s == ST_OK && (strcmp(was.precision, is.precision) != 0 ||
-                       strcmp(was.instruction_set, is.instruction_set) != 0 || strcmp(was.libraries, is.libraries) != 0))
-        s = fault(ST_INPUT, "%s: cannot be resumed: it was computed with %s, %s, %s; here it would be %s, %s, %s", l->o->run,
-                  was.precision, was.instruction_set, was.libraries, is.precision, is.instruction_set, is.libraries);
+    if (s == ST_OK && was.event == RECORD_BREAK && l->broken_at == 0) l->broken_at = (int64_t)was.step;
+    note_made_with(l, was.precision, was.instruction_set, was.libraries);
     record_run_fini(&was);
     return s;
 }
@@ -133,7 +161,7 @@ static status check_writer(struct loop *l, const struct journal_record *record)
 static status record_start(struct loop *l)
 {
     struct state is = {0};
-    struct record_run r = {.step = (uint64_t)l->step + 1, .event = l->step > 0 ? RECORD_RESUME : RECORD_START, .build = "",
+    struct record_run r = {.step = (uint64_t)l->step + 1, .event = l->broken_at == l->step + 1 ? RECORD_BREAK : l->step > 0 ? RECORD_RESUME : RECORD_START, .build = "",
                            .ranks = (uint32_t)l->comm->size};
 
     TRY(l->job->state(l->job->self, &is));
@@ -186,7 +214,7 @@ static status replay_journal(struct loop *l)
         if (s == ST_OK) s = replay_record(l, &record);
     }
     journal_reader_close(&reader);
-    if (s == ST_END) s = ST_OK;
+    if (s == ST_END) s = check_made_with(l);
     if (s == ST_PEER) return s;
     end.status = s;
     TRY(loop_order(l, &end));

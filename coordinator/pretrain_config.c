@@ -56,6 +56,7 @@ const struct option pretrain_options[] = {
     {"machine.isa", OPTION_CHOICE, AT(machine.isa), "auto", 0, 0, AFFECTS_RESULT, "", "instruction set; auto: the best that all workers have", "auto|avx2|avx512|avx512bf16"},
     {"machine.engine", OPTION_CHOICE, AT(machine.engine), "onednn", 0, 0, AFFECTS_RESULT, "", "matrix products; openblas is f32 only", "onednn|openblas"},
     {"machine.exact", OPTION_BOOL, AT(machine.exact), "true", 0, 0, AFFECTS_RESULT, "", "refuse machines whose products depend on how rows are dealt", NULL},
+    {"machine.accept_break", OPTION_BOOL, AT(machine.accept_break), "false", 0, 0, AFFECTS_PLACEMENT, "", "resume with another instruction set or library version; the run says so for ever after", NULL},
     {"machine.threads", OPTION_INT, AT(machine.threads), "0", 0, 4096, AFFECTS_PLACEMENT, "", "threads a worker; 0: the node's cores over its workers", NULL},
     {"machine.unit_examples", OPTION_INT, AT(machine.unit_examples), "8", 1, 1024, AFFECTS_PLACEMENT, "examples", "most examples computed together; a power of two", NULL},
     {"machine.unit_memory", OPTION_INT, AT(machine.unit_memory), "1Gi", 1e6, 1e15, AFFECTS_PLACEMENT, "bytes", "memory for the activations of the examples computed together", NULL},

@@ -10,7 +10,7 @@ enum rate_schedule { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE };
 
 /* How any command computes: shared rows of the tables of pretrain, evaluate, tune. */
 struct machine_config {
-    int precision, isa, engine, exact;
+    int precision, isa, engine, exact, accept_break;
     int64_t threads, unit_examples, unit_memory;
 };
 

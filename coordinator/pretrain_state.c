@@ -210,9 +210,6 @@ status pretrain_restore(void *self, const struct state *state)
     TRY(same(p, "the encoder", state->encoder_digest, p->encoder_digest));
     TRY(same(p, "the vocabulary", state->vocabulary_digest, p->vocabulary_digest));
     TRY(same(p, "the imported data", data && data->type == STATE_TEXT ? data->text : "", p->data_digest));
-    TRY(same(p, "the precision", state->precision, p->replica.facts.precision == NUMBER_BF16 ? "bf16" : "f32"));
-    TRY(same(p, "the instruction set", state->instruction_set, isa_name(p->replica.facts.isa)));
-    TRY(same(p, "the libraries", state->libraries, p->about));
     if (!applied || applied->type != STATE_WHOLE || applied->whole < 0)
         return fault(ST_INPUT, "%s: a checkpoint without its count of updates", p->config->run);
     p->applied = applied->whole;

@@ -13,29 +13,11 @@
 #include "cluster/base/memory.h"
 #include "cluster/base/yaml.h"
 
-struct keep { struct keep *next; };
-
 struct place { const char *path; int line; };   /* path NULL: the command line */
-
-static status keep_bytes(struct options *o, size_t bytes, void *out)
-{
-    struct keep *k;
-
-    TRY(mem_alloc(1, 64 + bytes, &k));
-    k->next = o->memory;
-    o->memory = k;
-    *(void **)out = (char *)k + 64;
-    return ST_OK;
-}
 
 static status keep_text(struct options *o, const char *text, const char **out)
 {
-    char *copy;
-
-    TRY(keep_bytes(o, strlen(text) + 1, &copy));
-    memcpy(copy, text, strlen(text) + 1);
-    *out = copy;
-    return ST_OK;
+    return mem_keep_text(&o->memory, text, strlen(text), out);
 }
 
 static status bad(struct place at, const struct option *row, const char *found, const char *expected)
@@ -107,8 +89,8 @@ static status split_list(struct options *o, const char *text, struct option_list
     char *copy, *p;
 
     for (const char *q = text; *q; q++) count += *q == ',';
-    TRY(keep_bytes(o, count * sizeof *items, &items));
-    TRY(keep_bytes(o, strlen(text) + 1, &copy));
+    TRY(mem_keep_new(&o->memory, count, sizeof *items, &items));
+    TRY(mem_keep_new(&o->memory, strlen(text) + 1, 1, &copy));
     memcpy(copy, text, strlen(text) + 1);
     p = copy;
     for (size_t i = 0; i < count; i++) {
@@ -146,7 +128,7 @@ static status set_list(struct options *o, const struct option *row, struct place
     struct option_list *list = (void *)((char *)o->config + row->offset);
     const char **items;
 
-    TRY(keep_bytes(o, node->count * sizeof *items, &items));
+    TRY(mem_keep_new(&o->memory, node->count, sizeof *items, &items));
     for (size_t i = 0; i < node->count; i++) {
         if (node->items[i].kind != YAML_TEXT) return bad(at, row, "a nested value", "a list of plain values");
         TRY(keep_text(o, node->items[i].text, &items[i]));
@@ -305,14 +287,7 @@ status options_load(const struct option *table, size_t count, void *config, cons
 
 void options_fini(struct options *o)
 {
-    struct keep *k = o->memory;
-
-    while (k) {
-        struct keep *next = k->next;
-        mem_free(k);
-        k = next;
-    }
-    o->memory = NULL;
+    mem_keep_free(&o->memory);
 }
 
 /* A text as a YAML double-quoted scalar. */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cluster/base/memory.h"
 #include "cluster/base/status.h"
 
 enum option_type {
@@ -45,7 +46,7 @@ struct options {
     const struct option *table;
     size_t count;
     void *config;               /* the struct that the offsets point into */
-    void *memory;               /* texts and lists; owned */
+    struct mem_keep memory;     /* texts and lists; owned */
 };
 
 /* Local. Set every field of config: defaults, then the file (path NULL: none), then sets (each "name=value").

@@ -1,4 +1,4 @@
-/* libyaml's document, copied into our nodes. All memory hangs on one chain, freed at once. */
+/* libyaml's document, copied into our nodes. All memory is kept together and freed at once. */
 #include "cluster/base/yaml.h"
 
 #include <string.h>
@@ -11,32 +11,15 @@
 
 enum { FILE_LIMIT = 16 << 20, DEPTH_LIMIT = 64 };
 
-struct chain { struct chain *next; };
-
 struct reader {
     const char *path;
     yaml_document_t *document;
-    struct chain *chain;
+    struct mem_keep memory;
 };
 
 static status take(struct reader *r, size_t bytes, void *out)
 {
-    struct chain *link;
-
-    TRY(mem_alloc(1, sizeof *link + 64 + bytes, &link));
-    link->next = r->chain;
-    r->chain = link;
-    *(void **)out = (char *)link + 64;
-    return ST_OK;
-}
-
-static void chain_free(struct chain *chain)
-{
-    while (chain) {
-        struct chain *next = chain->next;
-        mem_free(chain);
-        chain = next;
-    }
+    return mem_keep_new(&r->memory, bytes, 1, out);
 }
 
 static status copy_scalar(struct reader *r, const yaml_node_t *from, const char **text)
@@ -167,11 +150,11 @@ status yaml_parse(const char *name, const char *text, size_t n, struct yaml_file
     yaml_document_delete(&document);
     yaml_parser_delete(&parser);
     if (s != ST_OK) {
-        chain_free(r.chain);
+        mem_keep_free(&r.memory);
         return s;
     }
     file->root = root;
-    file->memory = r.chain;
+    file->memory = r.memory;
     return ST_OK;
 }
 
@@ -190,7 +173,7 @@ status yaml_load(const char *path, struct yaml_file *file)
 
 void yaml_close(struct yaml_file *file)
 {
-    chain_free(file->memory);
+    mem_keep_free(&file->memory);
     *file = (struct yaml_file){0};
 }
 

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "cluster/base/memory.h"
 #include "cluster/base/status.h"
 
 enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAP };
@@ -22,7 +23,7 @@ struct yaml {
 struct yaml_file {
     const char *path;          /* as in messages */
     const struct yaml *root;   /* an empty file: an empty map */
-    void *memory;
+    struct mem_keep memory;
 };
 
 /* Local. ST_INPUT (said: path:line, what, expected) on bad YAML, duplicate keys, keys that are not text, anchors or tags,

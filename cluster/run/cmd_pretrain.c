@@ -22,7 +22,7 @@ static struct loop_options loop_options_of(const struct pretrain *p, const struc
                                  .steps = c->train.steps, .eval_every = c->eval.every, .eval_subset = c->eval.rows > 0,
                                  .eval_final = c->eval.final, .checkpoint_every = c->keep.every,
                                  .checkpoints_kept = (int)c->keep.count, .sync_ms = (int)c->keep.sync_ms,
-                                 .skips = c->train.skips, .record_bytes = group * (size_t)p->shape.groups + 4096,
+                                 .skips = c->train.skips, .accept_break = c->machine.accept_break, .record_bytes = group * (size_t)p->shape.groups + 4096,
                                  .watch = c->watch};
 }
 
