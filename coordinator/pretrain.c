@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <gnu/libc-version.h>
 #include <xxhash.h>
@@ -199,14 +198,6 @@ static status share_facts(struct pretrain *p)
     return comm_broadcast(p->comm, p->vocabulary_digest, sizeof p->vocabulary_digest, 0);
 }
 
-static int default_threads(const struct comm *c)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    int here = c->size > 1 && c->rank == c->node_rank && c->node_size == c->size ? c->node_size - 1 : c->node_size;
-
-    return cores > here && here > 0 ? (int)(cores / here) : 1;
-}
-
 /* What the bits depend on besides the options. */
 static status say_libraries(struct pretrain *p)
 {
@@ -245,7 +236,7 @@ static status open_all(struct pretrain *p, struct model_source **model, struct d
     TRY(share_facts(p));
     p->blocks = blocks_make(p->shape.columns, p->comm->workers);
     reduce_init(&p->reduce, p->comm, &p->blocks, p->shape.layers);
-    ro.threads = m->threads ? (int)m->threads : default_threads(p->comm);
+    ro.threads = m->threads ? (int)m->threads : replica_threads(p->comm);
     TRY(replica_open(p->comm, &ro, *model, &p->replica));
     TRY(say_libraries(p));
     TRY(say_rate(p));

@@ -132,6 +132,14 @@ status replica_open(struct comm *c, const struct replica_options *o, const struc
     return s;
 }
 
+int replica_threads(const struct comm *c)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int here = c->size > 1 && c->rank == c->node_rank && c->node_size == c->size ? c->node_size - 1 : c->node_size;
+
+    return cores > here && here > 0 ? (int)(cores / here) : 1;
+}
+
 void replica_close(struct replica *r)
 {
     encoder_destroy(&r->encoder);

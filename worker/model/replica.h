@@ -39,6 +39,9 @@ struct replica {
 
 /* Collective. model: rank 0's opened source (it is asked for the configuration alone), NULL elsewhere. */
 status replica_open(struct comm *c, const struct replica_options *o, const struct model_source *model, struct replica *r);
+/* Local. Threads of a worker where the user names none: the node's cores over its workers. */
+int replica_threads(const struct comm *c);
+
 /* Local. */
 void replica_close(struct replica *r);
 

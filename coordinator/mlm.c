@@ -1,0 +1,316 @@
+/* Setting up: the coordinator prepares text and start, all ranks agree part by part. */
+#include "coordinator/mlm.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <cblas.h>
+#include <gnu/libc-version.h>
+#include <xxhash.h>
+
+#include "cluster/base/file.h"
+#include "cluster/base/log.h"
+#include "cluster/base/memory.h"
+#include "worker/model/folder.h"
+
+static void digest_text(const char *text, char out[33])
+{
+    XXH128_hash_t h = XXH3_128bits(text, strlen(text));
+
+    snprintf(out, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+}
+
+/* Where training starts from: the user's folder, or a new encoder beside the text. */
+static status start_folder(const struct mlm *m, char *out, size_t room)
+{
+    return m->config->model[0] ? file_keep_path(out, room, m->config->model) : file_join(out, room, m->config->run, "start");
+}
+
+/* ---- the coordinator prepares ---- */
+
+static status check_config(const struct mlm_config *c, const struct model_config *model, const struct mlm_special *special)
+{
+    if (c->length % MATMUL_GRAIN != 0)
+        return fault(ST_INPUT, "train.length: found %lld, expected a multiple of %d", (long long)c->length, MATMUL_GRAIN);
+    if (c->length > model->positions)
+        return fault(ST_INPUT, "train.length: found %lld, the encoder has %lld positions", (long long)c->length,
+                     (long long)model->positions);
+    if (special->vocabulary > model->vocab)
+        return fault(ST_INPUT, "%s: %d rows, the encoder has %lld", c->vocab, special->vocabulary, (long long)model->vocab);
+    if (c->train.batch * c->length > 1 << 24)
+        return fault(ST_INPUT, "train.sequences: %lld of %lld tokens, expected at most %d tokens", (long long)c->train.batch,
+                     (long long)c->length, 1 << 24);
+    return ST_OK;
+}
+
+static status prepare_text(struct mlm *m, const struct vocabulary *v)
+{
+    const struct mlm_config *c = m->config;
+    struct mlm_source source = {.texts = &c->texts, .documents = (enum documents)c->documents, .heldout = c->heldout,
+                                .vocabulary = v, .digest = m->text_digest};
+    char text[96 + 33];
+    XXH3_state_t *state = XXH3_createState();
+    XXH128_hash_t h;
+
+    if (!state) return fault(ST_MEMORY, "out of memory: digest");
+    XXH3_128bits_reset(state);
+    for (size_t i = 0; i < c->texts.count; i++) XXH3_128bits_update(state, c->texts.items[i], strlen(c->texts.items[i]) + 1);
+    h = XXH3_128bits_digest(state);
+    XXH3_freeState(state);
+    snprintf(text, sizeof text, "%016llx%016llx %d %.17g %s", (unsigned long long)h.high64, (unsigned long long)h.low64,
+             c->documents, c->heldout, m->vocabulary_digest);
+    digest_text(text, m->text_digest);
+    return mlm_text_make(&source, c->run);
+}
+
+static status prepare(struct mlm *m, struct model_source **model)
+{
+    const struct mlm_config *c = m->config;
+    struct vocabulary *v;
+    char folder[4096];
+    status s;
+
+    TRY(vocabulary_load(c->vocab, &v));
+    snprintf(m->vocabulary_digest, sizeof m->vocabulary_digest, "%s", vocabulary_digest(v));
+    s = mlm_special_find(v, &m->special);
+    if (s == ST_OK) s = file_make_folder(c->run);
+    if (s == ST_OK) s = start_folder(m, folder, sizeof folder);
+    if (s == ST_OK && !c->model[0]) s = mlm_start_write(c, m->special.vocabulary, folder);
+    if (s == ST_OK) s = model_source_open(folder, model);
+    if (s == ST_OK) s = check_config(c, model_source_config(*model), &m->special);
+    if (s == ST_OK) s = model_source_digest(*model, m->encoder_digest);
+    if (s == ST_OK) s = prepare_text(m, v);
+    vocabulary_destroy(&v);
+    return s;
+}
+
+static status share_facts(struct mlm *m)
+{
+    TRY(comm_broadcast(m->comm, &m->special, sizeof m->special, 0));
+    TRY(comm_broadcast(m->comm, m->encoder_digest, sizeof m->encoder_digest, 0));
+    TRY(comm_broadcast(m->comm, m->text_digest, sizeof m->text_digest, 0));
+    return comm_broadcast(m->comm, m->vocabulary_digest, sizeof m->vocabulary_digest, 0);
+}
+
+static void digest_config(struct mlm *m, const struct options *options)
+{
+    options_digest(options, m->config_digest);
+    if (m->config->train.schedule != SCHEDULE_CONSTANT) {
+        char text[64];
+
+        snprintf(text, sizeof text, "%s %lld", m->config_digest, (long long)m->config->train.steps);
+        digest_text(text, m->config_digest);
+    }
+}
+
+/* ---- all ranks ---- */
+
+static status read_start(struct mlm *m)
+{
+    struct random_key key = random_seed((uint64_t)m->config->seed, RANDOM_INIT);
+    struct packed_source random = packed_from_random(&key), from;
+    struct model_source *source;
+    char folder[4096];
+    int head = 0;
+    status s;
+
+    TRY(start_folder(m, folder, sizeof folder));
+    TRY(model_source_open(folder, &source));
+    from = packed_from_model(source);
+    s = model_source_head(source, &head);
+    if (s == ST_OK && !head) s = flat_read(&m->flat, &random, 1, m->values);
+    if (s == ST_OK) s = flat_read(&m->flat, &from, head, m->values);
+    model_source_close(&source);
+    return s;
+}
+
+static status open_worker(struct mlm *m)
+{
+    const struct train_config *t = &m->config->train;
+    int32_t rows = (int32_t)t->batch * m->length, targets = (int32_t)t->batch * m->wanted;
+    struct mlm_sizes sizes = {rows, (int32_t)t->batch, targets, pool_threads(m->replica.pool), 1};
+    size_t own, count = (size_t)m->flat.count;
+
+    blocks_columns(&m->blocks, m->comm->worker, &m->first, &m->last);
+    own = (size_t)(m->last - m->first);
+    TRY(mem_alloc(count, sizeof *m->values, &m->values));
+    TRY(mem_alloc(own, sizeof *m->own, &m->own));
+    TRY(mem_alloc(own, sizeof *m->m, &m->m));
+    TRY(mem_alloc(own, sizeof *m->v, &m->v));
+    TRY(mem_alloc(own, sizeof *m->grad, &m->grad));
+    TRY(mem_alloc((size_t)m->length, sizeof *m->ids, &m->ids));
+    TRY(mem_alloc((size_t)targets, sizeof *m->rows, &m->rows));
+    TRY(mem_alloc((size_t)targets, sizeof *m->targets, &m->targets));
+    TRY(mem_alloc(encoder_weights_bytes(m->replica.encoder), 1, &m->packed));
+    TRY(batch_init(&m->batch, (int32_t)t->batch, rows, encoder_row_align(m->replica.encoder)));
+    TRY(mlm_unit_new(m->replica.encoder, &m->flat, &sizes, &m->unit));
+    TRY(read_start(m));
+    memcpy(m->own, m->values + m->first, own * sizeof *m->own);
+    return ST_OK;
+}
+
+static status open_text(struct mlm *m)
+{
+    TRY(mlm_text_open(m->config->run, "train.ids", m->text_digest, &m->train));
+    TRY(mlm_text_open(m->config->run, "heldout.ids", m->text_digest, &m->heldout));
+    if (mlm_text_sequences(&m->train, m->length) < 1)
+        return fault(ST_INPUT, "%s: %lld tokens of text, expected at least one sequence of %d", m->config->run,
+                     (long long)m->train.tokens, m->length);
+    if (m->config->heldout > 0 && mlm_text_sequences(&m->heldout, m->length) < 1)
+        return fault(ST_INPUT, "heldout: %g keeps %lld tokens, expected at least one sequence of %d (or 0: no evaluation)",
+                     m->config->heldout, (long long)m->heldout.tokens, m->length);
+    return ST_OK;
+}
+
+static status deal_micro(struct mlm *m)
+{
+    int32_t n = (int32_t)m->config->train.groups;
+
+    deal_clear(&m->deal, 1, n, m->comm->workers);
+    for (int32_t i = 0; i < n; i++)
+        TRY(deal_add(&m->deal, 0, (int)((int64_t)i * m->comm->workers / n), (struct tree_node){i, 1}));
+    return ST_OK;
+}
+
+static status say_libraries(struct mlm *m)
+{
+    if (m->replica.encoder)
+        snprintf(m->about, sizeof m->about, "%s, %.60s %.20s, glibc %s", matmul_about(m->replica.encoder->matmul),
+                 openblas_get_config(), openblas_get_corename(), gnu_get_libc_version());
+    return comm_broadcast(m->comm, m->about, sizeof m->about, m->comm->size - 1);
+}
+
+static status open_all(struct mlm *m, struct model_source **model)
+{
+    const struct machine_config *machine = &m->config->machine;
+    char folder[4096];
+    struct replica_options ro = {.folder = folder, .spill = m->config->run, .precision =
+                                 (enum precision_choice)machine->precision, .isa = (enum isa)machine->isa,
+                                 .engine = (enum matmul_engine)machine->engine, .exact = machine->exact,
+                                 .threads = machine->threads ? (int)machine->threads : replica_threads(m->comm)};
+    status s = start_folder(m, folder, sizeof folder);
+
+    if (s == ST_OK && comm_is_coordinator(m->comm)) s = prepare(m, model);
+    TRY(comm_agree(m->comm, s));
+    TRY(share_facts(m));
+    TRY(replica_open(m->comm, &ro, *model, &m->replica));
+    TRY(say_libraries(m));
+    m->length = (int32_t)m->config->length;
+    m->wanted = (int32_t)(m->config->masked * (double)(m->length - 2) + 0.5);
+    if (m->wanted < 1) m->wanted = 1;
+    s = flat_init(&m->flat, &m->replica.facts.config);
+    if (s == ST_OK) {
+        m->blocks = blocks_make(m->flat.count, m->comm->workers);
+        reduce_init(&m->reduce, m->comm, &m->blocks, 1);
+        tree_sum_init(&m->partial, (int32_t)m->config->train.groups, TREE_FLOAT, (size_t)m->flat.count);
+        tree_sum_init(&m->squares, m->blocks.count, TREE_DOUBLE, 1);
+        s = mem_alloc(3 * (size_t)m->flat.slots, sizeof *m->tensors, &m->tensors);
+    }
+    if (s == ST_OK) s = mem_alloc(3 * (size_t)m->flat.slots, sizeof *m->names, &m->names);
+    if (s == ST_OK) s = deal_micro(m);
+    if (s == ST_OK) s = open_text(m);
+    if (s == ST_OK && comm_is_worker(m->comm)) s = open_worker(m);
+    m->stale = 1;   /* the first refresh packs */
+    mp2__step__init(&m->message);
+    return comm_agree(m->comm, s);
+}
+
+status mlm_open(struct comm *c, const struct mlm_config *config, const struct options *options, struct mlm *m)
+{
+    struct model_source *model = NULL;
+    status s;
+
+    memset(m, 0, sizeof *m);
+    m->comm = c;
+    m->config = config;
+    digest_config(m, options);
+    s = open_all(m, &model);
+    model_source_close(&model);
+    if (s != ST_OK) mlm_close(m);
+    return s;
+}
+
+void mlm_close(struct mlm *m)
+{
+    void *owned[] = {m->values, m->own, m->m, m->v, m->grad, m->ids, m->rows, m->targets, m->sums, m->tensors, m->names};
+
+    mlm_unit_destroy(&m->unit);
+    batch_fini(&m->batch);
+    tree_sum_fini(&m->partial);
+    tree_sum_fini(&m->squares);
+    deal_fini(&m->deal);
+    reduce_fini(&m->reduce);
+    mlm_text_close(&m->train);
+    mlm_text_close(&m->heldout);
+    replica_close(&m->replica);
+    mem_free(m->packed);
+    flat_fini(&m->flat);
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) mem_free(owned[i]);
+    memset(m, 0, sizeof *m);
+}
+
+/* An update is carried out when it is committed. */
+static status flush(void *self)
+{
+    (void)self;
+    return ST_OK;
+}
+
+/* Steps have no records; one that is there belongs to another command. */
+static status replay(void *self, int64_t step, const struct journal_record *record, Mp2__Step **message)
+{
+    struct mlm *m = self;
+
+    (void)record, (void)message;
+    if (!comm_is_coordinator(m->comm)) return ST_INPUT;
+    return fault(ST_INPUT, "%s/journal: a record of step %lld, expected none of masked-language-model training", m->config->run,
+                 (long long)step);
+}
+
+static void brief(void *self, char *out, size_t room)
+{
+    const struct mlm *m = self;
+
+    snprintf(out, room, "accuracy %.3f norm %.3g", m->message.accuracy, m->message.gradient_norm);
+}
+
+struct job mlm_job(struct mlm *m)
+{
+    return (struct job){.command = "mlm", .self = m, .step = mlm_step, .commit = mlm_commit, .flush = flush, .replay = replay,
+                        .evaluate = mlm_evaluate_heldout, .tensors = mlm_tensors, .state = mlm_state, .restore = mlm_restore,
+                        .describe = mlm_describe, .brief = brief};
+}
+
+/* ---- the result ---- */
+
+static status read_values(void *arg, const char *name, int64_t first, int64_t count, float *out)
+{
+    return flat_copy(arg, name, first, count, out);
+}
+
+static status write_folder(struct mlm *m, const float *values)
+{
+    struct flat_view view = {&m->flat, values};
+    struct model_folder what = {.config = m->flat.config, .type = TENSOR_F32, .head = 1, .vocab = m->config->vocab,
+                                .read = read_values, .arg = &view};
+    char folder[4096];
+
+    if (m->config->output[0]) TRY(file_keep_path(folder, sizeof folder, m->config->output));
+    else TRY(file_join(folder, sizeof folder, m->config->run, "model"));
+    TRY(model_folder_write(folder, &what));
+    printf("mlm: the encoder stands in %s\n", folder);
+    return ST_OK;
+}
+
+status mlm_write(struct mlm *m)
+{
+    float *values = NULL;
+    status s = ST_OK;
+
+    if (comm_is_coordinator(m->comm)) s = mem_alloc((size_t)m->flat.count, sizeof *values, &values);
+    s = comm_agree(m->comm, s);
+    if (s == ST_OK) s = reduce_collect(&m->reduce, 1, m->own, values);
+    if (s == ST_OK && comm_is_coordinator(m->comm)) s = write_folder(m, values);
+    mem_free(values);
+    return comm_agree(m->comm, s);
+}

@@ -1,0 +1,55 @@
+#include "coordinator/mlm_config.h"
+
+#define AT(field) offsetof(struct mlm_config, field)
+
+const struct option mlm_options[] = {
+    {"run", OPTION_TEXT, AT(run), NULL, 0, 0, AFFECTS_PLACEMENT, "", "folder of the run, seen by all workers: text, journal, checkpoints, metrics", NULL},
+    {"texts", OPTION_LIST, AT(texts), NULL, 0, 0, AFFECTS_RESULT, "", "files, or folders of files, .txt, .txt.gz or .txt.xz, in UTF-8", NULL},
+    {"documents", OPTION_CHOICE, AT(documents), "line", 0, 0, AFFECTS_RESULT, "", "what a document is: a line, or the lines up to an empty one", "line|block"},
+    {"heldout", OPTION_REAL, AT(heldout), "0.01", 0, 0.5, AFFECTS_RESULT, "", "share of the documents kept for evaluation; 0: none, and no evaluation", NULL},
+    {"vocab", OPTION_TEXT, AT(vocab), NULL, 0, 0, AFFECTS_PLACEMENT, "", "vocab.txt (`mp2 vocab` makes one)", NULL},
+    {"model", OPTION_TEXT, AT(model), "", 0, 0, AFFECTS_PLACEMENT, "", "folder of an encoder to go on from; empty: a new one", NULL},
+    {"output", OPTION_TEXT, AT(output), "", 0, 0, AFFECTS_PLACEMENT, "", "folder of the trained encoder (Hugging Face); empty: RUN/model", NULL},
+    {"seed", OPTION_INT, AT(seed), "42", 0, 9e15, AFFECTS_RESULT, "", "seed of everything drawn", NULL},
+    {"log", OPTION_CHOICE, AT(log), "warn", 0, 0, AFFECTS_PLACEMENT, "", "what is said on standard error", "silent|error|warn|info|debug"},
+
+    {"encoder.layers", OPTION_INT, AT(encoder.layers), "4", 1, 256, AFFECTS_RESULT, "", "of a new encoder", NULL},
+    {"encoder.hidden", OPTION_INT, AT(encoder.hidden), "256", 16, 16384, AFFECTS_RESULT, "", "of a new encoder; a multiple of its heads", NULL},
+    {"encoder.heads", OPTION_INT, AT(encoder.heads), "4", 1, 256, AFFECTS_RESULT, "", "of a new encoder", NULL},
+    {"encoder.feed_forward", OPTION_INT, AT(encoder.feed_forward), "1024", 16, 65536, AFFECTS_RESULT, "", "of a new encoder", NULL},
+    {"encoder.positions", OPTION_INT, AT(encoder.positions), "512", 16, 65536, AFFECTS_RESULT, "", "of a new encoder", NULL},
+    {"encoder.dropout", OPTION_REAL, AT(encoder.dropout), "0.1", 0, 0.9, AFFECTS_RESULT, "", "of a new encoder, in its hidden rows and its attention", NULL},
+    {"encoder.start", OPTION_CHOICE, AT(start), "plain", 0, 0, AFFECTS_RESULT, "", "of a new encoder; neighbours: the first layer looks at the tokens beside, which skips the plateau of small encoders", "plain|neighbours"},
+
+    {"train.steps", OPTION_INT, AT(train.steps), "10k", 0, 1e12, AFFECTS_LIMIT, "steps", "how long (with a schedule other than constant it belongs to the result)", NULL},
+    {"train.micro", OPTION_INT, AT(train.groups), "2", 1, 65536, AFFECTS_RESULT, "", "micro-batches of a step, dealt to the workers; at least as many as workers keeps all busy", NULL},
+    {"train.sequences", OPTION_INT, AT(train.batch), "16", 1, 65536, AFFECTS_RESULT, "sequences", "of a micro-batch", NULL},
+    {"train.length", OPTION_INT, AT(length), "128", 16, 65536, AFFECTS_RESULT, "tokens", "of a sequence; a multiple of 16, at most the encoder's positions", NULL},
+    {"train.masked", OPTION_REAL, AT(masked), "0.15", 0.001, 0.9, AFFECTS_RESULT, "", "share of a sequence's tokens to guess: 80 % of them masked, 10 % another token, 10 % kept", NULL},
+    {"train.rate", OPTION_REAL, AT(train.rate), "1e-3", 0, 10, AFFECTS_RESULT, "", "learning rate", NULL},
+    {"train.weight_decay", OPTION_REAL, AT(train.decay), "0.01", 0, 1, AFFECTS_RESULT, "", "AdamW's, on matrices and tables; not on biases and LayerNorms", NULL},
+    {"train.beta1", OPTION_REAL, AT(train.beta1), "0.9", 0, 0.99999, AFFECTS_RESULT, "", "AdamW", NULL},
+    {"train.beta2", OPTION_REAL, AT(train.beta2), "0.98", 0, 0.9999999, AFFECTS_RESULT, "", "AdamW", NULL},
+    {"train.eps", OPTION_REAL, AT(train.eps), "1e-6", 1e-16, 1, AFFECTS_RESULT, "", "AdamW", NULL},
+    {"train.clip", OPTION_REAL, AT(clip), "1", 0, 1e9, AFFECTS_RESULT, "", "largest norm of a step's gradient; a longer one is scaled down; 0: never", NULL},
+    {"train.schedule", OPTION_CHOICE, AT(train.schedule), "linear", 0, 0, AFFECTS_RESULT, "", "of the learning rate, after the warm-up, down to 0 at train.steps", "constant|linear|cosine"},
+    {"train.warmup", OPTION_INT, AT(train.warmup), "100", 0, 1e9, AFFECTS_RESULT, "steps", "the rate grows linearly over so many steps", NULL},
+    {"train.dropout", OPTION_BOOL, AT(train.dropout), "true", 0, 0, AFFECTS_RESULT, "", "dropout at the encoder's own rates while training", NULL},
+    {"train.skips", OPTION_INT, AT(train.skips), "20", 1, 1e9, AFFECTS_LIMIT, "steps", "stop after so many steps in a row whose loss or gradient is not finite", NULL},
+
+    {"eval.every", OPTION_INT, AT(eval.every), "1000", 0, 1e12, AFFECTS_RESULT, "steps", "loss on held-out text; 0: never", NULL},
+    {"eval.sequences", OPTION_INT, AT(eval.rows), "256", 0, 1e9, AFFECTS_RESULT, "sequences", "at most so many; 0: all. The last evaluation takes all", NULL},
+    {"eval.final", OPTION_BOOL, AT(eval.final), "true", 0, 0, AFFECTS_PLACEMENT, "", "evaluate on all held-out text at the end", NULL},
+
+    {"checkpoint.every", OPTION_INT, AT(keep.every), "500", 1, 1e12, AFFECTS_PLACEMENT, "steps", "between checkpoints; steps since are computed again after a failure", NULL},
+    {"checkpoint.keep", OPTION_INT, AT(keep.count), "2", 1, 1e6, AFFECTS_PLACEMENT, "", "newest checkpoints kept, besides the best", NULL},
+
+    {"machine.precision", OPTION_CHOICE, AT(machine.precision), "auto", 0, 0, AFFECTS_RESULT, "", "of matrix inputs in the encoder; parameters and their gradients are f32", "auto|f32|bf16"},
+    {"machine.isa", OPTION_CHOICE, AT(machine.isa), "auto", 0, 0, AFFECTS_RESULT, "", "instruction set; auto: the best that all workers have", "auto|avx2|avx512|avx512bf16"},
+    {"machine.engine", OPTION_CHOICE, AT(machine.engine), "onednn", 0, 0, AFFECTS_RESULT, "", "matrix products of the encoder; openblas is f32 only", "onednn|openblas"},
+    {"machine.exact", OPTION_BOOL, AT(machine.exact), "true", 0, 0, AFFECTS_RESULT, "", "refuse machines whose products depend on how rows are dealt", NULL},
+    {"machine.threads", OPTION_INT, AT(machine.threads), "0", 0, 4096, AFFECTS_PLACEMENT, "", "threads a worker; 0: the node's cores over its workers", NULL},
+
+    WATCH_OPTIONS(struct mlm_config, watch),
+};
+const size_t mlm_option_count = sizeof mlm_options / sizeof *mlm_options;

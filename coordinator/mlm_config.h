@@ -1,0 +1,28 @@
+/* What `mp2 mlm` can be told. Rows that pretrain has too keep their names and meanings. */
+#ifndef MP2_COORDINATOR_MLM_CONFIG_H
+#define MP2_COORDINATOR_MLM_CONFIG_H
+
+#include "coordinator/pretrain_config.h"
+
+enum mlm_start { START_PLAIN, START_NEIGHBOURS };
+
+struct mlm_sizes_config { int64_t layers, hidden, heads, feed_forward, positions; double dropout; };
+
+struct mlm_config {
+    const char *run, *model, *vocab, *output;
+    struct option_list texts;
+    int documents, log, start;
+    double heldout, masked, clip;
+    int64_t seed, length;
+    struct mlm_sizes_config encoder;
+    struct train_config train;      /* groups: micro-batches of a step; batch: sequences of one */
+    struct eval_config eval;
+    struct keep_config keep;
+    struct machine_config machine;
+    struct watch_config watch;
+};
+
+extern const struct option mlm_options[];
+extern const size_t mlm_option_count;
+
+#endif

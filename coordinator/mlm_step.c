@@ -1,0 +1,295 @@
+/* One step: micro-batches, the tree's sum by ranges, its norm, the update of each range. */
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "cluster/base/memory.h"
+#include "coordinator/mlm.h"
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static status pack(struct mlm *m)
+{
+    const struct flat_view view = {&m->flat, m->values};
+    struct packed_source source = packed_from_flat(&view);
+
+    TRY(encoder_weights_pack(m->replica.encoder, &source, m->packed));
+    return encoder_attach(m->replica.encoder, m->packed);
+}
+
+status mlm_refresh(struct mlm *m)
+{
+    status s = ST_OK;
+
+    if (!m->stale) return ST_OK;
+    TRY(reduce_gather_prompts(&m->reduce, 1, m->own, m->values));
+    if (comm_is_worker(m->comm)) s = pack(m);
+    m->stale = 0;
+    return comm_agree(m->comm, s);
+}
+
+/* ---- micro-batches ---- */
+
+/* Sequences first … of a text, masked under key, into m->batch. */
+static int32_t fill(struct mlm *m, const struct mlm_text *text, const int64_t *sequences, int32_t count, struct random_key key)
+{
+    int32_t targets = 0;
+
+    batch_clear(&m->batch, 0);
+    for (int32_t i = 0; i < count; i++) {
+        int32_t here;
+
+        mlm_text_sequence(text, &m->special, sequences[i], m->length, m->ids);
+        here = mlm_mask(&m->special, random_derive(key, (uint32_t)i, 0, 0, 0), m->length, m->wanted, m->ids, m->rows + targets,
+                        m->targets + targets);
+        for (int32_t j = 0; j < here; j++) m->rows[targets + j] += i * m->length;
+        targets += here;
+        batch_add(&m->batch, m->ids, m->length, 0, -1, -1);
+    }
+    return targets;
+}
+
+/* The epochs' permutations, one behind the other. */
+static int64_t sequence_at(const struct mlm *m, uint64_t at)
+{
+    uint64_t n = (uint64_t)mlm_text_sequences(&m->train, m->length), epoch = at / n;
+    struct random_key key = random_derive(random_seed((uint64_t)m->config->seed, RANDOM_SHUFFLE), (uint32_t)epoch, 0, 0, 0);
+
+    return (int64_t)random_permute(key, n, at % n);
+}
+
+/* What ranks have found of item i: only one of them has, so that bits can be summed as integers. */
+static void note(struct mlm *m, int64_t i, const struct mlm_score *score)
+{
+    memcpy(&m->sums[3 * i], &score->loss, sizeof score->loss);
+    m->sums[3 * i + 1] = score->targets;
+    m->sums[3 * i + 2] = score->correct;
+}
+
+static status share_notes(struct mlm *m, int64_t items, struct mlm_score *out)
+{
+    TRY(comm_sum(m->comm, m->sums, (int)(3 * items)));
+    *out = (struct mlm_score){0};
+    for (int64_t i = 0; i < items; i++) {
+        double loss;
+
+        memcpy(&loss, &m->sums[3 * i], sizeof loss);
+        out->loss += loss;
+        out->targets += m->sums[3 * i + 1];
+        out->correct += m->sums[3 * i + 2];
+    }
+    return ST_OK;
+}
+
+static status clear_notes(struct mlm *m, int64_t items)
+{
+    TRY(mem_grow(&m->sums, &m->sum_room, (size_t)(3 * items), sizeof *m->sums));
+    memset(m->sums, 0, (size_t)(3 * items) * sizeof *m->sums);
+    return ST_OK;
+}
+
+static status micro_batch(struct mlm *m, int64_t step, int32_t micro)
+{
+    const struct train_config *t = &m->config->train;
+    uint64_t seed = (uint64_t)m->config->seed, first = ((uint64_t)(step - 1) * (uint64_t)t->groups + (uint64_t)micro) * (uint64_t)t->batch;
+    uint32_t low = (uint32_t)step, high = (uint32_t)((uint64_t)step >> 32);
+    struct random_key key = random_derive(random_seed(seed, RANDOM_MASK), low, (uint32_t)micro, high, 0);
+    struct mlm_inputs in = {.batch = &m->batch, .rows = m->rows, .targets = m->targets,
+                            .divide = (double)m->wanted * (double)t->batch * (double)t->groups,
+                            .token_type = (int32_t)(random_word(key, 1u << 20) & 1),
+                            .dropout = {t->dropout, random_derive(random_seed(seed, RANDOM_DROPOUT), low, (uint32_t)micro, high, 0)}};
+    struct mlm_score score;
+    int64_t *sequences;
+    void *grad;
+    status s;
+
+    TRY(mem_alloc((size_t)t->batch, sizeof *sequences, &sequences));
+    for (int64_t i = 0; i < t->batch; i++) sequences[i] = sequence_at(m, first + (uint64_t)i);
+    in.count = fill(m, &m->train, sequences, (int32_t)t->batch, key);
+    mem_free(sequences);
+    TRY(tree_sum_take(&m->partial, &grad));
+    s = mlm_train(m->unit, m->replica.pool, m->values, &in, grad, &score);
+    if (s == ST_OK) {
+        note(m, micro, &score);
+        return tree_sum_add(&m->partial, (struct tree_node){micro, 1}, grad);
+    }
+    mem_free(grad);
+    return s;
+}
+
+static status compute(struct mlm *m, int64_t step)
+{
+    tree_sum_clear(&m->partial, m->deal.batch);
+    for (size_t i = 0; i < m->deal.count; i++)
+        if (m->deal.blocks[i].worker == m->comm->worker) TRY(micro_batch(m, step, m->deal.blocks[i].node.first));
+    return ST_OK;
+}
+
+/* ---- the gradient's norm ---- */
+
+/* A block's sum is a leaf of the tree over all blocks, whoever owns it. */
+static status square(struct mlm *m)
+{
+    int first = blocks_first(&m->blocks, m->comm->worker), last = blocks_first(&m->blocks, m->comm->worker + 1);
+
+    tree_sum_clear(&m->squares, m->blocks.count);
+    for (int b = first; b < last; b++) {
+        const float *g = m->grad + (int64_t)(b - first) * BLOCK_COLUMNS;
+        double *sum;
+        void *vector;
+
+        TRY(tree_sum_take(&m->squares, &vector));
+        sum = vector;
+        for (int i = 0; i < BLOCK_COLUMNS; i++) *sum = fma((double)g[i], (double)g[i], *sum);
+        TRY(tree_sum_add(&m->squares, (struct tree_node){b, 1}, vector));
+    }
+    return ST_OK;
+}
+
+static status find_norm(struct mlm *m, double *norm)
+{
+    double sum = 0;
+    status s = comm_is_worker(m->comm) ? square(m) : ST_OK;
+
+    TRY(comm_agree(m->comm, s));
+    TRY(reduce_pull_to_coordinator(&m->reduce, &m->squares, 1, &sum));
+    *norm = sqrt(sum);
+    return ST_OK;
+}
+
+/* ---- step and commit ---- */
+
+status mlm_step(void *self, int64_t step, struct job_step *out)
+{
+    struct mlm *m = self;
+    const struct train_config *t = &m->config->train;
+    struct tree_sum *partial[1] = {&m->partial};
+    struct mlm_score score;
+    double norm = 0, started, computed;
+    status s;
+
+    TRY(mlm_refresh(m));
+    started = now();
+    s = clear_notes(m, t->groups);
+    if (s == ST_OK && comm_is_worker(m->comm)) s = compute(m, step);
+    TRY(comm_agree(m->comm, s));
+    computed = now();
+    TRY(share_notes(m, t->groups, &score));
+    TRY(reduce_scatter_grad(&m->reduce, &m->deal, partial, m->grad));
+    TRY(find_norm(m, &norm));
+    m->scale = m->config->clip > 0 && norm > m->config->clip ? m->config->clip / norm : 1;
+    TRY(comm_broadcast(m->comm, &m->scale, sizeof m->scale, 0));
+    if (!comm_is_coordinator(m->comm)) return ST_OK;
+    m->message.loss = score.targets > 0 ? score.loss / (double)score.targets : 0;
+    m->message.accuracy = score.targets > 0 ? (double)score.correct / (double)score.targets : 0;
+    m->message.examples = (uint64_t)(t->groups * t->batch);
+    m->message.tokens = (uint64_t)(t->groups * t->batch * m->length);
+    m->message.compute_seconds = computed - started;
+    m->message.reduce_seconds = now() - computed;
+    m->message.learning_rate = t->rate * train_rate_factor(t, step - 1);
+    m->message.gradient_norm = norm;
+    *out = (struct job_step){.skipped = !isfinite(score.loss) || !isfinite(norm), .message = &m->message};
+    return ST_OK;
+}
+
+/* The part of a tensor in the own range. */
+static void update_slot(struct mlm *m, const struct adamw *w, int64_t slot)
+{
+    int64_t first = m->flat.offset[slot], last = first + m->flat.size[slot];
+    struct adamw here = *w;
+
+    if (first < m->first) first = m->first;
+    if (last > m->last) last = m->last;
+    if (first >= last) return;
+    if (!flat_decays(&m->flat, slot)) here.decay = 0;
+    first -= m->first;
+    last -= m->first;
+    m->replica.encoder->kernels.adamw(&here, last - first, m->grad + first, m->own + first, m->m + first, m->v + first);
+}
+
+status mlm_commit(void *self, int64_t step, int apply)
+{
+    struct mlm *m = self;
+    const struct train_config *t = &m->config->train;
+    struct adamw w = {.lr = t->rate * train_rate_factor(t, step - 1), .beta1 = t->beta1, .beta2 = t->beta2, .eps = t->eps,
+                      .decay = t->decay};
+
+    if (!apply) return ST_OK;
+    m->applied++;
+    m->stale = 1;
+    if (!comm_is_worker(m->comm)) return ST_OK;
+    w.correction1 = 1 - pow(t->beta1, (double)m->applied);
+    w.correction2 = 1 - pow(t->beta2, (double)m->applied);
+    if (m->scale != 1)
+        for (int64_t i = 0; i < m->last - m->first; i++) m->grad[i] *= (float)m->scale;
+    for (int64_t i = 0; i < m->flat.slots; i++) update_slot(m, &w, i);
+    return ST_OK;
+}
+
+/* ---- evaluation ---- */
+
+static status evaluate_micro(struct mlm *m, int64_t item, int64_t first, int32_t count)
+{
+    struct random_key key = random_derive(random_seed((uint64_t)m->config->seed, RANDOM_EVAL), (uint32_t)item, 0, 0, 0);
+    struct mlm_inputs in = {.batch = &m->batch, .rows = m->rows, .targets = m->targets, .divide = 1};
+    struct mlm_score score;
+    int64_t *sequences;
+
+    TRY(mem_alloc((size_t)count, sizeof *sequences, &sequences));
+    for (int32_t i = 0; i < count; i++) sequences[i] = first + i;
+    in.count = fill(m, &m->heldout, sequences, count, key);
+    mem_free(sequences);
+    TRY(mlm_evaluate(m->unit, m->replica.pool, m->values, &in, NULL, &score));
+    note(m, item, &score);
+    return ST_OK;
+}
+
+static void tell_eval(struct mlm *m, const struct mlm_score *score, int64_t rows, int subset, double seconds, struct job_eval *out)
+{
+    m->heldout_loss = score->loss / (double)score->targets;
+    m->heldout_accuracy = (double)score->correct / (double)score->targets;
+    m->task = (struct record_eval_task){0, (uint64_t)rows, m->heldout_accuracy, m->heldout_loss};
+    mp2__score__init(&m->score);
+    m->score.task = (char *)(uintptr_t)"heldout";
+    m->score.metric = (char *)(uintptr_t)"perplexity";
+    m->score.score = exp(m->heldout_loss);
+    m->score.loss = m->heldout_loss;
+    m->score.rows = (uint64_t)rows;
+    m->scores[0] = &m->score;
+    mp2__eval__init(&m->eval);
+    m->eval.split = (char *)(uintptr_t)"dev";
+    m->eval.mean = m->heldout_loss;
+    m->eval.seconds = seconds;
+    m->eval.subset = subset;
+    m->eval.n_scores = 1;
+    m->eval.scores = m->scores;
+    *out = (struct job_eval){.record = {.task_count = 1, .tasks = &m->task, .mean = m->heldout_loss, .subset = subset},
+                             .message = &m->eval};
+}
+
+status mlm_evaluate_heldout(void *self, int64_t step, int full, struct job_eval *out)
+{
+    struct mlm *m = self;
+    int64_t all = mlm_text_sequences(&m->heldout, m->length), most = m->config->eval.rows, size = m->config->train.batch;
+    int64_t rows = full || most == 0 || most > all ? all : most, items = (rows + size - 1) / size;
+    struct mlm_score score;
+    double started = now();
+    status s;
+
+    (void)step;
+    TRY(mlm_refresh(m));
+    s = clear_notes(m, items);
+    for (int64_t i = 0; i < items && s == ST_OK && comm_is_worker(m->comm); i++)
+        if (i % m->comm->workers == m->comm->worker)
+            s = evaluate_micro(m, i, i * size, (int32_t)(rows - i * size < size ? rows - i * size : size));
+    TRY(comm_agree(m->comm, s));
+    TRY(share_notes(m, items, &score));
+    if (comm_is_coordinator(m->comm)) tell_eval(m, &score, rows, rows < all, now() - started, out);
+    return ST_OK;
+}

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Masked-language-model training is a function of configuration, seed and text alone: the same checkpoint and the same folder,
+# byte for byte, for any number of workers and threads, and after kill -9 and resuming with another number of workers. The
+# loss falls; the folder feeds the next run; bad input ends with status 2 and one line.
+. "$(dirname "$0")/common.sh"
+
+awk 'BEGIN {
+    split("[PAD] [UNK] [CLS] [SEP] [MASK]", s, " ")
+    for (i = 1; i <= 5; i++) print s[i] > "vocab.txt"
+    for (i = 0; i < 20; i++) printf "[unused%d]\n", i > "vocab.txt"
+    for (i = 0; i < 26; i++) for (j = 0; j < 4; j++) { w[n] = sprintf("%c%c", 97 + i, 97 + (i * 3 + j * 5) % 26); print w[n++] > "vocab.txt" }
+    for (i = 0; i < 900; i++) {
+        k = (i * 7919) % n
+        for (j = 0; j < 6 + i % 19; j++) printf "%s ", w[(k + j * 7) % n] > "text.txt"
+        printf "\n" > "text.txt"
+    }
+}'
+cat > mlm.yaml << YAML
+texts: [text.txt]
+vocab: vocab.txt
+heldout: 0.1
+encoder: {layers: 2, hidden: 64, heads: 4, feed_forward: 128, positions: 64, start: neighbours}
+train: {steps: 60, micro: 5, sequences: 4, length: 32, warmup: 5, rate: 4e-3}
+eval: {every: 20, sequences: 16}
+checkpoint: {every: 7}
+machine: {threads: 1}
+log: debug
+watch: {listen: ""}
+YAML
+
+# one NAME RANKS [options]: the sha256 of the last checkpoint and of the folder.
+one() {
+    local name=$1 ranks=$2
+    shift 2
+    mpi "$ranks" "$mp2" mlm mlm.yaml --set run="$name" "$@" > "$name.txt" 2>&1 || fail "$name: $(tail -5 "$name.txt")"
+    echo "$(sha "$name/latest/") $(sha "$name/model")"
+}
+
+precisions="f32"
+grep -q avx512_bf16 /proc/cpuinfo && precisions="f32 bf16"
+for precision in $precisions; do
+    p="--set machine.precision=$precision"
+    # shellcheck disable=SC2086
+    want=$(one "$precision" 1 $p) || exit 1
+    for ranks in 2 3 4; do
+        # shellcheck disable=SC2086
+        got=$(one "$precision-$ranks" "$ranks" $p --set machine.threads=$((ranks - 1))) || exit 1
+        [ "$got" = "$want" ] || fail "$precision, $ranks ranks: $got, expected $want"
+        echo "ok $precision $ranks ranks"
+    done
+done
+[ "$(one seed 1 --set seed=7 --set machine.precision=f32)" != "$want" ] || fail "another seed gave the same"
+
+# Killed at some step, gone on with other ranks.
+want=$(one whole 1) || exit 1
+for round in 1 2; do
+    mpi 3 "$mp2" mlm mlm.yaml --set run="killed-$round" > "killed-$round.txt" 2>&1 &
+    mpirun_pid=$!
+    for _ in $(seq 600); do
+        grep -q "step-commit step=$((17 * round)) " "killed-$round.txt" 2> /dev/null && break
+        sleep 0.01
+    done
+    mapfile -t pids < <(pgrep -f "mp2 mlm mlm.yaml --set run=killed-$round" | while read -r p; do
+        [ "$(cat "/proc/$p/comm" 2> /dev/null)" = mp2 ] && echo "$p"; done | sort -n)
+    [ ${#pids[@]} -gt "$round" ] && kill -9 "${pids[$round]}"
+    wait $mpirun_pid
+    [ -e "killed-$round/step-60" ] && fail "round $round was not killed in time"
+    got=$(one "killed-$round" $((2 * round)) --resume) || exit 1
+    [ "$got" = "$want" ] || fail "killed and resumed: $got, expected $want"
+    [ "$(grep -c '"step":{"step":' "killed-$round/metrics.jsonl")" = 60 ] || fail "metrics.jsonl: steps missing or twice"
+    echo "ok killed $round"
+done
+
+# It learns: the unigram loss of 104 words is 4.64.
+awk '{ for (i = 1; i <= NF; i++) if ($i == "loss" && $(i + 1) + 0 < 4.3) ok = 1 } END { exit !ok }' <(grep "held-out" whole.txt) ||
+    fail "nothing was learnt: $(grep held-out whole.txt)"
+
+# The folder is an encoder to go on from.
+mpi 2 "$mp2" mlm mlm.yaml --set run=more --set model=whole/model --set train.steps=5 > more.txt 2>&1 || fail "more: $(cat more.txt)"
+
+# bad WORDS [options]: status 2 and a message with these words.
+bad() {
+    local words=$1
+    shift
+    "$mp2" mlm mlm.yaml --set run=bad "$@" > bad.txt 2>&1
+    local rc=$?
+    [ $rc = 2 ] || fail "bad input ($*): status $rc, expected 2: $(cat bad.txt)"
+    grep -q "$words" bad.txt || fail "bad input ($*): $(cat bad.txt), expected \"$words\""
+    rm -rf bad
+}
+: > empty.txt
+printf 'a\377b\n' > utf8.txt
+grep -v MASK vocab.txt > nomask.txt
+bad "no text to train on" --set texts=empty.txt
+bad "invalid UTF-8" --set texts=utf8.txt
+bad "MASK" --set vocab=nomask.txt
+bad "multiple of encoder.heads" --set encoder.heads=5
+bad "multiple of 16" --set train.length=33
+bad "64 positions" --set train.length=128
+echo "all equal"
