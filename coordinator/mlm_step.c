@@ -146,7 +146,7 @@ static status square(struct mlm *m)
 
         TRY(tree_sum_take(&m->squares, &vector));
         sum = vector;
-        for (int i = 0; i < BLOCK_COLUMNS; i++) *sum = fma((double)g[i], (double)g[i], *sum);
+        for (int i = 0; i < BLOCK_COLUMNS; i++) *sum += (double)g[i] * (double)g[i];   /* an exact product */
         TRY(tree_sum_add(&m->squares, (struct tree_node){b, 1}, vector));
     }
     return ST_OK;

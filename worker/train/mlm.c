@@ -7,7 +7,7 @@
 #include "cluster/base/memory.h"
 #include "worker/train/weight_gradient.h"
 
-enum { HEAD_BLOCK = 32 };   /* target rows that one thread takes through the head; part of the bits */
+enum { HEAD_BLOCK = 80 };   /* target rows that one thread takes through the head; part of the bits */
 
 struct mlm_unit {
     struct encoder *e;

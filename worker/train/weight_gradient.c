@@ -3,14 +3,27 @@
 #include <cblas.h>
 #include <stdatomic.h>
 
+/* Rows of a dW that are one piece of work, by its size alone: enough pieces for the threads, few enough that x is not packed
+ * anew for little. */
+static int64_t block_rows(int64_t n)
+{
+    return n >= 8192 ? 512 : 128;
+}
+
+static int block_count(const struct weight_piece *p)
+{
+    return (int)((p->n + block_rows(p->n) - 1) / block_rows(p->n));
+}
+
 struct shared { const struct weight_work *work; atomic_int next; int blocks; };
 
 static void run_weight(const struct weight_work *w, int block)
 {
     for (int i = 0; i < w->weights; i++) {
         const struct weight_piece *p = &w->weight[i];
-        int count = (int)((p->n + WEIGHT_BLOCK - 1) / WEIGHT_BLOCK);
-        int64_t first = (int64_t)block * WEIGHT_BLOCK, n = p->n - first < WEIGHT_BLOCK ? p->n - first : WEIGHT_BLOCK;
+        int64_t size = block_rows(p->n);
+        int count = block_count(p);
+        int64_t first = (int64_t)block * size, n = p->n - first < size ? p->n - first : size;
 
         if (block >= count) {
             block -= count;
@@ -50,7 +63,7 @@ void weight_gradient(const struct weight_work *w, struct pool *pool)
 {
     struct shared s = {.work = w};
 
-    for (int i = 0; i < w->weights; i++) s.blocks += (int)((w->weight[i].n + WEIGHT_BLOCK - 1) / WEIGHT_BLOCK);
+    for (int i = 0; i < w->weights; i++) s.blocks += block_count(&w->weight[i]);
     pool_run(pool, gradient_job, &s);
 }
 

@@ -7,8 +7,6 @@
 #include "cluster/base/pool.h"
 #include "worker/kernel/kernels.h"
 
-enum { WEIGHT_BLOCK = 64 };   /* rows of a dW that are one piece of work */
-
 /* One product: x (rows,k), dy (rows,n) with leading dimension ld; dw (n,k) is written. */
 struct weight_piece { const float *x, *dy; int64_t rows, k, n, ld; float *dw; };
 
