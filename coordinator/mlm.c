@@ -1,6 +1,7 @@
 /* Setting up: the coordinator prepares text and start, all ranks agree part by part. */
 #include "coordinator/mlm.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "coordinator/text/corpus.h"
 #include "worker/model/folder.h"
 
 static void digest_text(const char *text, char out[33])
@@ -43,23 +45,62 @@ static status check_config(const struct mlm_config *c, const struct model_config
     return ST_OK;
 }
 
+/* A file's size, first and last MiB: enough to notice another text, and cheap for a large one. */
+static status digest_file(XXH3_state_t *state, const char *path, char *buffer)
+{
+    enum { EDGE = 1 << 20 };
+    FILE *f = fopen(path, "rbe");
+    long size = -1;
+    size_t n;
+
+    if (!f) return fault(ST_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+    if (fseek(f, 0, SEEK_END) == 0) size = ftell(f);
+    XXH3_128bits_update(state, &size, sizeof size);
+    rewind(f);
+    n = fread(buffer, 1, EDGE, f);
+    XXH3_128bits_update(state, buffer, n);
+    if (size > EDGE && fseek(f, -(long)EDGE, SEEK_END) == 0) {
+        n = fread(buffer, 1, EDGE, f);
+        XXH3_128bits_update(state, buffer, n);
+    }
+    fclose(f);
+    return size < 0 ? fault(ST_IO, "%s: cannot be read", path) : ST_OK;
+}
+
+/* What the tokenised text depends on: the files, how they are cut, the vocabulary. */
+static status digest_texts(struct mlm *m)
+{
+    const struct mlm_config *c = m->config;
+    struct corpus corpus;
+    XXH3_state_t *state;
+    XXH128_hash_t h;
+    char text[96 + 33], *buffer = NULL;
+    status s;
+
+    TRY(corpus_open(&c->texts, &corpus));
+    state = XXH3_createState();
+    s = state ? mem_alloc(1, 1 << 20, &buffer) : fault(ST_MEMORY, "out of memory: digest");
+    if (s == ST_OK) XXH3_128bits_reset(state);
+    for (size_t i = 0; i < corpus.count && s == ST_OK; i++) s = digest_file(state, corpus.paths[i], buffer);
+    if (s == ST_OK) {
+        h = XXH3_128bits_digest(state);
+        snprintf(text, sizeof text, "%016llx%016llx %d %.17g %s", (unsigned long long)h.high64, (unsigned long long)h.low64,
+                 c->documents, c->heldout, m->vocabulary_digest);
+        digest_text(text, m->text_digest);
+    }
+    mem_free(buffer);
+    XXH3_freeState(state);
+    corpus_close(&corpus);
+    return s;
+}
+
 static status prepare_text(struct mlm *m, const struct vocabulary *v)
 {
     const struct mlm_config *c = m->config;
     struct mlm_source source = {.texts = &c->texts, .documents = (enum documents)c->documents, .heldout = c->heldout,
                                 .vocabulary = v, .digest = m->text_digest};
-    char text[96 + 33];
-    XXH3_state_t *state = XXH3_createState();
-    XXH128_hash_t h;
 
-    if (!state) return fault(ST_MEMORY, "out of memory: digest");
-    XXH3_128bits_reset(state);
-    for (size_t i = 0; i < c->texts.count; i++) XXH3_128bits_update(state, c->texts.items[i], strlen(c->texts.items[i]) + 1);
-    h = XXH3_128bits_digest(state);
-    XXH3_freeState(state);
-    snprintf(text, sizeof text, "%016llx%016llx %d %.17g %s", (unsigned long long)h.high64, (unsigned long long)h.low64,
-             c->documents, c->heldout, m->vocabulary_digest);
-    digest_text(text, m->text_digest);
+    TRY(digest_texts(m));
     return mlm_text_make(&source, c->run);
 }
 
