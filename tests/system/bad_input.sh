@@ -61,7 +61,11 @@ refused_resume --set model=other
 mkdir full
 if mount -t tmpfs -o size=3M tmpfs full 2> /dev/null; then
     rc=0
-    mpi 2 "$mp2" pretrain small.yaml --set run=full/run --set train.steps=100000 > full.txt 2>&1 || rc=$?
+    mpi 2 "$mp2" pretrain small.yaml --set run=full/run --set train.steps=100000 --set log=debug > full.txt 2>&1 &
+    run=$!
+    wait_for step-commit full.txt
+    dd if=/dev/zero of=full/filler bs=4k 2> /dev/null
+    wait $run || rc=$?
     bytes=$(grep -c '^mp2: ' full.txt)
     umount full
     [ "$rc" = 1 ] || fail "disk full: exit status $rc: $(head -5 full.txt)"
