@@ -274,6 +274,14 @@ const struct task *dataset_task(const struct dataset *d, int task)
     return &d->member[task]->task;
 }
 
+const char *dataset_description(const struct dataset *d, int task, size_t *n)
+{
+    const struct shard *train = &d->member[task]->rows[SPLIT_TRAIN].shard;
+
+    *n = train->meta_bytes;
+    return train->meta;
+}
+
 int64_t dataset_rows(const struct dataset *d, int task, enum split split)
 {
     return rows_of(d, task, split)->count;
