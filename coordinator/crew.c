@@ -4,20 +4,12 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/memory.h"
 
 static const double TELL_EVERY = 2;   /* seconds */
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int64_t resident_bytes(void)
 {
@@ -38,7 +30,7 @@ status crew_open(struct comm *c, struct crew *crew)
     memset(crew, 0, sizeof *crew);
     crew->workers = c->workers;
     crew->first = c->size == 1 ? 0 : 1;
-    crew->told = now();
+    crew->told = clock_now();
     if (comm_is_coordinator(c)) s = mem_alloc((size_t)c->workers, sizeof *crew->members, &crew->members);
     TRY(comm_agree(c, s));
     for (int w = 0; w < crew->workers; w++) {
@@ -81,7 +73,7 @@ static void fill(const struct crew *crew, int w, int64_t step, double seconds, M
 
 void crew_step(struct crew *crew, const double *seconds, const int64_t *units, int64_t step, struct progress *progress)
 {
-    double t = now();
+    double t = clock_now();
     Mp2__Worker m;
 
     for (int w = 0; w < crew->workers; w++) {

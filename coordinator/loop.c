@@ -1,24 +1,16 @@
 /* Orders, in the order of a run: steps with evaluations and checkpoints between them, then the end. How it begins is
  * loop_resume.c. */
+#include "cluster/base/clock.h"
 #include "coordinator/loop_state.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/base/stop.h"
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 status loop_order(struct loop *l, struct order *order)
 {
@@ -62,7 +54,7 @@ static status append(struct loop *l, int64_t step, uint32_t kind, const void *da
 static void tell_step(struct loop *l, int64_t step, const struct job_step *done, double commit_seconds)
 {
     Mp2__Step *m = done->message;
-    double t = now();
+    double t = clock_now();
     char words[160] = "";
 
     m->step = (uint64_t)step;
@@ -82,7 +74,7 @@ static void tell_step(struct loop *l, int64_t step, const struct job_step *done,
 /* The coordinator's part of a commit; the status is its own and travels with the next order. */
 static status commit_record(struct loop *l, int64_t step, const struct job_step *done)
 {
-    double t = now();
+    double t = clock_now();
 
     if (done->record) TRY(append(l, step, RECORD_STEP, done->record, done->record_bytes));
     l->skipped = done->skipped ? l->skipped + 1 : 0;
@@ -90,7 +82,7 @@ static status commit_record(struct loop *l, int64_t step, const struct job_step 
         progress_event(l->progress, MP2__EVENT__LEVEL__WARNING, "step-skipped", (uint64_t)step, "loss or gradient not finite");
         log_warn("step-skipped", "step=%lld why=\"loss or gradient not finite\"", (long long)step);
     }
-    tell_step(l, step, done, now() - t);
+    tell_step(l, step, done, clock_now() - t);
     if (l->skipped >= l->o->skips)
         return fault(ST_NUMBER, "step %lld: %lld steps in a row had a loss or gradient that is not finite; the last good "
                      "state is kept", (long long)step, (long long)l->skipped);
@@ -157,7 +149,7 @@ static status do_checkpoint(struct loop *l)
     struct state state = {0};
     uint64_t oldest = 0;
     size_t count;
-    double t = now();
+    double t = clock_now();
     status s = ST_OK;
 
     TRY(comm_agree(l->comm, l->job->flush(l->job->self)));
@@ -173,7 +165,7 @@ static status do_checkpoint(struct loop *l)
         s = journal_roll(l->journal, (uint64_t)l->step + 1);
         if (s == ST_OK) s = checkpoint_prune(l->o->run, l->o->checkpoints_kept, &oldest);
         if (s == ST_OK && oldest > 0) s = journal_prune(l->journal, oldest);
-        if (s == ST_OK) s = tell_checkpoint(l, MP2__CHECKPOINT__STATE__COMPLETE, now() - t, 0);
+        if (s == ST_OK) s = tell_checkpoint(l, MP2__CHECKPOINT__STATE__COMPLETE, clock_now() - t, 0);
     }
     return comm_agree(l->comm, s);
 }
@@ -233,7 +225,7 @@ static status do_evaluate(struct loop *l, int full)
     if (comm_is_coordinator(l->comm)) {
         s = record_eval(l, &e, best);
         loop_post_run(l, MP2__RUN__STATE__RUNNING, 0);
-        l->last_commit = now();
+        l->last_commit = clock_now();
     }
     if (counts) l->evaluated = l->step;
     if (full) l->final_done = 1;
@@ -304,13 +296,13 @@ static status finish(struct loop *l, status s)
 status loop_run(struct comm *c, const struct job *job, const struct loop_options *options, struct loop_result *out)
 {
     struct loop l = {.comm = c, .job = job, .o = options, .result = out, .loss = NAN, .folder = {.lock = -1},
-                     .evaluated = -1, .last_commit = now()};
+                     .evaluated = -1, .last_commit = clock_now()};
     status s;
 
     *out = (struct loop_result){.best = NAN};
     TRY(comm_agree(c, stop_install()));
     s = loop_begin(&l);
-    l.last_commit = now();
+    l.last_commit = clock_now();
     if (s == ST_OK) s = follow(&l);
     return finish(&l, s);
 }

@@ -1,18 +1,10 @@
 /* One step: micro-batches, the tree's sum by ranges, its norm, the update of each range. */
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/memory.h"
 #include "coordinator/mlm.h"
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static status pack(struct mlm *m)
 {
@@ -175,11 +167,11 @@ status mlm_step(void *self, int64_t step, struct job_step *out)
     status s;
 
     TRY(mlm_refresh(m));
-    started = now();
+    started = clock_now();
     s = clear_notes(m, t->groups);
     if (s == ST_OK && comm_is_worker(m->comm)) s = compute(m, step);
     TRY(comm_agree(m->comm, s));
-    computed = now();
+    computed = clock_now();
     TRY(share_notes(m, t->groups, &score));
     TRY(reduce_scatter_grad(&m->reduce, &m->deal, partial, m->grad));
     TRY(find_norm(m, &norm));
@@ -191,7 +183,7 @@ status mlm_step(void *self, int64_t step, struct job_step *out)
     m->message.examples = (uint64_t)(t->groups * t->batch);
     m->message.tokens = (uint64_t)(t->groups * t->batch * m->length);
     m->message.compute_seconds = computed - started;
-    m->message.reduce_seconds = now() - computed;
+    m->message.reduce_seconds = clock_now() - computed;
     m->message.learning_rate = t->rate * train_rate_factor(t, step - 1);
     m->message.gradient_norm = norm;
     *out = (struct job_step){.skipped = !isfinite(score.loss) || !isfinite(norm), .message = &m->message};
@@ -279,7 +271,7 @@ status mlm_evaluate_heldout(void *self, int64_t step, int full, struct job_eval 
     int64_t all = mlm_text_sequences(&m->heldout, m->length), most = m->config->eval.rows, size = m->config->train.batch;
     int64_t rows = full || most == 0 || most > all ? all : most, items = (rows + size - 1) / size;
     struct mlm_score score;
-    double started = now();
+    double started = clock_now();
     status s;
 
     (void)step;
@@ -290,6 +282,6 @@ status mlm_evaluate_heldout(void *self, int64_t step, int full, struct job_eval 
             s = evaluate_micro(m, i, i * size, (int32_t)(rows - i * size < size ? rows - i * size : size));
     TRY(comm_agree(m->comm, s));
     TRY(share_notes(m, items, &score));
-    if (comm_is_coordinator(m->comm)) tell_eval(m, &score, rows, rows < all, now() - started, out);
+    if (comm_is_coordinator(m->comm)) tell_eval(m, &score, rows, rows < all, clock_now() - started, out);
     return ST_OK;
 }

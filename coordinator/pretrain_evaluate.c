@@ -1,7 +1,7 @@
 /* Dev scores of all tasks, and the table of the last ones. */
 #include <math.h>
-#include <time.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/memory.h"
 #include "coordinator/evaluate.h"
 
@@ -92,18 +92,10 @@ static void fill_router(const struct pretrain *p, struct eval_message *m)
     m->router.probability = m->chances;
 }
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 status pretrain_evaluate(void *self, int64_t step, int full, struct job_eval *out)
 {
     struct pretrain *p = self;
-    double started = now();
+    double started = clock_now();
     status s = ST_OK;
 
     (void)step;
@@ -121,7 +113,7 @@ status pretrain_evaluate(void *self, int64_t step, int full, struct job_eval *ou
         if (r.rows > 0) add_score(p, p->eval_message, t, &r);
     }
     if (!comm_is_coordinator(p->comm)) return ST_OK;
-    finish(p, p->eval_message, full, now() - started, out);
+    finish(p, p->eval_message, full, clock_now() - started, out);
     fill_router(p, p->eval_message);
     out->router = &p->eval_message->router;
     return ST_OK;

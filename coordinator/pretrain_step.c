@@ -1,23 +1,15 @@
 /* One step, on all ranks (design.md section 4). Read it from pretrain_step downwards in the order of the calls there:
  * go, compose, compute, reduce; then pretrain_commit. */
+#include "cluster/base/clock.h"
 #include "coordinator/pretrain.h"
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
 enum { TAG_SHARE = 200, TAG_LOSS };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 struct rates pretrain_rates(const struct pretrain *p, int64_t step)
 {
@@ -304,7 +296,7 @@ static void fill_times(struct pretrain *p, double started, double computed)
     }
     for (size_t b = 0; b < p->planner.now.deal.count; b++) p->units[p->planner.now.deal.blocks[b].worker]++;
     m->wait_seconds = computed - started;
-    m->reduce_seconds = now() - computed;
+    m->reduce_seconds = clock_now() - computed;
 }
 
 /* ---- the step ---- */
@@ -312,7 +304,7 @@ static void fill_times(struct pretrain *p, double started, double computed)
 status pretrain_step(void *self, int64_t step, struct job_step *out)
 {
     struct pretrain *p = self;
-    double started = now(), begun, computed;
+    double started = clock_now(), begun, computed;
     enum record_skip skipped;
     status s = ST_OK;
 
@@ -320,14 +312,14 @@ status pretrain_step(void *self, int64_t step, struct job_step *out)
     TRY(comm_agree(p->comm, s));
     s = go(p);
     TRY(comm_agree(p->comm, s));
-    begun = now();
+    begun = clock_now();
     if (comm_is_worker(p->comm)) compose(p);
     TRY(reduce_gather_prompts(&p->reduce, p->shape.groups, p->local, p->whole));
     if (comm_is_worker(p->comm)) {
-        begun = now();
+        begun = clock_now();
         s = compute(p, step);
     }
-    computed = now();
+    computed = clock_now();
     if (s == ST_OK && comm_is_coordinator(p->comm))
         s = planner_plan(&p->planner, p->config, &p->shape, p->comm->workers, step + 1, &p->planner.next);
     TRY(comm_agree(p->comm, s));

@@ -8,23 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 #include <wchar.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/log.h"
 
 enum { LINE_BYTES = 1024, TEXT_BYTES = 256, BAR_CELLS = 16, WIDTH_LEAST = 20, WIDTH_STANDARD = 80 };
 
 static const int64_t second = 1000000000, draw_every = 100000000;
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * second + t.tv_nsec;
-}
 
 void bar_open(struct bar *b, const char *what, uint64_t total, const char *unit)
 {
@@ -38,7 +30,7 @@ void bar_open_from(struct bar *b, const char *what, uint64_t first, uint64_t tot
     *b = (struct bar){.to = log_level_now() == LOG_SILENT ? NULL : stderr, .what = what, .unit = unit, .total = total,
                       .first = first, .done = first, .rate_done = first};
     b->terminal = isatty(STDERR_FILENO) && kind && strcmp(kind, "dumb") != 0;
-    b->started_ns = b->rate_ns = b->line_ns = now_ns();
+    b->started_ns = b->rate_ns = b->line_ns = clock_ns();
 }
 
 /* ---- numbers as people read them ---- */
@@ -158,7 +150,7 @@ void bar_show(struct bar *b, uint64_t done, const char *format, ...)
 
     b->done = done;
     if (!b->to) return;
-    now = now_ns();
+    now = clock_ns();
     if (b->terminal ? now - b->drawn_ns < draw_every : now - b->line_ns < line_every(b)) return;
     update_rate(b, now);
     va_start(args, format);
@@ -179,7 +171,7 @@ void bar_show(struct bar *b, uint64_t done, const char *format, ...)
 
 void bar_close(struct bar *b, int summary)
 {
-    double seconds = (double)(now_ns() - b->started_ns) / (double)second;
+    double seconds = (double)(clock_ns() - b->started_ns) / (double)second;
     char done[32], rate[32], took[32];
 
     if (!b->to) return;

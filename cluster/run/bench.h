@@ -3,6 +3,7 @@
 #ifndef MP2_RUN_BENCH_H
 #define MP2_RUN_BENCH_H
 
+#include "cluster/base/clock.h"
 #include "cluster/base/status.h"
 
 /* One declaration a bench, called with what stands behind its name on the command line (argv[0] is the name). */
@@ -25,8 +26,5 @@ status bench_print(const struct bench_figure *figure, const char *more, ...) __a
 
 /* Local. Bytes that the busiest of so many workers sends in a step at CPT-large's size (counted, bench_reduce.c). */
 status bench_bytes_sent(int workers, double *out);
-
-/* Local. Monotonic time in seconds. */
-double bench_now(void);
 
 #endif

@@ -50,13 +50,13 @@ static status journal_round(const char *folder, const struct load *load, const v
 
     TRY(file_remove_tree(folder));
     TRY(journal_open(folder, 1, &options, &j));
-    start = bench_now();
+    start = clock_now();
     for (int i = 1; s == ST_OK && i <= load->records; i++) {
         s = journal_append(j, (uint64_t)i, RECORD_STEP, payload, load->bytes);
         if (s == ST_OK && interval_ms == 0) s = journal_wait_durable(j, (uint64_t)i);
     }
     if (s == ST_OK) s = journal_wait_durable(j, (uint64_t)load->records);
-    *seconds = bench_now() - start;
+    *seconds = clock_now() - start;
     if (s != ST_OK) {
         journal_close(&j);
         return s;
@@ -68,14 +68,14 @@ static status journal_round(const char *folder, const struct load *load, const v
 static status disk_round(const char *path, const struct load *load, const void *payload, int each, double *seconds)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), failed = 0;
-    double start = bench_now();
+    double start = clock_now();
 
     if (fd < 0) return fault(ST_IO, "%s: cannot be created: %s", path, strerror(errno));
     for (int i = 0; !failed && i < load->records; i++) {
         failed = file_write_fully(fd, payload, load->bytes) != ST_OK;
         if (!failed && (each || i + 1 == load->records)) failed = fdatasync(fd) != 0;
     }
-    *seconds = bench_now() - start;
+    *seconds = clock_now() - start;
     if (failed) fault(ST_IO, "%s: cannot be written: %s", path, strerror(errno));
     close(fd);
     return failed ? ST_IO : ST_OK;

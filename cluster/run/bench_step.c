@@ -131,20 +131,20 @@ static status run_step(struct step *s, const struct bench_case *c, uint32_t numb
     struct unit_inputs in = {.batch = &s->batch, .prompts = {s->options->layers, TOKENS, s->prompts}, .head = s->head,
                              .dropout = {1, key}, .batch_examples = BATCH};
     struct unit_outputs out = {.grad_prompts = s->node, .grad_head = s->grad_head};
-    double started = bench_now(), composed, computed;
+    double started = clock_now(), composed, computed;
 
     columns_compose(&s->columns, 1, s->u, s->prompts);
     memset(s->grad_prompts, 0, (size_t)prompt_floats(s) * sizeof *s->grad_prompts);
-    composed = bench_now();
+    composed = clock_now();
     for (int32_t first = 0; first < BATCH; first += s->unit_examples) {
         fill_batch(s, c, first);
         TRY(unit_train(s->unit, s->bench.encoder, s->bench.pool, &in, &out));
         s->bench.encoder->kernels.add(prompt_floats(s), s->grad_prompts, s->node);
     }
-    computed = bench_now();
+    computed = clock_now();
     TRY(columns_pull(&s->columns, 1, s->grad_prompts));
     columns_update(&s->columns, &w, 1, s->u, s->grad_prompts, 0, NULL, NULL);
-    *t = (struct times){bench_now() - started, computed - composed};
+    *t = (struct times){clock_now() - started, computed - composed};
     return ST_OK;
 }
 

@@ -119,7 +119,7 @@ static void free_lines(struct lines *lines)
 static status time_encode(const struct vocabulary *v, const struct lines *lines, double *seconds, size_t *tokens)
 {
     struct token_list list = {0};
-    double start = bench_now();
+    double start = clock_now();
     status s = ST_OK;
 
     *tokens = 0;
@@ -128,7 +128,7 @@ static status time_encode(const struct vocabulary *v, const struct lines *lines,
         s = wordpiece_encode(v, lines->text + at, lines->ends[i] - at, &list);
         *tokens += list.count;
     }
-    *seconds = bench_now() - start;
+    *seconds = clock_now() - start;
     token_list_fini(&list);
     return s;
 }
@@ -136,7 +136,7 @@ static status time_encode(const struct vocabulary *v, const struct lines *lines,
 /* Seconds to read the text and write that many tokens. */
 static double time_limit(const struct lines *lines, struct token *out, size_t tokens)
 {
-    double start = bench_now();
+    double start = clock_now();
     uint64_t sum = 0, word;
 
     for (size_t i = 0; i + sizeof word <= lines->bytes; i += sizeof word) {
@@ -145,7 +145,7 @@ static double time_limit(const struct lines *lines, struct token *out, size_t to
     }
     for (size_t i = 0; i < tokens; i++) out[i] = (struct token){(int32_t)sum, (uint32_t)i, (uint32_t)i};
     __asm__ volatile("" : : "r"(out) : "memory");   /* the stores count */
-    return bench_now() - start;
+    return clock_now() - start;
 }
 
 static status run_lines(const struct vocabulary *v, const char *what, const struct lines *lines)

@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "cluster/base/log.h"
 #include "cluster/run/bench.h"
@@ -65,10 +64,3 @@ status bench_print(const struct bench_figure *figure, const char *more, ...)
     return fflush(stdout) == 0 ? ST_OK : fault(ST_IO, "standard output cannot be written");
 }
 
-double bench_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}

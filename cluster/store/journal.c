@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -46,14 +47,6 @@ struct journal {
     int stop;
 };
 
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* ---- the keeper ---- */
 
 /* Under the lock: wait until there is something to make durable now. 0: stop, nothing is left. */
@@ -69,7 +62,7 @@ static int wait_for_work(struct journal *j)
             continue;
         }
         due = j->queue[j->head].at_ns + (int64_t)j->options.interval_ms * 1000000;
-        if (j->stop || j->wanted_number > j->durable_number || now_ns() >= due) return 1;
+        if (j->stop || j->wanted_number > j->durable_number || clock_ns() >= due) return 1;
         until = (struct timespec){due / 1000000000, due % 1000000000};
         pthread_cond_timedwait(&j->work, &j->lock, &until);
     }
@@ -303,7 +296,7 @@ static void enqueue(struct journal *j, uint64_t step)
 {
     pthread_mutex_lock(&j->lock);
     j->appended_step = step;
-    j->queue[j->count++] = (struct pending){step, j->last_number, now_ns()};
+    j->queue[j->count++] = (struct pending){step, j->last_number, clock_ns()};
     pthread_cond_signal(&j->work);
     pthread_mutex_unlock(&j->lock);
 }

@@ -13,20 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/store/checkpoint.h"
 
 enum { POLL_MS = 50, ASK_NS = 200 * 1000 * 1000, LOCK_TEXT_BYTES = 512 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static void sleep_ms(int ms)
 {
@@ -53,7 +46,7 @@ static void read_holder(int fd, char text[LOCK_TEXT_BYTES])
 
 static status take_lock(const char *path, int wait_ms, int *lock)
 {
-    int64_t until = now_ns() + (int64_t)wait_ms * 1000000;
+    int64_t until = clock_ns() + (int64_t)wait_ms * 1000000;
     char holder[LOCK_TEXT_BYTES], host[256] = "";
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666), n;
     struct flock whole = whole_file(F_WRLCK);
@@ -62,7 +55,7 @@ static status take_lock(const char *path, int wait_ms, int *lock)
     while (fcntl(fd, F_OFD_SETLK, &whole) != 0) {
         int why = errno;
 
-        if ((why == EAGAIN || why == EACCES || why == EINTR) && now_ns() < until) {
+        if ((why == EAGAIN || why == EACCES || why == EINTR) && clock_ns() < until) {
             sleep_ms(POLL_MS);
             continue;
         }
@@ -182,7 +175,7 @@ status run_folder_save_config(const struct run_folder *run, const char *text, si
 
 int run_folder_stop_asked(struct run_folder *run)
 {
-    int64_t now = now_ns();
+    int64_t now = clock_ns();
     char path[PATH_MAX];
 
     if (run->stop_seen || (run->asked_ns != 0 && now - run->asked_ns < ASK_NS)) return run->stop_seen;
@@ -202,7 +195,7 @@ static int is_held(int fd)
 status run_folder_ask_stop(const char *path, int wait_ms, int *ended)
 {
     char lock[PATH_MAX], request[PATH_MAX];
-    int64_t until = now_ns() + (int64_t)wait_ms * 1000000;
+    int64_t until = clock_ns() + (int64_t)wait_ms * 1000000;
     status s;
     int fd;
 
@@ -212,7 +205,7 @@ status run_folder_ask_stop(const char *path, int wait_ms, int *ended)
     fd = open(lock, O_RDWR | O_CLOEXEC);
     if (fd < 0) return fault(ST_INPUT, "%s: no run: %s", path, strerror(errno));
     s = is_held(fd) ? file_replace(request, "", 0) : fault(ST_INPUT, "%s: no run is going on there", path);
-    while (s == ST_OK && !(*ended = !is_held(fd)) && now_ns() < until) sleep_ms(POLL_MS);
+    while (s == ST_OK && !(*ended = !is_held(fd)) && clock_ns() < until) sleep_ms(POLL_MS);
     close(fd);
     return s;
 }

@@ -2,9 +2,9 @@
 #include "cluster/watch/follow.h"
 
 #include <errno.h>
-#include <time.h>
 #include <zmq.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
@@ -23,14 +23,6 @@ struct follow {
     double heard, asked;      /* monotonic seconds; 0: never */
     int waiting;              /* for an answer */
 };
-
-static double monotonic(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static status set_int(void *socket, int option, int value)
 {
@@ -151,16 +143,16 @@ status follow_wait(struct follow *f, int milliseconds)
 {
     zmq_pollitem_t items[] = {{f->stream, 0, ZMQ_POLLIN, 0}, {f->snapshots, 0, ZMQ_POLLIN, 0}};
 
-    ask(f, monotonic());
+    ask(f, clock_now());
     if (zmq_poll(items, 2, milliseconds) < 0 && errno != EINTR)
         return fault(ST_SYSTEM, "follow: %s", zmq_strerror(errno));
-    return take_all(f, monotonic());
+    return take_all(f, clock_now());
 }
 
 enum follow_state follow_state(const struct follow *f)
 {
     if (f->heard <= 0) return FOLLOW_CONNECTING;
-    return monotonic() - f->heard < SILENT_AFTER ? FOLLOW_LIVE : FOLLOW_SILENT;
+    return clock_now() - f->heard < SILENT_AFTER ? FOLLOW_LIVE : FOLLOW_SILENT;
 }
 
 void follow_stats(const struct follow *f, struct repair_stats *out)

@@ -5,8 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -33,14 +33,6 @@ struct progress {
 };
 
 struct before { uint32_t rank; Mp2__Worker__State state; char host[64]; };
-
-static double seconds(clockid_t clock)
-{
-    struct timespec t;
-
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static const struct {
     const ProtobufCMessageDescriptor *type;
@@ -72,8 +64,8 @@ static void wrap(const struct progress *p, const ProtobufCMessage *body, Mp2__Pr
     mp2__progress__init(m);
     m->version = 1;
     m->name = (char *)(uintptr_t)p->name;
-    m->time = seconds(CLOCK_REALTIME);
-    m->elapsed = p->before + seconds(CLOCK_MONOTONIC) - p->started;
+    m->time = clock_unix();
+    m->elapsed = p->before + clock_now() - p->started;
     for (int i = 0; i < TOPICS; i++)
         if (topics[i].type == body->descriptor) m->body_case = topics[i].body;
     m->run = (Mp2__Run *)(uintptr_t)body;
@@ -110,7 +102,7 @@ void progress_show(struct progress *p, const ProtobufCMessage *body)
 static void tell_tasks(struct progress *p, const Mp2__Progress *m)
 {
     int evaluated = m->body_case == MP2__PROGRESS__BODY_EVAL;
-    double now = seconds(CLOCK_MONOTONIC);
+    double now = clock_now();
 
     if (tally_take(&p->tally, m) != ST_OK || (!evaluated && now - p->told < TASKS_EVERY)) return;
     p->told = now;
@@ -247,7 +239,7 @@ static status open_feed(struct progress *p, const struct progress_options *o)
 {
     if (o->name) snprintf(p->name, sizeof p->name, "%s", o->name);
     else if (o->folder) name_of(o->folder, p->name, sizeof p->name);
-    p->started = seconds(CLOCK_MONOTONIC);
+    p->started = clock_now();
     if (o->watch.listen && o->watch.listen[0]) {
         if (o->folder) TRY(file_make_folder(o->folder));
         TRY(publisher_new(&o->watch, p->name, o->folder, &p->publisher));

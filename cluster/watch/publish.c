@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -61,14 +62,6 @@ struct publisher {
     uint64_t sent;                 /* the last sequence number sent */
     int said_refused, bad_requests;
 };
-
-static double now_seconds(clockid_t clock)
-{
-    struct timespec t;
-
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* ---- the giver's side ------------------------------------------------------------------------------------------- */
 
@@ -158,7 +151,7 @@ static void send_heartbeat(struct publisher *p)
     m.name = p->name;
     m.epoch = p->epoch;
     m.sequence = p->sent;
-    m.time = now_seconds(CLOCK_REALTIME);
+    m.time = clock_unix();
     m.body_case = MP2__PROGRESS__BODY_STREAM;
     m.stream = &stream;
     if (mp2__progress__get_packed_size(&m) > sizeof bytes) return;
@@ -214,14 +207,14 @@ static void bind_again(struct publisher *p)
 
 static void publish_until_stop(struct publisher *p)
 {
-    double next = now_seconds(CLOCK_MONOTONIC);
+    double next = clock_now();
 
     while (!atomic_load(&p->stop)) {
         zmq_pollitem_t items[] = {
             {NULL, p->wake, ZMQ_POLLIN, 0}, {p->sockets.router, 0, ZMQ_POLLIN, 0},
                 {p->sockets.monitors[0], 0, ZMQ_POLLIN, 0},
             {p->sockets.monitors[1], 0, ZMQ_POLLIN, 0}, {p->sockets.zap, 0, ZMQ_POLLIN, 0}};
-        double now = now_seconds(CLOCK_MONOTONIC);
+        double now = clock_now();
         uint64_t count, refused = 0;
         if (now >= next) {
             p->bad_requests = 0;
@@ -299,7 +292,7 @@ static status prepare(const struct watch_config *c, const char *name, const char
     if (folder && strlen(folder) >= sizeof p->folder) return fault(ST_INPUT, "%s: path too long", folder);
     snprintf(p->folder, sizeof p->folder, "%s", folder ? folder : "");
     /* Told apart, not compared: milliseconds, and the process for lives that start in the same one. Below 2^53. */
-    p->epoch = (uint64_t)(now_seconds(CLOCK_REALTIME) * 1e3) * 1000 + (uint64_t)getpid() % 1000;
+    p->epoch = (uint64_t)(clock_unix() * 1e3) * 1000 + (uint64_t)getpid() % 1000;
     TRY(ring_new(RING_SLOTS, RING_BYTES, &p->ring));
     TRY(history_new(&p->history));
     TRY(mem_alloc(RING_SLOTS, sizeof *p->drained, &p->drained));

@@ -3,8 +3,8 @@
 #include "cluster/watch/snapshot.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
@@ -12,14 +12,6 @@ enum {
     BURST = 200, PER_SECOND = 50,   /* answers */
     PARTS = 3                       /* peer, (empty, from a REQ socket,) request */
 };
-
-static double monotonic(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static size_t varint(unsigned char *out, uint64_t v)
 {
@@ -80,7 +72,7 @@ int snapshot_parse(const void *bytes, size_t size, uint64_t *epoch, uint64_t *se
 static status whole_picture(struct snapshot *s, const struct history *h, uint64_t epoch, uint64_t sent, zmq_msg_t *out)
 {
     struct history_entry *entries;
-    double now = monotonic();
+    double now = clock_now();
     size_t count;
     status st;
 
@@ -119,7 +111,7 @@ static status make_answer(struct snapshot *s, const struct history *h, uint64_t 
 /* A bucket of answers that fills with time. */
 static int within_rate(struct snapshot *s)
 {
-    double now = monotonic();
+    double now = clock_now();
 
     s->tokens += s->filled > 0 ? (now - s->filled) * PER_SECOND : BURST;
     if (s->tokens > BURST) s->tokens = BURST;

@@ -11,24 +11,16 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include <zmq.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/base/pool.h"
 #include "cluster/watch/progress.h"
 
 enum { GOOD = 130, STALLED = 50, GARBAGE = 10, WRONG = 10, SIDE = 128, PRODUCTS = 6, MOST = 100000 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- the crowd: a child process until it is killed ---- */
 
@@ -106,11 +98,11 @@ static void run_round(struct pool *pool, struct work *w, struct progress *p, int
     m.n_groups = 1;
     m.groups = groups;
     for (int i = 0; i < steps; i++) {
-        double t = now();
+        double t = clock_now();
         pool_run(pool, multiply, w);
         m.step = ++number;
         progress_post(p, &m.base);
-        times[i] = now() - t;
+        times[i] = clock_now() - t;
     }
 }
 

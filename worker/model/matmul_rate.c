@@ -2,8 +2,8 @@
 #include "worker/model/matmul_rate.h"
 
 #include <stdatomic.h>
-#include <time.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/memory.h"
 
 enum { TRIALS = 4, TRIAL_MS = 15 };
@@ -17,14 +17,6 @@ struct rate {
     int rounds;
     atomic_int failed;
 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void multiply(void *arg, int thread, int threads)
 {
@@ -40,11 +32,11 @@ static void multiply(void *arg, int thread, int threads)
 
 static double time_rounds(struct rate *r, struct pool *pool, int rounds)
 {
-    double t = now();
+    double t = clock_now();
 
     r->rounds = rounds;
     pool_run(pool, multiply, r);
-    return (now() - t) / rounds;
+    return (clock_now() - t) / rounds;
 }
 
 static size_t larger(size_t a, size_t b)

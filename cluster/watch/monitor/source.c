@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -27,14 +27,6 @@ struct source {
 };
 
 static const double LOOK_EVERY = 1, SILENT_AFTER = 5;
-
-static double monotonic(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static status replay_line(void *arg, const Mp2__Progress *m, const char *line, size_t n)
 {
@@ -91,7 +83,7 @@ static status follow_address(struct source *s, const char *address)
 static status look(struct source *s)
 {
     char name[300];
-    double now = monotonic();
+    double now = clock_now();
 
     if (now - s->looked < LOOK_EVERY) return ST_OK;
     s->looked = now;
@@ -122,7 +114,7 @@ static status open_source(struct source *s, const char *spec)
     if (!file_exists(s->metrics) && !file_exists(s->stream))
         return fault(ST_INPUT, "%s: no run folder: expected metrics.jsonl or stream in it", spec);
     s->looked = -LOOK_EVERY;
-    s->heard = monotonic();
+    s->heard = clock_now();
     return look(s);
 }
 
@@ -155,7 +147,7 @@ void source_close(struct source **source)
 status source_wait(struct source *s, int milliseconds)
 {
     if (s->folder) TRY(look(s));
-    if (s->follow && follow_state(s->follow) == FOLLOW_LIVE) s->heard = monotonic();
+    if (s->follow && follow_state(s->follow) == FOLLOW_LIVE) s->heard = clock_now();
     if (s->follow) return follow_wait(s->follow, milliseconds);
     usleep((useconds_t)milliseconds * 1000);
     return ST_OK;
@@ -166,7 +158,7 @@ enum source_state source_state(const struct source *s)
     enum follow_state state = s->follow ? follow_state(s->follow) : FOLLOW_SILENT;
 
     if (state == FOLLOW_LIVE) return SOURCE_LIVE;
-    if (s->folder) return s->followed[0] && monotonic() - s->heard > SILENT_AFTER ? SOURCE_SILENT : SOURCE_FILE;
+    if (s->folder) return s->followed[0] && clock_now() - s->heard > SILENT_AFTER ? SOURCE_SILENT : SOURCE_FILE;
     return state == FOLLOW_CONNECTING ? SOURCE_CONNECTING : SOURCE_SILENT;
 }
 

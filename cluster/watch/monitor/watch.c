@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/log.h"
 #include "cluster/watch/monitor/metric.h"
 #include "cluster/watch/monitor/monitor.h"
@@ -22,14 +23,6 @@ struct watch {
     Mp2__Run__State run_state;
     const char *state;
 };
-
-static double monotonic(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* ---- plain lines ------------------------------------------------------------------------------------------------- */
 
@@ -50,7 +43,7 @@ static void print_progress(struct watch *w)
 {
     const struct summary *s = &w->summary;
     char loss[32], tokens[32], remaining[32], limit[32];
-    double now = monotonic();
+    double now = clock_now();
 
     if (now - w->said < LINE_EVERY || (!s->step && !s->run)) return;
     w->said = now;

@@ -1,0 +1,13 @@
+/* The time, in seconds. */
+#ifndef MP2_BASE_CLOCK_H
+#define MP2_BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* Local. Since some point in the past; never jumps: for differences. */
+double clock_now(void);
+int64_t clock_ns(void);   /* the same in nanoseconds */
+/* Local. Since 1970 UTC by the machine's clock, which may jump: for people and files. */
+double clock_unix(void);
+
+#endif
