@@ -17,7 +17,7 @@
 #include "cluster/base/memory.h"
 #include "coordinator/data/input.h"
 
-enum { TUNED_VERSION = 1, TUNED_TASK_LIMIT = 1024 };
+enum { TUNED_VERSION = 1, TUNED_TASK_LIMIT = 256 };
 
 struct tuned_task {
     /* What was tuned for. */
