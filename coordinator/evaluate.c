@@ -15,9 +15,10 @@ enum { TAG_EXAM = 300, TAG_RESULT, REFERENCE_BATCH = 32, EXAM_WORDS = 16 };
 struct window { int64_t row; int32_t number; };
 
 struct exam {
-    struct pretrain *p;
+    struct examiner *x;
     int task;
     enum split split;
+    const int64_t *listed;          /* (rows) row numbers; NULL: all, or a keyed subset */
     int64_t rows, next;             /* how many, and the next one's place */
     int64_t total;                  /* rows of the split */
     struct share_message *messages; /* (workers) */
@@ -39,13 +40,14 @@ struct exam {
     int64_t losses;
 };
 
-/* The place-th row of the keyed subset; all rows in order when it is no subset. */
+/* The place-th row of the list or the keyed subset; all rows in order when it is no subset. */
 static int64_t row_at(const struct exam *e, int64_t place)
 {
     struct random_key key;
 
+    if (e->listed) return e->listed[place];
     if (e->rows == e->total) return place;
-    key = random_derive(random_seed((uint64_t)e->p->config->seed, RANDOM_EVAL), (uint32_t)e->task, (uint32_t)e->split, 0, 0);
+    key = random_derive(random_seed(e->x->rules.seed, RANDOM_EVAL), (uint32_t)e->task, (uint32_t)e->split, 0, 0);
     return (int64_t)random_permute(key, (uint64_t)e->total, (uint64_t)place);
 }
 
@@ -55,9 +57,9 @@ static int32_t padded_width(struct exam *e, int64_t place)
     int64_t first = place / REFERENCE_BATCH * REFERENCE_BATCH;
     int32_t width = 0;
 
-    if (!e->p->config->reference.padding) return 0;
+    if (!e->x->rules.padding) return 0;
     for (int64_t i = first; i < first + REFERENCE_BATCH && i < e->rows; i++) {
-        int32_t n = dataset_length(e->p->planner.data, e->task, e->split, row_at(e, i));
+        int32_t n = dataset_length(e->x->data, e->task, e->split, row_at(e, i));
         if (n > width) width = n;
     }
     return width;
@@ -67,13 +69,12 @@ static struct answer_marks marks_of(const struct exam *e, const struct example *
 {
     return (struct answer_marks){.options = x->options, .option = x->option, .context_first = x->context_first,
                                  .context_last = x->context_last, .none_first = x->none_first, .none_last = x->none_last,
-                                 .reference = x->options ? e->p->config->reference.product
-                                                         : e->p->config->reference.form != FORM_RIGHT};
+                                 .reference = x->options ? e->x->rules.product : e->x->rules.independent};
 }
 
 static status put_row(struct exam *e, int worker, int64_t place)
 {
-    struct dataset *data = e->p->planner.data;
+    struct dataset *data = e->x->data;
     int64_t row = row_at(e, place);
     int windows = dataset_windows(data, e->task, e->split, row);
     int32_t width = padded_width(e, place);
@@ -94,15 +95,15 @@ static status put_row(struct exam *e, int worker, int64_t place)
 /* Consecutive rows for one worker after the other, so that answers come back in the rows' order. */
 static status fill_round(struct exam *e)
 {
-    int workers = e->p->comm->workers;
-    int64_t even = e->words_left / workers + 1, most = e->p->config->eval.batch_tokens;
+    int workers = e->x->comm->workers;
+    int64_t even = e->words_left / workers + 1, most = e->x->rules.batch_tokens;
 
     if (even < most) most = even;
     for (int w = 0; w < workers; w++) {
         e->messages[w].count = 0;
         e->counts[w] = 0;
         while (e->next < e->rows && ((int64_t)e->messages[w].count < most || w == workers - 1) &&
-               (int64_t)e->messages[w].count < e->p->config->eval.batch_tokens)
+               (int64_t)e->messages[w].count < e->x->rules.batch_tokens)
             TRY(put_row(e, w, e->next++));
         e->words_left -= (int64_t)e->messages[w].count;
     }
@@ -111,7 +112,7 @@ static status fill_round(struct exam *e)
 
 static status finish_row(struct exam *e)
 {
-    struct dataset *data = e->p->planner.data;
+    struct dataset *data = e->x->data;
     const struct task *task = dataset_task(data, e->task);
     struct example x;
     const int32_t *ids = NULL;
@@ -166,7 +167,7 @@ static status take_result(struct exam *e, const struct window *w, const struct e
 
 static status send_round(struct exam *e, const int64_t *sizes, struct exchange *x)
 {
-    struct comm *c = e->p->comm;
+    struct comm *c = e->x->comm;
     size_t answers = 0;
 
     for (int w = 0; w < c->workers; w++) answers += e->counts[w];
@@ -181,31 +182,29 @@ static status send_round(struct exam *e, const int64_t *sizes, struct exchange *
 }
 
 /* A worker's side of a round: sizes say how many words and answers. */
-static status answer_round(struct pretrain *p, const int64_t *sizes, struct exchange *sent)
+static status answer_round(struct examiner *e, const int64_t *sizes, struct exchange *sent)
 {
-    const struct shape *s = &p->shape;
-    struct encoder_prompts prompts = {s->layers, s->tokens, p->whole};
-    size_t words = (size_t)sizes[2 * p->comm->worker], answers = (size_t)sizes[2 * p->comm->worker + 1];
+    size_t words = (size_t)sizes[2 * e->comm->worker], answers = (size_t)sizes[2 * e->comm->worker + 1];
     struct exam_result *results = NULL;
     struct exchange x = {0};
-    status st = mem_grow(&p->message, &p->message_room, words, sizeof *p->message);
+    status st = mem_grow(&e->message, &e->message_room, words, sizeof *e->message);
 
     if (st == ST_OK) st = mem_alloc(answers, sizeof *results, &results);
     x.state = st;
-    exchange_receive(p->comm, &x, p->message, words * sizeof(int32_t), 0, TAG_EXAM);
-    st = exchange_wait(p->comm, &x);
+    exchange_receive(e->comm, &x, e->message, words * sizeof(int32_t), 0, TAG_EXAM);
+    st = exchange_wait(e->comm, &x);
     exchange_fini(&x);
-    if (st == ST_OK) st = exam_run(&p->compute, p->message, words, &prompts, p->head, results);
-    if (st != ST_OK) comm_abort(p->comm, st);   /* the coordinator waits for the answers */
-    exchange_send(p->comm, sent, results, answers * sizeof *results, 0, TAG_RESULT);
-    st = exchange_wait(p->comm, sent);
+    if (st == ST_OK) st = exam_run(e->compute, e->message, words, &e->prompts, e->head, results);
+    if (st != ST_OK) comm_abort(e->comm, st);   /* the coordinator waits for the answers */
+    exchange_send(e->comm, sent, results, answers * sizeof *results, 0, TAG_RESULT);
+    st = exchange_wait(e->comm, sent);
     mem_free(results);
     return st;
 }
 
 static status run_round(struct exam *e, int64_t *sizes, int *more)
 {
-    struct comm *c = e->p->comm;
+    struct comm *c = e->x->comm;
     struct exchange x = {0};
     size_t at = 0;
     status s = ST_OK;
@@ -222,33 +221,12 @@ static status run_round(struct exam *e, int64_t *sizes, int *more)
     *more = sizes[0] > 0;
     if (!*more) return ST_OK;
     if (comm_is_coordinator(c)) s = send_round(e, sizes, &x);
-    if (s == ST_OK && comm_is_worker(c) && sizes[2 * c->worker + 1] > 0) s = answer_round(e->p, sizes, &x);
+    if (s == ST_OK && comm_is_worker(c) && sizes[2 * c->worker + 1] > 0) s = answer_round(e->x, sizes, &x);
     if (s == ST_OK) s = exchange_wait(c, &x);
     exchange_fini(&x);
     for (int w = 0; comm_is_coordinator(c) && s == ST_OK && w < c->workers; w++)
         for (size_t i = 0; i < e->counts[w] && s == ST_OK; i++) s = take_result(e, &e->windows[w][i], &e->results[at++]);
     return comm_agree(c, s);
-}
-
-/* The task's prompt in evaluation mode, composed and gathered as in a step. */
-static status compose_task(struct pretrain *p, int task)
-{
-    const struct shape *s = &p->shape;
-    size_t u = (size_t)s->layers * (size_t)s->intrinsic;
-
-    if (comm_is_coordinator(p->comm)) {
-        struct group_draw draw = p->draws[0];
-
-        draw.task = task;
-        draw.uniform = NULL;
-        draw.tau = 1.0;
-        parameters_draw(p->parameters, &draw);
-        memcpy(p->head, p->parameters->head.value, 2 * (size_t)s->hidden * sizeof(float));
-    }
-    TRY(comm_broadcast(p->comm, p->u, u * sizeof(float), 0));
-    TRY(comm_broadcast(p->comm, p->head, 2 * (size_t)s->hidden * sizeof(float), 0));
-    if (comm_is_worker(p->comm)) columns_compose(&p->columns, 1, p->u, p->local);
-    return reduce_gather_prompts(&p->reduce, 1, p->local, p->whole);
 }
 
 static status exam_open(struct exam *e, size_t workers)
@@ -273,29 +251,76 @@ static void exam_close(struct exam *e, int workers)
     example_buffer_fini(&e->buffer);
 }
 
-status evaluate_task(struct pretrain *p, int task, enum split split, int64_t rows, evaluate_row *each, void *arg,
-                     struct eval_result *out)
+status examine(struct examiner *x, const struct exam_rows *what, evaluate_row *each, void *arg, struct eval_result *out)
 {
-    struct exam e = {.p = p, .task = task, .split = split, .each = each, .arg = arg, .out = out, .scoring = -1};
+    struct exam e = {.x = x, .each = each, .arg = arg, .out = out, .scoring = -1};
+    struct comm *c = x->comm;
     int64_t *sizes;
     int more = 1;
     status s;
 
     *out = (struct eval_result){0};
-    TRY(comm_agree(p->comm, mem_alloc(2 * (size_t)p->comm->workers, sizeof *sizes, &sizes)));
-    s = comm_agree(p->comm, exam_open(&e, (size_t)p->comm->workers));
-    if (comm_is_coordinator(p->comm)) {
-        e.total = dataset_rows(p->planner.data, task, split);
-        e.rows = rows > 0 && rows < e.total ? rows : e.total;
+    TRY(comm_agree(c, mem_alloc(2 * (size_t)c->workers, sizeof *sizes, &sizes)));
+    s = comm_agree(c, exam_open(&e, (size_t)c->workers));
+    if (comm_is_coordinator(c)) {
+        e.task = what->task;
+        e.split = what->split;
+        e.listed = what->rows;
+        e.total = dataset_rows(x->data, e.task, e.split);
+        e.rows = e.listed || (what->count > 0 && what->count < e.total) ? what->count : e.total;
         for (int64_t i = 0; i < e.rows; i++)
-            e.words_left += dataset_length(p->planner.data, task, split, row_at(&e, i)) + EXAM_WORDS;
+            e.words_left += dataset_length(x->data, e.task, e.split, row_at(&e, i)) + EXAM_WORDS;
     }
-    if (s == ST_OK) s = compose_task(p, task);
     while (s == ST_OK && more) s = run_round(&e, sizes, &more);
-    if (s == ST_OK) s = comm_agree(p->comm, comm_is_coordinator(p->comm) ? finish_row(&e) : ST_OK);
+    if (s == ST_OK) s = comm_agree(c, comm_is_coordinator(c) ? finish_row(&e) : ST_OK);
     out->score = out->rows ? e.score_sum / (double)out->rows : NAN;
     out->loss = e.losses ? e.loss_sum / (double)e.losses : NAN;
-    exam_close(&e, p->comm->workers);
+    exam_close(&e, c->workers);
     mem_free(sizes);
+    return s;
+}
+
+void examiner_fini(struct examiner *x)
+{
+    mem_free(x->message);
+    *x = (struct examiner){0};
+}
+
+/* ---- pre-training's tasks ---- */
+
+/* The task's prompt in evaluation mode, composed and gathered as in a step. */
+static status compose_task(struct pretrain *p, int task)
+{
+    const struct shape *s = &p->shape;
+    size_t u = (size_t)s->layers * (size_t)s->intrinsic;
+
+    if (comm_is_coordinator(p->comm)) {
+        struct group_draw draw = p->draws[0];
+
+        draw.task = task;
+        draw.uniform = NULL;
+        draw.tau = 1.0;
+        parameters_draw(p->parameters, &draw);
+        memcpy(p->head, p->parameters->head.value, 2 * (size_t)s->hidden * sizeof(float));
+    }
+    TRY(comm_broadcast(p->comm, p->u, u * sizeof(float), 0));
+    TRY(comm_broadcast(p->comm, p->head, 2 * (size_t)s->hidden * sizeof(float), 0));
+    if (comm_is_worker(p->comm)) columns_compose(&p->columns, 1, p->u, p->local);
+    return reduce_gather_prompts(&p->reduce, 1, p->local, p->whole);
+}
+
+status evaluate_task(struct pretrain *p, int task, enum split split, int64_t rows, evaluate_row *each, void *arg,
+                     struct eval_result *out)
+{
+    const struct reference_config *r = &p->config->reference;
+    struct examiner x = {.comm = p->comm, .data = p->planner.data, .compute = &p->compute,
+                         .prompts = {p->shape.layers, p->shape.tokens, p->whole}, .head = p->head,
+                         .rules = {.padding = r->padding, .product = r->product, .independent = r->form != FORM_RIGHT,
+                                   .batch_tokens = p->config->eval.batch_tokens, .seed = (uint64_t)p->config->seed}};
+    struct exam_rows what = {.task = task, .split = split, .count = rows};
+    status s = compose_task(p, task);
+
+    if (s == ST_OK) s = examine(&x, &what, each, arg, out);
+    examiner_fini(&x);
     return s;
 }

@@ -16,6 +16,34 @@ struct eval_result {
 typedef status evaluate_row(void *arg, int task, int64_t row, int predicted, const int32_t *ids, int count, double score,
                             double credit);
 
+/* How rows are shown and answers scored. */
+struct examiner_rules {
+    int padding;              /* reference: padding is attended, up to the longest of 32 rows */
+    int product;              /* reference: options by the product of logits */
+    int independent;          /* reference: start and end of a span each for itself */
+    int64_t batch_tokens;     /* dealt to a worker at a time */
+    uint64_t seed;            /* of keyed subsets */
+};
+
+/* Who examines: the coordinator has the data, the workers an encoder and prompts. */
+struct examiner {
+    struct comm *comm;
+    struct examiner_rules rules;
+    struct dataset *data;             /* coordinator */
+    struct compute *compute;          /* workers, as below */
+    struct encoder_prompts prompts;
+    const float *head;                /* (2,H) */
+    int32_t *message;                 /* received; grows, freed by examiner_fini */
+    size_t message_room;
+};
+void examiner_fini(struct examiner *x);
+
+/* Which rows; coordinator. rows NULL: a keyed subset of at most count (0: all) of the split. */
+struct exam_rows { int task; enum split split; const int64_t *rows; int64_t count; };
+
+/* Collective. Score the rows; the result is the coordinator's. what, each and arg count on the coordinator alone. */
+status examine(struct examiner *x, const struct exam_rows *what, evaluate_row *each, void *arg, struct eval_result *out);
+
 /* Collective. At most `rows` rows (0: all) of a split of a task, a keyed subset of the seed; result on the coordinator.
  * each may be NULL. No update may be pending (pretrain_flush). */
 status evaluate_task(struct pretrain *p, int task, enum split split, int64_t rows, evaluate_row *each, void *arg,
