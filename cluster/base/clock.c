@@ -27,3 +27,8 @@ double clock_unix(void)
 {
     return seconds(CLOCK_REALTIME);
 }
+
+double clock_cpu(void)
+{
+    return seconds(CLOCK_PROCESS_CPUTIME_ID);
+}

@@ -127,13 +127,21 @@ static void rate_job(void *arg, int thread, int threads)
     }
 }
 
-static double time_rounds(struct rate *r, int rounds)
+/* Seconds of a round: by the clock, and of CPU time a thread. */
+static struct bench_rate time_rounds(struct rate *r, int rounds)
 {
-    double started = clock_now();
+    double started = clock_now(), worked = clock_cpu();
 
     r->rounds = rounds;
     pool_run(r->b->pool, rate_job, r);
-    return clock_now() - started;
+    return (struct bench_rate){(clock_now() - started) / rounds,
+                               (clock_cpu() - worked) / rounds / pool_threads(r->b->pool)};
+}
+
+static void keep_best(double flops, const struct bench_rate *seconds, struct bench_rate *best)
+{
+    if (flops / seconds->clock > best->clock) best->clock = flops / seconds->clock;
+    if (flops / seconds->cpu > best->cpu) best->cpu = flops / seconds->cpu;
 }
 
 /* Small numbers that are not zero: bf16 1.0 is 0x3f80, and as a half of an f32 as good as any. */
@@ -142,26 +150,26 @@ static void fill(char *x, size_t bytes)
     for (size_t i = 0; i < bytes / 2; i++) ((uint16_t *)(void *)x)[i] = (uint16_t)(0x3c00 + i % 251);
 }
 
-status bench_product_rate(const struct bench_encoder *b, int product, int rows, int layers, double *out)
+status bench_product_rate(const struct bench_encoder *b, int product, int rows, int layers, struct bench_rate *out)
 {
     const struct matmul_spec *s = matmul_product(b->encoder->matmul, product);
     int threads = pool_threads(b->pool), rounds;
-    double flops = 2.0 * rows * (double)s->k * (double)s->n * threads, seconds;
+    double flops = 2.0 * rows * (double)s->k * (double)s->n * threads;
+    struct bench_rate seconds;
     struct rate r = {.b = b, .product = product, .rows = rows, .layers = layers,
                      .x_bytes = (size_t)(rows * s->k) * number_size(s->in),
                      .y_bytes = (size_t)(rows * s->n) * number_size(s->out)};
     status state = mem_alloc((size_t)threads, r.x_bytes, &r.x);
 
-    *out = 0;
+    *out = (struct bench_rate){0, 0};
     if (state == ST_OK) state = mem_alloc((size_t)threads, r.y_bytes, &r.y);
     if (state == ST_OK) {
         fill(r.x, (size_t)threads * r.x_bytes);
         time_rounds(&r, layers);
-        seconds = time_rounds(&r, 2 * layers) / (2 * layers);
-        rounds = 1 + (int)(.04 / seconds);
+        rounds = 1 + (int)(.04 / time_rounds(&r, 2 * layers).clock);
         for (int trial = 0; trial < 5; trial++) {
-            seconds = time_rounds(&r, rounds) / rounds;
-            if (flops / seconds > *out) *out = flops / seconds;
+            seconds = time_rounds(&r, rounds);
+            keep_best(flops, &seconds, out);
         }
         state = (status)atomic_load(&r.failed);
     }
@@ -170,18 +178,20 @@ status bench_product_rate(const struct bench_encoder *b, int product, int rows, 
     return state;
 }
 
-status bench_layer_rate(const struct bench_encoder *b, double *out)
+status bench_layer_rate(const struct bench_encoder *b, struct bench_rate *out)
 {
-    double flops = 0, seconds = 0;
+    struct bench_rate seconds = {0, 0};
+    double flops = 0;
 
     for (int product = 0; product < PRODUCT_COUNT; product++) {
         const struct matmul_spec *s = matmul_product(b->encoder->matmul, product);
-        double rate;
+        struct bench_rate rate;
 
         TRY(bench_product_rate(b, product, MATMUL_ROWS, 1, &rate));
         flops += (double)(s->k * s->n);
-        seconds += (double)(s->k * s->n) / rate;
+        seconds.clock += (double)(s->k * s->n) / rate.clock;
+        seconds.cpu += (double)(s->k * s->n) / rate.cpu;
     }
-    *out = flops / seconds;
+    *out = (struct bench_rate){flops / seconds.clock, flops / seconds.cpu};
     return ST_OK;
 }

@@ -28,11 +28,14 @@ struct bench_encoder {
 status bench_encoder_open(const struct bench_options *options, int64_t vocabulary, struct bench_encoder *out);
 void bench_encoder_close(struct bench_encoder *b);
 
-/* Local. FLOP/s of single products, packed weights, every thread its own at the same time: `rows` rows again and again, the
- * best of some trials. layers: how many layers' weights are used in turn (1: they stay in the caches). */
-status bench_product_rate(const struct bench_encoder *b, int product, int rows, int layers, double *out);
+/* FLOP/s by the clock, and by the threads' CPU time: what the clock would say if nobody else used the cores. */
+struct bench_rate { double clock, cpu; };
+
+/* Local. The rate of single products, packed weights, every thread its own at the same time: `rows` rows again and again,
+ * the best of some trials. layers: how many layers' weights are used in turn (1: they stay in the caches). */
+status bench_product_rate(const struct bench_encoder *b, int product, int rows, int layers, struct bench_rate *out);
 
 /* Local. The rate of a token's way through all products of a layer, forward and backward, at those rates. */
-status bench_layer_rate(const struct bench_encoder *b, double *out);
+status bench_layer_rate(const struct bench_encoder *b, struct bench_rate *out);
 
 #endif
