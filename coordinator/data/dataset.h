@@ -43,6 +43,7 @@ struct example {
     const int32_t (*option)[2]; /* first and last token of each */
     int label;                  /* the right option; -1 for extraction */
     int32_t context_first, context_last;    /* extraction: where an answer may lie, inclusive; otherwise 0, -1 */
+    int32_t context_skip;       /* extraction: tokens of the context in front of this window */
     /* extraction: the tokens that mean "no answer"; -1, -1: the task has none */
     int32_t none_first, none_last;
     int gold_count;             /* extraction: accepted answers; 0 when the question has no answer */

@@ -204,6 +204,7 @@ static void put_answers(const struct input_rule *rule, const struct shard_row *r
 {
     const int32_t *ids = row->item_ids;
 
+    out->context_skip = skip;
     out->context_first = context_at;
     out->context_last = context_at + shown - 1;
     if (rule->wording->none_first >= 0) {

@@ -38,6 +38,16 @@ void sampler_destroy(struct sampler **sampler)
     *sampler = NULL;
 }
 
+void sampler_ask(struct sampler *s)
+{
+    s->asking = 1;
+}
+
+const struct token_list *sampler_context(const struct sampler *s)
+{
+    return &s->context;
+}
+
 void sampler_detail(struct sample *out, struct text found)
 {
     size_t n = found.n < sizeof out->detail - 1 ? found.n : sizeof out->detail - 1;
@@ -226,10 +236,10 @@ status sampler_take(struct sampler *s, const struct source_file *file, json_t *r
     memset(out, 0, sizeof *out);
     s->head_n = s->item_n = 0;
     TRY(read_fields(s, file, row, out));
-    if (!out->why && s->entry->kind == TASK_LABELS) label = read_label(s, file, row, out);
+    if (!out->why && s->entry->kind == TASK_LABELS && !s->asking) label = read_label(s, file, row, out);
     if (!out->why) TRY(tokenise_fields(s, out));
     if (!out->why && s->entry->kind == TASK_CHOICES) TRY(sampler_choices(s, file, row, out, &label));
-    if (!out->why && s->entry->kind == TASK_EXTRACTIVE) TRY(sampler_answers(s, file, row, out));
+    if (!out->why && s->entry->kind == TASK_EXTRACTIVE && !s->asking) TRY(sampler_answers(s, file, row, out));
     if (out->why) return ST_OK;
     TRY(hash_row(s, out));
     TRY(place_items(s, label));

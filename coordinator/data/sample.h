@@ -28,6 +28,12 @@ status sampler_new(const struct entry *entry, const struct source *source, const
                    struct sampler **out);
 void sampler_destroy(struct sampler **sampler);
 
+/* Local. From now on rows come as questions: label and answer are not looked for, and a row's label is -1. */
+void sampler_ask(struct sampler *sampler);
+
+/* Local. Extraction: the tokens of the last row's context with the bytes they stand for in the field's text. */
+const struct token_list *sampler_context(const struct sampler *sampler);
+
 /* Local. file: the source's file that the row comes from (its constants). Only lack of memory is a failure. */
 status sampler_take(struct sampler *sampler, const struct source_file *file, json_t *row, struct sample *out);
 

@@ -76,6 +76,7 @@ status sampler_choices(struct sampler *s, const struct source_file *file, json_t
         for (int k = 0; k < i; k++)
             if (same(option[i], option[k])) out->note = note_equal;
     }
+    if (s->asking) return ST_OK;
     if (sampler_text(s, file, row, s->source->answer, FIELD_LIMIT, &answer) != 0) return out->why = why_no_answer, ST_OK;
     *label = right_option(s, answer, option, options);
     if (*label >= 0) return ST_OK;

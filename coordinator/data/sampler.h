@@ -16,6 +16,7 @@ struct sampler {
     const struct entry *entry;
     const struct source *source;
     const struct vocabulary *vocabulary;
+    int asking;                         /* rows come without label and answer */
     struct token_list tokens, context;  /* context: the tokens of the context field, with their bytes */
     int32_t *words;                     /* the row being made */
     size_t n, room;

@@ -156,14 +156,19 @@ void shard_close(struct shard *shard)
 
 void shard_row(const struct shard *s, int64_t row, struct shard_row *out)
 {
-    const int32_t *at = s->data + s->index[row], *tokens;
+    shard_row_of(s->data + s->index[row], s->fields, out);
+}
+
+void shard_row_of(const int32_t *at, int fields, struct shard_row *out)
+{
+    const int32_t *tokens;
     int total = 0;
 
     out->label = at[0];
-    out->items = at[1 + s->fields];
-    out->item_head = at + 2 + s->fields;
+    out->items = at[1 + fields];
+    out->item_head = at + 2 + fields;
     tokens = out->item_head + 3 * out->items;
-    for (int i = 0; i < s->fields; i++) {
+    for (int i = 0; i < fields; i++) {
         out->field[i] = (struct ids){at[1 + i], tokens + total};
         total += at[1 + i];
     }

@@ -56,5 +56,7 @@ void shard_close(struct shard *shard);
 
 /* Local. A row of a checked shard. */
 void shard_row(const struct shard *shard, int64_t row, struct shard_row *out);
+/* Local. The same of a row's words in memory (sample.h makes them). */
+void shard_row_of(const int32_t *words, int fields, struct shard_row *out);
 
 #endif

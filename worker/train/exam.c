@@ -1,6 +1,8 @@
 /* Units are filled in order until an example does not fit; then computed and scored. */
 #include "worker/train/exam.h"
 
+#include <math.h>
+
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
@@ -44,25 +46,73 @@ static status read_paper(const int32_t *w, size_t left, struct paper *p, size_t 
     return ST_OK;
 }
 
-static status run_unit(struct compute *c, const struct paper *papers, const struct encoder_prompts *prompts,
-                       const float *head, float *logits, double *loss, struct exam_result *results)
+/* What a message is answered with, and room for one unit. */
+struct sitting {
+    struct compute *c;
+    const struct encoder_prompts *prompts;
+    const float *head;
+    struct paper *papers;
+    float *logits;             /* (T,2) */
+    double *loss;
+    struct exam_result *results;   /* the next example's */
+    float *detail;                 /* likewise; NULL: not wanted */
+};
+
+static float log_sum(const float *logits, int32_t length)
 {
-    struct unit_inputs in = {.batch = &c->batch, .prompts = *prompts, .head = head, .batch_examples = 1};
-    struct unit_outputs out = {.loss = loss, .logits = logits};
+    double largest = logits[0], sum = 0;
+
+    for (int32_t i = 1; i < length; i++)
+        if (logits[2 * i] > largest) largest = logits[2 * i];
+    for (int32_t i = 0; i < length; i++) sum += exp(logits[2 * i] - largest);
+    return (float)(log(sum) + largest);
+}
+
+static void fill_detail(const float *logits, int32_t length, const struct answer_marks *m, const struct answer *a, float *out)
+{
+    for (int32_t i = 0; i < m->options; i++) {
+        out[2 * i] = logits[2 * m->option[i][0]];
+        out[2 * i + 1] = logits[2 * m->option[i][1] + 1];
+    }
+    if (m->options > 0) return;
+    for (int i = 0; i < EXAM_SPAN_DETAIL; i++) out[i] = 0;
+    if (m->none_first >= 0) {
+        out[2] = logits[2 * m->none_first];
+        out[3] = logits[2 * m->none_last + 1];
+    }
+    if (a->end >= a->start) {
+        out[0] = logits[2 * a->start];
+        out[1] = logits[2 * a->end + 1];
+    }
+    out[4] = log_sum(logits, length);
+    out[5] = log_sum(logits + 1, length);
+}
+
+static status run_unit(struct sitting *t)
+{
+    struct compute *c = t->c;
+    struct unit_inputs in = {.batch = &c->batch, .prompts = *t->prompts, .head = t->head, .batch_examples = 1};
+    struct unit_outputs out = {.loss = t->loss, .logits = t->logits};
 
     TRY(unit_evaluate(c->unit, c->encoder, c->pool, &in, &out));
     for (int32_t e = 0; e < c->batch.examples; e++) {
-        struct answer a = score_answer(logits + 2 * c->batch.row[e], c->batch.length[e], &papers[e].marks);
+        const float *logits = t->logits + 2 * c->batch.row[e];
+        const struct answer_marks *marks = &t->papers[e].marks;
+        struct answer a = score_answer(logits, c->batch.length[e], marks);
 
-        results[e] = (struct exam_result){.loss = loss[e], .score = a.score, .choice = a.choice, .start = a.start,
-                                          .end = a.end};
+        *t->results++ = (struct exam_result){.loss = t->loss[e], .score = a.score, .choice = a.choice, .start = a.start,
+                                             .end = a.end};
+        if (!t->detail) continue;
+        fill_detail(logits, c->batch.length[e], marks, &a, t->detail);
+        t->detail += exam_detail(marks);
     }
     return ST_OK;
 }
 
-static status run_all(struct compute *c, const int32_t *words, size_t count, const struct encoder_prompts *prompts,
-                      const float *head, struct paper *papers, float *logits, double *loss, struct exam_result *results)
+static status run_all(struct sitting *t, const int32_t *words, size_t count)
 {
+    struct compute *c = t->c;
+    struct paper *papers = t->papers;
     size_t at = 0;
 
     while (at < count) {
@@ -79,26 +129,29 @@ static status run_all(struct compute *c, const int32_t *words, size_t count, con
             n++;
         }
         if (n == 0) return fault(ST_SYSTEM, "internal error: an example larger than a unit");
-        TRY(run_unit(c, papers, prompts, head, logits, loss, results));
-        results += n;
+        TRY(run_unit(t));
     }
     return ST_OK;
+}
+
+status exam_run_detailed(struct compute *c, const int32_t *words, size_t count, const struct encoder_prompts *prompts,
+                         const float *head, struct exam_result *results, float *detail)
+{
+    struct sitting t = {.c = c, .prompts = prompts, .head = head, .results = results, .detail = detail};
+    status s;
+
+    s = mem_alloc((size_t)c->most_examples, sizeof *t.papers, &t.papers);
+    if (s == ST_OK) s = mem_alloc((size_t)c->most_rows, 2 * sizeof *t.logits, &t.logits);
+    if (s == ST_OK) s = mem_alloc((size_t)c->most_examples, sizeof *t.loss, &t.loss);
+    if (s == ST_OK) s = run_all(&t, words, count);
+    mem_free(t.loss);
+    mem_free(t.logits);
+    mem_free(t.papers);
+    return s;
 }
 
 status exam_run(struct compute *c, const int32_t *words, size_t count, const struct encoder_prompts *prompts,
                 const float *head, struct exam_result *results)
 {
-    struct paper *papers = NULL;
-    float *logits = NULL;
-    double *loss = NULL;
-    status s;
-
-    s = mem_alloc((size_t)c->most_examples, sizeof *papers, &papers);
-    if (s == ST_OK) s = mem_alloc((size_t)c->most_rows, 2 * sizeof *logits, &logits);
-    if (s == ST_OK) s = mem_alloc((size_t)c->most_examples, sizeof *loss, &loss);
-    if (s == ST_OK) s = run_all(c, words, count, prompts, head, papers, logits, loss, results);
-    mem_free(loss);
-    mem_free(logits);
-    mem_free(papers);
-    return s;
+    return exam_run_detailed(c, words, count, prompts, head, results, NULL);
 }

@@ -24,4 +24,15 @@ status exam_add(struct share_message *m, const int32_t *ids, int32_t length, int
 status exam_run(struct compute *c, const int32_t *words, size_t count, const struct encoder_prompts *prompts,
                 const float *head, struct exam_result *results);
 
+/* The same with what lies behind the answers, for those who show it: exam_detail floats an example, one example behind the
+ * other. Options: start logit of the first and end logit of the last token of each. A span: its start and end logit, those
+ * of "no answer" (0 where there is none), and the logarithms of the sums of exp over all start and all end logits. */
+enum { EXAM_SPAN_DETAIL = 6 };
+static inline size_t exam_detail(const struct answer_marks *marks)
+{
+    return marks->options > 0 ? 2 * (size_t)marks->options : EXAM_SPAN_DETAIL;
+}
+status exam_run_detailed(struct compute *c, const int32_t *words, size_t count, const struct encoder_prompts *prompts,
+                         const float *head, struct exam_result *results, float *detail);
+
 #endif
