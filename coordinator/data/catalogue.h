@@ -16,9 +16,9 @@ enum { FIELD_LIMIT = 8, LABEL_LIMIT = 256, PART_LIMIT = 2 * FIELD_LIMIT + 2 };
 struct label_set { const char *name; int count; const char *const *words; };
 
 /* A template's piece: a field, or (field -1) fixed text. */
-struct part { int field; const char *text; };
+struct wording_part { int field; const char *text; };
 
-struct wording { int parts; const struct part *part; const struct label_set *labels; };
+struct wording { int parts; const struct wording_part *part; const struct label_set *labels; };
 
 /* The right one, and those of the authors' logged run and published code (FORM_… of dataset.h has the same order). */
 enum { WORDING_RIGHT, WORDING_RUN, WORDING_HEAD, WORDING_COUNT };

@@ -19,7 +19,7 @@ static int splits_words(unsigned char c)
     return !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'));
 }
 
-static status add_part(struct parser *p, struct part *parts, int *count, int field, const char *text, size_t n)
+static status add_part(struct parser *p, struct wording_part *parts, int *count, int field, const char *text, size_t n)
 {
     parts[*count].field = field;
     if (field < 0) TRY(mem_keep_text(&p->catalogue->keep, text, n, &parts[*count].text));
@@ -33,7 +33,7 @@ static status template_parse(struct parser *p, const struct yaml *node, int firs
     struct entry *e = p->entry;
     int count = 0, seen[FIELD_LIMIT] = {0};
     const char *text = NULL, *at;
-    struct part *parts;
+    struct wording_part *parts;
 
     TRY(yaml_want_text(p, node, "template", &text));
     TRY(mem_keep_new(&p->catalogue->keep, PART_LIMIT, sizeof *parts, &parts));
