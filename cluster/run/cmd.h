@@ -16,6 +16,8 @@ void help_encoder(void);
 status cmd_evaluate(int argc, char **argv);
 status cmd_mlm(int argc, char **argv);
 void cmd_mlm_help(void);
+status cmd_predict(int argc, char **argv);
+void cmd_predict_help(void);
 status cmd_pretrain(int argc, char **argv);
 void help_pretrain(void);
 status cmd_probe(int argc, char **argv);

@@ -13,26 +13,19 @@
 #include "coordinator/evaluate.h"
 
 struct target {
-    char checkpoint[CHECKPOINT_PATH_BYTES], config[CHECKPOINT_PATH_BYTES + 32];
+    char checkpoint[CHECKPOINT_PATH_BYTES], config[CHECKPOINT_PATH_BYTES];
     enum split split;
 };
 
 /* RUN and, behind it, the split (dev when none is said). */
 static status find_target(const struct arguments *a, struct target *t)
 {
-    char *slash;
-
     if (!a->config) return fault(ST_USAGE, "mp2 evaluate: expected RUN, a run's folder or a checkpoint in one");
     t->split = SPLIT_DEV;
     if (a->second && split_parse(a->second, &t->split) != 0)
         return fault(ST_USAGE, "mp2 evaluate: found \"%.40s\", expected train, dev, test or pool", a->second);
     TRY(checkpoint_resolve(a->config, t->checkpoint));
-    snprintf(t->config, sizeof t->config, "%s", t->checkpoint);
-    slash = strrchr(t->config, '/');
-    if (slash) *slash = 0;
-    else snprintf(t->config, sizeof t->config, ".");
-    strncat(t->config, "/config.resolved.yaml", sizeof t->config - strlen(t->config) - 1);
-    return ST_OK;
+    return checkpoint_config(t->checkpoint, t->config);
 }
 
 /* Coordinator. How far the scoring is, for those who watch. */

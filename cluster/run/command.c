@@ -22,6 +22,8 @@ static const struct command commands[] = {
      help_encoder},
     {"evaluate", "RUN [train|dev|test|pool] [--set key=value …]",
      "score a run's newest checkpoint, or a checkpoint folder, on all rows of a split (under mpirun)", cmd_evaluate, NULL},
+    {"predict", "TUNED|CHECKPOINT [FILE|-] [--set key=value …]", "answer raw text with a tuned task, as JSON lines (alone or under mpirun)",
+     cmd_predict, cmd_predict_help},
     {"pretrain", "CONFIG.yaml [--set key=value …] [--resume | --new]",
      "pre-train modular prompts on many tasks over a frozen encoder (under mpirun)", cmd_pretrain, help_pretrain},
     {"stop", "RUN [--wait SECONDS]", "ask a run to finish its step and end in order", cmd_stop, cmd_stop_help},

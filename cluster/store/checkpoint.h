@@ -61,6 +61,8 @@ status checkpoint_prune(const char *run, int keep, uint64_t *oldest);
 status checkpoint_list(const char *run, uint64_t **steps, size_t *count);
 /* What the user named: a checkpoint folder itself, or a run folder (its `latest`). ST_INPUT (said) when neither. */
 status checkpoint_resolve(const char *path, char out[CHECKPOINT_PATH_BYTES]);
+/* Local. The config.resolved.yaml of the run that a checkpoint folder (checkpoint_resolve's) stands in. */
+status checkpoint_config(const char *folder, char out[CHECKPOINT_PATH_BYTES]);
 /* run/step-N */
 status checkpoint_path(const char *run, uint64_t step, char out[CHECKPOINT_PATH_BYTES]);
 

@@ -81,6 +81,18 @@ status checkpoint_resolve(const char *path, char out[CHECKPOINT_PATH_BYTES])
     return fault(ST_INPUT, "%s: no checkpoint: found neither state.pb nor latest/state.pb", path);
 }
 
+status checkpoint_config(const char *folder, char out[CHECKPOINT_PATH_BYTES])
+{
+    char run[CHECKPOINT_PATH_BYTES];
+    size_t n;
+
+    TRY(file_join(run, sizeof run, "", folder));
+    for (n = strlen(run); n > 1 && run[n - 1] == '/'; n--) run[n - 1] = 0;
+    while (n > 0 && run[n - 1] != '/') n--;
+    run[n] = 0;
+    return file_join(out, CHECKPOINT_PATH_BYTES, run, "config.resolved.yaml");
+}
+
 status checkpoint_link(const char *run, const char *name, uint64_t step)
 {
     char link[CHECKPOINT_PATH_BYTES], beside[CHECKPOINT_PATH_BYTES + 8], target[64];

@@ -87,13 +87,13 @@ status compute_open(const struct encoder *e, struct pool *pool, const struct com
 
     *c = (struct compute){.encoder = e, .pool = pool, .most_examples = o->unit_examples, .groups = o->groups,
                           .batch_examples = o->batch, .divide = o->divide};
-    rows = unit_rows(e, o->unit_examples, o->prompt_tokens, o->threads, 1, o->memory);
+    rows = unit_rows(e, o->unit_examples, o->prompt_tokens, o->threads, !o->infer, o->memory);
     if (rows < longest)
         return fault(ST_INPUT, "memory for a unit: %zu MiB hold %d tokens, expected room for an example of %d",
                      o->memory >> 20, rows, longest);
     if (rows > longest * o->unit_examples) rows = longest * o->unit_examples;
     c->most_rows = rows;
-    s = unit_new(e, rows, o->unit_examples, o->prompt_tokens, o->threads, 1, &c->unit);
+    s = unit_new(e, rows, o->unit_examples, o->prompt_tokens, o->threads, !o->infer, &c->unit);
     if (s == ST_OK) s = batch_init(&c->batch, o->unit_examples, rows, encoder_row_align(e));
     if (s == ST_OK) s = mem_alloc((size_t)o->groups, sizeof *c->prompts, &c->prompts);
     if (s == ST_OK) s = mem_alloc((size_t)o->groups, sizeof *c->heads, &c->heads);

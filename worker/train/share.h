@@ -62,6 +62,7 @@ struct compute_options {
     int32_t layers, prompt_tokens;        /* of the prompt bank */
     size_t memory;                        /* bytes that a unit may take */
     int threads;
+    int infer;                            /* 1: no gradients will be asked for */
 };
 
 /* Local. ST_INPUT (said) when the memory does not even hold one example of the longest kind. */

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# mp2 predict on a task's published files gives exactly the scores that mp2 evaluate reports, for every kind of task, on any
+# number of ranks, however the text comes in; bad lines are said with their numbers.
+. "$(dirname "$0")/common.sh"
+small_world
+cp vocab.txt model/
+mpi 1 "$mp2" pretrain small.yaml --set train.steps=30 > pretrain.txt 2>&1 || fail "pretrain: $(tail -5 pretrain.txt)"
+mpi 1 "$mp2" evaluate run dev > dev.txt 2>&1 || fail "evaluate: $(tail -5 dev.txt)"
+mpi 1 "$mp2" evaluate run test > test.txt 2>&1 || fail "evaluate: $(tail -5 test.txt)"
+
+# want FILE TASK SCORE: what the table of scores says, to its three digits.
+want() {
+    local said
+    said=$(awk -v t="$2" '$1 == t {print $(NF - 1)}' "$1")
+    [ "$(printf '%.3f' "$3")" = "$said" ] || fail "$2: predict scores $3, evaluate $said"
+    echo "ok $2 $3"
+}
+
+# Labels, as a table whose first line names the columns.
+(printf 'text1\ttext2\tlabel\n'; cat raw/AFQMC/dev.txt) > labels.tsv
+mpi 1 "$mp2" predict run labels.tsv --task afqmc > labels.jsonl 2> labels.err || fail "labels: $(cat labels.err)"
+grep -o '"index":[0-9]*' labels.jsonl | cut -d: -f2 | paste - <(cut -f3 raw/AFQMC/dev.txt) > pairs
+want dev.txt afqmc "$(awk '$1 == $2 {n++} END {print n / NR}' pairs)"
+[ "$(sed -n 7p labels.jsonl | grep -o '"line":[0-9]*')" = '"line":8' ] || fail "lines are not counted: $(sed -n 7p labels.jsonl)"
+# log-probabilities add up to one, and are the logits' softmax
+awk -F'"log_probability":' '{a = $3; b = $4; sub(/,.*/, "", a); sub(/,.*/, "", b); s = exp(a) + exp(b); if (s < 0.999999 || s > 1.000001) exit 1}' labels.jsonl ||
+    fail "probabilities do not add up to one"
+
+# Choices with options of their own.
+sed 's/"translation"/"document"/; s/"choices"/"options"/' raw/CCPM/valid.jsonl > choices.jsonl
+"$mp2" predict run choices.jsonl --task ccpm > choices.out 2> choices.err || fail "choices: $(cat choices.err)"
+grep -o '"index":[0-9]*' choices.out | cut -d: -f2 | paste - <(grep -o '"answer": [0-9]*' choices.jsonl | cut -d' ' -f2) > pairs
+want dev.txt ccpm "$(awk '$1 == $2 {n++} END {print n / NR}' pairs)"
+
+# Spans, with contexts of several windows; every character has three bytes.
+sed 's/{"title"/\n&/g' raw/CMRC2018/cmrc2018_trial.json | grep '"title"' |
+    sed -E 's/.*("context": "[^"]*").*("question": "[^"]*").*"text": ("[^"]*").*/{"id": "Q", \1, \2, "gold": \3}/' > spans.jsonl
+"$mp2" predict run spans.jsonl --task cmrc2018 > spans.out 2> spans.err || fail "spans: $(cat spans.err)"
+grep -o '"answer":"[^"]*"' spans.out | cut -d'"' -f4 | paste - <(grep -o '"gold": "[^"]*"' spans.jsonl | cut -d'"' -f4) > pairs
+want test.txt cmrc2018 "$(LC_ALL=C awk '{n = length($1) / 3; m = length($2) / 3; split("", c); for (i = 0; i < m; i++) c[substr($2, 3 * i + 1, 3)]++
+    k = 0; for (i = 0; i < n; i++) if (c[substr($1, 3 * i + 1, 3)]-- > 0) k++
+    f += 2 * k / (n + m)} END {print f / NR}' pairs)"
+grep -q '"windows":' spans.out || fail "no context was longer than a window: the test tests less than it should"
+[ "$(grep -c '^{"line":[0-9]*,"id":"Q"' spans.out)" = 15 ] || fail "ids do not come back"
+# offsets are those of the answer in the context
+paste -d'\n' spans.jsonl spans.out | LC_ALL=C awk 'NR % 2 {split($0, p, "\"context\": \""); text = p[2]; next}
+    {split($0, p, "\"bytes\":\\["); split(p[2], b, /[],]/); split($0, p, "\"characters\":\\["); split(p[2], k, /[],]/)
+     split($0, p, "\"answer\":\""); want = p[2]; sub(/".*/, "", want)
+     if (substr(text, b[1] + 1, b[2] - b[1]) != want || b[1] != 3 * k[1] || b[2] != 3 * k[2]) exit 1}' || fail "offsets are wrong"
+
+# The same bytes from standard input, on other numbers of ranks, packed otherwise.
+for n in 2 3; do
+    mpi $n "$mp2" predict run --task cmrc2018 < spans.jsonl 2> more.err | cmp - spans.out || fail "other answers on $n ranks: $(cat more.err)"
+done
+"$mp2" predict run spans.jsonl --task cmrc2018 --batch_tokens 512 --set machine.unit_examples=1 --out more.out > more.txt 2>&1 ||
+    fail "packed otherwise: $(cat more.txt)"
+cmp more.out spans.out || fail "other answers when packed otherwise"
+
+# Bad lines.
+printf '{"context": "丁丂", "question": "七"}\n{"context": "丁"}\n\n[1]\n{"context": "丁丂", "question": "七"}' > bad.jsonl
+"$mp2" predict run bad.jsonl --task cmrc2018 > bad.out 2> bad.err
+[ $? = 2 ] || fail "bad lines: exit status is not 2"
+[ "$(wc -l < bad.out)" = 4 ] || fail "bad lines: $(cat bad.out)"
+grep -q '^mp2: bad.jsonl:2: a field is missing' bad.err || fail "bad line 2 is not said: $(cat bad.err)"
+grep -q '^{"line":4,"error":"no JSON object"}$' bad.out || fail "bad line 4 is not answered: $(cat bad.out)"
+[ "$(head -1 bad.out | cut -d, -f2-)" = "$(tail -1 bad.out | cut -d, -f2-)" ] || fail "the same question has two answers"
+"$mp2" predict run bad.jsonl --task cmrc2018 --bad refuse --out refused.out > bad.txt 2> bad.err
+[ $? = 2 ] && [ ! -e refused.out ] || fail "refused: $(cat bad.err)"
+"$mp2" predict run bad.jsonl --task cmrc2018 --bad refuse 2> /dev/null | cmp - <(head -1 bad.out) || fail "what is before a bad line was not answered"
+
+# What cannot be: another task, several tasks, another model.
+"$mp2" predict run spans.jsonl --task weather > out.txt 2>&1; [ $? = 2 ] || fail "another task: $(cat out.txt)"
+"$mp2" predict run spans.jsonl > out.txt 2>&1; [ $? = 2 ] || fail "no task: $(cat out.txt)"
+grep -q "afqmc\|--task" out.txt || fail "no task: $(cat out.txt)"
+"$world" other || fail "world"
+cp vocab.txt other/model/
+printf '\n' >> other/model/vocab.txt
+"$mp2" predict run spans.jsonl --task cmrc2018 --model other/model > out.txt 2>&1; [ $? = 2 ] || fail "another vocabulary: $(cat out.txt)"
+grep -q "another vocabulary" out.txt || fail "another vocabulary: $(cat out.txt)"
+echo "all equal"
