@@ -12,6 +12,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "coordinator/evaluate.h"
+#include "coordinator/task_info.h"
 #include "worker/model/matmul_rate.h"
 
 enum { WORKERS_MOST = 4096 };
@@ -134,18 +135,8 @@ static status open_messages(struct pretrain *p)
     p->step_message.n_groups = groups;
     p->step_message.groups = p->group_pointers;
     for (size_t t = 0; t < tasks; t++) {
-        const struct task *task = dataset_task(p->planner.data, (int)t);
-        Mp2__TaskInfo *info = &p->task_infos[t];
-
-        mp2__task_info__init(info);
-        info->id = (char *)(uintptr_t)task->id;
-        info->title = (char *)(uintptr_t)task->name;
-        info->kind = (char *)(uintptr_t)task_kind_text(task->kind);
-        info->metric = (char *)(uintptr_t)task_metric_text(task->metric);
-        info->train_rows = (uint64_t)dataset_rows(p->planner.data, (int)t, SPLIT_TRAIN);
-        info->dev_rows = (uint64_t)dataset_rows(p->planner.data, (int)t, SPLIT_DEV);
-        info->majority = dataset_majority(p->planner.data, (int)t, SPLIT_DEV);
-        p->task_info_pointers[t] = info;
+        task_info_fill(p->planner.data, (int)t, &p->task_infos[t]);
+        p->task_info_pointers[t] = &p->task_infos[t];
     }
     return ST_OK;
 }

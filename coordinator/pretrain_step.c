@@ -166,25 +166,11 @@ static status reduce(struct pretrain *p, double seconds)
 
 /* ---- judge: coordinator. Is the step finite, and what was its loss? ---- */
 
-/* Mean over a group's slots, along the batch's tree as every other sum. */
-static double mean_loss(const double *loss, int first, int size, int batch)
-{
-    double left, right;
-
-    if (size == 1) return loss[first];
-    left = mean_loss(loss, first, size / 2, batch);
-    if (first + size / 2 >= batch) return left;
-    right = mean_loss(loss, first + size / 2, size / 2, batch);
-    return left + right;
-}
-
 static void judge_losses(struct pretrain *p)
 {
     const struct shape *s = &p->shape;
     size_t n = (size_t)s->groups * (size_t)s->batch;
-    int size = 1;
 
-    while (size < s->batch) size *= 2;
     for (size_t b = 0; b < p->planner.now.deal.count; b++) {
         struct deal_block block = p->planner.now.deal.blocks[b];
         size_t at = (size_t)block.group * (size_t)s->batch + (size_t)block.node.first;
@@ -194,8 +180,7 @@ static void judge_losses(struct pretrain *p)
     }
     for (int g = 0; g < s->groups; g++)
         p->record_groups[g].loss =
-            mean_loss(p->losses + (size_t)p->comm->workers * (n + 1) + (size_t)g * (size_t)s->batch, 0, size, s->batch) /
-            s->batch;
+            tree_total(p->losses + (size_t)p->comm->workers * (n + 1) + (size_t)g * (size_t)s->batch, s->batch) / s->batch;
 }
 
 static int all_finite(const float *x, size_t n)

@@ -352,6 +352,11 @@ status options_dump(const struct options *o, FILE *to)
 
 void options_digest(const struct options *o, char out[33])
 {
+    options_digest_where(o, NULL, NULL, out);
+}
+
+void options_digest_where(const struct options *o, int (*counts)(void *arg, const char *name), void *arg, char out[33])
+{
     char *text = NULL;
     size_t bytes = 0;
     FILE *memory = open_memstream(&text, &bytes);
@@ -359,7 +364,7 @@ void options_digest(const struct options *o, char out[33])
 
     if (memory) {
         for (size_t i = 0; i < o->count; i++) {
-            if (o->table[i].affects != AFFECTS_RESULT) continue;
+            if (o->table[i].affects != AFFECTS_RESULT || (counts && !counts(arg, o->table[i].name))) continue;
             fprintf(memory, "%s=", o->table[i].name);
             write_value(o, &o->table[i], memory);
             putc('\n', memory);

@@ -63,6 +63,8 @@ status options_dump(const struct options *o, FILE *to);
 
 /* Local. 128-bit digest (32 hex digits and a 0) over the names and values of the options that affect the result. */
 void options_digest(const struct options *o, char out[33]);
+/* The same over those of them that `counts` accepts. */
+void options_digest_where(const struct options *o, int (*counts)(void *arg, const char *name), void *arg, char out[33]);
 
 /* Local. The table as text for `mp2 help COMMAND`. */
 void options_help(const struct option *table, size_t count, FILE *to);

@@ -115,6 +115,21 @@ const void *tree_sum_root(const struct tree_sum *t)
     return t->count == 1 && t->nodes[0].first == 0 && t->nodes[0].size >= t->leaves ? t->vectors[0] : NULL;
 }
 
+static double total(const double *leaves, int32_t first, int32_t size, int32_t count)
+{
+    double left = size == 1 ? leaves[first] : total(leaves, first, size / 2, count);
+
+    return size == 1 || first + size / 2 >= count ? left : left + total(leaves, first + size / 2, size / 2, count);
+}
+
+double tree_total(const double *leaves, int32_t count)
+{
+    int32_t size = 1;
+
+    while (size < count) size *= 2;
+    return count > 0 ? total(leaves, 0, size, count) : 0;
+}
+
 size_t tree_merge_nodes(int32_t leaves, struct tree_node *nodes, size_t count)
 {
     size_t kept = 0;

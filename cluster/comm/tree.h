@@ -40,6 +40,9 @@ status tree_sum_add(struct tree_sum *t, struct tree_node node, void *vector);
 /* NULL until the node that covers all leaves is complete. */
 const void *tree_sum_root(const struct tree_sum *t);
 
+/* Local. The sum of plain numbers along the tree. */
+double tree_total(const double *leaves, int32_t count);
+
 /* The nodes that remain when the given ones (count, sorted or not) are merged as above: what a holder of these leaves sends.
  * Written back to nodes; returns how many. Every rank computes it alike from the plan. */
 size_t tree_merge_nodes(int32_t leaves, struct tree_node *nodes, size_t count);

@@ -24,6 +24,8 @@ status cmd_probe(int argc, char **argv);
 void cmd_probe_help(void);
 status cmd_stop(int argc, char **argv);
 void cmd_stop_help(void);
+status cmd_tune(int argc, char **argv);
+void cmd_tune_help(void);
 status cmd_version(int argc, char **argv);
 status cmd_vocab(int argc, char **argv);
 void cmd_vocab_help(void);

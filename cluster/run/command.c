@@ -27,6 +27,8 @@ static const struct command commands[] = {
     {"pretrain", "CONFIG.yaml [--set key=value …] [--resume | --new]",
      "pre-train modular prompts on many tasks over a frozen encoder (under mpirun)", cmd_pretrain, help_pretrain},
     {"stop", "RUN [--wait SECONDS]", "ask a run to finish its step and end in order", cmd_stop, cmd_stop_help},
+    {"tune", "CONFIG.yaml [--set key=value …]", "tune pre-trained prompts for new tasks from a few examples (under mpirun)",
+     cmd_tune, cmd_tune_help},
     {"version", "", "print the version and what this program was built with", cmd_version, NULL},
     {"vocab", "[CONFIG.yaml] [--set key=value …]", "make a vocabulary from a corpus", cmd_vocab, cmd_vocab_help},
 };

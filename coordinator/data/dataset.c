@@ -198,7 +198,8 @@ static status add_upstream(struct dataset *d, const char *folder)
 
 /* ---- the whole ---- */
 
-static status digest(struct dataset *d)
+/* Of the tasks first … last - 1. */
+static status digest(const struct dataset *d, int first, int last, char out[33])
 {
     const int32_t form[4] = {d->form.prompt, d->form.first_placeholder, d->form.max_length, d->form.reference};
     XXH3_state_t *state = XXH3_createState();
@@ -207,15 +208,14 @@ static status digest(struct dataset *d)
     if (!state) return fault(ST_MEMORY, "out of memory: a hash");
     XXH3_128bits_reset(state);
     XXH3_128bits_update(state, form, sizeof form);
-    for (int i = 0; i < d->count; i++) {
+    for (int i = first; i < last; i++) {
         XXH3_128bits_update(state, d->member[i]->meta.id, strlen(d->member[i]->meta.id) + 1);
         XXH3_128bits_update(state, d->member[i]->rows[SPLIT_TRAIN].shard.set, 16);
         for (int k = 0; k < SPLIT_COUNT; k++) XXH3_128bits_update(state, d->member[i]->rows[k].shard.digest, 16);
     }
     hash = XXH3_128bits_digest(state);
     XXH3_freeState(state);
-    snprintf(d->digest, sizeof d->digest, "%016llx%016llx", (unsigned long long)hash.high64,
-             (unsigned long long)hash.low64);
+    snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
     return ST_OK;
 }
 
@@ -226,7 +226,7 @@ static status open_tasks(struct dataset *d, const char *folder, const struct opt
                      d->form.max_length);
     if (tasks->count == 0) TRY(add_upstream(d, folder));
     for (size_t i = 0; i < tasks->count; i++) TRY(add_task(d, folder, tasks->items[i]));
-    return digest(d);
+    return digest(d, 0, d->count, d->digest);
 }
 
 status dataset_open(const char *folder, const struct option_list *tasks, const struct input_form *form,
@@ -353,6 +353,11 @@ status dataset_window(const struct dataset *d, int task, enum split split, int64
 const char *dataset_digest(const struct dataset *d)
 {
     return d->digest;
+}
+
+status dataset_task_digest(const struct dataset *d, int task, char out[33])
+{
+    return digest(d, task, task + 1, out);
 }
 
 const char *dataset_vocabulary_digest(const struct dataset *d)

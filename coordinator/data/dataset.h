@@ -99,6 +99,8 @@ status dataset_window(const struct dataset *dataset, int task, enum split split,
 
 /* 32 hex digits. Over tasks, shards and form, which a resumed run must find again. Of the vocabulary: vocabulary_digest. */
 const char *dataset_digest(const struct dataset *dataset);
+/* The same of one task alone. */
+status dataset_task_digest(const struct dataset *dataset, int task, char out[33]);
 const char *dataset_vocabulary_digest(const struct dataset *dataset);
 int32_t dataset_vocabulary_size(const struct dataset *dataset);
 

@@ -10,35 +10,8 @@
 #ifndef MP2_TUNE_CELL_H
 #define MP2_TUNE_CELL_H
 
-#include "cluster/base/bar.h"
-#include "cluster/store/run_folder.h"
-#include "cluster/watch/progress.h"
-#include "coordinator/data/dataset.h"
-#include "coordinator/tune/bank.h"
 #include "coordinator/tune/method.h"
-#include "coordinator/tune/tune_config.h"
-#include "worker/model/replica.h"
-
-/* What all cells of a run share. Collective to open; the pointers below are set on the coordinator alone where it says so. */
-struct tuning {
-    struct comm *comm;
-    const struct tune_config *config;
-    const struct options *options;
-    struct replica replica;
-    struct model_config model;
-    int32_t layers, tokens, longest;    /* of the prompts in the checkpoint; rows of the longest input */
-    struct input_form form;
-    /* coordinator */
-    struct dataset *data;       /* of the configured tasks, in their order */
-    struct bank bank;           /* prompts */
-    struct bank single;         /* of single.prompts; layers 0: none was given */
-    struct run_folder folder;
-    struct progress *progress;
-    struct bar bar;
-    char encoder_digest[33], vocabulary_digest[33], data_digest[33];
-    char about[256];            /* libraries */
-    int64_t done, total;        /* steps of all cells, for the bar */
-};
+#include "coordinator/tune/tuning.h"
 
 struct cell { int task; enum method method; int64_t seed; };   /* task: index into the dataset */
 
@@ -67,18 +40,15 @@ struct cell_result {
 };
 void cell_result_fini(struct cell_result *r);
 
-/* Collective. Encoder, data, prompts, run folder (locked, config.resolved.yaml), stream. config and resolved stay the
- * caller's. ST_INPUT (said) when prompts do not fit the encoder or a task is missing. */
-status tuning_open(struct comm *c, const struct tune_config *config, const struct options *options, const char *resolved,
-                   const char *command, struct tuning *t);
-void tuning_close(struct tuning *t, status ended);
-
 /* Local. The cell's folder, "RUN/cells/TASK/METHOD/SEED". */
 status cell_folder(const char *run, const char *task, enum method method, int64_t seed, char *out, size_t room);
 
 /* Collective. Run a cell, go on with one, or find it done. The result is the coordinator's alone. ST_END: it was asked to
  * stop. ST_INPUT (said): too few examples, … */
 status cell_run(struct tuning *t, const struct cell *cell, struct cell_result *out);
+
+/* Coordinator. Steps or evaluations that a method takes; for bars. */
+int64_t cell_steps(const struct tuning *t, enum method method);
 
 /* Local. Read a result.json. ST_END (not said): there is none. ST_INPUT (said): it is none of ours. */
 status cell_load(const char *folder, struct cell_result *out);

@@ -13,7 +13,7 @@
 #include "coordinator/data/few_shot.h"
 #include "coordinator/tune/team.h"
 
-enum { COURSE_STAGES = 4, COURSE_STAGE_BYTES = 24 };
+enum { COURSE_STAGE_BYTES = 24 };
 
 /* One dev check: a point of the curve. */
 struct course_point {
@@ -50,6 +50,7 @@ struct course {
     char phase[160];            /* "gradient chnsenticorp seed 8" */
     size_t bank, gate_count, head_count;   /* floats of prompts; gates; floats of the head */
     int64_t done;               /* steps or evaluations, for the bar */
+    double told;                /* when a step was shown last */
     double untuned_dev;         /* of the first check */
     struct course_point best;   /* of the best state */
     float *best_prompts, *best_head;
@@ -68,6 +69,9 @@ void course_close(struct course *c);
 status course_check(struct course *c, struct course_point *at, const struct course_state *state);
 /* The same with dev scores known already (at->dev, at->dev_loss): for replay. */
 status course_note(struct course *c, struct course_point *at, const struct course_state *state);
+
+/* Take over the curve of a snapshot, whose best state the caller has put into best_prompts, best_head, best_gates. */
+status course_resume(struct course *c, const struct course_point *points, size_t count);
 
 /* A step or an evaluation is done: `done` of the cell so far. Message, bar. replayed: without a message. */
 void course_step(struct course *c, const char *stage, int64_t done, double loss, int replayed);

@@ -7,15 +7,8 @@
 
 enum { TUNE_SEEDS_MOST = 256 };
 
-struct gradient_config {
-    int64_t router_epochs, epochs;
-    double router_rate, rate;   /* rate 0: by the prompts' depth */
-    int moments;                /* enum moments_policy */
-    const char *router;         /* "", "seen", or a seen task's id */
-};
-enum moments_policy { MOMENTS_FRESH, MOMENTS_WARM };
-
-struct fresh_config { int64_t epochs; double rate; };                 /* a baseline with one stage */
+/* One stage of gradient steps; a step takes all training examples, so an epoch is a step. */
+struct stage_config { int64_t epochs; double rate; };
 
 /* 0 stands for the method's own figure, which depends on depth (method.md section 9). */
 struct black_box_config {
@@ -28,16 +21,16 @@ struct tune_config {
     struct option_list tasks, methods, seeds;
     int64_t k;
     int log;
-    int64_t dev_every, test_rows;
+    int64_t dev_every, test_rows, batch_tokens;
     double weight_decay;
-    struct gradient_config gradient;
-    struct { int64_t epochs; double rate; } router;
-    struct fresh_config prompt, deep_prompt, full;
-    struct { const char *prompts; int64_t epochs; double rate; } single;
-    int fresh_head;             /* baselines that start from nothing begin with a fresh head, too */
+    const char *start;              /* "", "seen", or a seen task: the router to begin with */
+    struct stage_config router;     /* stage one of gradient; all of router */
+    struct stage_config gradient;   /* stage two; rate 0: by depth */
+    struct stage_config prompt, deep_prompt, single, full;
+    const char *single_prompts;
+    int fresh_head;                 /* of baselines that start from nothing */
     struct black_box_config black_box;
-    struct { int form, padding, product, few_shot, choice; } reference;
-    int64_t batch_tokens;
+    struct { int few_shot, moments, padding, product, choice; } reference;
     struct machine_config machine;
     struct watch_config watch;
 };
@@ -45,8 +38,11 @@ struct tune_config {
 extern const struct option tune_options[];
 extern const size_t tune_option_count;
 
-/* Local. The seeds, the methods; ST_INPUT (said) on what is none. Counts at most TUNE_SEEDS_MOST, METHOD_COUNT. */
-status tune_seeds(const struct tune_config *c, int64_t *seeds, size_t *count);
-status tune_methods(const struct tune_config *c, enum method *methods, size_t *count);
+/* Local. The seeds and the methods; ST_INPUT (said) on what is none, or stands there twice. */
+status tune_seeds(const struct tune_config *c, int64_t seeds[TUNE_SEEDS_MOST], size_t *count);
+status tune_methods(const struct tune_config *c, enum method methods[METHOD_COUNT], size_t *count);
+
+/* Local. Digest of the options that matter to one method. */
+void tune_method_digest(const struct options *o, enum method method, char out[33]);
 
 #endif

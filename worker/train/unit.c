@@ -166,3 +166,24 @@ status unit_evaluate(struct unit *u, const struct encoder *e, struct pool *pool,
 
     return forward(&w, pool);
 }
+
+status unit_advance(struct unit *u, const struct encoder *e, struct pool *pool, const struct batch *b,
+                    const struct encoder_prompts *prompts, int32_t first, int32_t last)
+{
+    return encoder_forward_range(e, pool, u->activations, b, prompts, first, last);
+}
+
+status unit_finish(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in, int32_t first,
+                   const struct unit_outputs *out)
+{
+    struct work w = {.unit = u, .e = e, .in = in, .out = out};
+
+    TRY(unit_advance(u, e, pool, in->batch, &in->prompts, first, (int32_t)e->config.layers));
+    pool_run(pool, head_job, &w);
+    return ST_OK;
+}
+
+float *unit_state(struct unit *u)
+{
+    return activations_state(u->activations);
+}

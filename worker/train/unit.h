@@ -45,4 +45,13 @@ status unit_train(struct unit *u, const struct encoder *e, struct pool *pool, co
 status unit_evaluate(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,
                      const struct unit_outputs *out);
 
+/* Local. Evaluation of a unit whose way to layer `first` is known: unit_advance takes the unit from layer `first` (0: its
+ * ids) to layer `last`, unit_finish to the end, with losses and logits. unit_state is the (T,H) f32 input of the layer that
+ * comes next, before its prompt: to be kept by the caller and put back. No dropout. */
+status unit_advance(struct unit *u, const struct encoder *e, struct pool *pool, const struct batch *b,
+                    const struct encoder_prompts *prompts, int32_t first, int32_t last);
+status unit_finish(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in, int32_t first,
+                   const struct unit_outputs *out);
+float *unit_state(struct unit *u);
+
 #endif

@@ -1,0 +1,130 @@
+/* mp2 tune CONFIG.yaml [--set key=value …]: under mpirun, on every rank. Cells one after the other, each on all ranks. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cluster/base/log.h"
+#include "cluster/base/memory.h"
+#include "cluster/comm/comm.h"
+#include "cluster/run/arguments.h"
+#include "cluster/run/cmd.h"
+#include "coordinator/tune/cell.h"
+
+struct grid {
+    enum method methods[METHOD_COUNT];
+    int64_t seeds[TUNE_SEEDS_MOST];
+    size_t method_count, seed_count, tasks;
+};
+
+static status grid_make(const struct tune_config *c, struct grid *g)
+{
+    TRY(tune_methods(c, g->methods, &g->method_count));
+    TRY(tune_seeds(c, g->seeds, &g->seed_count));
+    g->tasks = c->tasks.count;
+    return ST_OK;
+}
+
+static void print_head(void)
+{
+    printf("%-16s %-12s %5s %4s  %8s %8s %8s  %-8s %8s %8s %s\n", "task", "method", "seed", "k", "untuned", "dev", "test",
+           "metric", "majority", "seconds", "best at");
+}
+
+static void print_score(double x)
+{
+    if (isfinite(x)) printf(" %8.4f", x);
+    else printf(" %8s", "-");
+}
+
+static void print_result(const struct cell_result *r)
+{
+    printf("%-16s %-12s %5lld %4d ", r->task, r->method, (long long)r->seed, r->k);
+    print_score(r->untuned_dev);
+    print_score(r->dev);
+    print_score(r->test);
+    printf("  %-8s", r->metric);
+    print_score(r->majority > 0 ? r->majority : NAN);
+    printf(" %8.1f %s %lld%s\n", r->seconds, r->best_stage, (long long)r->best_at, r->cached ? " (was done)" : "");
+    fflush(stdout);
+}
+
+/* Every rank goes through the same cells; what a rank's own table of tasks lacks, the index stands for. */
+static status run_cells(struct comm *c, struct tuning *t, const struct grid *g)
+{
+    for (size_t task = 0; task < g->tasks; task++)
+        for (size_t m = 0; m < g->method_count; m++)
+            for (size_t i = 0; i < g->seed_count; i++) {
+                struct cell cell = {(int)task, g->methods[m], g->seeds[i]};
+                struct cell_result result;
+
+                TRY(cell_run(t, &cell, &result));
+                if (comm_is_coordinator(c)) print_result(&result);
+                cell_result_fini(&result);
+            }
+    return ST_OK;
+}
+
+static status run_grid(struct comm *c, struct tuning *t, const struct grid *g)
+{
+    status s;
+
+    if (comm_is_coordinator(c)) {
+        for (size_t m = 0; m < g->method_count; m++)
+            t->total += (int64_t)(g->tasks * g->seed_count) * cell_steps(t, g->methods[m]);
+        bar_open(&t->bar, "tune", (uint64_t)t->total, "steps");
+        print_head();
+    }
+    s = run_cells(c, t, g);
+    if (comm_is_coordinator(c)) {
+        bar_close(&t->bar, 0);
+        if (s == ST_END) printf("tune: stopped in order; started again, it goes on from there\n");
+    }
+    return s;
+}
+
+static status run(struct comm *c, const struct arguments *a)
+{
+    struct tune_config config;
+    struct options options;
+    struct tuning tuning;
+    struct grid grid;
+    char *text = NULL;
+    status s;
+
+    TRY(arguments_load(c, a, tune_options, tune_option_count, &config, &options, &text));
+    log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
+    s = comm_is_coordinator(c) ? grid_make(&config, &grid) : ST_OK;
+    s = comm_agree(c, s);
+    if (s == ST_OK) s = comm_broadcast(c, &grid, sizeof grid, 0);
+    if (s == ST_OK) s = tuning_open(c, &config, &options, text, "tune", &tuning);
+    if (s == ST_OK) {
+        s = run_grid(c, &tuning, &grid);
+        tuning_close(&tuning, s);
+    }
+    free(text);
+    options_fini(&options);
+    return s == ST_END ? ST_OK : s;
+}
+
+status cmd_tune(int argc, char **argv)
+{
+    struct arguments a;
+    struct comm comm;
+    status s;
+
+    TRY(arguments_parse(argc, argv, 1, &a));
+    s = comm_init(&comm);
+    if (s == ST_OK) s = run(&comm, &a);
+    comm_fini(&comm, s);
+    arguments_fini(&a);
+    return s;
+}
+
+void cmd_tune_help(void)
+{
+    puts("Tune pre-trained prompts for new tasks from a few examples each: every task by every method with every seed, one cell\n"
+         "after the other, each on all ranks of mpirun (with -n 1 on one process). A cell leaves a tuned file for mp2 predict and\n"
+         "a result; what is done is not done again, what was cut off goes on. `mp2 stop RUN` or SIGUSR1 end it in order.\n\n"
+         "Options (CONFIG.yaml or --set name=value):");
+    options_help(tune_options, tune_option_count, stdout);
+}

@@ -1,0 +1,253 @@
+/* All ranks meet here; what is tuned and how is cell_tune.c's. */
+#include "coordinator/tune/cell.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+
+#include "cluster/base/file.h"
+#include "cluster/base/log.h"
+#include "cluster/base/memory.h"
+#include "coordinator/tune/cell_state.h"
+#include "coordinator/tune/tuned.h"
+
+status cell_folder(const char *run, const char *task, enum method method, int64_t seed, char *out, size_t room)
+{
+    int n = snprintf(out, room, "%s/cells/%s/%s/%lld", run, task, method_text(method), (long long)seed);
+
+    return n > 0 && (size_t)n < room ? ST_OK : fault(ST_INPUT, "%s: a path too long", run);
+}
+
+status cell_digest(const struct cell_work *w, char out[33])
+{
+    const struct tuning *t = w->t;
+    char options[33], data[33], text[512];
+    XXH128_hash_t hash;
+    int n;
+
+    tune_method_digest(t->options, w->cell->method, options);
+    TRY(dataset_task_digest(t->data, w->cell->task, data));
+    n = snprintf(text, sizeof text, "%s %s %s %s %s %d %d %d", options, data, t->encoder_digest, t->bank.digest,
+                 w->cell->method == METHOD_SINGLE ? t->single.digest : "", w->k, (int)t->replica.facts.precision,
+                 t->form.max_length);
+    hash = XXH3_128bits(text, (size_t)n);
+    snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    return ST_OK;
+}
+
+/* ---- before ---- */
+
+/* What all ranks must know. */
+struct brief { int32_t cached, layers, tokens, gradients; int64_t count; };
+
+/* Is it done already? A result of another configuration is not looked at. */
+static status find_cached(struct cell_work *w, int *cached)
+{
+    status s = cell_load(w->folder, w->result);
+
+    *cached = 0;
+    if (s == ST_END) return ST_OK;
+    TRY(s);
+    *cached = strcmp(w->result->config_digest, w->digest) == 0;
+    if (*cached) {
+        w->result->cached = 1;
+        return ST_OK;
+    }
+    log_warn("cell-anew", "path=%s why=\"its result is of another configuration\"", w->folder);
+    cell_result_fini(w->result);
+    return ST_OK;
+}
+
+/* The names of the result in it, so that a cell that is run anew is not taken for done half way. */
+static status forget_result(const struct cell_work *w)
+{
+    char path[4096 + 16];
+
+    TRY(file_make_folder(w->folder));
+    snprintf(path, sizeof path, "%s/result.json", w->folder);
+    if (file_exists(path) && unlink(path) != 0) return fault(ST_IO, "%s: cannot be removed", path);
+    return ST_OK;
+}
+
+static status prepare(struct cell_work *w, struct brief *brief)
+{
+    struct tuning *t = w->t;
+
+    w->task = dataset_task(t->data, w->cell->task);
+    w->k = tuning_k(t, w->cell->task);
+    TRY(cell_folder(t->config->run, w->task->id, w->cell->method, w->cell->seed, w->folder, sizeof w->folder));
+    TRY(cell_digest(w, w->digest));
+    TRY(find_cached(w, &brief->cached));
+    if (brief->cached) return ST_OK;
+    TRY(forget_result(w));
+    TRY(few_shot_draw(t->data, w->cell->task, w->k, (uint64_t)w->cell->seed, &w->draw));
+    TRY(cell_choose(w));
+    *brief = (struct brief){.layers = w->bank->layers, .tokens = w->bank->tokens, .count = w->draw.train_count,
+                            .gradients = w->cell->method != METHOD_BLACK_BOX};
+    return ST_OK;
+}
+
+/* ---- after ---- */
+
+/* The test rows: published ones; of tasks without, the dev split, which tuning has not seen (its few dev examples are drawn
+ * from train or pool). */
+static enum split test_split(const struct cell_work *w)
+{
+    return dataset_rows(w->t->data, w->cell->task, SPLIT_TEST) > 0 ? SPLIT_TEST : SPLIT_DEV;
+}
+
+static status test(struct cell_work *w, struct team *team)
+{
+    struct cell_result *r = w->result;
+    enum split split = test_split(w);
+    struct eval_result e;
+
+    r->test = r->test_loss = NAN;
+    if (dataset_rows(w->t->data, w->cell->task, split) == 0) return ST_OK;
+    tuning_tell(w->t, MP2__RUN__STATE__EVALUATING, w->course.phase);
+    TRY(team_exam(team, split, NULL, w->t->config->test_rows, w->course.best_prompts, w->course.best_head, NULL, NULL, &e));
+    r->test = e.score;
+    r->test_loss = e.loss;
+    r->test_rows = e.rows;
+    r->majority = dataset_majority(w->t->data, w->cell->task, split);
+    snprintf(r->test_split, sizeof r->test_split, "%s", split_text(split));
+    return ST_OK;
+}
+
+static status fill_result(struct cell_work *w)
+{
+    const struct course *c = &w->course;
+    struct cell_result *r = w->result;
+
+    snprintf(r->task, sizeof r->task, "%s", w->task->id);
+    snprintf(r->method, sizeof r->method, "%s", method_text(w->cell->method));
+    snprintf(r->metric, sizeof r->metric, "%s", task_metric_text(w->task->metric));
+    snprintf(r->best_stage, sizeof r->best_stage, "%s", c->best.stage);
+    snprintf(r->config_digest, sizeof r->config_digest, "%s", w->digest);
+    r->seed = w->cell->seed;
+    r->k = w->k;
+    r->dev = c->best.dev;
+    r->dev_loss = c->best.dev_loss;
+    r->train_loss = c->best.loss;
+    r->untuned_dev = c->untuned_dev;
+    r->best_at = c->best.evaluations > 0 ? c->best.evaluations : c->best.step;
+    r->ranks = w->t->comm->size;
+    if (w->bank->modules < 2) return ST_OK;
+    r->layers = w->bank->layers;
+    r->modules = w->bank->modules;
+    TRY(mem_alloc(c->gate_count, sizeof *r->router, &r->router));
+    memcpy(r->router, c->best_gates, c->gate_count * sizeof *r->router);
+    return ST_OK;
+}
+
+static status save_tuned(const struct cell_work *w)
+{
+    const struct course *c = &w->course;
+    struct tuned_task task = {.form = w->t->form, .product = w->t->config->reference.product,
+                              .method = method_text(w->cell->method), .seed = w->cell->seed, .k = w->k, .dev = c->best.dev,
+                              .layers = w->bank->layers, .prompt = c->best_prompts, .head = c->best_head};
+    struct tuned tuned = {.encoder_layers = (int32_t)w->t->replica.facts.config.layers, .hidden = w->bank->hidden, .count = 1,
+                          .task = &task};
+    float *gates;
+    char path[4096 + 16];
+    status s;
+
+    task.description = dataset_description(w->t->data, w->cell->task, &task.description_bytes);
+    snprintf(tuned.encoder_digest, sizeof tuned.encoder_digest, "%s", w->t->encoder_digest);
+    snprintf(tuned.vocabulary_digest, sizeof tuned.vocabulary_digest, "%s", dataset_vocabulary_digest(w->t->data));
+    TRY(mem_alloc(c->gate_count, sizeof *gates, &gates));
+    for (size_t i = 0; i < c->gate_count; i++) gates[i] = (float)c->best_gates[i];
+    if (w->bank->modules > 1) {
+        task.modules = w->bank->modules;
+        task.router = gates;
+    }
+    snprintf(path, sizeof path, "%s/tuned", w->folder);
+    s = tuned_save(path, &tuned);
+    mem_free(gates);
+    return s;
+}
+
+/* What a cell needs while it is under way, and not any more. */
+static status clean(const struct cell_work *w)
+{
+    char path[4096 + 32];
+
+    snprintf(path, sizeof path, "%s/snapshot.safetensors", w->folder);
+    if (file_exists(path) && unlink(path) != 0) return fault(ST_IO, "%s: cannot be removed", path);
+    snprintf(path, sizeof path, "%s/journal", w->folder);
+    return file_remove_tree(path);
+}
+
+static void tell_done(const struct cell_work *w)
+{
+    const struct cell_result *r = w->result;
+
+    if (!w->t->progress) return;
+    progress_event(w->t->progress, MP2__EVENT__LEVEL__INFO, "cell-done", (uint64_t)w->t->done,
+                   "%s: dev %.4f, %s %.4f over %lld rows, %.1f s", w->course.phase, r->dev,
+                   r->test_split[0] ? r->test_split : "no test", r->test, (long long)r->test_rows, r->seconds);
+}
+
+/* The coordinator's side of the dialogue, from the first look to the result. */
+static status work(struct cell_work *w, struct team *team)
+{
+    const struct course_sizes sizes = {w->bank->layers, w->bank->tokens, w->bank->hidden, w->bank->modules};
+    struct tuning *t = w->t;
+
+    w->course = (struct course){.team = team, .task = w->task->id, .method = method_text(w->cell->method),
+                                .metric = task_metric_text(w->task->metric), .seed = w->cell->seed, .draw = &w->draw,
+                                .watch = {t->progress, &t->bar, &t->folder, t->done}};
+    TRY(course_open(&w->course, &sizes, w->folder));
+    tuning_tell(t, MP2__RUN__STATE__RUNNING, w->course.phase);
+    if (t->progress)
+        progress_event(t->progress, MP2__EVENT__LEVEL__INFO, "cell-start", (uint64_t)t->done, "%s", w->course.phase);
+    TRY(cell_tune(w, team));
+    TRY(test(w, team));
+    TRY(fill_result(w));
+    TRY(save_tuned(w));
+    TRY(cell_save(w->folder, w->result));
+    tell_done(w);
+    return clean(w);
+}
+
+/* ---- all ranks ---- */
+
+static status run_team(struct cell_work *w, const struct brief *b)
+{
+    const struct tuning *t = w->t;
+    const struct team_options o = {.comm = t->comm, .replica = &t->replica, .layers = b->layers, .tokens = b->tokens,
+                                   .longest = t->longest, .gradients = b->gradients, .machine = &t->config->machine,
+                                   .rules = {.padding = t->config->reference.padding, .product = t->config->reference.product,
+                                             .independent = t->form.reference != FORM_RIGHT,
+                                             .batch_tokens = t->config->batch_tokens},
+                                   .data = t->data, .task = w->cell->task, .split = w->draw.split, .rows = w->draw.train,
+                                   .count = b->count};
+    struct team *team;
+    status s;
+
+    TRY(team_open(&o, &team));
+    if (comm_is_coordinator(t->comm)) s = team_dismiss(team, work(w, team));
+    else s = team_serve(team);
+    team_close(&team);
+    return s;
+}
+
+status cell_run(struct tuning *t, const struct cell *cell, struct cell_result *out)
+{
+    struct cell_work w = {.t = t, .cell = cell, .result = out};
+    struct brief brief = {0};
+    status s = ST_OK;
+
+    memset(out, 0, sizeof *out);
+    if (comm_is_coordinator(t->comm)) s = prepare(&w, &brief);
+    s = comm_agree(t->comm, s);
+    if (s == ST_OK) s = comm_broadcast(t->comm, &brief, sizeof brief, 0);
+    if (s == ST_OK && !brief.cached) s = run_team(&w, &brief);
+    if (s == ST_OK && comm_is_coordinator(t->comm)) t->done += cell_steps(t, cell->method);
+    course_close(&w.course);
+    few_shot_fini(&w.draw);
+    return s;
+}
