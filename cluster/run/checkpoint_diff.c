@@ -10,7 +10,9 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/run/checkpoint_command.h"
+#include "cluster/run/checkpoint_tuned.h"
 #include "cluster/store/checkpoint.h"
+#include "coordinator/tune/tuned.h"
 
 enum { RUN_ELEMENTS = 1 << 16 };
 
@@ -211,6 +213,12 @@ static status compare(const char *name_a, const char *name_b, int *differ)
     struct state a, b;
     status s;
 
+    if (tuned_is_file(name_a) && tuned_is_file(name_b)) {
+        TRY(tuned_diff(name_a, name_b, differ));
+        TRY(tuned_tensors_path(name_a, folder_a, sizeof folder_a));
+        TRY(tuned_tensors_path(name_b, folder_b, sizeof folder_b));
+        return compare_files(folder_a, folder_b, differ);
+    }
     if (!file_is_folder(name_a) && !file_is_folder(name_b)) return compare_files(name_a, name_b, differ);
     TRY(checkpoint_resolve(name_a, folder_a));
     TRY(checkpoint_resolve(name_b, folder_b));

@@ -13,7 +13,9 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/run/checkpoint_command.h"
+#include "cluster/run/checkpoint_tuned.h"
 #include "cluster/store/checkpoint.h"
+#include "coordinator/tune/tuned.h"
 
 enum { READ_BYTES = 1 << 20 };
 
@@ -136,6 +138,7 @@ status checkpoint_info(int argc, char **argv)
     status s;
 
     (void)argc;
+    if (tuned_is_file(argv[1])) return tuned_info(argv[1]);
     TRY(checkpoint_resolve(argv[1], folder));
     TRY(state_load(folder, &state));
     print_state(&state);
@@ -165,6 +168,7 @@ status checkpoint_verify_command(int argc, char **argv)
     status s;
 
     (void)argc;
+    if (tuned_is_file(argv[1])) return tuned_verify(argv[1]);
     TRY(checkpoint_resolve(argv[1], folder));
     bar_open(&bar, "verify", 0, "bytes");
     s = checkpoint_verify(folder, show, &bar, &state);

@@ -5,6 +5,7 @@
 #include "cluster/base/log.h"
 #include "cluster/run/checkpoint_command.h"
 #include "cluster/run/checkpoint_exchange.h"
+#include "cluster/run/checkpoint_tuned.h"
 #include "cluster/run/cmd.h"
 
 static const struct subcommand {
@@ -18,6 +19,9 @@ static const struct subcommand {
     {"diff", "A B", "compare bit by bit: exit status 0 when equal, 1 when not", 2, 2, checkpoint_diff},
     {"export", "CHECKPOINT --out FILE", "write it as the reference's best.th (a torch file)", 1, -1, checkpoint_export},
     {"import", "FILE --out RUN", "make a checkpoint of the reference's best.th", 1, -1, checkpoint_import},
+    {"merge", "OUT TUNED…", "join tuned files over one encoder into one", 2, -1, checkpoint_merge},
+    {"extract", "CHECKPOINT --out NAME", "make a tuned file of a task that pre-training has seen", 1, -1, checkpoint_extract},
+    {"export-peft", "TUNED --out DIR", "write a tuned task for Python, in the manner of PEFT", 1, -1, checkpoint_export_peft},
 };
 
 enum { SUBCOMMAND_COUNT = sizeof subcommands / sizeof *subcommands };
@@ -39,10 +43,15 @@ status cmd_checkpoint(int argc, char **argv)
 void cmd_checkpoint_help(void)
 {
     for (int i = 0; i < SUBCOMMAND_COUNT; i++)
-        printf("  %-8s %-22s %s\n", subcommands[i].name, subcommands[i].arguments, subcommands[i].summary);
-    puts("\nCHECKPOINT is a folder step-N, or a run's folder (its latest). diff takes two .safetensors files, too.");
+        printf("  %-11s %-22s %s\n", subcommands[i].name, subcommands[i].arguments, subcommands[i].summary);
+    puts("\nCHECKPOINT is a folder step-N, or a run's folder (its latest). diff takes two .safetensors files, too.\n"
+         "info, verify and diff take tuned files (NAME of NAME.json and NAME.safetensors) as well.");
     puts("\noptions of export:");
     checkpoint_export_help();
     puts("\noptions of import:");
     checkpoint_import_help();
+    puts("\noptions of extract:");
+    checkpoint_extract_help();
+    puts("\noptions of export-peft:");
+    checkpoint_export_peft_help();
 }

@@ -21,18 +21,6 @@ struct desk {
     FILE *to;
 };
 
-static status only_task(const struct tuned *t, const char *path, const char *id, const struct tuned_task **out)
-{
-    char list[512] = "";
-
-    *out = id[0] ? tuned_find(t, id) : t->count == 1 ? &t->task[0] : NULL;
-    if (*out) return ST_OK;
-    for (size_t i = 0; i < t->count; i++)
-        snprintf(list + strlen(list), sizeof list - strlen(list), " %s", t->task[i].meta.id);
-    if (id[0]) return fault(ST_INPUT, "%s: has no task %s, but:%s", path, id, list);
-    return fault(ST_USAGE, "%s: has several tasks; expected --task with one of:%s", path, list);
-}
-
 /* The encoder that a tuned file brings along, else the one that was named. */
 static status find_model(struct desk *d, const char *path, const struct predict_config *config)
 {
@@ -58,7 +46,7 @@ static status open_source(struct desk *d, const char *path, const struct predict
     }
     d->source.tuned = &d->tuned;
     d->source.model = d->model;
-    return only_task(&d->tuned, path, config->task, &d->source.task);
+    return tuned_choose(&d->tuned, path, config->task, &d->source.task);
 }
 
 static status open_desk(struct desk *d, const char *path, const char *file, const struct predict_config *config)

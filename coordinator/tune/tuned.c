@@ -52,6 +52,18 @@ const struct tuned_task *tuned_find(const struct tuned *t, const char *id)
     return NULL;
 }
 
+status tuned_choose(const struct tuned *t, const char *path, const char *id, const struct tuned_task **out)
+{
+    char list[512] = "";
+
+    *out = id[0] ? tuned_find(t, id) : t->count == 1 ? &t->task[0] : NULL;
+    if (*out) return ST_OK;
+    for (size_t i = 0; i < t->count; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), " %s", t->task[i].meta.id);
+    if (id[0]) return fault(ST_INPUT, "%s: has no task %s, but:%s", path, id, list);
+    return fault(ST_USAGE, "%s: has several tasks; expected --task with one of:%s", path, list);
+}
+
 const char *tuned_depth(const struct tuned *t, const struct tuned_task *task)
 {
     if (task->layers == 0) return "none";

@@ -70,6 +70,10 @@ status tuned_parse(const char *name, const char *json, size_t json_bytes, const 
 /* Local. The task of that id; NULL: none. Of a loaded file. */
 const struct tuned_task *tuned_find(const struct tuned *t, const char *id);
 
+/* Local. The same for a user who named one, or ("") none: then it must be the only one. ST_INPUT, ST_USAGE (said: which ones
+ * there are). */
+status tuned_choose(const struct tuned *t, const char *path, const char *id, const struct tuned_task **out);
+
 /* Local. "deep", "shallow" or "none": what its prompt is. */
 const char *tuned_depth(const struct tuned *t, const struct tuned_task *task);
 
