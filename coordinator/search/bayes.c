@@ -35,7 +35,8 @@ struct promise {
 
 static status check_options(const struct bayes_options *o)
 {
-    if (o->n < 1 || o->n > 10000) return fault(ST_USAGE, "Bayesian optimisation: %d dimensions, expected 1 to 10000", o->n);
+    if (o->n < 1 || o->n > 10000)
+        return fault(ST_USAGE, "Bayesian optimisation: %d dimensions, expected 1 to 10000", o->n);
     if (!(o->lower < o->upper) || !isfinite(o->lower) || !isfinite(o->upper))
         return fault(ST_USAGE, "Bayesian optimisation: bounds %g to %g", o->lower, o->upper);
     if (o->random < 1) return fault(ST_USAGE, "Bayesian optimisation: %d random points, expected 1 or more", o->random);
@@ -84,7 +85,7 @@ void bayes_destroy(struct bayes **out)
     *out = NULL;
 }
 
-/* ---- the model ----------------------------------------------------------------------------------------------------- */
+/* ---- the model ----------------------------------------------------------------------------------------------- */
 
 /* Of the negative losses. 0 points: no loss was finite. */
 static status build_model(const struct bayes *b, struct gp *gp)
@@ -109,11 +110,11 @@ static double promise_at(unsigned n, const double *x, double *gradient, void *ar
     return mean + p->kappa * deviation;
 }
 
-/* ---- the next point ------------------------------------------------------------------------------------------------ */
+/* ---- the next point ------------------------------------------------------------------------------------------ */
 
-static void random_point(const struct bayes *b, uint32_t stream, uint64_t number, double *x)
+static void random_point(const struct bayes *b, uint32_t stream, int count, uint64_t number, double *x)
 {
-    struct random_key key = random_derive(b->o.key, stream, (uint32_t)b->count, 0, 0);
+    struct random_key key = random_derive(b->o.key, stream, (uint32_t)count, 0, 0);
 
     for (uint64_t i = 0; i < (uint64_t)b->o.n; i++)
         x[i] = b->o.lower + (b->o.upper - b->o.lower) * random_uniform(key, number * (uint64_t)b->o.n + i);
@@ -124,7 +125,8 @@ static status look_around(struct bayes *b, const struct gp *gp)
 {
     int kept = 0;
 
-    for (int i = 0; i < b->o.looks; i++) random_point(b, STREAM_LOOKS, (uint64_t)i, b->looks + (int64_t)i * b->o.n);
+    for (int i = 0; i < b->o.looks; i++)
+        random_point(b, STREAM_LOOKS, b->count, (uint64_t)i, b->looks + (int64_t)i * b->o.n);
     TRY(gp_predict(gp, b->o.looks, b->looks, b->mean, b->deviation));
     for (int i = 0; i < b->o.looks; i++) {
         int at;
@@ -165,7 +167,8 @@ static status most_promising(struct bayes *b, const struct gp *gp)
     if (s == ST_OK) s = mem_alloc((size_t)b->o.n, sizeof *p.d_mean, &p.d_mean);
     if (s == ST_OK) s = mem_alloc((size_t)b->o.n, sizeof *p.d_deviation, &p.d_deviation);
     if (s == ST_OK && (nlopt_set_max_objective(search, promise_at, &p) < 0 ||
-                       nlopt_set_lower_bounds1(search, b->o.lower) < 0 || nlopt_set_upper_bounds1(search, b->o.upper) < 0 ||
+                       nlopt_set_lower_bounds1(search, b->o.lower) < 0 ||
+                       nlopt_set_upper_bounds1(search, b->o.upper) < 0 ||
                        nlopt_set_ftol_rel(search, 1e-9) < 0 || nlopt_set_maxeval(search, REFINEMENTS) < 0))
         s = fault(ST_SYSTEM, "NLopt refused its options");
     if (s == ST_OK) s = look_around(b, gp);
@@ -177,6 +180,11 @@ static status most_promising(struct bayes *b, const struct gp *gp)
     return s;
 }
 
+void bayes_random(const struct bayes *b, int i, double *x)
+{
+    random_point(b, STREAM_RANDOM, i, 0, x);
+}
+
 status bayes_ask(struct bayes *b, double *x)
 {
     struct gp gp = {0};
@@ -185,7 +193,7 @@ status bayes_ask(struct bayes *b, double *x)
     if (!b->waiting) {
         if (b->count >= b->o.random) s = build_model(b, &gp);
         if (s == ST_OK && gp.points > 0) s = most_promising(b, &gp);
-        else if (s == ST_OK) random_point(b, STREAM_RANDOM, 0, b->asked);
+        else if (s == ST_OK) random_point(b, STREAM_RANDOM, b->count, 0, b->asked);
         gp_fini(&gp);
         TRY(s);
         b->waiting = 1;

@@ -1,7 +1,7 @@
 /* Bayesian optimisation of a loss over a box: some random points, then each time the point where a Gaussian process
  * (gp.h) of what was seen promises most, by the upper confidence bound mean + kappa * deviation of the negative loss
- * (Srinivas et al. 2010; as the Python package bayesian-optimization does it: 10,000 random looks, the best of them refined
- * by L-BFGS, here NLopt's).
+ * (Srinivas et al. 2010; as the Python package bayesian-optimization does it: 10,000 random looks, the best of them
+ * refined by L-BFGS, here NLopt's).
  *
  * Points are functions of the options and of the losses told so far, so a search is replayed by telling its journalled
  * losses again. Local functions; one object, one thread. */
@@ -28,6 +28,10 @@ void bayes_destroy(struct bayes **b);
 
 /* The next point x (n). The same until bayes_tell. */
 status bayes_ask(struct bayes *b, double *x);
+
+/* Random point i of the first options.random, as bayes_ask will give it: these wait for no loss and may be evaluated
+ * together. */
+void bayes_random(const struct bayes *b, int i, double *x);
 
 /* Its loss. One that is not finite stands in the model as the worst finite one seen. */
 status bayes_tell(struct bayes *b, double loss);

@@ -100,7 +100,8 @@ static status check_options(const struct cma_options *o)
     if (o->n < 2 || o->n > 20000) return fault(ST_USAGE, "CMA-ES: %d dimensions, expected 2 to 20000", o->n);
     if (o->population != 0 && (o->population < 4 || o->population > 100000))
         return fault(ST_USAGE, "CMA-ES: a population of %d, expected 4 to 100000", o->population);
-    if (!(o->sigma > 0) || !isfinite(o->sigma)) return fault(ST_USAGE, "CMA-ES: step size %g, expected above 0", o->sigma);
+    if (!(o->sigma > 0) || !isfinite(o->sigma))
+        return fault(ST_USAGE, "CMA-ES: step size %g, expected above 0", o->sigma);
     if (!(o->lower < o->upper)) return fault(ST_USAGE, "CMA-ES: bounds %g to %g are none", o->lower, o->upper);
     for (int i = 0; i < o->n; i++)
         if (!isfinite(o->start[i]) || o->start[i] < o->lower || o->start[i] > o->upper)
@@ -204,7 +205,8 @@ static void restore(struct cma *c)
     cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, n, n, 1.0, c->next, n, 0.0, c->C, n);
 }
 
-/* LAPACK reads the lower triangle, which is all that is kept up to date. A matrix that cannot be decomposed is forgotten. */
+/* LAPACK reads the lower triangle, which is all that is kept up to date. A matrix that cannot be decomposed is
+ * forgotten. */
 static void decompose(struct cma *c)
 {
     int n = c->n;
@@ -313,8 +315,8 @@ static int follow_paths(struct cma *c)
     return goes;
 }
 
-/* Columns of work: the members of ranks first … last - 1 by the square roots of their weights. Those with negative weights
- * are cut to length sqrt(n) where C is the unit ball, so that C stays positive. */
+/* Columns of work: the members of ranks first … last - 1 by the square roots of their weights. Those with negative
+ * weights are cut to length sqrt(n) where C is the unit ball, so that C stays positive. */
 static int weigh(struct cma *c, int first, int last)
 {
     int count = 0, n = c->n;

@@ -1,10 +1,10 @@
 /* CMA-ES: minimisation by a normal distribution whose mean, step size and covariance follow the ranks of its samples.
- * Hansen, "The CMA Evolution Strategy: A Tutorial" (arXiv:1604.00772), with its default parameters and the active update
- * (negative weights for the worse half). It sees nothing but losses, and of these only the order.
+ * Hansen, "The CMA Evolution Strategy: A Tutorial" (arXiv:1604.00772), with its default parameters and the active
+ * update (negative weights for the worse half). It sees nothing but losses, and of these only the order.
  *
- * Ask for a population, evaluate it anywhere in any order, tell the losses. Every sample is a function of the options and
- * of the losses told so far: a killed run told its journalled losses again stands where it stood, to the bit. Algebra in
- * double, OpenBLAS and LAPACK on one thread. Local functions; one object, one thread. */
+ * Ask for a population, evaluate it anywhere in any order, tell the losses. Every sample is a function of the
+ * options and of the losses told so far: a killed run told its journalled losses again stands where it stood, to the
+ * bit. Algebra in double, OpenBLAS and LAPACK on one thread. Local functions; one object, one thread. */
 #ifndef MP2_SEARCH_CMA_H
 #define MP2_SEARCH_CMA_H
 
@@ -33,8 +33,8 @@ int cma_population(const struct cma *c);
 /* The next population, x (population,n), within the bounds. The same until cma_tell. */
 status cma_ask(struct cma *c, double *x);
 
-/* Losses (population) of what cma_ask gave. One that is not finite counts as worse than all others and moves nothing; where
- * none is finite the step size is halved and all else stays. */
+/* Losses (population) of what cma_ask gave. One that is not finite counts as worse than all others and moves
+ * nothing; where none is finite the step size is halved and all else stays. */
 status cma_tell(struct cma *c, const double *losses);
 
 /* The best point told so far (n), or NULL before any finite loss; loss may be NULL. Stays the object's. */

@@ -149,11 +149,12 @@ status gp_condition(struct gp *g, double scale)
     return settle(g, scale);
 }
 
-/* The best of SCAN places, then the golden section between its neighbours. Of equal places (a plateau where the points do
- * not see each other) the smoothest wins. */
+/* The best of SCAN places, then the golden section between its neighbours. Of equal places (a plateau where the
+ * points do not see each other) the smoothest wins. */
 status gp_fit(struct gp *g)
 {
-    const double golden = 0.61803398874989484820, first = log(SCALE_LEAST), step = log(SCALE_MOST / SCALE_LEAST) / (SCAN - 1);
+    const double golden = 0.61803398874989484820;
+    const double first = log(SCALE_LEAST), step = log(SCALE_MOST / SCALE_LEAST) / (SCAN - 1);
     double best = -INFINITY, left, right, a, b, at_a, at_b;
     int where = -1;
 
@@ -217,7 +218,8 @@ status gp_predict(const struct gp *g, int count, const double *x, double *mean, 
     for (int first = 0; first < count; first += CHUNK) {
         int left = count - first < CHUNK ? count - first : CHUNK;
 
-        predict_chunk(g, left, x + (int64_t)first * g->dimensions, k, mean + first, deviation ? deviation + first : NULL);
+        predict_chunk(g, left, x + (int64_t)first * g->dimensions, k, mean + first,
+                      deviation ? deviation + first : NULL);
     }
     mem_free(k);
     return ST_OK;

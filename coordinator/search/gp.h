@@ -1,9 +1,10 @@
-/* Gaussian process regression with a Matern 5/2 kernel of one length scale and unit variance, values normalised to mean 0
- * and deviation 1 (Rasmussen and Williams, algorithm 2.1; scikit-learn's GaussianProcessRegressor(Matern(nu=2.5),
- * normalize_y=True), which gp_predict agrees with to 1e-8).
+/* Gaussian process regression with a Matern 5/2 kernel of one length scale and unit variance, values normalised to
+ * mean 0 and deviation 1 (Rasmussen and Williams, algorithm 2.1; scikit-learn's
+ * GaussianProcessRegressor(Matern(nu=2.5), normalize_y=True), which gp_predict agrees with to 1e-8).
  *
- * The length scale is the one number fitted: its marginal likelihood is scanned over 1e-5 … 1e5 and the best place refined,
- * so that no start decides which maximum is found. Double, LAPACK on one thread. Local functions; one object, one thread. */
+ * The length scale is the one number fitted: its marginal likelihood is scanned over 1e-5 … 1e5 and the best place
+ * refined, so that no start decides which maximum is found. Double, LAPACK on one thread. Local functions; one
+ * object, one thread. */
 #ifndef MP2_SEARCH_GP_H
 #define MP2_SEARCH_GP_H
 
@@ -33,8 +34,8 @@ void gp_fini(struct gp *g);
 /* One more observation; both must be finite. Predictions wait for gp_fit or gp_condition. */
 status gp_add(struct gp *g, const double *x, double y);
 
-/* Posterior given a length scale; gp_fit chooses it. ST_USAGE without points; ST_NUMBER (said) when no jitter up to 1 makes
- * the kernel matrix positive. */
+/* Posterior given a length scale; gp_fit chooses it. ST_USAGE without points; ST_NUMBER (said) when no jitter up to
+ * 1 makes the kernel matrix positive. */
 status gp_condition(struct gp *g, double scale);
 status gp_fit(struct gp *g);
 

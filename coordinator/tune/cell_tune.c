@@ -6,6 +6,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/base/random.h"
+#include "coordinator/tune/black_box.h"
 #include "coordinator/tune/cell_state.h"
 #include "coordinator/tune/gradient.h"
 
@@ -27,12 +28,12 @@ status cell_choose(struct cell_work *w)
     w->bank = &w->t->bank;
     switch (w->cell->method) {
     case METHOD_GRADIENT:
+    case METHOD_BLACK_BOX:
     case METHOD_ROUTER:
     case METHOD_ZERO_SHOT: return ST_OK;
     case METHOD_PROMPT: return fresh_bank(w, 1);
     case METHOD_DEEP_PROMPT: return fresh_bank(w, (int32_t)w->t->replica.facts.config.layers);
     case METHOD_SINGLE: w->bank = &w->t->single; return ST_OK;
-    case METHOD_BLACK_BOX: return fault(ST_USAGE, "method black-box is not built into this program");
     case METHOD_FULL: return fault(ST_USAGE, "method full is not built into this program");
     case METHOD_COUNT: break;
     }
@@ -41,7 +42,7 @@ status cell_choose(struct cell_work *w)
 
 /* ---- first values ---- */
 
-enum fresh { FRESH_ROUTER = 1, FRESH_PROMPT, FRESH_HEAD };
+enum fresh { FRESH_ROUTER = 1, FRESH_PROMPT, FRESH_HEAD, FRESH_SEARCH };
 
 /* A task's id keys what is drawn for it, as it does its examples. */
 static struct random_key key_of(const struct cell_work *w, enum fresh what)
@@ -144,6 +145,7 @@ int64_t cell_steps(const struct tuning *t, enum method method)
 {
     struct gradient g = {.stage_count = 0};
 
+    if (method == METHOD_BLACK_BOX) return black_box_evaluations(&t->config->black_box, t->bank.layers);
     g.stage_count = stages_of(t, method, g.stages);
     return gradient_steps(&g);
 }
@@ -162,7 +164,28 @@ static int64_t tuned_numbers(const struct gradient *g)
     return sum;
 }
 
-status cell_tune(struct cell_work *w, struct team *team)
+static status tune_black_box(struct cell_work *w, struct team *team)
+{
+    const struct tune_config *c = w->t->config;
+    struct black_box b = {.bank = w->bank, .team = team, .course = &w->course, .config = c->black_box,
+                          .reference = c->reference.choice, .key = key_of(w, FRESH_SEARCH)};
+    float *theta;
+    status s;
+
+    snprintf(b.folder, sizeof b.folder, "%.4000s/journal", w->folder);
+    snprintf(b.digest, sizeof b.digest, "%s", w->digest);
+    TRY(mem_alloc((size_t)w->bank->layers * (size_t)w->bank->modules, sizeof *theta, &theta));
+    s = start_router(w, theta);
+    b.theta = theta;
+    if (s == ST_OK) s = black_box_run(&b);
+    w->result->evaluations = b.evaluations;
+    w->result->seconds = b.seconds;
+    w->result->parameters = b.parameters;
+    mem_free(theta);
+    return s;
+}
+
+static status tune_gradient(struct cell_work *w, struct team *team)
 {
     const struct tune_config *c = w->t->config;
     struct gradient g = {.bank = w->bank, .team = team, .course = &w->course, .warm = c->reference.moments,
@@ -183,4 +206,9 @@ status cell_tune(struct cell_work *w, struct team *team)
     w->result->parameters = tuned_numbers(&g);
     gradient_close(&g);
     return s;
+}
+
+status cell_tune(struct cell_work *w, struct team *team)
+{
+    return w->cell->method == METHOD_BLACK_BOX ? tune_black_box(w, team) : tune_gradient(w, team);
 }

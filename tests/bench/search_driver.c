@@ -1,8 +1,8 @@
-/* Not a test: what the optimisers need on functions of known truth, for compare_search.py, which runs the Python packages on
- * the same.
- *     search_driver cma FUNCTION DIMENSIONS POPULATION SIGMA START TARGET LIMIT SEEDS   a line a seed: evaluations, or -1
- *     search_driver bayes branin|hartmann RANDOM EVALUATIONS SEEDS                     a line a seed: the best value after each
- *     search_driver fit DIMENSIONS < rows of x … y                                     length scale and likelihood */
+/* Not a test: what the optimisers need on functions of known truth, for compare_search.py, which runs the Python
+ * packages on the same.
+ *     search_driver cma FUNCTION DIMENSIONS POPULATION SIGMA START TARGET LIMIT SEEDS   evaluations, or -1; a line a seed
+ *     search_driver bayes branin|hartmann RANDOM EVALUATIONS SEEDS       the best value after each; a line a seed
+ *     search_driver fit DIMENSIONS < rows of x … y                       length scale and likelihood */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,7 +97,8 @@ int main(int argc, char **argv)
                                    atoi(argv[8]), (uint64_t)seed));
         return 0;
     }
-    if (argc == 6 && strcmp(argv[1], "bayes") == 0) return run_bayes(argv[2], atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
+    if (argc == 6 && strcmp(argv[1], "bayes") == 0)
+        return run_bayes(argv[2], atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
     if (argc == 3 && strcmp(argv[1], "fit") == 0) return run_fit(atoi(argv[2]));
     fprintf(stderr, "see the first lines of tests/bench/search_driver.c\n");
     return 2;

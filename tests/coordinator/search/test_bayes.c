@@ -1,5 +1,5 @@
-/* Bayesian optimisation finds known minima, is replayed from its losses, and bears losses that are no numbers. Beside the
- * Python package it is measured by tests/bench/compare_search.py. */
+/* Bayesian optimisation finds known minima, is replayed from its losses, and bears losses that are no numbers.
+ * Beside the Python package it is measured by tests/bench/compare_search.py. */
 #include "coordinator/search/bayes.h"
 
 #include <math.h>
@@ -66,6 +66,9 @@ static void replays(void **state)
     (void)state;
     for (int i = 0; i < 10; i++) {
         assert_int_equal(bayes_ask(a, x), ST_OK);
+        bayes_random(b, i, y);
+        if (i < 4) assert_memory_equal(x, y, sizeof x);
+        else assert_memory_not_equal(x, y, sizeof x);
         losses[i] = i == 6 ? NAN : function_value("branin", 2, x);
         assert_int_equal(bayes_tell(a, losses[i]), ST_OK);
     }

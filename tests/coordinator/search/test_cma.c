@@ -157,7 +157,8 @@ static void losses_that_are_none(void **state)
     cma_destroy(&c);
 }
 
-/* A sharp ridge, then a flat function, then one that overflows: the covariance stays positive and samples stay finite. */
+/* A sharp ridge, then a flat function, then one that overflows: the covariance stays positive and samples stay
+ * finite. */
 static void shapes_that_break_matrices(void **state)
 {
     double mean[N], x[MOST][N], loss[MOST];

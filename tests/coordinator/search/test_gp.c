@@ -1,4 +1,5 @@
-/* The Gaussian process beside stored results of scikit-learn (tests/reference/search/make_gp.py), and what must not break it. */
+/* The Gaussian process beside stored results of scikit-learn (tests/reference/search/make_gp.py), and what must not
+ * break it. */
 #include "coordinator/search/gp.h"
 
 #include <math.h>
