@@ -8,21 +8,7 @@
 #include "cluster/comm/comm.h"
 #include "cluster/run/arguments.h"
 #include "cluster/run/cmd.h"
-#include "coordinator/tune/cell.h"
-
-struct grid {
-    enum method methods[METHOD_COUNT];
-    int64_t seeds[TUNE_SEEDS_MOST];
-    size_t method_count, seed_count, tasks;
-};
-
-static status grid_make(const struct tune_config *c, struct grid *g)
-{
-    TRY(tune_methods(c, g->methods, &g->method_count));
-    TRY(tune_seeds(c, g->seeds, &g->seed_count));
-    g->tasks = c->tasks.count;
-    return ST_OK;
-}
+#include "coordinator/tune/grid.h"
 
 static void print_head(void)
 {
@@ -36,8 +22,9 @@ static void print_score(double x)
     else printf(" %8s", "-");
 }
 
-static void print_result(const struct cell_result *r)
+static void print_result(void *arg, const struct cell_result *r)
 {
+    (void)arg;
     printf("%-16s %-12s %5lld %4d ", r->task, r->method, (long long)r->seed, r->k);
     print_score(r->untuned_dev);
     print_score(r->dev);
@@ -46,40 +33,6 @@ static void print_result(const struct cell_result *r)
     print_score(r->majority > 0 ? r->majority : NAN);
     printf(" %8.1f %s %lld%s\n", r->seconds, r->best_stage, (long long)r->best_at, r->cached ? " (was done)" : "");
     fflush(stdout);
-}
-
-/* Every rank goes through the same cells; what a rank's own table of tasks lacks, the index stands for. */
-static status run_cells(struct comm *c, struct tuning *t, const struct grid *g)
-{
-    for (size_t task = 0; task < g->tasks; task++)
-        for (size_t m = 0; m < g->method_count; m++)
-            for (size_t i = 0; i < g->seed_count; i++) {
-                struct cell cell = {(int)task, g->methods[m], g->seeds[i]};
-                struct cell_result result;
-
-                TRY(cell_run(t, &cell, &result));
-                if (comm_is_coordinator(c)) print_result(&result);
-                cell_result_fini(&result);
-            }
-    return ST_OK;
-}
-
-static status run_grid(struct comm *c, struct tuning *t, const struct grid *g)
-{
-    status s;
-
-    if (comm_is_coordinator(c)) {
-        for (size_t m = 0; m < g->method_count; m++)
-            t->total += (int64_t)(g->tasks * g->seed_count) * cell_steps(t, g->methods[m]);
-        bar_open(&t->bar, "tune", (uint64_t)t->total, "steps");
-        print_head();
-    }
-    s = run_cells(c, t, g);
-    if (comm_is_coordinator(c)) {
-        bar_close(&t->bar, 0);
-        if (s == ST_END) printf("tune: stopped in order; started again, it goes on from there\n");
-    }
-    return s;
 }
 
 static status run(struct comm *c, const struct arguments *a)
@@ -95,10 +48,11 @@ static status run(struct comm *c, const struct arguments *a)
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
     s = comm_is_coordinator(c) ? grid_make(&config, &grid) : ST_OK;
     s = comm_agree(c, s);
-    if (s == ST_OK) s = comm_broadcast(c, &grid, sizeof grid, 0);
     if (s == ST_OK) s = tuning_open(c, &config, &options, text, "tune", &tuning);
     if (s == ST_OK) {
-        s = run_grid(c, &tuning, &grid);
+        if (comm_is_coordinator(c)) print_head();
+        s = grid_run(&tuning, &grid, print_result, NULL);
+        if (s == ST_END && comm_is_coordinator(c)) printf("tune: stopped in order; started again, it goes on from there\n");
         tuning_close(&tuning, s);
     }
     free(text);
