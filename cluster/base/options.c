@@ -82,23 +82,40 @@ static status parse_choice(struct place at, const struct option *row, const char
     return bad(at, row, text, expected);
 }
 
+/* The text without spaces around it, cut in place. */
+static char *trim(char *text)
+{
+    size_t n;
+
+    text += strspn(text, " ");
+    for (n = strlen(text); n > 0 && text[n - 1] == ' ';) text[--n] = 0;
+    return text;
+}
+
+/* "a,b" or, as in the file, "[a, b]". */
 static status split_list(struct options *o, const char *text, struct option_list *list)
 {
-    size_t count = text[0] ? 1 : 0;
+    size_t count, n;
     const char **items;
     char *copy, *p;
 
-    for (const char *q = text; *q; q++) count += *q == ',';
-    TRY(mem_keep_new(&o->memory, count, sizeof *items, &items));
     TRY(mem_keep_new(&o->memory, strlen(text) + 1, 1, &copy));
     memcpy(copy, text, strlen(text) + 1);
-    p = copy;
+    p = trim(copy);
+    n = strlen(p);
+    if (n >= 2 && p[0] == '[' && p[n - 1] == ']') {
+        p[n - 1] = 0;
+        p = trim(p + 1);
+    }
+    count = p[0] ? 1 : 0;
+    for (const char *q = p; *q; q++) count += *q == ',';
+    TRY(mem_keep_new(&o->memory, count, sizeof *items, &items));
     for (size_t i = 0; i < count; i++) {
-        size_t n = strcspn(p, ",");
-        while (*p == ' ') p++, n--;
-        items[i] = p;
-        p += n;
-        *p++ = 0;
+        char *next = p + strcspn(p, ",");
+
+        if (*next) *next++ = 0;
+        items[i] = trim(p);
+        p = next;
     }
     list->count = count;
     list->items = items;

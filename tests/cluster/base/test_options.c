@@ -49,6 +49,24 @@ static void test_precedence(void **state)
     options_fini(&o);
 }
 
+/* Lists on the command line: as in the file, or without the brackets. */
+static void test_lists(void **state)
+{
+    static const struct { const char *set; size_t count; const char *last; } cases[] = {
+        {"tasks=a", 1, "a"}, {"tasks=a,b", 2, "b"}, {"tasks=[a, b c ]", 2, "b c"}, {"tasks= a , b ", 2, "b"},
+        {"tasks=[]", 0, NULL}, {"tasks=", 0, NULL}, {"tasks=[a", 1, "[a"}};
+    struct config c;
+    struct options o;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(load("run: x\ntasks: [x, y, z]\n", cases[i].set, &c, &o), ST_OK);
+        assert_int_equal(c.tasks.count, cases[i].count);
+        if (cases[i].last) assert_string_equal(c.tasks.items[c.tasks.count - 1], cases[i].last);
+        options_fini(&o);
+    }
+}
+
 static void test_refused(void **state)
 {
     static const char *const bad[] = {
@@ -91,7 +109,7 @@ static void test_dump(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_precedence), cmocka_unit_test(test_refused), cmocka_unit_test(test_dump)};
+        cmocka_unit_test(test_precedence), cmocka_unit_test(test_lists), cmocka_unit_test(test_refused), cmocka_unit_test(test_dump)};
 
     log_init('-', -1, LOG_SILENT);
     return cmocka_run_group_tests(tests, NULL, NULL);
