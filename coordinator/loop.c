@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/base/stop.h"
@@ -31,6 +32,9 @@ void loop_post_run(struct loop *l, Mp2__Run__State state, int whole)
     run.total = (uint64_t)l->o->steps;
     run.unit = (char *)(uintptr_t)"steps";
     run.host = host;
+    run.program = (char *)(uintptr_t)("mp2 " MP2_VERSION);
+    run.started = l->started;
+    run.resumed_from = (uint64_t)l->resumed_from;
     run.workers = (uint32_t)l->comm->workers;
     if (whole) {
         run.config = (char *)(uintptr_t)l->o->config;
@@ -62,9 +66,9 @@ static void tell_step(struct loop *l, int64_t step, const struct job_step *done,
     m->commit_seconds = commit_seconds;
     m->skipped = done->skipped;
     m->journal_lag = (uint64_t)step - journal_durable_step(l->journal);
+    m->bytes_sent = crew_step(&l->crew, done->reports, done->units, step);
     l->last_commit = t;
     progress_post(l->progress, &m->base);
-    crew_step(&l->crew, done->busy, done->units, step, l->progress);
     if (!done->skipped) l->loss = isnan(l->loss) ? m->loss : l->loss + 0.02 * (m->loss - l->loss);
     if (l->job->brief) l->job->brief(l->job->self, words, sizeof words);
     bar_show(&l->bar, (uint64_t)step, "loss %.4f %s", l->loss, words);
@@ -94,7 +98,8 @@ static status do_step(struct loop *l, int64_t step)
     struct job_step done = {0};
     int32_t apply = 1;
 
-    TRY(l->job->step(l->job->self, step, &done));
+    if (comm_is_coordinator(l->comm)) crew_ask(&l->crew);
+    TRY(l->job->step(l->job->self, step, &l->crew, &done));
     if (comm_is_coordinator(l->comm)) {
         l->failed = done.failed != ST_OK ? done.failed : commit_record(l, step, &done);
         /* A record that could not be written is a step that never happened. */
@@ -108,19 +113,19 @@ static status do_step(struct loop *l, int64_t step)
 
 /* ---- evaluations and checkpoints ---- */
 
-static status tell_checkpoint(struct loop *l, Mp2__Checkpoint__State state, double seconds, int best)
+static void tell_checkpoint(struct loop *l, int64_t step, Mp2__Checkpoint__State state, int best)
 {
     Mp2__Checkpoint m = MP2__CHECKPOINT__INIT;
     char path[32];
 
-    snprintf(path, sizeof path, "step-%lld", (long long)l->step);
+    snprintf(path, sizeof path, "step-%lld", (long long)step);
     m.path = path;
-    m.step = (uint64_t)l->step;
+    m.step = (uint64_t)step;
     m.state = state;
-    m.seconds = seconds;
+    if (state == MP2__CHECKPOINT__STATE__COMPLETE) m.bytes = l->saved_bytes;
+    if (state == MP2__CHECKPOINT__STATE__COMPLETE) m.seconds = l->saved_seconds;
     m.best = best;
     progress_post(l->progress, &m.base);
-    return progress_flush(l->progress);
 }
 
 /* What the job says, and how far the loop is. */
@@ -143,11 +148,38 @@ static status state_of(struct loop *l, struct state *out)
     return ST_OK;
 }
 
+/* The checkpoints that are in the list and no longer in the folder. */
+static void tell_removed(struct loop *l, const uint64_t *steps, size_t count)
+{
+    char path[CHECKPOINT_PATH_BYTES];
+
+    for (size_t i = 0; i < count; i++)
+        if (checkpoint_path(l->o->run, steps[i], path) == ST_OK && !file_exists(path))
+            tell_checkpoint(l, (int64_t)steps[i], MP2__CHECKPOINT__STATE__REMOVED, 0);
+}
+
+/* A new checkpoint is there: what it makes superfluous goes. */
+static status settle_checkpoint(struct loop *l)
+{
+    uint64_t *steps = NULL, oldest = 0;
+    size_t count = 0;
+    status s;
+
+    TRY(journal_roll(l->journal, (uint64_t)l->step + 1));
+    TRY(checkpoint_list(l->o->run, &steps, &count));
+    s = checkpoint_prune(l->o->run, l->o->checkpoints_kept, &oldest);
+    if (s == ST_OK) tell_removed(l, steps, count);
+    mem_free(steps);
+    TRY(s);
+    if (oldest > 0) TRY(journal_prune(l->journal, oldest));
+    tell_checkpoint(l, l->step, MP2__CHECKPOINT__STATE__COMPLETE, 0);
+    return progress_flush(l->progress);
+}
+
 static status do_checkpoint(struct loop *l)
 {
     const struct checkpoint_tensor *tensors;
     struct state state = {0};
-    uint64_t oldest = 0;
     size_t count;
     double t = clock_now();
     status s = ST_OK;
@@ -157,16 +189,16 @@ static status do_checkpoint(struct loop *l)
     if (comm_is_coordinator(l->comm)) {
         s = journal_wait_durable(l->journal, (uint64_t)l->step);
         if (s == ST_OK) s = state_of(l, &state);
+        if (s == ST_OK) s = checkpoint_forecast(tensors, count, &l->saved_bytes);
     }
     TRY(comm_agree(l->comm, s));
-    TRY(checkpoint_write(l->comm, l->o->run, &state, tensors, count));
+    if (comm_is_coordinator(l->comm)) tell_checkpoint(l, l->step, MP2__CHECKPOINT__STATE__WRITING, 0);
+    s = checkpoint_write(l->comm, l->o->run, &state, tensors, count);
+    if (s != ST_OK && comm_is_coordinator(l->comm)) tell_checkpoint(l, l->step, MP2__CHECKPOINT__STATE__FAILED, 0);
+    TRY(s);
     l->saved = l->step;
-    if (comm_is_coordinator(l->comm)) {
-        s = journal_roll(l->journal, (uint64_t)l->step + 1);
-        if (s == ST_OK) s = checkpoint_prune(l->o->run, l->o->checkpoints_kept, &oldest);
-        if (s == ST_OK && oldest > 0) s = journal_prune(l->journal, oldest);
-        if (s == ST_OK) s = tell_checkpoint(l, MP2__CHECKPOINT__STATE__COMPLETE, clock_now() - t, 0);
-    }
+    l->saved_seconds = clock_now() - t;
+    if (comm_is_coordinator(l->comm)) s = settle_checkpoint(l);
     return comm_agree(l->comm, s);
 }
 
@@ -188,6 +220,7 @@ static status record_eval(struct loop *l, struct job_eval *e, int best)
     e->message->best_mean = l->result->best;
     e->message->best_step = (uint64_t)l->result->best_step;
     if (best) TRY(checkpoint_mark_best(l->o->run, (uint64_t)l->step));
+    if (best) tell_checkpoint(l, l->step, MP2__CHECKPOINT__STATE__COMPLETE, 1);
     TRY(record_encode_eval(&e->record, &l->buffer));
     /* Filed under the next step: it stands behind the checkpoint of its own, if there is one. */
     TRY(append(l, l->step + 1, RECORD_EVAL, l->buffer.data, l->buffer.bytes));
@@ -280,7 +313,7 @@ static status finish(struct loop *l, status s)
     bar_close(&l->bar, s == ST_OK);
     loop_post_run(l, s != ST_OK ? MP2__RUN__STATE__FAILED : l->result->stopped ? MP2__RUN__STATE__STOPPED
                                                                           : MP2__RUN__STATE__FINISHED, 0);
-    if (l->progress) crew_tell(&l->crew, MP2__WORKER__STATE__LEFT, "the run ended", l->step, l->progress);
+    if (l->progress) crew_tell(&l->crew, MP2__WORKER__STATE__LEFT, "the run ended", l->step);
     crew_close(&l->crew);
     closed = l->progress ? progress_flush(l->progress) : ST_OK;
     if (s == ST_OK) s = closed;
@@ -296,7 +329,7 @@ static status finish(struct loop *l, status s)
 status loop_run(struct comm *c, const struct job *job, const struct loop_options *options, struct loop_result *out)
 {
     struct loop l = {.comm = c, .job = job, .o = options, .result = out, .loss = NAN, .folder = {.lock = -1},
-                     .evaluated = -1, .last_commit = clock_now()};
+                     .evaluated = -1, .last_commit = clock_now(), .started = clock_unix()};
     status s;
 
     *out = (struct loop_result){.best = NAN};

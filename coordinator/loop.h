@@ -15,6 +15,7 @@
 #include "cluster/store/journal.h"
 #include "cluster/store/record.h"
 #include "cluster/watch/progress.h"
+#include "coordinator/crew.h"
 
 /* What a step tells the loop; on the coordinator alone. Arrays live until the job's next step. */
 struct job_step {
@@ -22,9 +23,9 @@ struct job_step {
     size_t record_bytes;
     int skipped;                /* the loss or a gradient was not finite: recorded, not applied */
     status failed;              /* a failure of the coordinator's own after the ranks had agreed: ends the run in order */
-    Mp2__Step *message;         /* for metrics and stream; its step number and commit times are set by the loop */
-    const double *busy;         /* (workers) seconds each computed; NULL: not known */
-    const int64_t *units;       /* (workers) units each was dealt; NULL: not known */
+    Mp2__Step *message;         /* for metrics and stream; its step number, bytes and commit times are set by the loop */
+    const struct crew_report *reports;   /* (workers) */
+    const int64_t *units;       /* (workers) units each was dealt */
 };
 
 /* What an evaluation tells. */
@@ -39,8 +40,11 @@ struct job {
     const char *command;        /* "pretrain" */
     void *self;
 
-    /* Collective. Compute step `step` up to its record; nothing of it counts yet. All ranks return the same status. */
-    status (*step)(void *self, int64_t step, struct job_step *out);
+    /* Every rank, local. Which threads and columns this rank has. */
+    void (*introduce)(void *self, struct crew_card *card);
+    /* Collective. Compute step `step` up to its record; nothing of it counts yet. All ranks return the same status. Workers
+     * report by crew_report_here; the coordinator's crew may be told who has answered while it waits. */
+    status (*step)(void *self, int64_t step, struct crew *crew, struct job_step *out);
     /* Collective, no messages. The step counts: apply its update (apply 0: it was skipped). */
     status (*commit)(void *self, int64_t step, int apply);
     /* Collective, no messages. Updates that wait for the next step's pass over memory are carried out now. */

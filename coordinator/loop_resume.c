@@ -161,7 +161,7 @@ static status check_writer(struct loop *l, const struct journal_record *record)
 static status record_start(struct loop *l)
 {
     struct state is = {0};
-    struct record_run r = {.step = (uint64_t)l->step + 1, .event = l->broken_at == l->step + 1 ? RECORD_BREAK : l->step > 0 ? RECORD_RESUME : RECORD_START, .build = "",
+    struct record_run r = {.step = (uint64_t)l->step + 1, .event = l->broken_at == l->step + 1 ? RECORD_BREAK : l->step > 0 ? RECORD_RESUME : RECORD_START, .build = "mp2 " MP2_VERSION,
                            .ranks = (uint32_t)l->comm->size};
 
     TRY(l->job->state(l->job->self, &is));
@@ -242,7 +242,7 @@ static status open_progress(struct loop *l)
     TRY(progress_new(&po, &l->progress));
     post_lost(l);
     loop_post_run(l, MP2__RUN__STATE__RUNNING, 1);
-    crew_tell(&l->crew, MP2__WORKER__STATE__WORKING, l->step > 0 ? "resumed" : "started", l->step, l->progress);
+    TRY(crew_begin(&l->crew, l->step > 0 ? "resumed" : "started", l->step, l->progress));
     if (l->step > 0)
         progress_event(l->progress, MP2__EVENT__LEVEL__INFO, "resume", (uint64_t)l->step, "with %d workers", l->comm->workers);
     bar_open_from(&l->bar, l->job->command, (uint64_t)l->step, (uint64_t)l->o->steps, "steps");
@@ -251,6 +251,7 @@ static status open_progress(struct loop *l)
 
 status loop_begin(struct loop *l)
 {
+    struct crew_card card = {0};
     int64_t started = 0;
     status s = ST_OK;
 
@@ -260,7 +261,9 @@ status loop_begin(struct loop *l)
     started = l->step;
     TRY(comm_is_coordinator(l->comm) ? replay_journal(l) : follow_replay(l));
     TRY(l->job->flush(l->job->self));
-    TRY(crew_open(l->comm, &l->crew));
+    l->resumed_from = l->step;
+    l->job->introduce(l->job->self, &card);
+    TRY(crew_open(l->comm, &card, &l->crew));
     if (comm_is_coordinator(l->comm)) {
         if (l->step > 0) log_info("resumed", "checkpoint=%lld step=%lld", (long long)started, (long long)l->step);
         s = record_start(l);

@@ -4,7 +4,6 @@
 
 #include "cluster/base/bar.h"
 #include "cluster/store/run_folder.h"
-#include "coordinator/crew.h"
 #include "coordinator/loop.h"
 
 enum order_kind { ORDER_STEP, ORDER_EVALUATE, ORDER_CHECKPOINT, ORDER_REPLAY, ORDER_END };
@@ -17,6 +16,7 @@ struct loop {
     const struct loop_options *o;
     struct loop_result *result;
     int64_t step;               /* committed */
+    struct crew crew;           /* the coordinator's in full, others' for their reports */
     int64_t broken_at;          /* the first step that was computed with other precision, instructions, libraries; 0 */
     struct made_with { char precision[16], isa[32], libraries[256]; } made_with;   /* what is here; coordinator */
     int64_t evaluated, saved;   /* steps of the last regular evaluation and checkpoint */
@@ -26,11 +26,14 @@ struct loop {
     struct run_folder folder;
     struct journal *journal;
     struct progress *progress;
-    struct crew crew;
     struct record_buffer buffer;
     struct state_value *values; /* of a checkpoint's state: the job's and the loop's */
     struct bar bar;
+    double started;             /* Unix seconds: this process's part of the run */
+    int64_t resumed_from;
     double last_commit;
+    uint64_t saved_bytes;       /* of the last checkpoint */
+    double saved_seconds;       /* it took */
     double loss;                /* smoothed, for the bar */
     int64_t told;               /* the last step that metrics.jsonl tells of */
     struct lost { void *data; size_t bytes; } *lost;   /* steps that it does not: packed messages */

@@ -208,8 +208,14 @@ static status deal_micro(struct mlm *m)
     int32_t n = (int32_t)m->config->train.groups;
 
     deal_clear(&m->deal, 1, n, m->comm->workers);
-    for (int32_t i = 0; i < n; i++)
-        TRY(deal_add(&m->deal, 0, (int)((int64_t)i * m->comm->workers / n), (struct tree_node){i, 1}));
+    TRY(mem_alloc((size_t)m->comm->workers, sizeof *m->reports, &m->reports));
+    TRY(mem_alloc((size_t)m->comm->workers, sizeof *m->units, &m->units));
+    for (int32_t i = 0; i < n; i++) {
+        int worker = (int)((int64_t)i * m->comm->workers / n);
+
+        m->units[worker]++;
+        TRY(deal_add(&m->deal, 0, worker, (struct tree_node){i, 1}));
+    }
     return ST_OK;
 }
 
@@ -273,7 +279,8 @@ status mlm_open(struct comm *c, const struct mlm_config *config, const struct op
 
 void mlm_close(struct mlm *m)
 {
-    void *owned[] = {m->values, m->own, m->m, m->v, m->grad, m->ids, m->rows, m->targets, m->sums, m->tensors, m->names};
+    void *owned[] = {m->values, m->own, m->m, m->v, m->grad, m->ids, m->rows, m->targets, m->sums, m->tensors, m->names,
+                     m->reports, m->units};
 
     mlm_unit_destroy(&m->unit);
     batch_fini(&m->batch);
@@ -317,7 +324,7 @@ static void brief(void *self, char *out, size_t room)
 
 struct job mlm_job(struct mlm *m)
 {
-    return (struct job){.command = "mlm", .self = m, .step = mlm_step, .commit = mlm_commit, .flush = flush, .replay = replay,
+    return (struct job){.command = "mlm", .self = m, .introduce = mlm_introduce, .step = mlm_step, .commit = mlm_commit, .flush = flush, .replay = replay,
                         .evaluate = mlm_evaluate_heldout, .tensors = mlm_tensors, .state = mlm_state, .restore = mlm_restore,
                         .describe = mlm_describe, .brief = brief};
 }

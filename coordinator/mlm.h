@@ -28,7 +28,7 @@ struct mlm {
     int32_t length, wanted;        /* tokens of a sequence, to guess in it */
     int64_t applied;               /* AdamW steps taken */
     char config_digest[33], encoder_digest[33], vocabulary_digest[33], text_digest[33], about[256];
-    int64_t *sums;                 /* exchanged: bits of losses, counts */
+    int64_t *sums;                 /* exchanged: bits of losses, counts; reports */
     size_t sum_room;
     /* workers */
     int64_t first, last;           /* own parameters */
@@ -50,6 +50,8 @@ struct mlm {
     struct record_eval_task task;
     struct state_value state_values[2];
     double heldout_loss, heldout_accuracy;
+    struct crew_report *reports;   /* (workers) */
+    int64_t *units;                /* (workers) micro-batches dealt to each in a step */
 };
 
 /* Collective. vocabulary, text, encoder, memory; makes the run's folder. */
@@ -67,7 +69,8 @@ status mlm_start_write(const struct mlm_config *config, int32_t vocabulary, cons
 
 /* ---- mlm_step.c: for struct job ---- */
 
-status mlm_step(void *self, int64_t step, struct job_step *out);
+void mlm_introduce(void *self, struct crew_card *card);
+status mlm_step(void *self, int64_t step, struct crew *crew, struct job_step *out);
 status mlm_commit(void *self, int64_t step, int apply);
 status mlm_evaluate_heldout(void *self, int64_t step, int full, struct job_eval *out);
 /* Collective. All parameters to all workers, packed for the encoder. */

@@ -98,3 +98,13 @@ void mlm_describe(void *self, Mp2__Run *run)
     run->hidden = (uint32_t)m->flat.config.hidden;
     for (int64_t i = 0; i < m->flat.slots; i++) run->parameters += (uint64_t)m->flat.size[i];
 }
+
+void mlm_introduce(void *self, struct crew_card *card)
+{
+    struct mlm *m = self;
+
+    if (!comm_is_worker(m->comm)) return;
+    card->threads = pool_threads(m->replica.pool);
+    card->first_column = m->first;
+    card->columns = m->last - m->first;
+}

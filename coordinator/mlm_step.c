@@ -64,9 +64,29 @@ static void note(struct mlm *m, int64_t i, const struct mlm_score *score)
     m->sums[3 * i + 2] = score->correct;
 }
 
+/* A worker's report, behind the items: whole numbers, which sums keep as they are. */
+static void note_report(struct mlm *m, int64_t items, struct crew_report r)
+{
+    int64_t *at = m->sums + 3 * (items + m->comm->worker);
+
+    at[0] = (int64_t)(r.seconds * 1e9);
+    at[1] = (int64_t)r.sent;
+    at[2] = (int64_t)r.memory;
+}
+
+static void take_reports(struct mlm *m, int64_t items)
+{
+    for (int w = 0; w < m->comm->workers; w++) {
+        const int64_t *at = m->sums + 3 * (items + w);
+
+        m->reports[w] = (struct crew_report){(double)at[0] * 1e-9, (double)at[1], (double)at[2]};
+        m->message.compute_seconds = fmax(m->message.compute_seconds, m->reports[w].seconds);
+    }
+}
+
 static status share_notes(struct mlm *m, int64_t items, struct mlm_score *out)
 {
-    TRY(comm_sum(m->comm, m->sums, (int)(3 * items)));
+    TRY(comm_sum(m->comm, m->sums, (int)(3 * (items + m->comm->workers))));
     *out = (struct mlm_score){0};
     for (int64_t i = 0; i < items; i++) {
         double loss;
@@ -81,8 +101,10 @@ static status share_notes(struct mlm *m, int64_t items, struct mlm_score *out)
 
 static status clear_notes(struct mlm *m, int64_t items)
 {
-    TRY(mem_grow(&m->sums, &m->sum_room, (size_t)(3 * items), sizeof *m->sums));
-    memset(m->sums, 0, (size_t)(3 * items) * sizeof *m->sums);
+    size_t n = 3 * (size_t)(items + m->comm->workers);
+
+    TRY(mem_grow(&m->sums, &m->sum_room, n, sizeof *m->sums));
+    memset(m->sums, 0, n * sizeof *m->sums);
     return ST_OK;
 }
 
@@ -157,7 +179,20 @@ static status find_norm(struct mlm *m, double *norm)
 
 /* ---- step and commit ---- */
 
-status mlm_step(void *self, int64_t step, struct job_step *out)
+/* Coordinator. The step's message, but for its times. */
+static void fill_message(struct mlm *m, int64_t step, const struct mlm_score *score, double norm)
+{
+    const struct train_config *t = &m->config->train;
+
+    m->message.loss = score->targets > 0 ? score->loss / (double)score->targets : 0;
+    m->message.accuracy = score->targets > 0 ? (double)score->correct / (double)score->targets : 0;
+    m->message.examples = (uint64_t)(t->groups * t->batch);
+    m->message.tokens = (uint64_t)(t->groups * t->batch * m->length);
+    m->message.learning_rate = t->rate * train_rate_factor(t, step - 1);
+    m->message.gradient_norm = norm;
+}
+
+status mlm_step(void *self, int64_t step, struct crew *crew, struct job_step *out)
 {
     struct mlm *m = self;
     const struct train_config *t = &m->config->train;
@@ -169,7 +204,10 @@ status mlm_step(void *self, int64_t step, struct job_step *out)
     TRY(mlm_refresh(m));
     started = clock_now();
     s = clear_notes(m, t->groups);
-    if (s == ST_OK && comm_is_worker(m->comm)) s = compute(m, step);
+    if (s == ST_OK && comm_is_worker(m->comm)) {
+        s = compute(m, step);
+        note_report(m, t->groups, crew_report_here(crew, clock_now() - started));
+    }
     TRY(comm_agree(m->comm, s));
     computed = clock_now();
     TRY(share_notes(m, t->groups, &score));
@@ -178,15 +216,13 @@ status mlm_step(void *self, int64_t step, struct job_step *out)
     m->scale = m->config->clip > 0 && norm > m->config->clip ? m->config->clip / norm : 1;
     TRY(comm_broadcast(m->comm, &m->scale, sizeof m->scale, 0));
     if (!comm_is_coordinator(m->comm)) return ST_OK;
-    m->message.loss = score.targets > 0 ? score.loss / (double)score.targets : 0;
-    m->message.accuracy = score.targets > 0 ? (double)score.correct / (double)score.targets : 0;
-    m->message.examples = (uint64_t)(t->groups * t->batch);
-    m->message.tokens = (uint64_t)(t->groups * t->batch * m->length);
-    m->message.compute_seconds = computed - started;
+    fill_message(m, step, &score, norm);
+    m->message.compute_seconds = 0;
+    take_reports(m, t->groups);
+    m->message.wait_seconds = comm_is_worker(m->comm) ? 0 : computed - started;
     m->message.reduce_seconds = clock_now() - computed;
-    m->message.learning_rate = t->rate * train_rate_factor(t, step - 1);
-    m->message.gradient_norm = norm;
-    *out = (struct job_step){.skipped = !isfinite(score.loss) || !isfinite(norm), .message = &m->message};
+    *out = (struct job_step){.skipped = !isfinite(score.loss) || !isfinite(norm), .message = &m->message,
+                             .reports = m->reports, .units = m->units};
     return ST_OK;
 }
 

@@ -112,7 +112,7 @@ static status open_worker(struct pretrain *p)
     TRY(mem_alloc(groups * local, sizeof *p->grad, &p->grad));
     TRY(mem_alloc(groups * local, sizeof *p->pending_grad, &p->pending_grad));
     TRY(mem_alloc(groups, sizeof *p->dropout, &p->dropout));
-    TRY(mem_alloc(groups * (size_t)s->batch + 1, sizeof *p->loss_out, &p->loss_out));
+    TRY(mem_alloc(2 * groups * (size_t)s->batch + CREW_REPORT_DOUBLES, sizeof *p->answer, &p->answer));
     /* The largest share there can be, so that no step allocates. */
     return mem_grow(&p->message, &p->message_room,
                     groups * (size_t)s->batch * ((size_t)s->longest + 16) + 64, sizeof *p->message);
@@ -161,20 +161,21 @@ static status open_coordinator(struct pretrain *p, struct dataset *data)
     TRY(mem_alloc(groups * 2 * (size_t)s->hidden, sizeof *p->grad_head, &p->grad_head));
     TRY(mem_alloc(pull, sizeof *p->pull, &p->pull));
     TRY(mem_alloc(pull, sizeof *p->pull_by_layer, &p->pull_by_layer));
-    TRY(mem_alloc((size_t)(p->comm->workers + 1) * (groups * (size_t)s->batch + 1), sizeof *p->losses, &p->losses));
-    TRY(mem_alloc((size_t)p->comm->workers, sizeof *p->busy, &p->busy));
+    TRY(mem_alloc((size_t)p->comm->workers * (2 * groups * (size_t)s->batch + CREW_REPORT_DOUBLES), sizeof *p->answers,
+                  &p->answers));
+    TRY(mem_alloc(groups * (size_t)s->batch, sizeof *p->losses, &p->losses));
+    TRY(mem_alloc((size_t)p->comm->workers, sizeof *p->heard, &p->heard));
+    TRY(mem_alloc((size_t)p->comm->workers, sizeof *p->reports, &p->reports));
     TRY(mem_alloc((size_t)p->comm->workers, sizeof *p->units, &p->units));
     TRY(mem_alloc(2 * (size_t)s->hidden, sizeof *p->record_head, &p->record_head));
     TRY(mem_alloc(groups, sizeof *p->record_groups, &p->record_groups));
     TRY(mem_alloc(tasks, sizeof *p->state_tasks, &p->state_tasks));
     TRY(mem_alloc(tasks, sizeof *p->last_eval, &p->last_eval));
-    TRY(mem_alloc(tasks, sizeof *p->first_loss, &p->first_loss));
     TRY(mem_alloc((size_t)s->tokens, sizeof *p->placeholders, &p->placeholders));
     for (size_t t = 0; t < tasks; t++) {
         const struct task *task = dataset_task(data, (int)t);
 
-        p->state_tasks[t] = (struct state_task){task->id, task->label_set};
-        p->first_loss[t] = NAN;
+        p->state_tasks[t] = (struct state_task){task->id, task->label_set, 0};
     }
     for (int32_t i = 0; i < s->tokens; i++) p->placeholders[i] = (uint32_t)(p->config->prompt.first_placeholder + i);
     return open_messages(p);
@@ -265,10 +266,11 @@ status pretrain_open(struct comm *c, const struct pretrain_config *config, const
 void pretrain_close(struct pretrain *p)
 {
     struct dataset *data = p->planner.data;
-    void *owned[] = {p->message, p->u, p->pending_u, p->head, p->local, p->whole, p->grad, p->pending_grad, p->loss_out,
-                     p->dropout, p->draws, p->uniform, p->all_grad, p->grad_head, p->pull_by_layer, p->pull, p->losses, p->busy, p->units,
+    void *owned[] = {p->message, p->u, p->pending_u, p->head, p->local, p->whole, p->grad, p->pending_grad, p->answer,
+                     p->dropout, p->draws, p->uniform, p->all_grad, p->grad_head, p->pull_by_layer, p->pull, p->answers,
+                     p->losses, p->heard, p->reports, p->units,
                      p->record_head, p->record_groups, p->group_messages, p->group_pointers, p->task_infos,
-                     p->task_info_pointers, p->tensors, p->state_tasks, p->placeholders, p->last_eval, p->first_loss};
+                     p->task_info_pointers, p->tensors, p->state_tasks, p->placeholders, p->last_eval};
 
     pretrain_eval_message_free(&p->eval_message);
     record_buffer_fini(&p->record);
@@ -287,7 +289,7 @@ void pretrain_close(struct pretrain *p)
 
 struct job pretrain_job(struct pretrain *p)
 {
-    return (struct job){.command = "pretrain", .self = p, .step = pretrain_step, .commit = pretrain_commit,
+    return (struct job){.command = "pretrain", .self = p, .introduce = pretrain_introduce, .step = pretrain_step, .commit = pretrain_commit,
                         .flush = pretrain_flush, .replay = pretrain_replay, .evaluate = pretrain_evaluate,
                         .tensors = pretrain_tensors, .state = pretrain_state, .restore = pretrain_restore,
                         .describe = pretrain_describe};

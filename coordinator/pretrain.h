@@ -75,7 +75,7 @@ struct pretrain {
     float *head;                /* (2,H) */
     float *local, *whole;       /* prompts: own columns, all */
     float *grad, *pending_grad; /* (groups,layers,local) */
-    double *loss_out;           /* (groups * batch + 1) */
+    double *answer;             /* (2 * groups * batch + CREW_REPORT_DOUBLES): losses and found of the slots, report */
     int pending;                /* an update waits for the next pass over memory */
     int64_t pending_step;       /* whose */
     struct encoder_dropout *dropout;
@@ -89,8 +89,10 @@ struct pretrain {
     float *grad_head;           /* (groups,2,H) */
     double *pull_by_layer;      /* (layers,groups,d), as it arrives */
     double *pull;               /* (groups,layers,d): g = A G */
-    double *losses;             /* (workers + 1, groups * batch + 1): each worker's slots and compute seconds; all slots */
-    double *busy;               /* (workers) seconds computed in this step */
+    double *answers;            /* (workers) rows like answer */
+    double *losses;             /* (groups * batch) of all slots */
+    unsigned char *heard;       /* (workers) who has answered */
+    struct crew_report *reports;/* (workers) */
     int64_t *units;             /* (workers) units dealt in this step */
     double *record_head;        /* (2,H) */
     struct record_group *record_groups;
@@ -102,13 +104,12 @@ struct pretrain {
     Mp2__TaskInfo **task_info_pointers;
     struct checkpoint_tensor *tensors;
     size_t tensor_count;
-    struct state_task *state_tasks;
+    struct state_task *state_tasks;     /* (tasks) with the loss of the first visit */
     struct state_value state_values[4];
     uint32_t *placeholders;
     const char *resolved;       /* configuration as text; the caller's */
     struct eval_result *last_eval;      /* (tasks) of the last evaluation; evaluate.h */
     struct eval_message *eval_message;
-    double *first_loss;         /* (tasks) of the first visit; NAN: none */
     char about[256];            /* libraries */
     double limit_flops;         /* FLOP/s of all workers' products, measured at the start */
 };
@@ -133,7 +134,8 @@ status planner_plan(struct planner *p, const struct pretrain_config *config, con
 
 /* ---- pretrain_step.c: collective, for struct job ---- */
 
-status pretrain_step(void *self, int64_t step, struct job_step *out);
+void pretrain_introduce(void *self, struct crew_card *card);
+status pretrain_step(void *self, int64_t step, struct crew *crew, struct job_step *out);
 status pretrain_commit(void *self, int64_t step, int apply);
 status pretrain_flush(void *self);
 /* Coordinator. The Step message of planned groups whose losses are in record_groups. */

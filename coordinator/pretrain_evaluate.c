@@ -151,8 +151,8 @@ void evaluate_print(const struct pretrain *p, enum split split, FILE *to)
 
         if (r->rows == 0) continue;
         fprintf(to, "%-22s %-10s %7lld  ", task->id, task_kind_text(task->kind), (long long)r->rows);
-        if (isnan(p->first_loss[t])) fprintf(to, "%10s ", "-");
-        else fprintf(to, "%10.3f ", p->first_loss[t]);
+        if (p->state_tasks[t].first_loss == 0) fprintf(to, "%10s ", "-");
+        else fprintf(to, "%10.3f ", p->state_tasks[t].first_loss);
         fprintf(to, "%10.3f  ", r->loss);
         if (task->kind == TASK_EXTRACTIVE) fprintf(to, "%8s ", "-");
         else fprintf(to, "%8.3f ", majority);

@@ -32,10 +32,12 @@ status pretrain_record(struct pretrain *p, int64_t step, enum record_skip skippe
         int64_t place = planned->visit * s->batch, rows = p->planner.rows_of_task[planned->task];
         struct record_group *group = &p->record_groups[g];
         double loss = group->loss;
+        uint32_t correct = group->correct;
 
         *group = (struct record_group){.task = (uint32_t)planned->task, .visit = (uint64_t)planned->visit,
                                        .epoch = (uint64_t)(place / rows), .position = (uint64_t)(place % rows),
-                                       .rows = (uint32_t)s->batch, .tokens = (uint64_t)planned->tokens, .loss = loss};
+                                       .rows = (uint32_t)s->batch, .tokens = (uint64_t)planned->tokens, .loss = loss,
+                                       .correct = correct};
         if (!whole) continue;
         group->u = p->draws[g].u;
         group->gradient = p->all_grad + (size_t)g * s->bank;
@@ -212,6 +214,9 @@ status pretrain_restore(void *self, const struct state *state)
     TRY(same(p, "the imported data", data && data->type == STATE_TEXT ? data->text : "", p->data_digest));
     if (!applied || applied->type != STATE_WHOLE || applied->whole < 0)
         return fault(ST_INPUT, "%s: a checkpoint without its count of updates", p->config->run);
+    if (comm_is_coordinator(p->comm) && state->task_count != (size_t)p->shape.tasks)
+        return fault(ST_INPUT, "%s: a checkpoint of %zu tasks, expected %d", p->config->run, state->task_count, p->shape.tasks);
+    for (size_t t = 0; p->state_tasks && t < state->task_count; t++) p->state_tasks[t].first_loss = state->tasks[t].first_loss;
     p->applied = applied->whole;
     if (p->parameters) p->parameters->applied = p->applied;
     return ST_OK;

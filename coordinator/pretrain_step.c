@@ -1,5 +1,5 @@
 /* One step, on all ranks (design.md section 4). Read it from pretrain_step downwards in the order of the calls there:
- * go, compose, compute, reduce; then pretrain_commit. */
+ * go, compose, compute, answer, reduce; then pretrain_commit. */
 #include "cluster/base/clock.h"
 #include "coordinator/pretrain.h"
 
@@ -9,7 +9,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
-enum { TAG_SHARE = 200, TAG_LOSS };
+enum { TAG_SHARE = 200, TAG_ANSWER };
 
 struct rates pretrain_rates(const struct pretrain *p, int64_t step)
 {
@@ -49,7 +49,7 @@ static status draw(struct pretrain *p, int64_t step)
 static status go(struct pretrain *p)
 {
     const struct shape *s = &p->shape;
-    struct exchange x = {0};
+    struct exchange *x = &p->reduce.exchange;
     int64_t sizes[4096] = {0};
     size_t u_bytes = (size_t)s->groups * (size_t)s->layers * (size_t)s->intrinsic * sizeof(float);
     status st;
@@ -63,14 +63,13 @@ static status go(struct pretrain *p)
     TRY(comm_broadcast(p->comm, p->head, 2 * (size_t)s->hidden * sizeof(float), 0));
     if (comm_is_coordinator(p->comm))
         for (int w = 0; w < p->comm->workers; w++)
-            exchange_send(p->comm, &x, p->planner.now.messages[w].words, (size_t)sizes[w] * sizeof(int32_t),
+            exchange_send(p->comm, x, p->planner.now.messages[w].words, (size_t)sizes[w] * sizeof(int32_t),
                           comm_rank_of_worker(p->comm, w), TAG_SHARE);
     if (comm_is_worker(p->comm)) {
-        x.state = mem_grow(&p->message, &p->message_room, (size_t)sizes[p->comm->worker], sizeof *p->message);
-        exchange_receive(p->comm, &x, p->message, (size_t)sizes[p->comm->worker] * sizeof(int32_t), 0, TAG_SHARE);
+        x->state = mem_grow(&p->message, &p->message_room, (size_t)sizes[p->comm->worker], sizeof *p->message);
+        exchange_receive(p->comm, x, p->message, (size_t)sizes[p->comm->worker] * sizeof(int32_t), 0, TAG_SHARE);
     }
-    st = exchange_wait(p->comm, &x);
-    exchange_fini(&x);
+    st = exchange_wait(p->comm, x);
     if (st != ST_OK) comm_abort(p->comm, st);
     if (comm_is_worker(p->comm)) st = share_read(&p->share, p->message, (size_t)sizes[p->comm->worker]);
     return st;
@@ -126,29 +125,66 @@ static status compute(struct pretrain *p, int64_t step)
     return compute_share(&p->compute, &p->share, p->whole, s->layers, s->tokens, p->head, p->dropout);
 }
 
-/* ---- reduce: gradients to the owners of columns, everything small to the coordinator ---- */
+/* ---- answer: every worker's slot losses, hits and report to the coordinator, before anyone waits for a sum ---- */
 
-/* Slot losses and the compute time of each worker. */
-static status collect_losses(struct pretrain *p, double seconds)
+static size_t slots_of(const struct pretrain *p)
 {
-    size_t n = (size_t)p->shape.groups * (size_t)p->shape.batch, bytes = (n + 1) * sizeof(double);
-    struct exchange x = {0};
+    return (size_t)p->shape.groups * (size_t)p->shape.batch;
+}
+
+static size_t answer_size(const struct pretrain *p)
+{
+    return 2 * slots_of(p) + CREW_REPORT_DOUBLES;
+}
+
+static void fill_answer(struct pretrain *p, struct crew *crew, double seconds)
+{
+    struct crew_report report = crew_report_here(crew, seconds);
+    size_t n = slots_of(p);
+
+    memcpy(p->answer, p->compute.loss, n * sizeof *p->answer);
+    memcpy(p->answer + n, p->compute.found, n * sizeof *p->answer);
+    memcpy(p->answer + 2 * n, &report, sizeof report);
+}
+
+/* A report's first number is not below 0: until it is there the place holds -1. */
+static void note_answers(struct pretrain *p)
+{
+    for (int w = 0; w < p->comm->workers; w++) {
+        memcpy(&p->reports[w], p->answers + (size_t)w * answer_size(p) + 2 * slots_of(p), sizeof *p->reports);
+        p->heard[w] = p->reports[w].seconds >= 0;
+    }
+}
+
+/* Collective. Workers that failed answer too. */
+static status answer(struct pretrain *p, struct crew *crew, double seconds)
+{
+    size_t bytes = answer_size(p) * sizeof *p->answers;
+    struct exchange *x = &p->reduce.exchange;
     status s;
 
     if (comm_is_coordinator(p->comm))
-        for (int w = 0; w < p->comm->workers; w++)
-            exchange_receive(p->comm, &x, p->losses + (size_t)w * (n + 1), bytes, comm_rank_of_worker(p->comm, w), TAG_LOSS);
+        for (int w = 0; w < p->comm->workers; w++) {
+            p->answers[(size_t)w * answer_size(p) + 2 * slots_of(p)] = -1;
+            exchange_receive(p->comm, x, p->answers + (size_t)w * answer_size(p), bytes, comm_rank_of_worker(p->comm, w),
+                             TAG_ANSWER);
+        }
     if (comm_is_worker(p->comm)) {
-        memcpy(p->loss_out, p->compute.loss, n * sizeof *p->loss_out);
-        p->loss_out[n] = seconds;
-        exchange_send(p->comm, &x, p->loss_out, bytes, 0, TAG_LOSS);
+        fill_answer(p, crew, seconds);
+        exchange_send(p->comm, x, p->answer, bytes, 0, TAG_ANSWER);
     }
-    s = exchange_wait(p->comm, &x);
-    exchange_fini(&x);
+    while (comm_is_coordinator(p->comm) && !exchange_rest(x)) {
+        note_answers(p);
+        crew_hear(crew, p->heard);
+    }
+    s = exchange_wait(p->comm, x);
+    if (s == ST_OK && comm_is_coordinator(p->comm)) note_answers(p);
     return s;
 }
 
-static status reduce(struct pretrain *p, double seconds)
+/* ---- reduce: gradients to the owners of columns, everything small to the coordinator ---- */
+
+static status reduce(struct pretrain *p)
 {
     const struct shape *s = &p->shape;
     struct deal *deal = comm_is_worker(p->comm) ? &p->share.deal : &p->planner.now.deal;
@@ -160,27 +196,29 @@ static status reduce(struct pretrain *p, double seconds)
     TRY(comm_agree(p->comm, st));
     TRY(reduce_collect(&p->reduce, s->groups, p->grad, p->all_grad));
     TRY(reduce_sum_to_coordinator(&p->reduce, deal, p->compute.head_list, 2 * (size_t)s->hidden, p->grad_head));
-    TRY(reduce_pull_to_coordinator(&p->reduce, p->columns.pulls, length, p->pull_by_layer));
-    return collect_losses(p, seconds);
+    return reduce_pull_to_coordinator(&p->reduce, p->columns.pulls, length, p->pull_by_layer);
 }
 
 /* ---- judge: coordinator. Is the step finite, and what was its loss? ---- */
 
-static void judge_losses(struct pretrain *p)
+static void judge_answers(struct pretrain *p)
 {
     const struct shape *s = &p->shape;
-    size_t n = (size_t)s->groups * (size_t)s->batch;
+    size_t n = slots_of(p);
 
+    for (int g = 0; g < s->groups; g++) p->record_groups[g].correct = 0;
     for (size_t b = 0; b < p->planner.now.deal.count; b++) {
         struct deal_block block = p->planner.now.deal.blocks[b];
-        size_t at = (size_t)block.group * (size_t)s->batch + (size_t)block.node.first;
+        size_t first = (size_t)block.group * (size_t)s->batch + (size_t)block.node.first;
+        const double *row = p->answers + (size_t)block.worker * answer_size(p);
 
-        memmove(p->losses + (size_t)p->comm->workers * (n + 1) + at, p->losses + (size_t)block.worker * (n + 1) + at,
-                (size_t)block.node.size * sizeof *p->losses);
+        for (size_t i = first; i < first + (size_t)block.node.size; i++) {
+            p->losses[i] = row[i];
+            p->record_groups[block.group].correct += row[n + i] > 0;
+        }
     }
     for (int g = 0; g < s->groups; g++)
-        p->record_groups[g].loss =
-            tree_total(p->losses + (size_t)p->comm->workers * (n + 1) + (size_t)g * (size_t)s->batch, s->batch) / s->batch;
+        p->record_groups[g].loss = tree_total(p->losses + (size_t)g * (size_t)s->batch, s->batch) / s->batch;
 }
 
 static int all_finite(const float *x, size_t n)
@@ -212,7 +250,7 @@ static enum record_skip judge(struct pretrain *p)
     const struct shape *s = &p->shape;
     size_t pulls = (size_t)s->groups * (size_t)s->layers * (size_t)s->intrinsic;
 
-    judge_losses(p);
+    judge_answers(p);
     order_pulls(p);
     for (int g = 0; g < s->groups; g++)
         if (!isfinite(p->record_groups[g].loss)) return RECORD_LOSS_NOT_FINITE;
@@ -227,10 +265,8 @@ static enum record_skip judge(struct pretrain *p)
 /* Speeds follow what was measured: predicted cost a second, smoothed. */
 static void learn_speeds(struct pretrain *p)
 {
-    size_t n = (size_t)p->shape.groups * (size_t)p->shape.batch;
-
     for (int w = 0; w < p->comm->workers; w++) {
-        double seconds = p->losses[(size_t)w * (n + 1) + n], cost = p->planner.now.cost[w];
+        double seconds = p->reports[w].seconds, cost = p->planner.now.cost[w];
 
         if (cost <= 0 || seconds <= 0) continue;
         if (p->planner.speed[w] == 1.0) p->planner.speed[w] = cost / seconds;
@@ -243,7 +279,7 @@ void pretrain_fill_message(struct pretrain *p, int64_t step)
     struct rates r = pretrain_rates(p, step);
     Mp2__Step *m = &p->step_message;
 
-    m->loss = 0;
+    m->loss = m->accuracy = 0;
     m->tokens = m->examples = 0;
     m->compute_seconds = m->wait_seconds = m->reduce_seconds = 0;
     for (int g = 0; g < p->shape.groups; g++) {
@@ -252,73 +288,78 @@ void pretrain_fill_message(struct pretrain *p, int64_t step)
 
         gm->task = (char *)(uintptr_t)dataset_task(p->planner.data, (int)group->task)->id;
         gm->loss = group->loss;
-        gm->accuracy = NAN;
+        gm->accuracy = (double)group->correct / p->shape.batch;
         gm->examples = (uint64_t)p->shape.batch;
         gm->tokens = group->tokens;
         m->loss += gm->loss / p->shape.groups;
+        m->accuracy += gm->accuracy / p->shape.groups;
         m->examples += gm->examples;
         m->tokens += gm->tokens;
-        if (isnan(p->first_loss[group->task])) p->first_loss[group->task] = gm->loss;
+        if (p->state_tasks[group->task].first_loss == 0) p->state_tasks[group->task].first_loss = gm->loss;
     }
-    m->accuracy = NAN;
     m->learning_rate = r.other;
     m->router_rate = r.router;
 }
 
-static void fill_times(struct pretrain *p, double started, double computed)
+static void fill_times(struct pretrain *p, double planned, double answered)
 {
     Mp2__Step *m = &p->step_message;
-    size_t n = (size_t)p->shape.groups * (size_t)p->shape.batch;
 
     m->flops = 0;
     for (int g = 0; g < p->shape.groups; g++)
         for (int i = 0; i < p->shape.batch; i++)
             m->flops += model_config_flops(&p->replica.facts.config, p->planner.now.groups[g].lengths[i]);
     for (int w = 0; w < p->comm->workers; w++) {
-        p->busy[w] = p->losses[(size_t)w * (n + 1) + n];
+        m->compute_seconds = fmax(m->compute_seconds, p->reports[w].seconds);
         p->units[w] = 0;
-        if (p->busy[w] > m->compute_seconds) m->compute_seconds = p->busy[w];
     }
     for (size_t b = 0; b < p->planner.now.deal.count; b++) p->units[p->planner.now.deal.blocks[b].worker]++;
-    m->wait_seconds = computed - started;
-    m->reduce_seconds = clock_now() - computed;
+    m->wait_seconds = answered - planned;
+    m->reduce_seconds = clock_now() - answered;
 }
 
 /* ---- the step ---- */
 
-status pretrain_step(void *self, int64_t step, struct job_step *out)
+/* The coordinator, of a step whose sums are here: is it good, its record, its message. */
+static void conclude(struct pretrain *p, int64_t step, double planned, double answered, struct job_step *out)
+{
+    enum record_skip skipped = judge(p);
+
+    learn_speeds(p);
+    out->failed = pretrain_record(p, step, skipped, out);
+    pretrain_fill_message(p, step);
+    fill_times(p, planned, answered);
+    out->message = &p->step_message;
+    out->reports = p->reports;
+    out->units = p->units;
+    out->skipped = skipped != RECORD_APPLIED;
+}
+
+status pretrain_step(void *self, int64_t step, struct crew *crew, struct job_step *out)
 {
     struct pretrain *p = self;
-    double started = clock_now(), begun, computed;
-    enum record_skip skipped;
+    double begun, seconds = 0, planned, answered;
     status s = ST_OK;
 
     if (comm_is_coordinator(p->comm)) s = draw(p, step);
     TRY(comm_agree(p->comm, s));
     s = go(p);
     TRY(comm_agree(p->comm, s));
-    begun = clock_now();
     if (comm_is_worker(p->comm)) compose(p);
     TRY(reduce_gather_prompts(&p->reduce, p->shape.groups, p->local, p->whole));
+    begun = clock_now();
     if (comm_is_worker(p->comm)) {
-        begun = clock_now();
         s = compute(p, step);
+        seconds = clock_now() - begun;
     }
-    computed = clock_now();
     if (s == ST_OK && comm_is_coordinator(p->comm))
         s = planner_plan(&p->planner, p->config, &p->shape, p->comm->workers, step + 1, &p->planner.next);
+    planned = clock_now();
+    TRY(answer(p, crew, seconds));
     TRY(comm_agree(p->comm, s));
-    TRY(reduce(p, computed - begun));
-    if (!comm_is_coordinator(p->comm)) return ST_OK;
-    skipped = judge(p);
-    learn_speeds(p);
-    out->failed = pretrain_record(p, step, skipped, out);
-    pretrain_fill_message(p, step);
-    fill_times(p, started, computed);
-    out->message = &p->step_message;
-    out->busy = p->busy;
-    out->units = p->units;
-    out->skipped = skipped != RECORD_APPLIED;
+    answered = clock_now();
+    TRY(reduce(p));
+    if (comm_is_coordinator(p->comm)) conclude(p, step, planned, answered, out);
     return ST_OK;
 }
 
@@ -343,4 +384,15 @@ status pretrain_commit(void *self, int64_t step, int apply)
     p->pending = 1;
     p->pending_step = step;
     return ST_OK;
+}
+
+void pretrain_introduce(void *self, struct crew_card *card)
+{
+    struct pretrain *p = self;
+    int64_t last;
+
+    if (!comm_is_worker(p->comm)) return;
+    card->threads = pool_threads(p->replica.pool);
+    blocks_columns(&p->blocks, p->comm->worker, &card->first_column, &last);
+    card->columns = last - card->first_column;
 }

@@ -2,12 +2,14 @@
  * node; so everything is nonblocking plus comm_wait. */
 #include "cluster/comm/comm.h"
 
+#include <math.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
@@ -24,21 +26,30 @@ status comm_check(int code, const char *call)
     return fault(ST_PEER, "%s failed: %s", call, n ? text : "unknown MPI error");
 }
 
-status comm_wait(MPI_Request *requests, int n)
+/* Polls, then sleeps, until all are done or so many seconds have passed (0: no limit). */
+static status wait_for(MPI_Request *requests, int n, double seconds, int *done)
 {
+    double until = seconds > 0 ? clock_now() + seconds : INFINITY;
     long sleep_ns = SLEEP_LEAST_NS;
-    int done = 0;
 
     for (int polls = 0;; polls++) {
-        TRY(comm_check(MPI_Testall(n, requests, &done, MPI_STATUSES_IGNORE), "MPI_Testall"));
-        if (done) return ST_OK;
+        TRY(comm_check(MPI_Testall(n, requests, done, MPI_STATUSES_IGNORE), "MPI_Testall"));
+        if (*done) return ST_OK;
         if (polls < POLLS) {
             sched_yield();
         } else {
+            if (clock_now() > until) return ST_OK;
             nanosleep(&(struct timespec){0, sleep_ns}, NULL);
             if (sleep_ns < SLEEP_MOST_NS) sleep_ns += sleep_ns / 2;
         }
     }
+}
+
+status comm_wait(MPI_Request *requests, int n)
+{
+    int done = 0;
+
+    return wait_for(requests, n, 0, &done);
 }
 
 /* Without a launcher there is one rank and no shared memory to set up: keep Open MPI from probing networks. */
@@ -211,6 +222,15 @@ int exchange_test(struct exchange *x)
     if (x->state != ST_OK || x->count == 0) return 1;
     if (MPI_Testall((int)x->count, x->requests, &done, MPI_STATUSES_IGNORE) != MPI_SUCCESS) return 1;
     return done;
+}
+
+int exchange_rest(struct exchange *x)
+{
+    int done = 0;
+
+    if (x->state != ST_OK || x->count == 0) return 1;
+    x->state = wait_for(x->requests, (int)x->count, 0.1, &done);
+    return done || x->state != ST_OK;
 }
 
 void exchange_fini(struct exchange *x)

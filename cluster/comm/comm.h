@@ -64,6 +64,8 @@ void exchange_receive(struct comm *c, struct exchange *x, void *data, size_t n, 
 status exchange_wait(struct comm *c, struct exchange *x);
 /* Local. 1 when all is done (then exchange_wait returns at once). */
 int exchange_test(struct exchange *x);
+/* Local. Look whether all is done for a while, as politely as exchange_wait does, a tenth of a second at most: 1 when it is. */
+int exchange_rest(struct exchange *x);
 void exchange_fini(struct exchange *x);
 
 /* Local. Check an MPI return code: ST_OK or ST_PEER, said with the name of the call. */

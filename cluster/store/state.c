@@ -84,6 +84,7 @@ static void fill_nested(const struct state *s, struct nested *n)
         mp2__state__task__init(n->task_list[i] = &n->tasks[i]);
         n->tasks[i].name = text_of(s->tasks[i].name);
         n->tasks[i].label_set = text_of(s->tasks[i].label_set);
+        n->tasks[i].first_loss = s->tasks[i].first_loss;
     }
     for (size_t i = 0; i < s->value_count; i++) fill_value(&s->values[i], n->value_list[i] = &n->values[i]);
     for (size_t i = 0; i < s->file_count; i++) {
@@ -208,7 +209,7 @@ static status copy_nested(const state_message *m, struct decoded *d)
     TRY(mem_alloc(m->n_values, sizeof *d->values, &d->values));
     TRY(mem_alloc(m->n_files, sizeof *d->files, &d->files));
     for (size_t i = 0; i < m->n_tasks; i++)
-        d->tasks[i] = (struct state_task){m->tasks[i]->name, m->tasks[i]->label_set};
+        d->tasks[i] = (struct state_task){m->tasks[i]->name, m->tasks[i]->label_set, m->tasks[i]->first_loss};
     for (size_t i = 0; i < m->n_values; i++) {
         const value_message *v = m->values[i];
 

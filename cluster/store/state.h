@@ -9,7 +9,7 @@
 
 enum { STATE_CHUNK_BYTES = 4 << 20 };
 
-struct state_task { const char *name, *label_set; };
+struct state_task { const char *name, *label_set; double first_loss; };   /* 0: not visited yet */
 
 enum state_value_type { STATE_WHOLE, STATE_REAL, STATE_TEXT };
 struct state_value {

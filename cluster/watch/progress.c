@@ -1,7 +1,9 @@
-/* The feed: envelope, metrics file, publisher. One thread posts; the publisher has its own. */
+/* The feed: envelope, metrics file, publisher, behind one lock. Who posts never waits for the network: the publisher has a
+ * thread of its own. */
 #include "cluster/watch/progress.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +19,7 @@
 static const double TASKS_EVERY = 2;   /* seconds */
 
 struct progress {
+    pthread_mutex_t lock;         /* of everything below, once it is open */
     char name[256], path[4096];   /* path: of the metrics file, "" when there is none */
     FILE *file;
     int failed;                   /* errno of the first write that failed */
@@ -95,7 +98,9 @@ static void send(struct progress *p, const ProtobufCMessage *body, int keep)
 
 void progress_show(struct progress *p, const ProtobufCMessage *body)
 {
+    pthread_mutex_lock(&p->lock);
     send(p, body, 0);
+    pthread_mutex_unlock(&p->lock);
 }
 
 /* Task messages for those that moved: to the stream now and then, to the file with every evaluation. */
@@ -113,7 +118,7 @@ static void tell_tasks(struct progress *p, const Mp2__Progress *m)
     }
 }
 
-void progress_post(struct progress *p, const ProtobufCMessage *body)
+static void post(struct progress *p, const ProtobufCMessage *body)
 {
     Mp2__Progress m;
     Mp2__Step step;
@@ -128,6 +133,13 @@ void progress_post(struct progress *p, const ProtobufCMessage *body)
     if (p->publisher) publisher_post(p->publisher, &m);
     write_line(p, &m);
     tell_tasks(p, &m);
+}
+
+void progress_post(struct progress *p, const ProtobufCMessage *body)
+{
+    pthread_mutex_lock(&p->lock);
+    post(p, body);
+    pthread_mutex_unlock(&p->lock);
 }
 
 void progress_event(struct progress *p, Mp2__Event__Level level, const char *tag, uint64_t step, const char *format,
@@ -147,7 +159,7 @@ void progress_event(struct progress *p, Mp2__Event__Level level, const char *tag
     progress_post(p, &event.base);
 }
 
-status progress_flush(struct progress *p)
+static status flush(struct progress *p)
 {
     int why;
 
@@ -158,6 +170,16 @@ status progress_flush(struct progress *p)
     fclose(p->file);
     p->file = NULL;
     return fault(ST_IO, "%s: cannot write: %s", p->path, strerror(why));
+}
+
+status progress_flush(struct progress *p)
+{
+    status s;
+
+    pthread_mutex_lock(&p->lock);
+    s = flush(p);
+    pthread_mutex_unlock(&p->lock);
+    return s;
 }
 
 struct publisher *progress_publisher(struct progress *p)
@@ -177,23 +199,59 @@ static status note_worker(struct progress *p, const Mp2__Worker *m)
     return ST_OK;
 }
 
-/* A life that did not end in order left its workers at work: they were lost when its record breaks off. */
+static Mp2__Worker former(struct before *worker, Mp2__Worker__State state, const char *reason)
+{
+    Mp2__Worker m = MP2__WORKER__INIT;
+
+    m.rank = worker->rank;
+    m.state = worker->state = state;
+    m.host = worker->host;
+    m.reason = (char *)(uintptr_t)reason;
+    return m;
+}
+
+/* A worker of the life before, as of the file's last line. */
+static void note_former(struct progress *p, struct before *worker, Mp2__Worker__State state, const char *reason)
+{
+    Mp2__Worker worker_then = former(worker, state, reason);
+    Mp2__Progress m;
+
+    wrap(p, &worker_then.base, &m);
+    m.time = p->last_time;
+    m.elapsed = p->before;
+    if (p->publisher) publisher_preload(p->publisher, &m);
+    write_line(p, &m);
+}
+
+/* A life that did not end in order left its workers at work. When it could still say whose process was gone, the others
+ * ended for that; when it could not, all were lost. */
 static void note_cut_off(struct progress *p)
 {
-    for (size_t i = 0; i < p->crew_count; i++) {
-        Mp2__Worker lost = MP2__WORKER__INIT;
-        Mp2__Progress m;
-        if (p->crew[i].state >= MP2__WORKER__STATE__LOST) continue;
-        lost.rank = p->crew[i].rank;
-        lost.state = MP2__WORKER__STATE__LOST;
-        lost.host = p->crew[i].host;
-        lost.reason = (char *)(uintptr_t)"the run was cut off";
-        wrap(p, &lost.base, &m);
-        m.time = p->last_time;
-        m.elapsed = p->before;
-        if (p->publisher) publisher_preload(p->publisher, &m);
-        write_line(p, &m);
-    }
+    char reason[80] = "the run was cut off; who failed first is not known";
+    Mp2__Worker__State state = MP2__WORKER__STATE__LOST;
+
+    for (size_t i = 0; i < p->crew_count; i++)
+        if (p->crew[i].state == MP2__WORKER__STATE__LOST) {
+            snprintf(reason, sizeof reason, "ended because worker %u was lost", p->crew[i].rank);
+            state = MP2__WORKER__STATE__LEFT;
+        }
+    for (size_t i = 0; i < p->crew_count; i++)
+        if (p->crew[i].state < MP2__WORKER__STATE__LOST) note_former(p, &p->crew[i], state, reason);
+}
+
+void progress_retire(struct progress *p, uint32_t first, uint32_t count)
+{
+    char reason[80];
+
+    snprintf(reason, sizeof reason, "the run went on with %u workers", count);
+    pthread_mutex_lock(&p->lock);
+    for (size_t i = 0; i < p->crew_count; i++)
+        if (p->crew[i].rank - first >= count) {
+            Mp2__Worker m = former(&p->crew[i], MP2__WORKER__STATE__LEFT, reason);
+
+            send(p, &m.base, 1);
+        }
+    pthread_mutex_unlock(&p->lock);
 }
 
 static status preload(void *arg, const Mp2__Progress *m, const char *line, size_t n)
@@ -254,6 +312,7 @@ status progress_new(const struct progress_options *options, struct progress **ou
 
     *out = NULL;
     TRY(mem_alloc(1, sizeof *p, &p));
+    pthread_mutex_init(&p->lock, NULL);
     s = open_feed(p, options);
     if (s == ST_OK) *out = p;
     else progress_destroy(&p);
@@ -270,6 +329,7 @@ void progress_destroy(struct progress **progress)
     mem_free(p->line);
     mem_free(p->crew);
     tally_fini(&p->tally);
+    pthread_mutex_destroy(&p->lock);
     mem_free(p);
     *progress = NULL;
 }

@@ -31,7 +31,7 @@ struct progress_options {
 status progress_new(const struct progress_options *options, struct progress **out);
 void progress_destroy(struct progress **progress);
 
-/* Local, one thread. body: a Run, Step, Router, Worker, Eval, Checkpoint or Event; stays the caller's. Task messages
+/* Local, any thread. body: a Run, Step, Router, Worker, Eval, Checkpoint or Event; stays the caller's. Task messages
  * are made here, from steps and evaluations. Nothing can fail: a file that cannot be written is said by
  * progress_flush. */
 void progress_post(struct progress *progress, const ProtobufCMessage *body);
@@ -40,6 +40,9 @@ void progress_show(struct progress *progress, const ProtobufCMessage *body);
 /* Local. An Event in one line; text is printf's. */
 void progress_event(struct progress *progress, Mp2__Event__Level level, const char *tag, uint64_t step,
                     const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Local. Ranks first … first + count - 1 are at work now: others that an earlier life of the run had are said to have left. */
+void progress_retire(struct progress *progress, uint32_t first, uint32_t count);
 
 /* Local. Everything posted is with the operating system; ST_IO (said, once) when it could not be written. */
 status progress_flush(struct progress *progress);

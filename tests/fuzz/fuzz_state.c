@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t fuzz_seed(int i, uint8_t *out, size_t room)
 {
-    static struct state_task tasks[] = {{"afqmc", "1"}, {"cmnli", "2"}};
+    static struct state_task tasks[] = {{"afqmc", "1", 5.5}, {"cmnli", "2", 0}};
     static uint64_t sums[] = {1, 2, 3};
     static struct state_file files[] = {{"prompts.safetensors", 2 * STATE_CHUNK_BYTES + 5, 3, sums}};
     static struct state_value values[] = {{.name = "a", .type = STATE_WHOLE, .whole = -1},

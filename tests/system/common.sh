@@ -12,12 +12,13 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PMIX_MCA_gds=ha
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
-# mpi N COMMAND …: under mpirun with N ranks.
+# mpi N COMMAND …: under mpirun with N ranks. grace: seconds that mpirun leaves the others when one is dead.
+grace=0
 mpi() {
     local n=$1
     shift
     timeout 300 mpirun --oversubscribe --bind-to none --mca pml ob1 --mca btl vader,tcp,self \
-        --mca btl_vader_single_copy_mechanism none --mca odls_base_sigkill_timeout 0 -n "$n" "$@"
+        --mca btl_vader_single_copy_mechanism none --mca odls_base_sigkill_timeout "$grace" -n "$n" "$@"
 }
 
 # The sha256 of a checkpoint: that of its files in name order.

@@ -100,6 +100,7 @@ status compute_open(const struct encoder *e, struct pool *pool, const struct com
     if (s == ST_OK) s = mem_alloc((size_t)o->groups, sizeof *c->prompt_list, &c->prompt_list);
     if (s == ST_OK) s = mem_alloc((size_t)o->groups, sizeof *c->head_list, &c->head_list);
     if (s == ST_OK) s = mem_alloc((size_t)o->groups * (size_t)o->batch, sizeof *c->loss, &c->loss);
+    if (s == ST_OK) s = mem_alloc((size_t)o->groups * (size_t)o->batch, sizeof *c->found, &c->found);
     for (int g = 0; g < o->groups && s == ST_OK; g++) {
         tree_sum_init(&c->prompts[g], o->batch, TREE_FLOAT, (size_t)o->layers * (size_t)o->prompt_tokens * width);
         tree_sum_init(&c->heads[g], o->batch, TREE_FLOAT, 2 * width);
@@ -121,6 +122,7 @@ void compute_close(struct compute *c)
     mem_free(c->prompt_list);
     mem_free(c->head_list);
     mem_free(c->loss);
+    mem_free(c->found);
     batch_fini(&c->batch);
     unit_destroy(&c->unit);
     *c = (struct compute){0};
@@ -136,7 +138,8 @@ struct pass {
 static status compute_unit(struct pass *p, struct tree_node node)
 {
     struct compute *c = p->c;
-    struct unit_outputs out = {.loss = c->loss + (size_t)p->group * (size_t)c->batch_examples + node.first};
+    size_t slot = (size_t)p->group * (size_t)c->batch_examples + (size_t)node.first;
+    struct unit_outputs out = {.loss = c->loss + slot, .found = c->found + slot};
     void *prompts, *head;
 
     TRY(tree_sum_take(&c->prompts[p->group], &prompts));

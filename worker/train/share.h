@@ -48,7 +48,7 @@ struct compute {
     struct tree_sum *prompts;             /* (groups) vectors (layers,P,H) */
     struct tree_sum *heads;               /* (groups) vectors (2,H) */
     struct tree_sum **prompt_list, **head_list;
-    double *loss;                         /* (groups,batch) of own slots; NAN elsewhere */
+    double *loss, *found;                 /* (groups,batch) of own slots, as in unit_outputs; loss is NAN elsewhere */
     int32_t batch_examples, divide;
     int64_t units, tokens;                /* since the last share_compute */
 };

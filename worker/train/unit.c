@@ -110,6 +110,7 @@ static void example_job(struct work *w, int32_t example)
         loss = span_loss(rows, logits, b->start[example], b->end[example], w->in->batch_examples, d_logits);
     else if (d_logits) memset(d_logits, 0, (size_t)(2 * rows) * sizeof *d_logits);
     if (w->out->loss) w->out->loss[example] = loss;
+    if (w->out->found) w->out->found[example] = has_target && span_found(rows, logits, b->start[example], b->end[example]);
     if (w->out->logits) memcpy(w->out->logits + 2 * first, logits, (size_t)(2 * rows) * sizeof *logits);
     if (!w->train) return;
     d_h = activations_gradient(u->activations) + first * width;

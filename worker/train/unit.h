@@ -19,6 +19,7 @@ struct unit_inputs {
 
 struct unit_outputs {
     double *loss;              /* (E) each example's loss (CE(start) + CE(end)) / 2, not divided by B; or NULL */
+    double *found;             /* (E) 1: both ends of the target were the likeliest (span_found), else 0; or NULL */
     float *logits;             /* (T,2) start and end logit by row, or NULL */
     float *grad_prompts;       /* (layers,P,H): sum over the unit's slots by the tree, loss / B; training only */
     float *grad_head;          /* (2,H): likewise; training only */

@@ -56,7 +56,10 @@ GETTER(task_loss, TASK(loss))
 GETTER(task_accuracy, TASK(accuracy))
 GETTER(task_score, TASK(score))
 GETTER(task_best, TASK(best_score))
-GETTER(worker_up, WORKER(state) < MP2__WORKER__STATE__LOST)
+GETTER(worker_up, WORKER(state) == MP2__WORKER__STATE__LEFT ? NAN : WORKER(state) != MP2__WORKER__STATE__LOST)
+GETTER(worker_behind, WORKER(behind))
+GETTER(worker_threads, KNOWN((double)WORKER(threads)))
+GETTER(worker_columns, KNOWN((double)WORKER(columns)))
 GETTER(worker_units, WORKER(units))
 GETTER(worker_rate, WORKER(units_per_second))
 GETTER(worker_lag, WORKER(lag))
@@ -137,12 +140,18 @@ const struct metric metric_table[] = {
     {"mp2_task_score_ratio", "gauge", "", "score", "Score of the task in the last evaluation.", METRIC_TASK,
      task_score},
     {"mp2_task_best_score_ratio", "gauge", "", "best", "Best score of the task so far.", METRIC_TASK, task_best},
-    {"mp2_worker_up", "gauge", "", "up", "1 when the worker is not lost.", METRIC_WORKER, worker_up},
+    {"mp2_worker_up", "gauge", "", "up", "0 when the worker is lost; no value when it left in order.", METRIC_WORKER,
+     worker_up},
     {"mp2_worker_units_total", "counter", "units", "units", "Units computed since the worker's start.", METRIC_WORKER,
      worker_units},
     {"mp2_worker_units_per_second", "gauge", "units/s", "units per second", "Units a second.", METRIC_WORKER,
      worker_rate},
     {"mp2_worker_lag_seconds", "gauge", "s", "lag", "Time since the worker's last answer.", METRIC_WORKER, worker_lag},
+    {"mp2_worker_behind_seconds", "gauge", "s", "behind",
+     "Seconds a step that the worker computed longer than the quickest one.", METRIC_WORKER, worker_behind},
+    {"mp2_worker_threads", "gauge", "", "threads", "Threads the worker computes on.", METRIC_WORKER, worker_threads},
+    {"mp2_worker_columns", "gauge", "", "columns", "Columns of the prompt matrix that the worker owns.", METRIC_WORKER,
+     worker_columns},
     {"mp2_worker_busy_ratio", "gauge", "", "busy", "Share of the time the worker computed.", METRIC_WORKER,
      worker_busy},
     {"mp2_worker_resident_memory_bytes", "gauge", "B", "memory", "Resident memory of the worker.", METRIC_WORKER,

@@ -100,9 +100,10 @@ static void draw_bar(struct screen *sc, const struct summary *s)
 
 static void draw_head(struct screen *sc, const struct watch *w)
 {
-    static const char *const names[] = {"mp2_step_loss_mean", "mp2_tokens_per_second", "mp2_compute_limit_ratio",
-                                        "mp2_steps_per_second", "mp2_eval_score_ratio", "mp2_eval_best_score_ratio",
-                                        "mp2_journal_lag_steps", "mp2_checkpoint_step"};
+    static const char *const names[] = {"mp2_step_loss_mean", "mp2_step_accuracy_ratio", "mp2_tokens_per_second",
+                                        "mp2_compute_limit_ratio", "mp2_steps_per_second", "mp2_eval_score_ratio", "mp2_eval_best_score_ratio",
+                                        "mp2_journal_lag_steps", "mp2_step_sent_bytes", "mp2_checkpoint_step",
+                                        "mp2_checkpoint_size_bytes"};
     const struct summary *s = &w->summary;
     char value[32], line[1024], elapsed[32], remaining[32];
     const char *unit = s->run && s->run->run->unit[0] ? s->run->run->unit : "steps";
@@ -134,8 +135,8 @@ static void draw_workers(struct screen *sc, const struct summary *s, int most)
     size_t shown = 0;
 
     if (s->worker_count == 0 || most < 2) return;
-    screen_line(sc, SCREEN_DIM, "%-6s %-16s %-9s %9s %8s %6s %8s  %s", "worker", "host", "state", "units/s", "lag s",
-                "busy", "memory", "reason");
+    screen_line(sc, SCREEN_DIM, "%-6s %-16s %-9s %9s %8s %8s %6s %8s %7s  %s", "worker", "host", "state", "units/s", "lag s",
+                "behind s", "busy", "memory", "threads", "reason");
     /* Those in trouble first, so that a short screen shows them. */
     for (int trouble = 1; trouble >= 0; trouble--)
         for (size_t i = 0; i < s->worker_count; i++) {
@@ -146,8 +147,9 @@ static void draw_workers(struct screen *sc, const struct summary *s, int most)
             screen_number(x->units_per_second, rate, sizeof rate);
             screen_number((double)x->memory, memory, sizeof memory);
             screen_clip(x->host, 16, host, sizeof host);
-            screen_line(sc, bad ? SCREEN_RED : SCREEN_PLAIN, "%-6u %-16s %-9s %9s %8.2f %5.0f%% %8s  %s", x->rank, host,
-                        summary_worker_state(x->state), rate, x->lag, 100 * x->busy, memory, x->reason);
+            screen_line(sc, bad ? SCREEN_RED : SCREEN_PLAIN, "%-6u %-16s %-9s %9s %8.2f %8.3f %5.0f%% %8s %7u  %s",
+                        x->rank, host, summary_worker_state(x->state), rate, x->lag, x->behind, 100 * x->busy, memory,
+                        x->threads, x->reason);
         }
 }
 

@@ -120,7 +120,7 @@ static void shared_folder_remove(const char *folder)
 
 static struct state make_state(uint64_t step)
 {
-    static struct state_task tasks[] = {{"afqmc", "1"}, {"cmnli", "2"}};
+    static struct state_task tasks[] = {{"afqmc", "1", 5.5}, {"cmnli", "2", 0}};
     static uint32_t placeholders[] = {1000, 1001};
     static struct state_value values[] = {
         {.name = "epoch", .type = STATE_WHOLE, .whole = -7}, {.name = "rate", .type = STATE_REAL, .real = 0.5},
@@ -238,6 +238,7 @@ static void load_with(const char *run, int owners, uint64_t expected)
     assert_int_equal(state.seed, 42);
     assert_int_equal(state.task_count, 2);
     assert_string_equal(state.tasks[1].name, "cmnli");
+    assert_true(state.tasks[0].first_loss == 5.5);
     assert_string_equal(state.separator, "，");
     assert_int_equal(state_find(&state, "epoch")->whole, -7);
     assert_true(state_find(&state, "rate")->real == 0.5);

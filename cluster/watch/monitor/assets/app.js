@@ -1,6 +1,6 @@
 // Asks once a second, draws what changed. State lives in the server and in the controls; a reload loses nothing.
 import { getConfig, isCutOff, refreshAll } from "./model.js";
-import { colourOf, drawRates, drawScores, drawSteps, drawTasks, drawTime, drawTimeline, resizeAll } from "./charts.js";
+import { colourOf, drawRates, drawScores, drawSteps, drawTasks, drawTime, drawTimeline, percent, resizeAll } from "./charts.js";
 import { drawHeat } from "./heat.js";
 import { showCheckpoints, showConfig, showEvents, showOverview, showTaskTable, showWorkers } from "./tables.js";
 
@@ -111,6 +111,7 @@ function show(force) {
   drawn = state;
   drawSteps("loss", "Loss", shown, "loss", view);
   drawScores("score", "Mean score", shown, view);
+  drawSteps("accuracy", "Training accuracy", shown, "accuracy", view, false, { includeZero: true }, percent);
   drawSteps("speed", "Tokens per second", shown, "speed", view, false, { includeZero: true });
   drawTime("time", "Time of a step in seconds", shown, view);
   drawSteps("lag", "Journal lag in steps", shown, "lag", { ...view, smooth: 0 }, false, { includeZero: true, stepPlot: true });

@@ -108,7 +108,7 @@ export const colourOf = (run) => COLOURS[run.id % COLOURS.length];
 const faded = (colour) => colour + "55";
 
 // A chart of a field of the steps, one strong curve a run, and the raw values behind it.
-export function drawSteps(id, title, runs, field, view, raw = true, more = {}) {
+export function drawSteps(id, title, runs, field, view, raw = true, more = {}, text = short) {
   const columns = [];
   for (const run of runs) {
     const xs = run.steps.map((s) => s[view.axis]), ys = run.steps.map((s) => s[field]);
@@ -117,7 +117,7 @@ export function drawSteps(id, title, runs, field, view, raw = true, more = {}) {
       columns.push({ label: `${run.info.name} raw`, colour: faded(colourOf(run)), faint: true, points: pair(xs, ys) });
     columns.push({ label: run.info.name, colour: colourOf(run), points: pair(xs, smooth) });
   }
-  draw(document.getElementById(id), title, columns, { axes: axes(view.axis, short), ...more });
+  draw(document.getElementById(id), title, columns, { axes: axes(view.axis, text), ...more });
 }
 
 const pair = (xs, ys) => xs.map((x, i) => [x, ys[i]]).filter(([, y]) => Number.isFinite(y));
@@ -156,8 +156,8 @@ export function drawRates(id, title, runs, view) {
 function taskColumns(runs, task, curve, view) {
   const columns = [];
   for (const run of runs) {
-    if (curve === "loss") {
-      const seen = run.steps.flatMap((s) => s.groups.filter((g) => g.task === task).map((g) => [s[view.axis], g.loss]));
+    if (curve !== "score") {
+      const seen = run.steps.flatMap((s) => s.groups.filter((g) => g.task === task).map((g) => [s[view.axis], g[curve]]));
       const smooth = smoothed(seen.map((p) => p[1]), Math.min(view.smooth, 0.8));
       columns.push({ label: run.info.name, colour: colourOf(run), points: pair(seen.map((p) => p[0]), smooth) });
       continue;

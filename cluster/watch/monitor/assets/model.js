@@ -18,10 +18,10 @@ function empty() {
 // A step as the charts need it.
 function point(message) {
   const s = message.step;
-  return { step: s.step, elapsed: message.elapsed / 3600, loss: s.skipped ? NaN : number(s.loss),
+  return { step: s.step, elapsed: message.elapsed / 3600, loss: s.skipped ? NaN : number(s.loss), accuracy: number(s.accuracy),
     speed: s.seconds > 0 ? s.tokens / s.seconds : NaN, seconds: number(s.seconds), compute: number(s.compute_seconds),
     reduce: number(s.reduce_seconds), commit: number(s.commit_seconds), lag: s.journal_lag, rate: s.learning_rate,
-    routerRate: s.router_rate, groups: s.groups.map((g) => ({ task: g.task, loss: number(g.loss) })) };
+    routerRate: s.router_rate, groups: s.groups.map((g) => ({ task: g.task, loss: number(g.loss), accuracy: number(g.accuracy) })) };
 }
 
 function noteTask(run, id) {
@@ -96,7 +96,11 @@ export async function refreshAll(runs) {
 // A run that was at work and whose publisher fell silent: its workers are gone with it, until it says otherwise.
 export const isCutOff = (run) => run.info.state === "silent" && ["starting", "running", "evaluating"].includes(run.info.run_state);
 
-export const stateNow = (run, worker) => (isCutOff(run) && !["LEFT", "LOST"].includes(worker.state) ? "LOST" : worker.state);
+// When it could still say who was lost first, the others ended for that.
+export function stateNow(run, worker) {
+  if (!isCutOff(run) || ["LEFT", "LOST"].includes(worker.state)) return worker.state;
+  return [...run.workers.values()].some((w) => w.state === "LOST") ? "LEFT" : "LOST";
+}
 
 export async function getConfig(run) {
   const answer = await fetch(`api/runs/${run.id}/config`, { cache: "no-store" });

@@ -27,9 +27,9 @@ function badge(text) {
 
 // ---- overview: a card a run ----
 
-const TILES = ["mp2_step_loss_mean", "mp2_eval_score_ratio", "mp2_eval_best_score_ratio", "mp2_tokens_per_second",
+const TILES = ["mp2_step_loss_mean", "mp2_step_accuracy_ratio", "mp2_eval_score_ratio", "mp2_eval_best_score_ratio", "mp2_tokens_per_second",
   "mp2_compute_limit_ratio", "mp2_steps_per_second", "mp2_step_duration_seconds", "mp2_workers_up", "mp2_journal_lag_steps",
-  "mp2_checkpoint_step", "mp2_step_sent_bytes", "mp2_tokens_total"];
+  "mp2_checkpoint_step", "mp2_checkpoint_size_bytes", "mp2_step_sent_bytes", "mp2_tokens_total"];
 
 function tile(metric) {
   const box = element("div"), value = metric.name.endsWith("_ratio") ? percent(metric.value)
@@ -90,10 +90,10 @@ const several = (runs, name) => (runs.length > 1 ? `${name} ` : "");
 export function showWorkers(table, legend, runs) {
   const rows = runs.flatMap((run) => [...run.workers.values()].sort((a, b) => a.rank - b.rank).map((w) => ({
     kind: stateNow(run, w) === "LOST" ? "lost" : "",
-    cells: [several(runs, run.info.name) + w.rank, badge(stateOf(stateNow(run, w))[1]), w.host, real(w.units_per_second), seconds(w.lag),
+    cells: [several(runs, run.info.name) + w.rank, badge(stateOf(stateNow(run, w))[1]), w.host, real(w.units_per_second), seconds(w.lag), seconds(w.behind),
       percent(w.busy), w.units, w.step, bytes(w.memory), w.threads || "–", w.columns ? `${w.first_column} + ${w.columns}` : "", w.reason] })));
-  fill(table, ["worker", "state", "host", "units/s", "lag", "busy", "units", "step", "memory", "threads", "columns of A", "reason"],
-    rows, [1, 2, 11]);
+  fill(table, ["worker", "state", "host", "units/s", "lag", "behind", "busy", "units", "step", "memory", "threads", "columns of A", "reason"],
+    rows, [1, 2, 12]);
   legend.replaceChildren(...Object.values(STATES).map(([colour, name]) => {
     const e = element("span"), s = element("i", undefined, "swatch");
     s.style.color = colour;
@@ -114,9 +114,10 @@ export function showTaskTable(table, runs) {
 }
 
 export function showCheckpoints(table, runs) {
-  const rows = runs.flatMap((run) => [...run.checkpoints.values()].sort((a, b) => b.step - a.step).map((c) => ({
+  const best = (run) => Math.max(...[...run.checkpoints.values()].filter((c) => c.best).map((c) => c.step));
+  const rows = runs.flatMap((run) => [...run.checkpoints.values()].filter((c) => c.state !== "REMOVED").sort((a, b) => b.step - a.step).map((c) => ({
     cells: [several(runs, run.info.name) + c.step, badge(c.state.toLowerCase()), clock(c.time), bytes(c.bytes), seconds(c.seconds),
-      c.best ? "best" : "", c.path] })));
+      c.step === best(run) ? "best" : "", c.path] })));
   fill(table, ["step", "state", "when", "size", "took", "", "path"], rows, [1, 2, 5, 6]);
 }
 
