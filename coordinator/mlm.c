@@ -170,24 +170,23 @@ static status open_worker(struct mlm *m)
     const struct train_config *t = &m->config->train;
     int32_t rows = (int32_t)t->batch * m->length, targets = (int32_t)t->batch * m->wanted;
     struct mlm_sizes sizes = {rows, (int32_t)t->batch, targets, pool_threads(m->replica.pool), 1};
-    size_t own, count = (size_t)m->flat.count;
+    size_t own, count = (size_t)m->flat.count, blocks;
 
     blocks_columns(&m->blocks, m->comm->worker, &m->first, &m->last);
     own = (size_t)(m->last - m->first);
+    blocks = own / BLOCK_COLUMNS;
     TRY(mem_alloc(count, sizeof *m->values, &m->values));
-    TRY(mem_alloc(own, sizeof *m->own, &m->own));
     TRY(mem_alloc(own, sizeof *m->m, &m->m));
     TRY(mem_alloc(own, sizeof *m->v, &m->v));
-    TRY(mem_alloc(own, sizeof *m->grad, &m->grad));
+    TRY(mem_alloc(blocks, sizeof *m->block_squares, &m->block_squares));
     TRY(mem_alloc((size_t)m->length, sizeof *m->ids, &m->ids));
     TRY(mem_alloc((size_t)targets, sizeof *m->rows, &m->rows));
     TRY(mem_alloc((size_t)targets, sizeof *m->targets, &m->targets));
     TRY(mem_alloc(encoder_weights_bytes(m->replica.encoder), 1, &m->packed));
     TRY(batch_init(&m->batch, (int32_t)t->batch, rows, encoder_row_align(m->replica.encoder)));
     TRY(mlm_unit_new(m->replica.encoder, &m->flat, &sizes, &m->unit));
-    TRY(read_start(m));
-    memcpy(m->own, m->values + m->first, own * sizeof *m->own);
-    return ST_OK;
+    m->own = m->values + m->first;
+    return read_start(m);
 }
 
 static status open_text(struct mlm *m)
@@ -249,6 +248,7 @@ static status open_all(struct mlm *m, struct model_source **model)
     if (s == ST_OK) {
         m->blocks = blocks_make(m->flat.count, m->comm->workers);
         reduce_init(&m->reduce, m->comm, &m->blocks, 1);
+        ranges_init(&m->ranges, m->comm, &m->blocks);
         tree_sum_init(&m->partial, (int32_t)m->config->train.groups, TREE_FLOAT, (size_t)m->flat.count);
         tree_sum_init(&m->squares, m->blocks.count, TREE_DOUBLE, 1);
         s = mem_alloc(3 * (size_t)m->flat.slots, sizeof *m->tensors, &m->tensors);
@@ -279,7 +279,7 @@ status mlm_open(struct comm *c, const struct mlm_config *config, const struct op
 
 void mlm_close(struct mlm *m)
 {
-    void *owned[] = {m->values, m->own, m->m, m->v, m->grad, m->ids, m->rows, m->targets, m->sums, m->tensors, m->names,
+    void *owned[] = {m->values, m->m, m->v, m->block_squares, m->ids, m->rows, m->targets, m->sums, m->tensors, m->names,
                      m->reports, m->units};
 
     mlm_unit_destroy(&m->unit);
@@ -288,6 +288,7 @@ void mlm_close(struct mlm *m)
     tree_sum_fini(&m->squares);
     deal_fini(&m->deal);
     reduce_fini(&m->reduce);
+    ranges_fini(&m->ranges);
     mlm_text_close(&m->train);
     mlm_text_close(&m->heldout);
     replica_close(&m->replica);

@@ -8,6 +8,7 @@
 #ifndef MP2_COORDINATOR_MLM_H
 #define MP2_COORDINATOR_MLM_H
 
+#include "cluster/comm/ranges.h"
 #include "cluster/comm/reduce.h"
 #include "coordinator/loop.h"
 #include "coordinator/mlm_config.h"
@@ -22,6 +23,7 @@ struct mlm {
     struct flat flat;
     struct blocks blocks;          /* of 64 parameters, over the workers */
     struct reduce reduce;
+    struct ranges ranges;
     struct deal deal;              /* micro-batches to workers */
     struct mlm_special special;
     struct mlm_text train, heldout;
@@ -32,8 +34,11 @@ struct mlm {
     size_t sum_room;
     /* workers */
     int64_t first, last;           /* own parameters */
-    float *values;                 /* all, as of the last gather */
-    float *own, *m, *v, *grad;     /* (last - first) */
+    float *values;                 /* all; other workers' ranges as of the last gather */
+    float *own;                    /* values + first */
+    float *m, *v;                  /* (last - first) */
+    const float *grad;             /* (last - first): this step's, the ranges' */
+    double *block_squares;         /* of the own blocks, then of their subtrees */
     int stale;                     /* own ranges changed since */
     void *packed;
     struct mlm_unit *unit;

@@ -6,22 +6,13 @@
 #include "cluster/base/memory.h"
 #include "coordinator/mlm.h"
 
-static status pack(struct mlm *m)
-{
-    const struct flat_view view = {&m->flat, m->values};
-    struct packed_source source = packed_from_flat(&view);
-
-    TRY(encoder_weights_pack(m->replica.encoder, &source, m->packed));
-    return encoder_attach(m->replica.encoder, m->packed);
-}
-
 status mlm_refresh(struct mlm *m)
 {
     status s = ST_OK;
 
     if (!m->stale) return ST_OK;
-    TRY(reduce_gather_prompts(&m->reduce, 1, m->own, m->values));
-    if (comm_is_worker(m->comm)) s = pack(m);
+    TRY(ranges_share(&m->ranges, m->values));
+    if (comm_is_worker(m->comm)) s = mlm_attach(m->unit, m->replica.pool, m->values, m->packed);
     m->stale = 0;
     return comm_agree(m->comm, s);
 }
@@ -127,8 +118,8 @@ static status micro_batch(struct mlm *m, int64_t step, int32_t micro)
     for (int64_t i = 0; i < t->batch; i++) sequences[i] = sequence_at(m, first + (uint64_t)i);
     in.count = fill(m, &m->train, sequences, (int32_t)t->batch, key);
     mem_free(sequences);
-    TRY(tree_sum_take(&m->partial, &grad));
-    s = mlm_train(m->unit, m->replica.pool, m->values, &in, grad, &score);
+    TRY(tree_sum_take_unset(&m->partial, &grad));
+    s = mlm_train(m->unit, m->replica.pool, &in, grad, &score);
     if (s == ST_OK) {
         note(m, micro, &score);
         return tree_sum_add(&m->partial, (struct tree_node){micro, 1}, grad);
@@ -147,21 +138,52 @@ static status compute(struct mlm *m, int64_t step)
 
 /* ---- the gradient's norm ---- */
 
-/* A block's sum is a leaf of the tree over all blocks, whoever owns it. */
+enum { SUBTREE = 1024 };   /* blocks that one thread adds up at a time */
+
+/* The largest node that begins at block b, ends by `last` and is no larger than SUBTREE. */
+static int node_size(int b, int last)
+{
+    int size = 1;
+
+    while (size < SUBTREE && b % (2 * size) == 0 && b + 2 * size <= last) size *= 2;
+    return size;
+}
+
+struct squaring { struct mlm *m; int first, last; };
+
+/* A block's sum is a leaf of the tree over all blocks, whoever owns it; a node's sum goes to its first block's place. */
+static void square_job(void *arg, int thread, int threads)
+{
+    const struct squaring *s = arg;
+    const struct kernels *k = &s->m->replica.encoder->kernels;
+    int size, item = 0;
+
+    for (int b = s->first; b < s->last; b += size, item++) {
+        double *sum = s->m->block_squares + (b - s->first);
+
+        size = node_size(b, s->last);
+        if (item % threads != thread) continue;
+        for (int i = 0; i < size; i++)
+            sum[i] = k->sum_squares(BLOCK_COLUMNS, s->m->grad + (int64_t)(b - s->first + i) * BLOCK_COLUMNS);
+        for (int n = size / 2; n > 0; n /= 2)
+            for (int i = 0; i < n; i++) sum[i] = sum[2 * i] + sum[2 * i + 1];
+    }
+}
+
 static status square(struct mlm *m)
 {
-    int first = blocks_first(&m->blocks, m->comm->worker), last = blocks_first(&m->blocks, m->comm->worker + 1);
+    struct squaring s = {m, blocks_first(&m->blocks, m->comm->worker), blocks_first(&m->blocks, m->comm->worker + 1)};
+    int size;
 
+    pool_run(m->replica.pool, square_job, &s);
     tree_sum_clear(&m->squares, m->blocks.count);
-    for (int b = first; b < last; b++) {
-        const float *g = m->grad + (int64_t)(b - first) * BLOCK_COLUMNS;
-        double *sum;
+    for (int b = s.first; b < s.last; b += size) {
         void *vector;
 
+        size = node_size(b, s.last);
         TRY(tree_sum_take(&m->squares, &vector));
-        sum = vector;
-        for (int i = 0; i < BLOCK_COLUMNS; i++) *sum += (double)g[i] * (double)g[i];   /* an exact product */
-        TRY(tree_sum_add(&m->squares, (struct tree_node){b, 1}, vector));
+        *(double *)vector = m->block_squares[b - s.first];
+        TRY(tree_sum_add(&m->squares, (struct tree_node){b, size}, vector));
     }
     return ST_OK;
 }
@@ -188,6 +210,7 @@ static void fill_message(struct mlm *m, int64_t step, const struct mlm_score *sc
     m->message.accuracy = score->targets > 0 ? (double)score->correct / (double)score->targets : 0;
     m->message.examples = (uint64_t)(t->groups * t->batch);
     m->message.tokens = (uint64_t)(t->groups * t->batch * m->length);
+    m->message.flops = mlm_flops(&m->flat.config, t->groups * t->batch, m->length, score->targets);
     m->message.learning_rate = t->rate * train_rate_factor(t, step - 1);
     m->message.gradient_norm = norm;
 }
@@ -196,7 +219,6 @@ status mlm_step(void *self, int64_t step, struct crew *crew, struct job_step *ou
 {
     struct mlm *m = self;
     const struct train_config *t = &m->config->train;
-    struct tree_sum *partial[1] = {&m->partial};
     struct mlm_score score;
     double norm = 0, started, computed;
     status s;
@@ -211,7 +233,7 @@ status mlm_step(void *self, int64_t step, struct crew *crew, struct job_step *ou
     TRY(comm_agree(m->comm, s));
     computed = clock_now();
     TRY(share_notes(m, t->groups, &score));
-    TRY(reduce_scatter_grad(&m->reduce, &m->deal, partial, m->grad));
+    TRY(ranges_sum(&m->ranges, &m->deal, &m->partial, &m->grad));
     TRY(find_norm(m, &norm));
     m->scale = m->config->clip > 0 && norm > m->config->clip ? m->config->clip / norm : 1;
     TRY(comm_broadcast(m->comm, &m->scale, sizeof m->scale, 0));
@@ -226,14 +248,17 @@ status mlm_step(void *self, int64_t step, struct crew *crew, struct job_step *ou
     return ST_OK;
 }
 
-/* The part of a tensor in the own range. */
-static void update_slot(struct mlm *m, const struct adamw *w, int64_t slot)
-{
-    int64_t first = m->flat.offset[slot], last = first + m->flat.size[slot];
-    struct adamw here = *w;
+struct updating { struct mlm *m; struct adamw w; };
 
-    if (first < m->first) first = m->first;
-    if (last > m->last) last = m->last;
+/* The part of a tensor in [from, to). */
+static void update_slot(const struct updating *u, int64_t slot, int64_t from, int64_t to)
+{
+    struct mlm *m = u->m;
+    int64_t first = m->flat.offset[slot], last = first + m->flat.size[slot];
+    struct adamw here = u->w;
+
+    if (first < from) first = from;
+    if (last > to) last = to;
     if (first >= last) return;
     if (!flat_decays(&m->flat, slot)) here.decay = 0;
     first -= m->first;
@@ -241,22 +266,29 @@ static void update_slot(struct mlm *m, const struct adamw *w, int64_t slot)
     m->replica.encoder->kernels.adamw(&here, last - first, m->grad + first, m->own + first, m->m + first, m->v + first);
 }
 
+static void update_job(void *arg, int thread, int threads)
+{
+    const struct updating *u = arg;
+    int64_t first, last;
+
+    pool_share(u->m->last - u->m->first, BLOCK_COLUMNS, thread, threads, &first, &last);
+    for (int64_t i = 0; i < u->m->flat.slots; i++) update_slot(u, i, u->m->first + first, u->m->first + last);
+}
+
 status mlm_commit(void *self, int64_t step, int apply)
 {
     struct mlm *m = self;
     const struct train_config *t = &m->config->train;
-    struct adamw w = {.lr = t->rate * train_rate_factor(t, step - 1), .beta1 = t->beta1, .beta2 = t->beta2, .eps = t->eps,
-                      .decay = t->decay};
+    struct updating u = {m, {.lr = t->rate * train_rate_factor(t, step - 1), .beta1 = t->beta1, .beta2 = t->beta2, .eps = t->eps,
+                             .decay = t->decay, .scale = m->scale}};
 
     if (!apply) return ST_OK;
     m->applied++;
     m->stale = 1;
     if (!comm_is_worker(m->comm)) return ST_OK;
-    w.correction1 = 1 - pow(t->beta1, (double)m->applied);
-    w.correction2 = 1 - pow(t->beta2, (double)m->applied);
-    if (m->scale != 1)
-        for (int64_t i = 0; i < m->last - m->first; i++) m->grad[i] *= (float)m->scale;
-    for (int64_t i = 0; i < m->flat.slots; i++) update_slot(m, &w, i);
+    u.w.correction1 = 1 - pow(t->beta1, (double)m->applied);
+    u.w.correction2 = 1 - pow(t->beta2, (double)m->applied);
+    pool_run(m->replica.pool, update_job, &u);
     return ST_OK;
 }
 
@@ -273,7 +305,7 @@ static status evaluate_micro(struct mlm *m, int64_t item, int64_t first, int32_t
     for (int32_t i = 0; i < count; i++) sequences[i] = first + i;
     in.count = fill(m, &m->heldout, sequences, count, key);
     mem_free(sequences);
-    TRY(mlm_evaluate(m->unit, m->replica.pool, m->values, &in, NULL, &score));
+    TRY(mlm_evaluate(m->unit, m->replica.pool, &in, NULL, &score));
     note(m, item, &score);
     return ST_OK;
 }

@@ -44,11 +44,19 @@ void tree_sum_clear(struct tree_sum *t, int32_t leaves)
     t->leaves = leaves;
 }
 
-status tree_sum_take(struct tree_sum *t, void **vector)
+status tree_sum_take_unset(struct tree_sum *t, void **vector)
 {
     if (t->spare_count == 0) return mem_alloc(1, vector_bytes(t), vector);
     *vector = t->spare[--t->spare_count];
-    memset(*vector, 0, vector_bytes(t));
+    return ST_OK;
+}
+
+status tree_sum_take(struct tree_sum *t, void **vector)
+{
+    size_t before = t->spare_count;
+
+    TRY(tree_sum_take_unset(t, vector));
+    if (t->spare_count < before) memset(*vector, 0, vector_bytes(t));   /* a new one is zero */
     return ST_OK;
 }
 

@@ -34,6 +34,8 @@ void tree_sum_clear(struct tree_sum *t, int32_t leaves);
 
 /* A zeroed vector for a new node, to be filled and given to tree_sum_add. */
 status tree_sum_take(struct tree_sum *t, void **vector);
+/* The same, not cleared: it holds what an earlier sum left there, or zeros. For vectors that are written in full. */
+status tree_sum_take_unset(struct tree_sum *t, void **vector);
 /* Give node and its vector (from tree_sum_take); merged with its sibling as soon as both are here. */
 status tree_sum_add(struct tree_sum *t, struct tree_node node, void *vector);
 

@@ -80,7 +80,7 @@ static status open_encoder(const struct bench_options *o, int64_t vocabulary, st
     TRY(pool_new(o->threads, &b->pool));
     TRY(encoder_new(&config, &options, b->pool, &b->encoder));
     TRY(mem_alloc(encoder_weights_bytes(b->encoder), 1, &b->weights));
-    TRY(encoder_weights_pack(b->encoder, &source, b->weights));
+    TRY(encoder_weights_pack(b->encoder, &source, NULL, b->weights));
     return encoder_attach(b->encoder, b->weights);
 }
 

@@ -110,7 +110,8 @@ static double work_gelu_back(enum number type, int rows) { return 3.0 * (double)
 
 static void run_adamw(struct bench_memory *m, enum number type, int rows)
 {
-    struct adamw w = {1e-4, .9, .999, 1e-8, .01, .1, .001};
+    struct adamw w = {.lr = 1e-4, .beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01, .correction1 = .1,
+                      .correction2 = .001};
 
     (void)type;
     m->k.adamw(&w, (int64_t)rows * H, m->f[0], m->f[1], m->f[2], m->f[3]);
@@ -137,7 +138,8 @@ static double work_read(enum number type, int rows) { return (void)type, 4.0 * r
 
 static void run_update(struct bench_memory *m, enum number type, int rows)
 {
-    struct adamw w = {1e-4, .9, .999, 1e-8, .01, .1, .001};
+    struct adamw w = {.lr = 1e-4, .beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01, .correction1 = .1,
+                      .correction2 = .001};
 
     (void)type;
     for (int b = 0; b < rows; b++)

@@ -106,7 +106,7 @@ static status open_all(struct probe_run *r, const struct model_source *source)
     TRY(pool_new(options.threads, &r->pool));
     TRY(encoder_new(model_source_config(source), &options, r->pool, &r->encoder));
     TRY(mem_alloc(encoder_weights_bytes(r->encoder), 1, &r->weights));
-    TRY(encoder_weights_pack(r->encoder, &weights, r->weights));
+    TRY(encoder_weights_pack(r->encoder, &weights, NULL, r->weights));
     TRY(encoder_attach(r->encoder, r->weights));
     TRY(open_parameters(r));
     TRY(open_unit(r));

@@ -84,6 +84,7 @@ enum { COLUMN_BLOCK = 64 };           /* columns of A in a block; a ragged last 
 struct adamw {
     double lr, beta1, beta2, eps, decay;
     double correction1, correction2;  /* 1 - beta1^t, 1 - beta2^t, from the stored count t >= 1 */
+    double scale;                     /* the gradient is multiplied by it first; 0: taken as it is */
 };
 
 struct kernels {
@@ -155,8 +156,10 @@ struct kernels {
     void (*gather)(int64_t rows, int width, enum number type, const int32_t *index, const void *x, void *out);
     /* out[index[i]] += x[i], in the order of i. */
     void (*scatter_add)(int64_t rows, int width, const int32_t *index, const float *x, float *out);
-    /* out[c] += sum over rows of x[row][c], row by row: a bias's gradient. */
-    void (*sum_rows)(int64_t rows, int width, enum number type, const void *x, float *out);
+    /* out[c] += sum over rows of x[row][c], c < width, row by row: a bias's gradient. ld: elements from row to row. */
+    void (*sum_rows)(int64_t rows, int width, int64_t ld, enum number type, const void *x, float *out);
+    /* The sum of squares, in double. */
+    double (*sum_squares)(int64_t n, const float *x);
 
     /* ---- span head ---- */
 

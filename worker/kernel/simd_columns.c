@@ -8,12 +8,12 @@
 enum { BLOCK_VECS = COLUMN_BLOCK / LANES };
 
 /* AdamW's constants as floats, each rounded once from double. */
-struct adamw_constants { vec keep, beta1, rest1, beta2, rest2, root, eps, step; };
+struct adamw_constants { vec scale, keep, beta1, rest1, beta2, rest2, root, eps, step; };
 
 VEC_INLINE struct adamw_constants adamw_prepare(const struct adamw *w)
 {
     return (struct adamw_constants){
-        vec_set((float)(1.0 - w->lr * w->decay)), vec_set((float)w->beta1), vec_set((float)(1.0 - w->beta1)),
+        vec_set(w->scale != 0 ? (float)w->scale : 1.0f), vec_set((float)(1.0 - w->lr * w->decay)), vec_set((float)w->beta1), vec_set((float)(1.0 - w->beta1)),
         vec_set((float)w->beta2), vec_set((float)(1.0 - w->beta2)), vec_set((float)sqrt(w->correction2)),
         vec_set((float)w->eps), vec_set((float)(w->lr / w->correction1))};
 }
@@ -23,6 +23,7 @@ VEC_INLINE vec adamw_apply(const struct adamw_constants *c, vec g, vec p, vec *m
 {
     vec denominator;
 
+    g = vec_mul(c->scale, g);
     *m = vec_fma(c->beta1, *m, vec_mul(c->rest1, g));
     *v = vec_fma(c->beta2, *v, vec_mul(c->rest2, vec_mul(g, g)));
     denominator = vec_add(vec_div(vec_sqrt(*v), c->root), c->eps);

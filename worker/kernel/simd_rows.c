@@ -57,16 +57,43 @@ static void scatter_add(int64_t rows, int width, const int32_t *index, const flo
     for (int64_t i = 0; i < rows; i++) add(width, out + (size_t)index[i] * (size_t)width, x + i * width);
 }
 
-static void sum_rows(int64_t rows, int width, enum number type, const void *x, float *out)
+/* A column's sum stays in registers while the rows pass. */
+VEC_INLINE void sum_rows_of(enum number type, int64_t rows, int width, int64_t ld, const void *x, float *out)
 {
-    size_t bytes = (size_t)width * number_size(type);
+    enum { VECS = 4 };
+    size_t bytes = (size_t)ld * number_size(type);
 
-    for (int64_t row = 0; row < rows; row++)
-        for (int i = 0; i < width; i += LANES) {
-            vec a = vec_at_type(type, (const char *)x + (size_t)row * bytes, i, width);
+    for (int i = 0; i < width; i += VECS * LANES) {
+        vec sum[VECS];
 
-            vec_put(out, i, width, vec_add(vec_at(out, i, width), a));
-        }
+        for (int k = 0; k < VECS; k++) sum[k] = vec_at(out, i + k * LANES, width);
+        for (int64_t row = 0; row < rows; row++)
+            for (int k = 0; k < VECS; k++)
+                sum[k] = vec_add(sum[k], vec_at_type(type, (const char *)x + (size_t)row * bytes, i + k * LANES, width));
+        for (int k = 0; k < VECS; k++) vec_put(out, i + k * LANES, width, sum[k]);
+    }
+}
+
+static void sum_rows(int64_t rows, int width, int64_t ld, enum number type, const void *x, float *out)
+{
+    if (type == NUMBER_BF16) sum_rows_of(NUMBER_BF16, rows, width, ld, x, out);
+    else sum_rows_of(NUMBER_F32, rows, width, ld, x, out);
+}
+
+/* Sixteen lanes, closed by one fixed tree. */
+static double sum_squares(int64_t n, const float *x)
+{
+    double lane[LANES] = {0};
+
+    for (int64_t i = 0; i < n; i += LANES) {
+        float a[LANES];
+
+        vec_store(a, vec_at(x, i, n));
+        for (int k = 0; k < LANES; k++) lane[k] += (double)a[k] * (double)a[k];   /* an exact product */
+    }
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; k++) lane[k] += lane[k + half];
+    return lane[0];
 }
 
 void KERNEL(row_kernels)(struct kernels *k)
@@ -80,4 +107,5 @@ void KERNEL(row_kernels)(struct kernels *k)
     k->gather = gather;
     k->scatter_add = scatter_add;
     k->sum_rows = sum_rows;
+    k->sum_squares = sum_squares;
 }

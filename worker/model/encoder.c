@@ -50,9 +50,9 @@ size_t encoder_weights_bytes(const struct encoder *e)
     return packed_bytes(&e->config, e->precision, e->matmul);
 }
 
-status encoder_weights_pack(const struct encoder *e, const struct packed_source *source, void *memory)
+status encoder_weights_pack(const struct encoder *e, const struct packed_source *source, struct pool *pool, void *memory)
 {
-    return packed_fill(&e->config, e->precision, e->matmul, source, memory);
+    return packed_fill(&e->config, e->precision, e->matmul, source, pool, memory);
 }
 
 status encoder_attach(struct encoder *e, void *memory)

@@ -83,9 +83,9 @@ status encoder_new(const struct model_config *config, const struct encoder_optio
                    struct encoder **out);
 void encoder_destroy(struct encoder **e);
 
-/* Local. The block of packed weights: its size, filling it, and using one (that another rank may have filled). */
+/* Local. The block of packed weights: its size, filling it (pool: on all its threads, as packed_fill says), and using one (that another rank may have filled). */
 size_t encoder_weights_bytes(const struct encoder *e);
-status encoder_weights_pack(const struct encoder *e, const struct packed_source *source, void *memory);
+status encoder_weights_pack(const struct encoder *e, const struct packed_source *source, struct pool *pool, void *memory);
 status encoder_attach(struct encoder *e, void *memory);
 
 /* Local. What a batch's align must be: 1, or MATMUL_GRAIN where products are exact per example only. */

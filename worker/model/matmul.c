@@ -23,6 +23,11 @@ static dnnl_status_t desc_make(dnnl_memory_desc_t *d, const dnnl_dims_t dims, dn
 {
     return dnnl_memory_desc_create_with_tag(d, 2, dims, type, tag);
 }
+static dnnl_status_t desc_make_strided(dnnl_memory_desc_t *d, const dnnl_dims_t dims, dnnl_data_type_t type,
+                                       const dnnl_dims_t strides)
+{
+    return dnnl_memory_desc_create_with_strides(d, 2, dims, type, strides);
+}
 static dnnl_status_t desc_copy(dnnl_memory_desc_t *d, desc_view from) { return dnnl_memory_desc_clone(d, from); }
 static void desc_free(dnnl_memory_desc_t *d) { if (*d) dnnl_memory_desc_destroy(*d); }
 static dnnl_status_t matmul_describe(dnnl_primitive_desc_t *out, dnnl_engine_t engine, desc_view x, desc_view w,
@@ -37,6 +42,11 @@ static dnnl_status_t desc_make(dnnl_memory_desc_t *d, const dnnl_dims_t dims, dn
                                dnnl_format_tag_t tag)
 {
     return dnnl_memory_desc_init_by_tag(d, 2, dims, type, tag);
+}
+static dnnl_status_t desc_make_strided(dnnl_memory_desc_t *d, const dnnl_dims_t dims, dnnl_data_type_t type,
+                                       const dnnl_dims_t strides)
+{
+    return dnnl_memory_desc_init_by_strides(d, 2, dims, type, strides);
 }
 static dnnl_status_t desc_copy(dnnl_memory_desc_t *d, desc_view from)
 {
@@ -59,7 +69,7 @@ struct product {
     size_t packed_bytes;
     dnnl_memory_desc_t packed;                 /* one layout for all row counts */
     int has_packed;
-    dnnl_primitive_desc_t described[RUNGS];
+    dnnl_primitive_desc_t described[RUNGS];    /* NULL: no such rung */
     dnnl_primitive_t primitive[RUNGS];
 };
 
@@ -101,19 +111,44 @@ int matmul_has_bf16(void)
     return isa_usable(ISA_AVX512BF16) && (here & needed) == needed;
 }
 
+/* Rows of the primitive on a rung, 0: none. A ladder of grains; for a fixed number of rows whole calls, and below the rest. */
+static int rung_rows(const struct matmul_spec *s, int rung)
+{
+    if (s->rows == 0) return (rung + 1) * MATMUL_GRAIN;
+    if (rung == RUNGS - 1) return s->rows >= MATMUL_ROWS ? MATMUL_ROWS : 0;
+    return rung == 0 ? (int)(s->rows % MATMUL_ROWS) : 0;
+}
+
+static int rung_of(const struct matmul_spec *s, int64_t rows)
+{
+    if (s->rows == 0) return (int)((rows + MATMUL_GRAIN - 1) / MATMUL_GRAIN) - 1;
+    return rows == MATMUL_ROWS ? RUNGS - 1 : 0;
+}
+
 /* ---- compiling --------------------------------------------------------------------------------------------------- */
+
+static int64_t ld_x(const struct matmul_spec *s)
+{
+    return s->ld_x ? s->ld_x : s->x_columns ? s->rows : s->k;
+}
+
+static int64_t ld_y(const struct matmul_spec *s)
+{
+    return s->ld_y ? s->ld_y : s->n;
+}
 
 static dnnl_status_t rung_describe(const struct matmul *m, struct product *p, int rows, dnnl_primitive_desc_t *out)
 {
     const struct matmul_spec *s = &p->spec;
     dnnl_dims_t dims_x = {rows, s->k}, dims_w = {s->k, s->n}, dims_b = {1, s->n}, dims_y = {rows, s->n};
+    dnnl_dims_t steps_x = {ld_x(s), 1}, columns_x = {1, ld_x(s)}, steps_y = {ld_y(s), 1};
     dnnl_memory_desc_t x = {0}, w = {0}, b = {0}, y = {0};
     dnnl_primitive_attr_t attr = NULL;
-    dnnl_status_t why = desc_make(&x, dims_x, dnnl_type(s->in), dnnl_ab);
+    dnnl_status_t why = desc_make_strided(&x, dims_x, dnnl_type(s->in), s->x_columns ? columns_x : steps_x);
 
-    if (why == dnnl_success) why = desc_make(&w, dims_w, dnnl_type(s->in), dnnl_format_tag_any);
+    if (why == dnnl_success) why = desc_make(&w, dims_w, dnnl_type(s->in), s->w_plain ? dnnl_ab : dnnl_format_tag_any);
     if (why == dnnl_success) why = desc_make(&b, dims_b, dnnl_f32, dnnl_ab);
-    if (why == dnnl_success) why = desc_make(&y, dims_y, dnnl_type(s->out), dnnl_ab);
+    if (why == dnnl_success) why = desc_make_strided(&y, dims_y, dnnl_type(s->out), steps_y);
     if (why == dnnl_success) why = dnnl_primitive_attr_create(&attr);
     if (why == dnnl_success) why = dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
     if (why == dnnl_success) why = dnnl_primitive_attr_set_fpmath_mode(attr, dnnl_fpmath_mode_strict);
@@ -132,13 +167,15 @@ static dnnl_status_t rung_describe(const struct matmul *m, struct product *p, in
 static status product_compile(const struct matmul *m, struct product *p)
 {
     for (int i = RUNGS - 1; i >= 0; i--) {
-        int rows = (i + 1) * MATMUL_GRAIN;
-        dnnl_status_t why = rung_describe(m, p, rows, &p->described[i]);
+        int rows = rung_rows(&p->spec, i);
+        dnnl_status_t why;
 
+        if (rows == 0) continue;
+        why = rung_describe(m, p, rows, &p->described[i]);
         if (why == dnnl_success && !p->has_packed) {
             why = desc_copy(&p->packed, dnnl_primitive_desc_query_md(p->described[i], dnnl_query_weights_md, 0));
             p->has_packed = why == dnnl_success;
-            if (p->has_packed) p->packed_bytes = dnnl_memory_desc_get_size(desc_see(&p->packed));
+            if (p->has_packed && !p->spec.w_plain) p->packed_bytes = dnnl_memory_desc_get_size(desc_see(&p->packed));
         }
         if (why != dnnl_success) return broken(why, "describe", &p->spec, rows);
         why = dnnl_primitive_create(&p->primitive[i], p->described[i]);
@@ -160,6 +197,7 @@ static dnnl_status_t lane_product_make(const struct matmul *m, const struct prod
     for (int i = 0; i < RUNGS && why == dnnl_success; i++) {
         const_dnnl_primitive_desc_t d = p->described[i];
 
+        if (!d) continue;
         why = dnnl_memory_create(&lp->x[i], dnnl_primitive_desc_query_md(d, dnnl_query_src_md, 0), m->dnnl,
                                  DNNL_MEMORY_NONE);
         if (why == dnnl_success)
@@ -180,8 +218,8 @@ static status lane_make(const struct matmul *m, struct lane *lane)
     TRY(mem_alloc((size_t)m->count, sizeof *lane->products, &lane->products));
     for (int p = 0; p < m->count; p++)
         for (int i = 0; i < RUNGS; i++) {
-            size_t bytes = dnnl_memory_desc_get_size(
-                dnnl_primitive_desc_query_md(m->products[p].described[i], dnnl_query_scratchpad_md, 0));
+            const_dnnl_primitive_desc_t d = m->products[p].described[i];
+            size_t bytes = d ? dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(d, dnnl_query_scratchpad_md, 0)) : 0;
 
             if (bytes > most) most = bytes;
         }
@@ -227,7 +265,7 @@ static status open_openblas(struct matmul *m)
 
         if (s->in != NUMBER_F32 || s->out != NUMBER_F32)
             return fault(ST_INPUT, "the OpenBLAS engine computes in f32 only: choose precision f32 or engine onednn");
-        m->products[i].packed_bytes = (size_t)(s->k * s->n) * sizeof(float);
+        m->products[i].packed_bytes = s->w_plain ? 0 : (size_t)(s->k * s->n) * sizeof(float);
     }
     return ST_OK;
 }
@@ -299,6 +337,11 @@ void matmul_destroy(struct matmul **out)
     mem_free(m->products);
     mem_free(m);
     *out = NULL;
+}
+
+enum matmul_engine matmul_engine_of(const struct matmul *m)
+{
+    return m->engine;
 }
 
 const char *matmul_about(const struct matmul *m)
@@ -379,7 +422,7 @@ static dnnl_status_t run_dnnl(const struct matmul *m, int product, int thread, i
     const struct product *p = &m->products[product];
     const struct lane *lane = &m->lanes[thread];
     const struct lane_product *lp = &lane->products[product];
-    int rung = (int)((rows + MATMUL_GRAIN - 1) / MATMUL_GRAIN) - 1;
+    int rung = rung_of(&p->spec, rows);
     dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, lp->x[rung]},
                               {DNNL_ARG_WEIGHTS, lp->packed},
                               {DNNL_ARG_DST, lp->y[rung]},
@@ -399,9 +442,9 @@ static void run_openblas(const struct matmul_spec *s, int64_t rows, const float 
                          float *y)
 {
     if (s->bias)
-        for (int64_t i = 0; i < rows; i++) memcpy(y + i * s->n, bias, (size_t)s->n * sizeof *y);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)s->n, (int)s->k, 1.0f, x, (int)s->k, w,
-                (int)s->n, s->bias ? 1.0f : 0.0f, y, (int)s->n);
+        for (int64_t i = 0; i < rows; i++) memcpy(y + i * ld_y(s), bias, (size_t)s->n * sizeof *y);
+    cblas_sgemm(CblasRowMajor, s->x_columns ? CblasTrans : CblasNoTrans, CblasNoTrans, (int)rows, (int)s->n, (int)s->k, 1.0f,
+                x, (int)ld_x(s), w, (int)s->n, s->bias ? 1.0f : 0.0f, y, (int)ld_y(s));
 }
 
 status matmul_run(const struct matmul *m, int product, int thread, int64_t rows, const void *x, const void *packed,
@@ -415,7 +458,7 @@ status matmul_run(const struct matmul *m, int product, int thread, int64_t rows,
     if (m->engine == ENGINE_OPENBLAS) {
         int64_t whole = (rows + MATMUL_GRAIN - 1) / MATMUL_GRAIN * MATMUL_GRAIN;
 
-        run_openblas(s, whole, x, packed, bias, y);
+        run_openblas(s, s->rows ? rows : whole, x, packed, bias, y);
         return ST_OK;
     }
     why = run_dnnl(m, product, thread, rows, ux.out, uw.out, ub.out, y);

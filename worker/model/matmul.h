@@ -1,4 +1,4 @@
-/* Y = X W (+ b) on one thread, with weights packed once: the one place that knows oneDNN (2.x and 3.x) and, as the
+/* Y = X W (+ b) on one thread, with weights packed once or taken plain: the one place that knows oneDNN (2.x and 3.x) and, as the
  * fallback, OpenBLAS (f32 only). Design.md 5a.1: every primitive is made and run on a single thread; the caller divides
  * the rows. Everything is compiled and allocated by matmul_new; one packed layout serves all row counts (asserted there).
  *
@@ -26,6 +26,11 @@ struct matmul_spec {
     int64_t k, n;            /* X (rows,k), W (k,n), Y (rows,n) */
     enum number in, out;     /* of X and W; of Y. Sums are f32 inside */
     int bias;                /* add b (n), f32 */
+    /* What weight gradients and large vocabularies need; 0 is the usual. */
+    int64_t ld_x, ld_y;      /* elements from row to row of X and Y; 0: dense */
+    int64_t rows;            /* X always has so many rows: calls take MATMUL_ROWS of them, the last call exactly the rest */
+    int x_columns;           /* X's rows stand as columns: X is stored (k,ld_x), as in dW = dY^T X. With rows only */
+    int w_plain;             /* W is taken as it stands, (k,n) of type `in`: nothing is packed */
 };
 
 struct matmul;
@@ -38,13 +43,16 @@ void matmul_destroy(struct matmul **m);
 int matmul_count(const struct matmul *m);
 const struct matmul_spec *matmul_product(const struct matmul *m, int product);
 
-/* Local. Bytes of a product's packed weights. */
+enum matmul_engine matmul_engine_of(const struct matmul *m);
+
+/* Local. Bytes of a product's packed weights; 0 where they are taken plain. */
 size_t matmul_packed_bytes(const struct matmul *m, int product);
 /* Local. Pack W into packed (64-byte aligned, matmul_packed_bytes). transposed: w is (n,k) row-major, else (k,n). */
 status matmul_pack(const struct matmul *m, int product, const float *w, int transposed, void *packed);
 
-/* Local, called by pool thread `thread`: rows <= MATMUL_ROWS rows of X and Y, dense, 64-byte aligned, with room up to
- * a multiple of MATMUL_GRAIN rows (what stands there is overwritten with nonsense in Y). packed is only read. */
+/* Local, called by pool thread `thread`: rows <= MATMUL_ROWS rows of X and Y, 64-byte aligned, and (unless the product has a
+ * fixed number of rows) with room up to a multiple of MATMUL_GRAIN rows (what stands there is overwritten with nonsense in
+ * Y). packed is only read. */
 status matmul_run(const struct matmul *m, int product, int thread, int64_t rows, const void *x, const void *packed,
                   const float *bias, void *y);
 

@@ -1,6 +1,7 @@
 /* The packed block. One walk over its parts serves for its size, for filling and for attaching. */
 #include "worker/model/packed.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,14 +24,14 @@ void packed_products(const struct model_config *c, enum number p, struct matmul_
 {
     int64_t h = c->hidden, f = c->feed_forward;
 
-    specs[PRODUCT_QKV] = (struct matmul_spec){h, 3 * h, p, p, 1};
-    specs[PRODUCT_OUT] = (struct matmul_spec){h, h, p, p, 1};
-    specs[PRODUCT_UP] = (struct matmul_spec){h, f, p, p, 1};
-    specs[PRODUCT_DOWN] = (struct matmul_spec){f, h, p, p, 1};
-    specs[PRODUCT_QKV_BACK] = (struct matmul_spec){3 * h, h, p, NUMBER_F32, 0};
-    specs[PRODUCT_OUT_BACK] = (struct matmul_spec){h, h, p, p, 0};
-    specs[PRODUCT_UP_BACK] = (struct matmul_spec){f, h, p, NUMBER_F32, 0};
-    specs[PRODUCT_DOWN_BACK] = (struct matmul_spec){h, f, p, p, 0};
+    specs[PRODUCT_QKV] = (struct matmul_spec){.k = h, .n = 3 * h, .in = p, .out = p, .bias = 1};
+    specs[PRODUCT_OUT] = (struct matmul_spec){.k = h, .n = h, .in = p, .out = p, .bias = 1};
+    specs[PRODUCT_UP] = (struct matmul_spec){.k = h, .n = f, .in = p, .out = p, .bias = 1};
+    specs[PRODUCT_DOWN] = (struct matmul_spec){.k = f, .n = h, .in = p, .out = p, .bias = 1};
+    specs[PRODUCT_QKV_BACK] = (struct matmul_spec){.k = 3 * h, .n = h, .in = p, .out = NUMBER_F32, .bias = 0};
+    specs[PRODUCT_OUT_BACK] = (struct matmul_spec){.k = h, .n = h, .in = p, .out = p, .bias = 0};
+    specs[PRODUCT_UP_BACK] = (struct matmul_spec){.k = f, .n = h, .in = p, .out = NUMBER_F32, .bias = 0};
+    specs[PRODUCT_DOWN_BACK] = (struct matmul_spec){.k = h, .n = f, .in = p, .out = p, .bias = 0};
 }
 
 /* ---- the layout -------------------------------------------------------------------------------------------------- */
@@ -116,6 +117,7 @@ struct packer {
     const struct model_config *config;
     const struct matmul *matmul;
     const struct packed_source *source;
+    struct kernels kernels;
     float *matrix;             /* room for the largest matrix of a layer */
     char name[160];
 };
@@ -157,14 +159,16 @@ static status pack_qkv(struct packer *p, struct packed_layer *l, int64_t layer)
     return matmul_pack(p->matmul, PRODUCT_QKV_BACK, p->matrix, 0, l->packed[PRODUCT_QKV_BACK]);
 }
 
-static status pack_layer(struct packer *p, struct packed_layer *l, int64_t layer)
+enum { LAYER_PARTS = 5 };
+
+static status pack_layer(struct packer *p, struct packed_layer *l, int64_t layer, int part)
 {
     int64_t h = p->config->hidden;
 
-    TRY(pack_qkv(p, l, layer));
-    TRY(pack_matrix(p, l, layer, "attention.output.dense", PRODUCT_OUT, PRODUCT_OUT_BACK));
-    TRY(pack_matrix(p, l, layer, "intermediate.dense", PRODUCT_UP, PRODUCT_UP_BACK));
-    TRY(pack_matrix(p, l, layer, "output.dense", PRODUCT_DOWN, PRODUCT_DOWN_BACK));
+    if (part == 0) return pack_qkv(p, l, layer);
+    if (part == 1) return pack_matrix(p, l, layer, "attention.output.dense", PRODUCT_OUT, PRODUCT_OUT_BACK);
+    if (part == 2) return pack_matrix(p, l, layer, "intermediate.dense", PRODUCT_UP, PRODUCT_UP_BACK);
+    if (part == 3) return pack_matrix(p, l, layer, "output.dense", PRODUCT_DOWN, PRODUCT_DOWN_BACK);
     TRY(read_layer(p, layer, "attention.output.LayerNorm.weight", h, 1, l->norm1_weight));
     TRY(read_layer(p, layer, "attention.output.LayerNorm.bias", h, 1, l->norm1_bias));
     TRY(read_layer(p, layer, "output.LayerNorm.weight", h, 1, l->norm2_weight));
@@ -172,19 +176,21 @@ static status pack_layer(struct packer *p, struct packed_layer *l, int64_t layer
 }
 
 /* The word table by as many rows as fit the matrix buffer, which is never fewer than 3H. */
-static status pack_words(struct packer *p, struct packed *w, const struct kernels *k)
+static int64_t word_rows(const struct model_config *c)
+{
+    return 3 * c->hidden;
+}
+
+static status pack_words(struct packer *p, struct packed *w, int64_t row)
 {
     const char *name = "embeddings.word_embeddings.weight";
-    int64_t h = p->config->hidden, room = 3 * h;
+    int64_t h = p->config->hidden, room = word_rows(p->config), rows = p->config->vocab - row;
+    char *out = (char *)w->word + (size_t)(row * h) * number_size(w->precision);
 
-    for (int64_t row = 0; row < p->config->vocab; row += room) {
-        int64_t rows = p->config->vocab - row < room ? p->config->vocab - row : room;
-        char *out = (char *)w->word + (size_t)(row * h) * number_size(w->precision);
-
-        TRY(p->source->read(p->source->arg, name, row, rows, h, p->matrix));
-        if (w->precision == NUMBER_BF16) k->to_bf16(rows * h, p->matrix, (uint16_t *)out);
-        else memcpy(out, p->matrix, (size_t)(rows * h) * sizeof(float));
-    }
+    if (rows > room) rows = room;
+    TRY(p->source->read(p->source->arg, name, row, rows, h, p->matrix));
+    if (w->precision == NUMBER_BF16) p->kernels.to_bf16(rows * h, p->matrix, (uint16_t *)out);
+    else memcpy(out, p->matrix, (size_t)(rows * h) * sizeof(float));
     return ST_OK;
 }
 
@@ -192,33 +198,67 @@ static status pack_embeddings(struct packer *p, struct packed *w)
 {
     const struct model_config *c = p->config;
     const struct packed_source *s = p->source;
-    struct kernels kernels;
 
-    TRY(kernels_choose(ISA_AUTO, &kernels));
-    TRY(pack_words(p, w, &kernels));
     TRY(s->read(s->arg, "embeddings.position_embeddings.weight", 0, c->positions, c->hidden, w->position));
     TRY(s->read(s->arg, "embeddings.token_type_embeddings.weight", 0, c->types, c->hidden, w->type));
     TRY(s->read(s->arg, "embeddings.LayerNorm.weight", 0, c->hidden, 1, w->norm_weight));
     return s->read(s->arg, "embeddings.LayerNorm.bias", 0, c->hidden, 1, w->norm_bias);
 }
 
-status packed_fill(const struct model_config *c, enum number precision, const struct matmul *m,
-                    const struct packed_source *source, void *memory)
+/* ---- parts, one after the other or on all threads ---- */
+
+struct filling {
+    struct packer packer;        /* without a matrix: every thread has its own */
+    struct packed *out;
+    int64_t word_parts;
+    atomic_int next, failed;     /* failed: a status */
+};
+
+static int64_t part_count(const struct filling *f)
 {
-    struct packer p = {.config = c, .matmul = m, .source = source};
-    int64_t widest = c->feed_forward > 3 * c->hidden ? c->feed_forward : 3 * c->hidden;
+    return f->word_parts + 1 + f->packer.config->layers * LAYER_PARTS;
+}
+
+static status pack_part(struct filling *f, struct packer *p, int64_t part)
+{
+    int64_t layer;
+
+    if (part < f->word_parts) return pack_words(p, f->out, part * word_rows(p->config));
+    part -= f->word_parts;
+    if (part == 0) return pack_embeddings(p, f->out);
+    layer = (part - 1) / LAYER_PARTS;
+    TRY(pack_layer(p, &f->out->layer[layer], layer, (int)((part - 1) % LAYER_PARTS)));
+    if (p->source->drop && part % LAYER_PARTS == 0) p->source->drop(p->source->arg);
+    return ST_OK;
+}
+
+static void fill_job(void *arg, int thread, int threads)
+{
+    struct filling *f = arg;
+    struct packer p = f->packer;
+    int64_t h = p.config->hidden, widest = p.config->feed_forward > 3 * h ? p.config->feed_forward : 3 * h, part;
+    status s = mem_alloc((size_t)(widest * h), sizeof *p.matrix, &p.matrix);
+
+    (void)thread, (void)threads;
+    while (s == ST_OK && (part = atomic_fetch_add(&f->next, 1)) < part_count(f)) s = pack_part(f, &p, part);
+    if (s != ST_OK) atomic_store(&f->failed, (int)s);
+    mem_free(p.matrix);
+}
+
+status packed_fill(const struct model_config *c, enum number precision, const struct matmul *m,
+                    const struct packed_source *source, struct pool *pool, void *memory)
+{
     struct packed w = {0};
+    struct filling f = {.packer = {.config = c, .matmul = m, .source = source}, .out = &w,
+                        .word_parts = (c->vocab + word_rows(c) - 1) / word_rows(c)};
     status s;
 
+    TRY(kernels_choose(ISA_AUTO, &f.packer.kernels));
     TRY(attach(c, precision, m, memory, &w));
-    s = mem_alloc((size_t)(widest * c->hidden), sizeof *p.matrix, &p.matrix);
-    if (s == ST_OK) s = pack_embeddings(&p, &w);
-    for (int64_t l = 0; l < c->layers && s == ST_OK; l++) {
-        s = pack_layer(&p, &w.layer[l], l);
-        if (source->drop) source->drop(source->arg);
-    }
+    if (pool) pool_run(pool, fill_job, &f);
+    else fill_job(&f, 0, 1);
+    s = (status)atomic_load(&f.failed);
     if (s == ST_OK) header_make(memory, c, precision, m);
-    mem_free(p.matrix);
     packed_fini(&w);
     return s;
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cluster/base/pool.h"
 #include "cluster/base/random.h"
 #include "cluster/base/status.h"
 #include "worker/kernel/kernels.h"
@@ -60,9 +61,10 @@ void packed_products(const struct model_config *c, enum number p, struct matmul_
 /* Local. Bytes of the block. */
 size_t packed_bytes(const struct model_config *c, enum number p, const struct matmul *m);
 
-/* Local. Fill memory (64-byte aligned, packed_bytes) layer by layer; at most one matrix of the source is held as f32. */
+/* Local. Fill memory (64-byte aligned, packed_bytes) layer by layer; at most one matrix of the source is held as f32, or one
+ * a thread with a pool (then source->read and drop must bear being called from several). pool NULL: on this thread. */
 status packed_fill(const struct model_config *c, enum number p, const struct matmul *m,
-                    const struct packed_source *source, void *memory);
+                    const struct packed_source *source, struct pool *pool, void *memory);
 
 /* Local. Point into a packed block, which stays the caller's and is only read. ST_INPUT when the block was packed for other
  * sizes or another precision or layout. */

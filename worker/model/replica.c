@@ -66,7 +66,7 @@ static status pack(struct comm *c, const struct replica_options *o, struct repli
     if (s == ST_OK) {
         model_source_prefetch(source);
         from = packed_from_model(source);
-        s = encoder_weights_pack(r->encoder, &from, arena_at(&r->arena, 0, NULL));
+        s = encoder_weights_pack(r->encoder, &from, NULL, arena_at(&r->arena, 0, NULL));
         if (s == ST_OK) arena_seal(&r->arena);
     }
     model_source_close(&source);

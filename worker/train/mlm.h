@@ -1,9 +1,7 @@
-/* A micro-batch of masked-language-model training: encoder, head at the masked positions alone (dense, GELU, LayerNorm,
- * decoder = word table), vocabulary cross entropy, and the gradient of every parameter. Which sequences make a micro-batch is
- * part of the configuration: a weight's gradient sums over tokens, so its bits are the micro-batch's.
- *
- * Products of the head and of weight gradients are OpenBLAS's, f32, one thread each; what is cut for threads is cut into
- * blocks of fixed size, so the bits do not depend on the number of threads. */
+/* A micro-batch of masked-language-model training: encoder, head at the masked positions alone (vocabulary_head.h), and the
+ * gradient of every parameter. Which sequences make a micro-batch is part of the configuration: a weight's gradient sums over
+ * tokens, so its bits are the micro-batch's. What is cut for threads is cut into blocks of fixed size, so the bits do not
+ * depend on the number of threads. */
 #ifndef MP2_TRAIN_MLM_H
 #define MP2_TRAIN_MLM_H
 
@@ -28,13 +26,18 @@ struct mlm_sizes { int32_t rows, examples, targets, threads; int train; };
 status mlm_unit_new(struct encoder *e, const struct flat *flat, const struct mlm_sizes *sizes, struct mlm_unit **out);
 void mlm_unit_destroy(struct mlm_unit **u);
 
-/* Local. values: the parameters (flat), whose encoder part is packed in the encoder. grad (flat, zeroed by the caller) gets
- * the gradient. A loss that is not finite is no error here. */
-status mlm_train(struct mlm_unit *u, struct pool *pool, const float *values, const struct mlm_inputs *in, float *grad,
-                 struct mlm_score *out);
+/* Local. Take over parameters (flat): packed into memory (encoder_weights_bytes, 64-byte aligned), which the encoder is
+ * attached to, and into the head. values must stay as they are until the next call. */
+status mlm_attach(struct mlm_unit *u, struct pool *pool, const float *values, void *memory);
 
-/* Local. Scores alone; best (count) gets the first most likely id of each target row; may be NULL. */
-status mlm_evaluate(struct mlm_unit *u, struct pool *pool, const float *values, const struct mlm_inputs *in, int32_t *best,
-                    struct mlm_score *out);
+/* Local. Of a whole micro-batch (sizes.rows rows), grad (flat) is written in full but for the gaps between tensors. A loss that
+ * is not finite is no error here. */
+status mlm_train(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs *in, float *grad, struct mlm_score *out);
+
+/* Local. Scores alone. logits (count,V): of each target row, where they are wanted; NULL otherwise. */
+status mlm_evaluate(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs *in, float *logits, struct mlm_score *out);
+
+/* Local. Products and attention of training a micro-batch: forward, and backward to activations and weights. */
+double mlm_flops(const struct model_config *c, int64_t examples, int64_t length, int64_t targets);
 
 #endif

@@ -1,88 +1,83 @@
 #include "worker/train/weight_gradient.h"
 
-#include <cblas.h>
 #include <stdatomic.h>
 
-/* Rows of a dW that are one piece of work, by its size alone: enough pieces for the threads, few enough that x is not packed
- * anew for little. */
-static int64_t block_rows(int64_t n)
+enum { BIAS_COLUMNS = 2048 };   /* of a bias that are one piece of work */
+
+struct shared { const struct weight_work *work; atomic_int next, failed; };
+
+struct matmul_spec weight_product(enum number type, int64_t rows, int64_t n, int64_t k, int64_t ld)
 {
-    return n >= 8192 ? 512 : 128;
+    return (struct matmul_spec){.k = rows, .n = k, .in = type, .out = NUMBER_F32, .ld_x = ld, .rows = n, .x_columns = 1,
+                                .w_plain = 1};
 }
 
-static int block_count(const struct weight_piece *p)
+static int64_t part_count(int64_t n, int64_t size)
 {
-    return (int)((p->n + block_rows(p->n) - 1) / block_rows(p->n));
+    return (n + size - 1) / size;
 }
 
-struct shared { const struct weight_work *work; atomic_int next; int blocks; };
-
-static void run_weight(const struct weight_work *w, int block)
+/* Rows of dW from MATMUL_ROWS * part on: columns of dy. */
+static status run_weight(const struct weight_work *w, const struct weight_piece *p, int64_t part, int thread)
 {
+    const struct matmul_spec *s = matmul_product(w->matmul, p->product);
+    int64_t first = part * MATMUL_ROWS, left = s->rows - first;
+    const char *dy = (const char *)p->dy + (size_t)first * number_size(s->in);
+
+    return matmul_run(w->matmul, p->product, thread, left < MATMUL_ROWS ? left : MATMUL_ROWS, dy, p->x, NULL, p->dw + first * s->n);
+}
+
+static void run_bias(const struct kernels *k, const struct bias_piece *p, int64_t part)
+{
+    int64_t first = part * BIAS_COLUMNS, left = p->n - first;
+    const char *dy = (const char *)p->dy + (size_t)first * number_size(p->type);
+
+    k->sum_rows(p->rows, (int)(left < BIAS_COLUMNS ? left : BIAS_COLUMNS), p->ld, p->type, dy, p->out + first);
+}
+
+/* Piece `item` of all, products first: they take longest. 0: there are not so many. */
+static int run_piece(struct shared *s, int64_t item, int thread)
+{
+    const struct weight_work *w = s->work;
+
     for (int i = 0; i < w->weights; i++) {
-        const struct weight_piece *p = &w->weight[i];
-        int64_t size = block_rows(p->n);
-        int count = block_count(p);
-        int64_t first = (int64_t)block * size, n = p->n - first < size ? p->n - first : size;
+        int64_t parts = part_count(matmul_product(w->matmul, w->weight[i].product)->rows, MATMUL_ROWS);
 
-        if (block >= count) {
-            block -= count;
-            continue;
+        if (item < parts) {
+            status failed = run_weight(w, &w->weight[i], item, thread);
+
+            if (failed != ST_OK) atomic_store(&s->failed, (int)failed);
+            return 1;
         }
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)n, (int)p->k, (int)p->rows, 1.0f, p->dy + first, (int)p->ld,
-                    p->x, (int)p->k, 0.0f, p->dw + first * p->k, (int)p->k);
-        return;
+        item -= parts;
     }
-}
+    for (int i = 0; i < w->biases; i++) {
+        int64_t parts = part_count(w->bias[i].n, BIAS_COLUMNS);
 
-static void run_piece(const struct weight_work *w, int blocks, int item)
-{
-    if (item < blocks) {
-        run_weight(w, item);
-    } else if (item - blocks < w->biases) {
-        const struct bias_piece *p = &w->bias[item - blocks];
-
-        w->kernels->sum_rows(p->rows, p->n, p->type, p->dy, p->out);
-    } else {
-        const struct norm_piece *p = &w->norm[item - blocks - w->biases];
-
-        w->kernels->norm_parameters(&p->norm, p->dropped, p->d_out, NULL, p->xhat, p->gamma, p->beta);
+        if (item < parts) {
+            run_bias(w->kernels, &w->bias[i], item);
+            return 1;
+        }
+        item -= parts;
     }
+    if (item >= w->norms) return 0;
+    w->kernels->norm_parameters(&w->norm[item].norm, w->norm[item].dropped, w->norm[item].d_out, NULL, w->norm[item].xhat,
+                                w->norm[item].gamma, w->norm[item].beta);
+    return 1;
 }
 
 static void gradient_job(void *arg, int thread, int threads)
 {
     struct shared *s = arg;
-    int item, items = s->blocks + s->work->biases + s->work->norms;
 
-    (void)thread, (void)threads;
-    while ((item = atomic_fetch_add(&s->next, 1)) < items) run_piece(s->work, s->blocks, item);
+    (void)threads;
+    while (run_piece(s, atomic_fetch_add(&s->next, 1), thread)) continue;
 }
 
-void weight_gradient(const struct weight_work *w, struct pool *pool)
+status weight_gradient(const struct weight_work *w, struct pool *pool)
 {
     struct shared s = {.work = w};
 
-    for (int i = 0; i < w->weights; i++) s.blocks += block_count(&w->weight[i]);
     pool_run(pool, gradient_job, &s);
-}
-
-struct conversion { const struct kernels *kernels; int64_t n; const uint16_t *from; float *to; };
-
-static void convert_job(void *arg, int thread, int threads)
-{
-    struct conversion *c = arg;
-    int64_t first, last;
-
-    pool_share(c->n, 64, thread, threads, &first, &last);
-    c->kernels->from_bf16(last - first, c->from + first, c->to + first);
-}
-
-const float *weight_floats(const struct kernels *k, struct pool *pool, enum number type, int64_t n, const void *x, float *room)
-{
-    struct conversion c = {k, n, x, room};
-
-    if (type == NUMBER_F32) return x;
-    pool_run(pool, convert_job, &c);
-    return room;
+    return (status)atomic_load(&s.failed);
 }

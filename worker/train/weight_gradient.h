@@ -1,4 +1,5 @@
-/* Gradients of weights from a micro-batch's inputs and output gradients: dW = dY^T X and db = sum of dY's rows, f32. */
+/* Gradients of weights from a micro-batch's inputs and output gradients: dW = dY^T X and db = sum of dY's rows, f32 sums of
+ * products of the encoder's precision. All of it is cut into pieces of fixed size, so bits do not depend on threads. */
 #ifndef MP2_TRAIN_WEIGHT_GRADIENT_H
 #define MP2_TRAIN_WEIGHT_GRADIENT_H
 
@@ -6,12 +7,16 @@
 
 #include "cluster/base/pool.h"
 #include "worker/kernel/kernels.h"
+#include "worker/model/matmul.h"
 
-/* One product: x (rows,k), dy (rows,n) with leading dimension ld; dw (n,k) is written. */
-struct weight_piece { const float *x, *dy; int64_t rows, k, n, ld; float *dw; };
+/* One product: dy (rows,n), a part of rows of ld elements, x (rows,k), both of the product's type; dw (n,k) is written. */
+struct weight_piece { int product; const void *x, *dy; float *dw; };
 
-/* A sum over rows: bias (n) += dy's rows. */
-struct bias_piece { const void *dy; enum number type; int64_t rows; int n; float *out; };
+/* The product that such a piece needs. ld: of dy. */
+struct matmul_spec weight_product(enum number type, int64_t rows, int64_t n, int64_t k, int64_t ld);
+
+/* A sum over rows: bias (n) += dy's rows of ld elements. */
+struct bias_piece { const void *dy; enum number type; int64_t rows, n, ld; float *out; };
 
 /* A LayerNorm's parameters. */
 struct norm_piece { struct norm norm; int dropped; const float *d_out; const void *xhat; float *gamma, *beta; };
@@ -19,6 +24,7 @@ struct norm_piece { struct norm norm; int dropped; const float *d_out; const voi
 enum { WEIGHT_PIECES = 8 };
 struct weight_work {
     const struct kernels *kernels;
+    const struct matmul *matmul;
     struct weight_piece weight[WEIGHT_PIECES];
     struct bias_piece bias[WEIGHT_PIECES];
     struct norm_piece norm[WEIGHT_PIECES];
@@ -26,9 +32,6 @@ struct weight_work {
 };
 
 /* Local. All pieces, on all threads of the pool. */
-void weight_gradient(const struct weight_work *w, struct pool *pool);
-
-/* Local. x in f32: itself, or (bf16) converted into room on all threads. */
-const float *weight_floats(const struct kernels *k, struct pool *pool, enum number type, int64_t n, const void *x, float *room);
+status weight_gradient(const struct weight_work *w, struct pool *pool);
 
 #endif

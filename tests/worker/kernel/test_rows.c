@@ -150,7 +150,7 @@ static void sums_and_moves(const struct kernels *k, enum number type, int rows, 
     int n = rows * w;
     float *a = floats_new(n, 1, 1), *b = floats_new(n, 2, 1), *prompt = floats_new(2 * w, 3, 1), *sum = floats_new(w, 4, 1);
     struct array x = array_new(type, n, 5, 1), out = array_new(type, n, 0, 0);
-    double *expected = doubles_new(n), *expected_sum = doubles_new(w);
+    double *expected = doubles_new(n), *expected_sum = doubles_new(w), squares = 0;
     int32_t index[32];
     struct row_place place[32];
 
@@ -162,8 +162,14 @@ static void sums_and_moves(const struct kernels *k, enum number type, int rows, 
     floats_near("axpy", a, expected, n, 1e-7);
     for (int c = 0; c < w; c++) expected_sum[c] = sum[c];
     for (int i = 0; i < n; i++) expected_sum[i % w] += array_at(&x, i);
-    k->sum_rows(rows, w, type, x.data, sum);
+    k->sum_rows(rows, w, w, type, x.data, sum);
     floats_near("sum_rows", sum, expected_sum, w, 1e-6);
+    for (int c = 0; c < w; c++) sum[c] = 0, expected_sum[c] = 0;
+    for (int i = 0; i < n; i++) expected_sum[i % w] += i % w < w / 2 ? array_at(&x, i) : 0;
+    k->sum_rows(rows, w / 2, w, type, x.data, sum);
+    floats_near("sum_rows of a part", sum, expected_sum, w, 1e-6);
+    for (int i = 0; i < n; i++) squares += (double)b[i] * (double)b[i];
+    assert_true(fabs(k->sum_squares(n, b) - squares) <= 1e-12 * squares);
     for (int i = 0; i < rows; i++) {
         index[i] = (i * 5 + 1) % rows / 2;
         place[i] = (struct row_place){0, (uint32_t)i};

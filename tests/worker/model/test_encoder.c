@@ -35,7 +35,7 @@ static void machine_open(struct machine *m, enum number precision, enum matmul_e
     assert_int_equal(pool_new(threads, &m->pool), ST_OK);
     assert_int_equal(encoder_new(&config, &options, m->pool, &m->encoder), ST_OK);
     assert_int_equal(mem_alloc(encoder_weights_bytes(m->encoder), 1, &m->weights), ST_OK);
-    assert_int_equal(encoder_weights_pack(m->encoder, &source, m->weights), ST_OK);
+    assert_int_equal(encoder_weights_pack(m->encoder, &source, NULL, m->weights), ST_OK);
     assert_int_equal(encoder_attach(m->encoder, m->weights), ST_OK);
 }
 

@@ -113,11 +113,12 @@ static void check_engine(enum matmul_engine engine, const struct matmul_spec *sp
     assert_null(m);
 }
 
-static const struct matmul_spec f32_specs[] = {{64, 192, NUMBER_F32, NUMBER_F32, 1}, {48, 40, NUMBER_F32, NUMBER_F32, 0},
-                                               {17, 31, NUMBER_F32, NUMBER_F32, 1}};
-static const struct matmul_spec bf16_specs[] = {{64, 192, NUMBER_BF16, NUMBER_BF16, 1},
-                                                {48, 40, NUMBER_BF16, NUMBER_F32, 0},
-                                                {17, 31, NUMBER_BF16, NUMBER_F32, 1}};
+#define SPECS(type, mixed) \
+    {{.k = 64, .n = 192, .in = type, .out = type, .bias = 1}, {.k = 48, .n = 40, .in = type, .out = mixed}, \
+     {.k = 17, .n = 31, .in = type, .out = mixed, .bias = 1}}
+
+static const struct matmul_spec f32_specs[] = SPECS(NUMBER_F32, NUMBER_F32);
+static const struct matmul_spec bf16_specs[] = SPECS(NUMBER_BF16, NUMBER_F32);
 
 static void test_onednn_f32(void **state)
 {
@@ -149,10 +150,66 @@ static void test_onednn_bf16(void **state)
     skip();
 }
 
+/* dW = dY^T X: dY's columns stand in wider rows, W is plain, Y keeps what lies beyond the product's rows and columns. */
+static void check_weight(enum matmul_engine engine, enum number type, int64_t rows, int64_t k, int64_t n)
+{
+    enum { LD_X = 300, LD_Y = 40, SKIP = 8 };
+    const struct matmul_spec spec = {.k = k, .n = n, .in = type, .out = NUMBER_F32, .ld_x = LD_X, .ld_y = LD_Y, .rows = rows,
+                                     .x_columns = 1, .w_plain = 1};
+    float *x, *w, *y;
+    uint16_t *x16, *w16;
+    struct kernels kernels;
+    struct matmul *m;
+
+    assert_int_equal(mem_alloc((size_t)(k * LD_X), sizeof *x, &x), ST_OK);
+    assert_int_equal(mem_alloc((size_t)(k * LD_X), sizeof *x16, &x16), ST_OK);
+    assert_int_equal(mem_alloc((size_t)(k * n), sizeof *w, &w), ST_OK);
+    assert_int_equal(mem_alloc((size_t)(k * n), sizeof *w16, &w16), ST_OK);
+    assert_int_equal(mem_alloc((size_t)((rows + 1) * LD_Y), sizeof *y, &y), ST_OK);
+    fill(x, k * LD_X, 5);
+    fill(w, k * n, 6);
+    assert_int_equal(kernels_choose(ISA_AUTO, &kernels), ST_OK);
+    kernels.to_bf16(k * LD_X, x, x16);
+    kernels.to_bf16(k * n, w, w16);
+    for (int64_t i = 0; i < (rows + 1) * LD_Y; i++) y[i] = 77.0f;
+    assert_int_equal(matmul_new(engine, &spec, 1, 1, &m), ST_OK);
+    assert_int_equal(matmul_packed_bytes(m, 0), 0);
+    for (int64_t first = 0; first < rows; first += MATMUL_ROWS) {
+        int64_t part = rows - first < MATMUL_ROWS ? rows - first : MATMUL_ROWS;
+        const void *from = type == NUMBER_BF16 ? (void *)(x16 + SKIP + first) : (void *)(x + SKIP + first);
+
+        assert_int_equal(matmul_run(m, 0, 0, part, from, type == NUMBER_BF16 ? (void *)w16 : (void *)w, NULL, y + first * LD_Y), ST_OK);
+    }
+    for (int64_t i = 0; i < (rows + 1) * LD_Y; i++) {
+        double sum = 0;
+
+        for (int64_t j = 0; j < k && i % LD_Y < n; j++)
+            sum += (double)x[j * LD_X + SKIP + i / LD_Y] * (double)w[j * n + i % LD_Y];
+        if (i % LD_Y >= n || i / LD_Y >= rows) assert_true(y[i] == 77.0f);
+        else assert_true(fabs((double)y[i] - sum) <= 1e-3);
+    }
+    matmul_destroy(&m);
+    mem_free(x);
+    mem_free(x16);
+    mem_free(w);
+    mem_free(w16);
+    mem_free(y);
+}
+
+static void test_weights(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        if (i == 2 && !matmul_has_bf16()) continue;
+        for (int64_t rows = 5; rows <= 292; rows += 41)
+            check_weight(i == 1 ? ENGINE_OPENBLAS : ENGINE_ONEDNN, i == 2 ? NUMBER_BF16 : NUMBER_F32, rows, 33, 37);
+    }
+}
+
 static void test_check(void **state)
 {
-    static const struct matmul_spec specs[] = {{256, 768, NUMBER_F32, NUMBER_F32, 1},
-                                               {1024, 256, NUMBER_F32, NUMBER_F32, 0}};
+    static const struct matmul_spec specs[] = {{.k = 256, .n = 768, .in = NUMBER_F32, .out = NUMBER_F32, .bias = 1},
+                                               {.k = 1024, .n = 256, .in = NUMBER_F32, .out = NUMBER_F32, .bias = 0}};
     enum matmul_exact exact;
     struct pool *pool;
     struct matmul *m;
@@ -173,7 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_onednn_f32), cmocka_unit_test(test_openblas), cmocka_unit_test(test_onednn_bf16),
-        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_weights), cmocka_unit_test(test_check),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

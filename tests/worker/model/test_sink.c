@@ -47,7 +47,7 @@ static double loss(struct rig *r, const char *name, const double *direction, dou
     const float *h = activations_hidden(r->a);
     double sum = 0;
 
-    assert_int_equal(encoder_weights_pack(r->encoder, &source, r->weights), ST_OK);
+    assert_int_equal(encoder_weights_pack(r->encoder, &source, NULL, r->weights), ST_OK);
     assert_int_equal(encoder_attach(r->encoder, r->weights), ST_OK);
     assert_int_equal(encoder_forward(r->encoder, r->pool, r->a, &r->b, NULL, &dropout), ST_OK);
     for (int e = 0; e < EXAMPLES; e++)

@@ -79,15 +79,11 @@ static void close_world(struct world *w)
 
 static double run(struct world *w, int train)
 {
-    struct flat_view view = {&w->flat, w->values};
-    struct packed_source source = packed_from_flat(&view);
     struct mlm_score score;
 
-    assert_int_equal(encoder_weights_pack(w->encoder, &source, w->packed), ST_OK);
-    assert_int_equal(encoder_attach(w->encoder, w->packed), ST_OK);
-    if (train) memset(w->grad, 0, (size_t)w->flat.count * sizeof(float));
-    if (train) assert_int_equal(mlm_train(w->unit, w->pool, w->values, &w->in, w->grad, &score), ST_OK);
-    else assert_int_equal(mlm_evaluate(w->unit, w->pool, w->values, &w->in, NULL, &score), ST_OK);
+    assert_int_equal(mlm_attach(w->unit, w->pool, w->values, w->packed), ST_OK);
+    if (train) assert_int_equal(mlm_train(w->unit, w->pool, &w->in, w->grad, &score), ST_OK);
+    else assert_int_equal(mlm_evaluate(w->unit, w->pool, &w->in, NULL, &score), ST_OK);
     assert_int_equal(score.targets, TARGETS);
     return score.loss / w->in.divide;
 }
