@@ -26,6 +26,8 @@ static const struct command commands[] = {
      cmd_predict, cmd_predict_help},
     {"pretrain", "CONFIG.yaml [--set key=value …] [--resume | --new]",
      "pre-train modular prompts on many tasks over a frozen encoder (under mpirun)", cmd_pretrain, help_pretrain},
+    {"report", "CONFIG.yaml [--set key=value …]", "compare ways of tuning: run the cells that are missing, write tables and a page (under mpirun)",
+     cmd_report, cmd_report_help},
     {"stop", "RUN [--wait SECONDS]", "ask a run to finish its step and end in order", cmd_stop, cmd_stop_help},
     {"tune", "CONFIG.yaml [--set key=value …]", "tune pre-trained prompts for new tasks from a few examples (under mpirun)",
      cmd_tune, cmd_tune_help},

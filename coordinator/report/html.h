@@ -1,0 +1,29 @@
+/* The parts of report.html. Local functions that write to a stream; whoever opened it checks it at its end. Internal to
+ * coordinator/report. */
+#ifndef MP2_REPORT_HTML_H
+#define MP2_REPORT_HTML_H
+
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "coordinator/report/report.h"
+
+/* Text between tags or in a quoted attribute. */
+void html_text(FILE *to, const char *text);
+/* "61.2 ± 1.3", "61.2", "–": percent of a score in 0 … 1. */
+void html_stat(FILE *to, const struct stat *s);
+/* "1.2 M", "64": at most four digits and a suffix. */
+void html_count(FILE *to, double n);
+
+/* Sections that need no script. */
+void html_methods(const struct report *r, FILE *to);
+void html_bars(const struct report *r, FILE *to);
+void html_tasks(const struct report *r, FILE *to);
+void html_modules(const struct report *r, FILE *to);
+void html_cells(const struct report *r, FILE *to);
+
+/* What the script draws: curves and routers, as JSON. NULL: out of memory. */
+json_t *html_data(const struct report *r);
+
+#endif
