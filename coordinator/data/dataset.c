@@ -9,6 +9,7 @@
 
 #include <xxhash.h>
 
+#include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "coordinator/data/input.h"
@@ -124,12 +125,15 @@ static status open_member(struct dataset *d, const char *folder, const char *id,
 static status add_task(struct dataset *d, const char *folder, const char *id)
 {
     struct member *m;
+    char path[4096];
     status s;
 
     for (int i = 0; i < d->count; i++)
         if (strcmp(d->member[i]->meta.id, id) == 0) return fault(ST_INPUT, "tasks: \"%s\" stands there twice", id);
     if (strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(id) || !id[0])
         return fault(ST_INPUT, "tasks: found \"%.60s\", expected a task's id", id);
+    TRY(file_join(path, sizeof path, folder, id));
+    if (!file_is_folder(path)) return fault(ST_INPUT, "%s: task %s was not imported there (`mp2 data import`)", folder, id);
     TRY(mem_grow(&d->member, &d->room, (size_t)d->count + 1, sizeof *d->member));
     TRY(mem_alloc(1, sizeof *m, &m));
     s = open_member(d, folder, id, m);

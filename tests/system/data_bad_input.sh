@@ -42,7 +42,7 @@ expect 0 '1 tasks imported' $mp2 data import "$configs"/import.yaml --raw raw --
 expect 2 'expected --task ID' $mp2 data export --data shards $form
 (cat vocab.txt; echo 丙) > other.txt
 expect 2 'is not the vocabulary' $mp2 data show x --data shards --vocab other.txt $form
-expect 2 'y/train.shard: cannot be opened' $mp2 data export --data shards --task y --split train $form
+expect 2 'task y was not imported there' $mp2 data export --data shards --task y --split train $form
 expect 2 'expected train, dev, test or pool' $mp2 data export --data shards --task x --split valid $form
 expect 2 'the vocabulary has 12 tokens' $mp2 data stats --data shards --prompt.tokens 50
 expect 2 'too little room' $mp2 data stats --data shards --prompt.tokens 4 --prompt.first_placeholder 1 --prompt.max_length 16

@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# Tuning is a function of configuration, seed, data, encoder and prompts alone: the same tuned files and curves, byte for
+# byte, on 1, 2 and 4 ranks, and after kill -9 at any moment and going on with another number of ranks. What is done is not
+# done again. Bad input ends with status 2 (a loss that is not a number with 1) and one line that says what to do.
+. "$(dirname "$0")/common.sh"
+small_world
+"$mp2" pretrain small.yaml > pretrain.txt 2>&1 || fail "pretrain: $(tail -3 pretrain.txt)"
+cat > tune.yaml << YAML
+model: model
+data: data
+prompts: run
+tasks: [afqmc, ccpm, cmrc2018]
+methods: [gradient, router, prompt, deep-prompt, zero-shot, black-box]
+seeds: [8]
+k: 3
+dev_every: 3
+router: {epochs: 5}
+gradient: {epochs: 4, rate: 1e-2}
+prompt: {epochs: 7}
+deep_prompt: {epochs: 7}
+black_box: {router_evaluations: 8, router_random: 4, evaluations: 24, population: 4, router_check: 4, check: 8}
+machine: {threads: 1}
+watch: {listen: ""}
+YAML
+
+# What must be equal: all that a cell leaves but result.json, which holds times.
+content() { (cd "$1/cells" && find . -type f ! -name result.json | LC_ALL=C sort | xargs sha256sum) || fail "no cells in $1"; }
+
+# tune NAME RANKS [options]
+tune() {
+    local name=$1 ranks=$2
+    shift 2
+    mpi "$ranks" "$mp2" tune tune.yaml --set run="$name" "$@" > "$name.txt" 2>&1
+}
+
+tune whole 1 || fail "one rank: $(tail -5 whole.txt)"
+want=$(content whole)
+[ "$(echo "$want" | grep -c tuned.safetensors)" = 18 ] || fail "cells: $want"
+for ranks in 2 4; do
+    tune "ranks-$ranks" $ranks --set machine.unit_examples=2 || fail "$ranks ranks: $(tail -5 "ranks-$ranks.txt")"
+    [ "$(content "ranks-$ranks")" = "$want" ] || fail "$ranks ranks: other files than on one"
+    echo "ok $ranks ranks"
+done
+tune other 1 --set seeds=9 --set tasks=afqmc --set methods=gradient || fail "another seed"
+cmp -s other/cells/afqmc/gradient/9/tuned.safetensors whole/cells/afqmc/gradient/8/tuned.safetensors && fail "another seed gave the same"
+
+# Done cells stay; a changed option runs the cells that it matters to, and no other.
+before=$(stat -c %Y.%i whole/cells/*/*/8/result.json)
+tune whole 2 || fail "again: $(tail -5 whole.txt)"
+[ "$(grep -c 'was done' whole.txt)" = 18 ] || fail "cells were run again: $(cat whole.txt)"
+[ "$(stat -c %Y.%i whole/cells/*/*/8/result.json)" = "$before" ] || fail "results were written again"
+cp -r whole changed
+tune changed 1 --set prompt.epochs=2 || fail "changed: $(tail -5 changed.txt)"
+[ "$(grep -c 'was done' changed.txt)" = 15 ] || fail "a changed option: $(cat changed.txt)"
+
+# Killed at some look at dev, gone on with other ranks.
+long="--set router.epochs=120 --set gradient.epochs=120 --set dev_every=10 --set methods=gradient --set tasks=cmrc2018"
+# shellcheck disable=SC2086
+tune long 1 $long || fail "long: $(tail -5 long.txt)"
+want=$(content long)
+for round in 1 2 3; do
+    # shellcheck disable=SC2086
+    tune "killed-$round" 3 $long &
+    mpirun_pid=$!
+    curve=killed-$round/cells/cmrc2018/gradient/8/curve.jsonl
+    for _ in $(seq 1000); do
+        [ "$(cat "$curve" 2> /dev/null | wc -l)" -ge $((4 * round + 1)) ] && break
+        kill -0 $mpirun_pid 2> /dev/null || break
+        sleep 0.01
+    done
+    mapfile -t pids < <(pgrep -f "mp2 tune tune.yaml --set run=killed-$round " | while read -r p; do
+        [ "$(cat "/proc/$p/comm" 2> /dev/null)" = mp2 ] && echo "$p"; done | sort -n)
+    [ ${#pids[@]} -gt $((round - 1)) ] && kill -9 "${pids[$((round - 1))]}"
+    wait $mpirun_pid && fail "round $round was not killed in time"
+    [ -e "killed-$round/cells/cmrc2018/gradient/8/result.json" ] && fail "round $round was not killed in time"
+    # shellcheck disable=SC2086
+    tune "killed-$round" $round $long || fail "killed-$round, gone on: $(tail -5 "killed-$round.txt")"
+    [ "$(content "killed-$round")" = "$want" ] || fail "killed and gone on: other files"
+    echo "ok killed $round"
+done
+
+# An orderly stop: status 0, and the same files in the end.
+# shellcheck disable=SC2086
+tune stopped 2 $long &
+mpirun_pid=$!
+for _ in $(seq 1000); do [ -e stopped/cells/cmrc2018/gradient/8/snapshot.safetensors ] && break; sleep 0.01; done
+"$mp2" stop stopped --wait 60 > stop.txt 2>&1 || fail "mp2 stop: $(cat stop.txt)"
+wait $mpirun_pid || fail "a stopped run ends with $?: $(tail -5 stopped.txt)"
+grep -q "stopped in order" stopped.txt || fail "not stopped: $(tail -3 stopped.txt)"
+# shellcheck disable=SC2086
+tune stopped 1 $long || fail "stopped, gone on: $(tail -5 stopped.txt)"
+[ "$(content stopped)" = "$want" ] || fail "stopped and gone on: other files"
+
+# bad STATUS WORDS [options]: one line with these words, on two ranks too; no result.
+bad() {
+    local want=$1 words=$2 rc
+    shift 2
+    rm -rf bad
+    "$mp2" tune tune.yaml --set run=bad "$@" > bad.txt 2>&1
+    rc=$?
+    [ $rc = "$want" ] || fail "bad input ($*): status $rc, expected $want: $(cat bad.txt)"
+    grep -q "$words" bad.txt || fail "bad input ($*): $(cat bad.txt), expected \"$words\""
+    [ "$(grep -c '^mp2: ' bad.txt)" = 1 ] || fail "bad input ($*): more than one message: $(cat bad.txt)"
+    find bad -name result.json 2> /dev/null | grep -q . && fail "bad input ($*): a result"
+    mpi 2 "$mp2" tune tune.yaml --set run=bad2 "$@" > bad2.txt 2>&1 && fail "bad input ($*) passed on two ranks"
+    rm -rf bad2
+}
+bad 2 'label ".*" has [0-9]* rows in .*, expected at least' --set k=2000
+bad 2 "rows in pool, expected at least" --set k=2000 --set tasks=cmrc2018
+bad 2 "nowhere" --set prompts=nowhere
+bad 2 "was not imported" --set tasks=nothing
+bad 2 "methods" --set methods=magic
+bad 2 "twice" --set seeds=8,8
+bad 2 "seeds" --set seeds=x
+bad 2 "single.prompts" --set methods=single
+bad 2 "4 modules, expected 1" --set methods=single --set single.prompts=run
+bad 2 "was not among the tasks" --set start=tnews
+bad 1 "not finite" --set gradient.rate=9 --set weight_decay=1 --set methods=gradient --set gradient.epochs=400 --set router.epochs=0 --set tasks=afqmc
+mkdir -p elsewhere && "$mp2" encoder --out elsewhere/model --vocab vocab.txt --layers 2 --hidden 32 --heads 2 > /dev/null 2>&1 || fail "encoder"
+bad 2 "hidden\|another encoder" --set model=elsewhere/model
+printf '\377garbage' > garbage
+cp -r run/latest/ damaged && cp garbage damaged/prompts.safetensors
+bad 2 "damaged/prompts.safetensors" --set prompts=damaged
+
+# K = 1: one pre-trained prompt, tuned.
+"$mp2" pretrain small.yaml --set run=one --set prompt.modules=1 > one.txt 2>&1 || fail "K = 1: $(tail -3 one.txt)"
+tune single 2 --set methods=single --set single.prompts=one --set single.epochs=4 || fail "single: $(tail -5 single.txt)"
+# Shallow prompts, and the reference's moments.
+"$mp2" pretrain small.yaml --set run=flat --set prompt.depth=shallow > flat.txt 2>&1 || fail "shallow: $(tail -3 flat.txt)"
+tune shallow-1 1 --set prompts=flat --set reference.moments=true --set reference.padding=true || fail "shallow: $(tail -5 shallow-1.txt)"
+tune shallow-3 3 --set prompts=flat --set reference.moments=true --set reference.padding=true || fail "shallow: $(tail -5 shallow-3.txt)"
+[ "$(content shallow-1)" = "$(content shallow-3)" ] || fail "shallow: other files on three ranks"
+# A task of one's own: an entry, a file, no more.
+mkdir -p mine/tasks mine/raw/tickets
+cat > mine/tasks/tickets.yaml << 'YAML'
+name: Tickets
+kind: labels
+template: '意思判别："{text}"的是？选项：'
+labels: [意思, 诗句]
+downstream: true
+sources:
+  - folder: tickets
+    format: jsonl
+    files: {train: tickets.jsonl}
+    fields: {text: body}
+    label: queue
+    values: {意思: a, 诗句: b}
+YAML
+awk 'BEGIN { for (i = 0; i < 30; i++) printf "{\"body\":\"%s%d\",\"queue\":\"%s\"}\n", i % 2 ? "一丁七" : "丈三上", i, i % 2 ? "a" : "b" }' > mine/raw/tickets/tickets.jsonl
+"$mp2" data import --raw mine/raw --catalogue mine/tasks --data mine/data --vocab vocab.txt > mine/import.txt 2>&1 || fail "own task: $(cat mine/import.txt)"
+tune mine/run 2 --set data=mine/data --set tasks=tickets --set methods=gradient,zero-shot || fail "own task: $(tail -5 mine/run.txt)"
+[ "$(grep -c '^tickets ' mine/run.txt)" = 2 ] || fail "own task: $(cat mine/run.txt)"
+echo "all equal"
