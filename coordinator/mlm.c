@@ -39,6 +39,9 @@ static status check_config(const struct mlm_config *c, const struct model_config
                      (long long)model->positions);
     if (special->vocabulary > model->vocab)
         return fault(ST_INPUT, "%s: %d rows, the encoder has %lld", c->vocab, special->vocabulary, (long long)model->vocab);
+    if (c->masking.masked + c->masking.random > 1 + 1e-9)
+        return fault(ST_INPUT, "masking.masked and masking.random: found %g and %g, expected at most 1 together", c->masking.masked,
+                     c->masking.random);
     if (c->train.batch * c->length > 1 << 24)
         return fault(ST_INPUT, "train.sequences: %lld of %lld tokens, expected at most %d tokens", (long long)c->train.batch,
                      (long long)c->length, 1 << 24);
@@ -165,10 +168,17 @@ static status read_start(struct mlm *m)
     return s;
 }
 
+static int32_t tokens_to_guess(double share, int32_t length)
+{
+    int32_t n = (int32_t)(share * (double)(length - 2) + 0.5);
+
+    return n < 1 ? 1 : n;
+}
+
 static status open_worker(struct mlm *m)
 {
     const struct train_config *t = &m->config->train;
-    int32_t rows = (int32_t)t->batch * m->length, targets = (int32_t)t->batch * m->wanted;
+    int32_t rows = (int32_t)t->batch * m->length, targets = (int32_t)t->batch * (m->wanted > m->asked ? m->wanted : m->asked);
     struct mlm_sizes sizes = {rows, (int32_t)t->batch, targets, pool_threads(m->replica.pool), 1};
     size_t own, count = (size_t)m->flat.count, blocks;
 
@@ -180,6 +190,8 @@ static status open_worker(struct mlm *m)
     TRY(mem_alloc(own, sizeof *m->v, &m->v));
     TRY(mem_alloc(blocks, sizeof *m->block_squares, &m->block_squares));
     TRY(mem_alloc((size_t)m->length, sizeof *m->ids, &m->ids));
+    TRY(mem_alloc((size_t)m->length, sizeof *m->words, &m->words));
+    TRY(mem_alloc((size_t)m->length, sizeof *m->fate, &m->fate));
     TRY(mem_alloc((size_t)targets, sizeof *m->rows, &m->rows));
     TRY(mem_alloc((size_t)targets, sizeof *m->targets, &m->targets));
     TRY(mem_alloc(encoder_weights_bytes(m->replica.encoder), 1, &m->packed));
@@ -200,6 +212,23 @@ static status open_text(struct mlm *m)
         return fault(ST_INPUT, "heldout: %g keeps %lld tokens, expected at least one sequence of %d (or 0: no evaluation)",
                      m->config->heldout, (long long)m->heldout.tokens, m->length);
     return ST_OK;
+}
+
+static void set_masking(struct mlm *m)
+{
+    const struct masking_config *c = &m->config->masking;
+    const struct mlm_special *s = &m->special;
+
+    m->exam = (struct masking){.sep = s->sep, .mask = s->mask, .vocabulary = s->vocabulary, .masked = 0.8, .random = 0.1};
+    m->masking = m->exam;
+    m->masking.unit = (enum mask_unit)c->unit;
+    m->masking.masked = c->masked;
+    m->masking.random = c->random;
+    m->masking.p = c->span;
+    m->masking.longest = (int32_t)c->longest;
+    if (c->from != REPLACE_FROM_TEXT) return;
+    m->masking.pool = m->train.words;
+    m->masking.pool_tokens = m->train.tokens;
 }
 
 static status deal_micro(struct mlm *m)
@@ -242,8 +271,8 @@ static status open_all(struct mlm *m, struct model_source **model)
     TRY(replica_open(m->comm, &ro, *model, &m->replica));
     TRY(say_libraries(m));
     m->length = (int32_t)m->config->length;
-    m->wanted = (int32_t)(m->config->masked * (double)(m->length - 2) + 0.5);
-    if (m->wanted < 1) m->wanted = 1;
+    m->wanted = tokens_to_guess(m->config->masked, m->length);
+    m->asked = tokens_to_guess(0.15, m->length);
     s = flat_init(&m->flat, &m->replica.facts.config);
     if (s == ST_OK) {
         m->blocks = blocks_make(m->flat.count, m->comm->workers);
@@ -256,6 +285,7 @@ static status open_all(struct mlm *m, struct model_source **model)
     if (s == ST_OK) s = mem_alloc(3 * (size_t)m->flat.slots, sizeof *m->names, &m->names);
     if (s == ST_OK) s = deal_micro(m);
     if (s == ST_OK) s = open_text(m);
+    if (s == ST_OK) set_masking(m);
     if (s == ST_OK && comm_is_worker(m->comm)) s = open_worker(m);
     m->stale = 1;   /* the first refresh packs */
     mp2__step__init(&m->message);
@@ -279,7 +309,7 @@ status mlm_open(struct comm *c, const struct mlm_config *config, const struct op
 
 void mlm_close(struct mlm *m)
 {
-    void *owned[] = {m->values, m->m, m->v, m->block_squares, m->ids, m->rows, m->targets, m->sums, m->tensors, m->names,
+    void *owned[] = {m->values, m->m, m->v, m->block_squares, m->ids, m->words, m->fate, m->rows, m->targets, m->sums, m->tensors, m->names,
                      m->reports, m->units};
 
     mlm_unit_destroy(&m->unit);

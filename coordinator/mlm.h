@@ -11,6 +11,7 @@
 #include "cluster/comm/ranges.h"
 #include "cluster/comm/reduce.h"
 #include "coordinator/loop.h"
+#include "coordinator/masking.h"
 #include "coordinator/mlm_config.h"
 #include "coordinator/mlm_text.h"
 #include "worker/model/replica.h"
@@ -27,7 +28,8 @@ struct mlm {
     struct deal deal;              /* micro-batches to workers */
     struct mlm_special special;
     struct mlm_text train, heldout;
-    int32_t length, wanted;        /* tokens of a sequence, to guess in it */
+    struct masking masking, exam;  /* in training; of held-out text */
+    int32_t length, wanted, asked; /* tokens of a sequence; to guess in it, in training and held-out text */
     int64_t applied;               /* AdamW steps taken */
     char config_digest[33], encoder_digest[33], vocabulary_digest[33], text_digest[33], about[256];
     int64_t *sums;                 /* exchanged: bits of losses, counts; reports */
@@ -43,7 +45,7 @@ struct mlm {
     void *packed;
     struct mlm_unit *unit;
     struct batch batch;
-    int32_t *rows, *targets, *ids;
+    int32_t *rows, *targets, *ids, *words, *fate;   /* of the micro-batch; of one sequence */
     struct tree_sum partial, squares;
     double scale;                  /* of this step's gradient */
     /* coordinator */

@@ -25,7 +25,7 @@ const struct option mlm_options[] = {
     {"train.micro", OPTION_INT, AT(train.groups), "2", 1, 65536, AFFECTS_RESULT, "", "micro-batches of a step, dealt to the workers; at least as many as workers keeps all busy", NULL},
     {"train.sequences", OPTION_INT, AT(train.batch), "16", 1, 65536, AFFECTS_RESULT, "sequences", "of a micro-batch", NULL},
     {"train.length", OPTION_INT, AT(length), "128", 16, 65536, AFFECTS_RESULT, "tokens", "of a sequence; a multiple of 16, at most the encoder's positions", NULL},
-    {"train.masked", OPTION_REAL, AT(masked), "0.15", 0.001, 0.9, AFFECTS_RESULT, "", "share of a sequence's tokens to guess: 80 % of them masked, 10 % another token, 10 % kept", NULL},
+    {"train.masked", OPTION_REAL, AT(masked), "0.15", 0.001, 0.9, AFFECTS_RESULT, "", "share of a sequence's tokens to guess", NULL},
     {"train.rate", OPTION_REAL, AT(train.rate), "1e-3", 0, 10, AFFECTS_RESULT, "", "learning rate", NULL},
     {"train.weight_decay", OPTION_REAL, AT(train.decay), "0.01", 0, 1, AFFECTS_RESULT, "", "AdamW's, on matrices and tables; not on biases and LayerNorms", NULL},
     {"train.beta1", OPTION_REAL, AT(train.beta1), "0.9", 0, 0.99999, AFFECTS_RESULT, "", "AdamW", NULL},
@@ -37,7 +37,14 @@ const struct option mlm_options[] = {
     {"train.dropout", OPTION_BOOL, AT(train.dropout), "true", 0, 0, AFFECTS_RESULT, "", "dropout at the encoder's own rates while training", NULL},
     {"train.skips", OPTION_INT, AT(train.skips), "20", 1, 1e9, AFFECTS_LIMIT, "steps", "stop after so many steps in a row whose loss or gradient is not finite", NULL},
 
-    {"eval.every", OPTION_INT, AT(eval.every), "1000", 0, 1e12, AFFECTS_RESULT, "steps", "loss on held-out text; 0: never", NULL},
+    {"masking.unit", OPTION_CHOICE, AT(masking.unit), "token", 0, 0, AFFECTS_RESULT, "", "what is masked together: tokens one by one, whole words, spans", "token|word|span"},
+    {"masking.masked", OPTION_REAL, AT(masking.masked), "0.8", 0, 1, AFFECTS_RESULT, "", "share of the tokens to guess that become [MASK]", NULL},
+    {"masking.random", OPTION_REAL, AT(masking.random), "0.1", 0, 1, AFFECTS_RESULT, "", "share that become another token; the rest stays as it is", NULL},
+    {"masking.from", OPTION_CHOICE, AT(masking.from), "vocabulary", 0, 0, AFFECTS_RESULT, "", "where the other token is drawn from: all alike, or as the text has them", "vocabulary|text"},
+    {"masking.span", OPTION_REAL, AT(masking.span), "0.2", 0.01, 1, AFFECTS_RESULT, "", "spans are geometric in length, with this probability to end after a token", NULL},
+    {"masking.longest", OPTION_INT, AT(masking.longest), "10", 1, 1000, AFFECTS_RESULT, "tokens", "longest span", NULL},
+
+    {"eval.every", OPTION_INT, AT(eval.every), "1000", 0, 1e12, AFFECTS_RESULT, "steps", "loss on held-out text, always masked as BERT does (15 %, 80/10/10), so that runs compare; 0: never", NULL},
     {"eval.sequences", OPTION_INT, AT(eval.rows), "256", 0, 1e9, AFFECTS_RESULT, "sequences", "at most so many; 0: all. The last evaluation takes all", NULL},
     {"eval.final", OPTION_BOOL, AT(eval.final), "true", 0, 0, AFFECTS_PLACEMENT, "", "evaluate on all held-out text at the end", NULL},
 

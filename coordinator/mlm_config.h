@@ -4,6 +4,9 @@
 
 #include "coordinator/pretrain_config.h"
 
+enum replace_from { REPLACE_FROM_VOCABULARY, REPLACE_FROM_TEXT };
+struct masking_config { int unit, from; double masked, random, span; int64_t longest; };
+
 enum mlm_start { START_PLAIN, START_NEIGHBOURS };
 
 struct mlm_sizes_config { int64_t layers, hidden, heads, feed_forward, positions; double dropout; };
@@ -15,6 +18,7 @@ struct mlm_config {
     double heldout, masked, clip;
     int64_t seed, length;
     struct mlm_sizes_config encoder;
+    struct masking_config masking;
     struct train_config train;      /* groups: micro-batches of a step; batch: sequences of one */
     struct eval_config eval;
     struct keep_config keep;

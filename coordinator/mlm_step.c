@@ -19,18 +19,19 @@ status mlm_refresh(struct mlm *m)
 
 /* ---- micro-batches ---- */
 
-/* Sequences first … of a text, masked under key, into m->batch. */
-static int32_t fill(struct mlm *m, const struct mlm_text *text, const int64_t *sequences, int32_t count, struct random_key key)
+/* Sequences of a text, masked under key, into m->batch. */
+static int32_t fill(struct mlm *m, int exam, const int64_t *sequences, int32_t count, struct random_key key)
 {
+    const struct mlm_text *text = exam ? &m->heldout : &m->train;
     int32_t targets = 0;
 
     batch_clear(&m->batch, 0);
     for (int32_t i = 0; i < count; i++) {
         int32_t here;
 
-        mlm_text_sequence(text, &m->special, sequences[i], m->length, m->ids);
-        here = mlm_mask(&m->special, random_derive(key, (uint32_t)i, 0, 0, 0), m->length, m->wanted, m->ids, m->rows + targets,
-                        m->targets + targets);
+        mlm_text_sequence(text, &m->special, sequences[i], m->length, m->words);
+        here = masking_apply(exam ? &m->exam : &m->masking, random_derive(key, (uint32_t)i, 0, 0, 0), m->words, m->length,
+                             exam ? m->asked : m->wanted, m->ids, m->rows + targets, m->targets + targets, m->fate);
         for (int32_t j = 0; j < here; j++) m->rows[targets + j] += i * m->length;
         targets += here;
         batch_add(&m->batch, m->ids, m->length, 0, -1, -1);
@@ -116,7 +117,7 @@ static status micro_batch(struct mlm *m, int64_t step, int32_t micro)
 
     TRY(mem_alloc((size_t)t->batch, sizeof *sequences, &sequences));
     for (int64_t i = 0; i < t->batch; i++) sequences[i] = sequence_at(m, first + (uint64_t)i);
-    in.count = fill(m, &m->train, sequences, (int32_t)t->batch, key);
+    in.count = fill(m, 0, sequences, (int32_t)t->batch, key);
     mem_free(sequences);
     TRY(tree_sum_take_unset(&m->partial, &grad));
     s = mlm_train(m->unit, m->replica.pool, &in, grad, &score);
@@ -303,7 +304,7 @@ static status evaluate_micro(struct mlm *m, int64_t item, int64_t first, int32_t
 
     TRY(mem_alloc((size_t)count, sizeof *sequences, &sequences));
     for (int32_t i = 0; i < count; i++) sequences[i] = first + i;
-    in.count = fill(m, &m->heldout, sequences, count, key);
+    in.count = fill(m, 1, sequences, count, key);
     mem_free(sequences);
     TRY(mlm_evaluate(m->unit, m->replica.pool, &in, NULL, &score));
     note(m, item, &score);

@@ -7,12 +7,13 @@
 #include "cluster/base/bar.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "coordinator/masking.h"
 #include "coordinator/text/corpus.h"
 #include "coordinator/text/wordpiece.h"
 
 enum { HEADER_BYTES = 64, PIECE_BYTES = 1 << 20 };   /* a longer document is cut there: memory stays bounded */
 
-static const char magic[16] = "mp2 ids 1\n";
+static const char magic[16] = "mp2 ids 2\n";
 
 /* ---- making ---- */
 
@@ -35,6 +36,15 @@ static void header_make(const char *digest, char out[HEADER_BYTES])
     memcpy(out + sizeof magic, digest, strnlen(digest, 32));
 }
 
+/* A piece like ##ing. */
+static int continues_word(const struct vocabulary *v, int32_t id)
+{
+    size_t n;
+    const char *text = vocabulary_text(v, id, &n);
+
+    return n > 2 && text[0] == '#' && text[1] == '#';
+}
+
 static status end_document(struct maker *m)
 {
     XXH64_hash_t hash = XXH3_64bits(m->text, m->bytes);
@@ -48,7 +58,11 @@ static status end_document(struct maker *m)
     n = m->tokens.count;
     if (n == 0) return ST_OK;
     TRY(mem_grow(&m->ids, &m->id_room, n + 1, sizeof *m->ids));
-    for (size_t i = 0; i < n; i++) m->ids[i] = m->tokens.items[i].id;
+    for (size_t i = 0; i < n; i++) {
+        int32_t id = m->tokens.items[i].id;
+
+        m->ids[i] = id | (continues_word(m->source->vocabulary, id) ? TOKEN_JOINED : 0);
+    }
     m->ids[n] = m->special.sep;
     if (fwrite(m->ids, sizeof *m->ids, n + 1, m->out[which].stream) != n + 1)
         return fault(ST_IO, "%s: cannot be written", m->out[which].path);
@@ -159,7 +173,7 @@ status mlm_text_open(const char *folder, const char *name, const char *digest, s
         file_map_close(&out->map);
         return fault(ST_INPUT, "%s: not the text of this run (damaged, or another vocabulary or corpus); remove it", path);
     }
-    out->ids = (const int32_t *)(const void *)(out->map.data + HEADER_BYTES);
+    out->words = (const int32_t *)(const void *)(out->map.data + HEADER_BYTES);
     out->tokens = (int64_t)((out->map.size - HEADER_BYTES) / sizeof(int32_t));
     return ST_OK;
 }
@@ -183,31 +197,9 @@ status mlm_special_find(const struct vocabulary *v, struct mlm_special *out)
     return vocabulary_need(v, "[MASK]", &out->mask);
 }
 
-void mlm_text_sequence(const struct mlm_text *t, const struct mlm_special *s, int64_t index, int32_t length, int32_t *ids)
+void mlm_text_sequence(const struct mlm_text *t, const struct mlm_special *s, int64_t index, int32_t length, int32_t *tokens)
 {
-    ids[0] = s->cls;
-    memcpy(ids + 1, t->ids + index * (length - 2), (size_t)(length - 2) * sizeof *ids);
-    ids[length - 1] = s->sep;
-}
-
-/* Whether place `at` of n is among the first `wanted` of the key's permutation: a bijection, so exactly that many are. */
-int32_t mlm_mask(const struct mlm_special *s, struct random_key key, int32_t length, int32_t wanted, int32_t *ids, int32_t *rows,
-                 int32_t *targets)
-{
-    struct random_key order = random_derive(key, 0, 0, 0, 0), what = random_derive(key, 1, 0, 0, 0);
-    uint64_t n = 0, at = 0;
-    int32_t count = 0;
-
-    for (int32_t i = 1; i < length - 1; i++) n += ids[i] != s->sep;
-    for (int32_t i = 1; i < length - 1; i++) {
-        uint64_t draw;
-
-        if (ids[i] == s->sep || random_permute(order, n, at++) >= (uint64_t)wanted) continue;
-        rows[count] = i;
-        targets[count++] = ids[i];
-        draw = random_below(what, 2 * (uint64_t)i, 10);
-        if (draw < 8) ids[i] = s->mask;
-        else if (draw == 8) ids[i] = (int32_t)random_below(what, 2 * (uint64_t)i + 1, (uint64_t)s->vocabulary);
-    }
-    return count;
+    tokens[0] = s->cls;
+    memcpy(tokens + 1, t->words + index * (length - 2), (size_t)(length - 2) * sizeof *tokens);
+    tokens[length - 1] = s->sep;
 }

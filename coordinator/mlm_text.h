@@ -19,8 +19,8 @@ struct mlm_source {
     const char *digest;                /* 32 digits: of all that the files depend on, the caller's words */
 };
 
-/* One of the two files, mapped. */
-struct mlm_text { struct file_map map; const int32_t *ids; int64_t tokens; };
+/* One of the two files, mapped. words: ids, with TOKEN_JOINED (masking.h) where a piece goes on with a word. */
+struct mlm_text { struct file_map map; const int32_t *words; int64_t tokens; };
 
 /* Local. Make both files in an existing folder; kept as they are when they carry the digest already. ST_INPUT (said): no text,
  * invalid UTF-8, a vocabulary without the special tokens. */
@@ -30,16 +30,11 @@ status mlm_text_make(const struct mlm_source *source, const char *folder);
 status mlm_text_open(const char *folder, const char *name, const char *digest, struct mlm_text *out);
 void mlm_text_close(struct mlm_text *t);
 
-/* Local. How many sequences of so many tokens there are; sequence `index` into ids (length). */
+/* Local. How many sequences of so many tokens there are; sequence `index` into tokens (length). */
 int64_t mlm_text_sequences(const struct mlm_text *t, int32_t length);
 
 struct mlm_special { int32_t cls, sep, mask, vocabulary; };
 status mlm_special_find(const struct vocabulary *v, struct mlm_special *out);
-void mlm_text_sequence(const struct mlm_text *t, const struct mlm_special *s, int64_t index, int32_t length, int32_t *ids);
-
-/* Local. Dynamic masking: `wanted` of the sequence's tokens ([CLS], [SEP] aside), or all when there are fewer, keyed; 80 % become
- * [MASK], 10 % a random id, 10 % stay. rows: their positions, ascending; targets: what stood there. Returns how many. */
-int32_t mlm_mask(const struct mlm_special *s, struct random_key key, int32_t length, int32_t wanted, int32_t *ids, int32_t *rows,
-                 int32_t *targets);
+void mlm_text_sequence(const struct mlm_text *t, const struct mlm_special *s, int64_t index, int32_t length, int32_t *tokens);
 
 #endif
