@@ -58,7 +58,6 @@ status crew_open(struct comm *c, const struct crew_card *mine, struct crew *crew
         crew->members[w].last.memory = card.memory;
         crew->members[w].heard = crew->told;
     }
-    crew->sent = c->sent;
     return ST_OK;
 }
 
@@ -70,15 +69,40 @@ void crew_close(struct crew *crew)
     memset(crew, 0, sizeof *crew);
 }
 
+static void count_sent(struct crew *crew)
+{
+    crew->sent += crew->comm->sent - crew->mark;
+    crew->mark = crew->comm->sent;
+}
+
+void crew_begin_step(struct crew *crew)
+{
+    crew->mark = crew->comm->sent;
+    if (!crew->members) return;
+    pthread_mutex_lock(&crew->lock);
+    crew->asked = clock_now();
+    pthread_mutex_unlock(&crew->lock);
+}
+
+void crew_end_step(struct crew *crew)
+{
+    count_sent(crew);
+}
+
 struct crew_report crew_report_here(struct crew *crew, double seconds)
 {
     double now = clock_now();
+    struct crew_report report;
+
+    count_sent(crew);
 
     if (crew->looked == 0 || now - crew->looked > LOOK_EVERY) {
         crew->memory = resident_bytes();
         crew->looked = now;
     }
-    return (struct crew_report){seconds, (double)crew->comm->sent, crew->memory};
+    report = (struct crew_report){seconds, (double)crew->sent, crew->memory};
+    crew->sent = 0;
+    return report;
 }
 
 /* ---- messages ---- */
@@ -235,20 +259,13 @@ static status watch_processes(struct crew *crew)
 
 /* ---- the coordinator's steps ---- */
 
-status crew_begin(struct crew *crew, const char *reason, int64_t step, struct progress *progress)
+status crew_show(struct crew *crew, const char *reason, int64_t step, struct progress *progress)
 {
     crew->progress = progress;
     progress_retire(progress, (uint32_t)crew->first, (uint32_t)crew->workers);
     crew->step = step;
     crew_tell(crew, MP2__WORKER__STATE__WORKING, reason, step);
     return watch_processes(crew);
-}
-
-void crew_ask(struct crew *crew)
-{
-    pthread_mutex_lock(&crew->lock);
-    crew->asked = clock_now();
-    pthread_mutex_unlock(&crew->lock);
 }
 
 void crew_hear(struct crew *crew, const unsigned char *heard)
@@ -278,12 +295,10 @@ static double take_reports(struct crew *crew, const struct crew_report *reports,
         x->busy += reports[w].seconds;
         x->behind += reports[w].seconds - least;
         x->units += (uint64_t)units[w];
-        if (x->last.sent > 0) sent += reports[w].sent - x->last.sent;
+        sent += reports[w].sent;
         x->last = reports[w];
     }
-    if (crew->comm->size > 1) sent += (double)(crew->comm->sent - crew->sent);
-    crew->sent = crew->comm->sent;
-    return sent;
+    return sent + crew_report_here(crew, 0).sent;   /* nothing is left to say where the coordinator is the worker */
 }
 
 uint64_t crew_step(struct crew *crew, const struct crew_report *reports, const int64_t *units, int64_t step)

@@ -18,7 +18,8 @@ struct crew_card {
 };
 
 /* What a worker says of itself with every step's answer, as numbers that travel with it. */
-struct crew_report { double seconds, sent, memory; };   /* computed in this step; bytes given to MPI so far; resident */
+struct crew_report { double seconds, sent, memory; };   /* computed in this step; bytes sent in steps since the last report;
+                                                           * resident */
 enum { CREW_REPORT_DOUBLES = sizeof(struct crew_report) / sizeof(double) };
 
 struct crew_member {
@@ -41,13 +42,20 @@ struct crew {
     double told;                    /* clock_now of the last messages */
     double asked;                   /* clock_now when the answers under way were asked for; 0: none are */
     double usual;                   /* seconds that the slowest worker computes in a step; 0: not known yet */
-    int64_t step, steps, sent;      /* the last step done; steps since the last messages; own bytes at the last step */
-    double memory, looked;          /* every rank: own resident bytes, and when they were looked up */
+    int64_t step, steps;            /* the last one done; how many since the last messages */
+    /* every rank */
+    int64_t mark, sent;             /* bytes it had sent when it last counted; counted and not reported yet */
+    double memory, looked;          /* own resident bytes, and when they were looked up */
 };
 
 /* Collective. Every rank gives its card (threads and columns set by the caller); only the coordinator keeps them. */
 status crew_open(struct comm *c, const struct crew_card *mine, struct crew *crew);
 void crew_close(struct crew *crew);
+
+/* Local, any rank. A step begins, and ends: what is sent outside of steps (checkpoints, evaluations) is not a step's. On the
+ * coordinator answers are expected from the beginning on; whoever takes too long is shown as late. */
+void crew_begin_step(struct crew *crew);
+void crew_end_step(struct crew *crew);
 
 /* Local, any rank. This rank's report of a step that it computed for so many seconds. */
 struct crew_report crew_report_here(struct crew *crew, double seconds);
@@ -56,11 +64,9 @@ struct crew_report crew_report_here(struct crew *crew, double seconds);
 
 /* The stream is open: tells who is there, and watches from now on whether the processes of this machine live
  * and answer. */
-status crew_begin(struct crew *crew, const char *reason, int64_t step, struct progress *progress);
+status crew_show(struct crew *crew, const char *reason, int64_t step, struct progress *progress);
 
-/* Answers to the next step are expected from now on; then, again and again while they are waited for, who (workers) has
- * answered. Whoever takes too long is shown as late. */
-void crew_ask(struct crew *crew);
+/* Who (workers) has answered: call it again and again while answers are waited for. */
 void crew_hear(struct crew *crew, const unsigned char *heard);
 
 /* A step is done: everyone's report, and the units each was dealt. Tells the stream every few seconds. Returns the bytes

@@ -98,7 +98,7 @@ static status do_step(struct loop *l, int64_t step)
     struct job_step done = {0};
     int32_t apply = 1;
 
-    if (comm_is_coordinator(l->comm)) crew_ask(&l->crew);
+    crew_begin_step(&l->crew);
     TRY(l->job->step(l->job->self, step, &l->crew, &done));
     if (comm_is_coordinator(l->comm)) {
         l->failed = done.failed != ST_OK ? done.failed : commit_record(l, step, &done);
@@ -108,7 +108,9 @@ static status do_step(struct loop *l, int64_t step)
     TRY(comm_broadcast(l->comm, &apply, sizeof apply, 0));
     if (apply < 0) return ST_OK;
     l->step = step;
-    return l->job->commit(l->job->self, step, apply);
+    TRY(l->job->commit(l->job->self, step, apply));
+    crew_end_step(&l->crew);
+    return ST_OK;
 }
 
 /* ---- evaluations and checkpoints ---- */

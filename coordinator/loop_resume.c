@@ -242,7 +242,7 @@ static status open_progress(struct loop *l)
     TRY(progress_new(&po, &l->progress));
     post_lost(l);
     loop_post_run(l, MP2__RUN__STATE__RUNNING, 1);
-    TRY(crew_begin(&l->crew, l->step > 0 ? "resumed" : "started", l->step, l->progress));
+    TRY(crew_show(&l->crew, l->step > 0 ? "resumed" : "started", l->step, l->progress));
     if (l->step > 0)
         progress_event(l->progress, MP2__EVENT__LEVEL__INFO, "resume", (uint64_t)l->step, "with %d workers", l->comm->workers);
     bar_open_from(&l->bar, l->job->command, (uint64_t)l->step, (uint64_t)l->o->steps, "steps");

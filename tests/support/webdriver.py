@@ -3,6 +3,7 @@ import base64
 import json
 import shutil
 import subprocess
+import tempfile
 import time
 import urllib.request
 
@@ -16,8 +17,11 @@ class Browser:
                 port = line.rsplit("on port ", 1)[1].strip(" .\n")
                 break
         self.base = f"http://127.0.0.1:{port}"
+        # A profile of its own, and nothing asked from outside.
+        self.profile = tempfile.mkdtemp()
         arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-                     f"--window-size={width},{height}"]
+                     "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+                     "--disable-sync", f"--user-data-dir={self.profile}", f"--window-size={width},{height}"]
         options = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:loggingPrefs": {"browser": "ALL"},
                    "goog:chromeOptions": {"args": arguments, "binary": shutil.which("chromium")}}}}
         self.session = self.call("POST", "/session", options)["sessionId"]
@@ -71,3 +75,4 @@ class Browser:
         finally:
             self.driver.terminate()
             self.driver.wait()
+            shutil.rmtree(self.profile, ignore_errors=True)

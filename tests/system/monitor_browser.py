@@ -1,5 +1,6 @@
 """Curves grow, a lost worker turns red and comes back, a reload and a restart of the monitor keep the history, hostile names
 stay text, no console error, nothing wider than a phone. usage: monitor_browser.py BUILD FOLDER"""
+import json
 import os
 import signal
 import subprocess
@@ -115,8 +116,52 @@ def several_and_hostile(browser):
     end(monitor)
 
 
+def pretrain(ranks, *more):
+    command = ["mpirun", "--oversubscribe", "--bind-to", "none", "--mca", "btl_vader_single_copy_mechanism", "none", "-n", str(ranks),
+               f"{build}/mp2", "pretrain", "small.yaml", "--set", "run=real", "--set", "train.steps=1000000", "--set", "eval.every=20",
+               "--set", "eval.rows=12", "--set", "checkpoint.every=40", "--set", "watch.listen=127.0.0.1:0", *more]
+    environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", PMIX_MCA_gds="hash")
+    started.append(subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    return started[-1]
+
+
+def real(browser):
+    """mp2 pretrain itself: curves grow, a killed worker turns red, and comes back when the run is resumed."""
+    run = f"{folder}/real"
+    training = pretrain(3)
+    while not os.path.exists(f"{run}/metrics.jsonl"):
+        time.sleep(0.1)
+    monitor, url = serve("127.0.0.1:0", run)
+    browser.size(1280, 900)
+    browser.open(url)
+    browser.wait(f"{STEPS} > 20", 60)
+    first = browser.run(STEPS)
+    browser.wait(f"{STEPS} > {first + 20}")
+    browser.wait("return document.querySelectorAll('#heat td').length === 3 * 2 * 4")
+    check(True, "curves and routers of a real run")
+    with open(f"{run}/metrics.jsonl", encoding="utf-8") as lines:
+        pid = next(m["worker"]["pid"] for m in map(json.loads, lines) if m.get("worker", {}).get("rank") == 2)
+    os.kill(pid, signal.SIGKILL)
+    training.wait(60)
+    browser.wait(f"{STATE}.includes('lost lost')")
+    check(browser.run(f"{STATE}.filter(s => s === 'lost lost').length") == 1, "the killed worker alone is red")
+    training = pretrain(3, "--resume")
+    browser.wait("return document.querySelectorAll('#workers tbody tr').length === 2 && !document.querySelector('#workers tr.lost')", 60)
+    browser.wait("return [...document.querySelectorAll('#events li')].some(e => e.textContent.includes('resume'))")
+    check(True, "it comes back with the resumed run")
+    browser.wait(f"{STEPS} > {first + 40}")
+    no_error(browser)
+    subprocess.run([f"{build}/mp2", "stop", run], check=True, stdout=subprocess.DEVNULL)
+    training.wait(60)
+    browser.wait("return document.querySelector('.run h3').textContent.includes('stopped')")
+    check(True, "an orderly stop is said")
+    browser.open("about:blank")
+    end(monitor)
+
+
 browser = Browser()
 try:
+    real(browser)
     live(browser)
     several_and_hostile(browser)
 finally:

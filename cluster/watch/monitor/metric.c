@@ -88,7 +88,7 @@ const struct metric metric_table[] = {
     {"mp2_step_loss", "gauge", "", "loss of the last step", "Loss of the last step, mean over its examples.",
      METRIC_RUN, loss},
     {"mp2_step_loss_mean", "gauge", "", "loss", "Loss, mean of recent steps.", METRIC_RUN, loss_mean},
-    {"mp2_step_accuracy_ratio", "gauge", "", "accuracy of the last step",
+    {"mp2_step_accuracy_ratio", "gauge", "", "step accuracy",
      "Share of the last step's examples answered right.", METRIC_RUN, accuracy},
     {"mp2_tokens_per_second", "gauge", "tokens/s", "tokens per second", "Real tokens a second, mean of recent steps.",
      METRIC_RUN, tokens_rate},

@@ -115,6 +115,7 @@ function show(force) {
   drawSteps("speed", "Tokens per second", shown, "speed", view, false, { includeZero: true });
   drawTime("time", "Time of a step in seconds", shown, view);
   drawSteps("lag", "Journal lag in steps", shown, "lag", { ...view, smooth: 0 }, false, { includeZero: true, stepPlot: true });
+  drawSteps("sent", "Bytes sent in a step", shown, "sent", view, false, { includeZero: true });
   drawRates("rate", "Learning rates", shown, view);
   drawTasks($("tasks"), shown, $("taskcurve").value, $("taskorder").value, view);
   showTaskTable($("tasktable"), shown);

@@ -218,7 +218,7 @@ export function drawTasks(box, runs, curve, order, view) {
 
 // ---- the workers' timeline: a thick line per worker and state ----
 
-export const STATES = { WORKING: ["#0072b2", "working"], WAITING: ["#56b4e9", "waiting"], JOINING: ["#999999", "joining"],
+export const STATES = { WORKING: ["#0072b2", "working"], WAITING: ["#56b4e9", "waiting"], JOINING: ["#cc79a7", "joining"],
   LATE: ["#e69f00", "late"], LOST: ["#d5241c", "lost"], LEFT: ["#777777", "left"] };
 
 // A newer program may know more states.

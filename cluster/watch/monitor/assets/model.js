@@ -20,7 +20,7 @@ function point(message) {
   const s = message.step;
   return { step: s.step, elapsed: message.elapsed / 3600, loss: s.skipped ? NaN : number(s.loss), accuracy: number(s.accuracy),
     speed: s.seconds > 0 ? s.tokens / s.seconds : NaN, seconds: number(s.seconds), compute: number(s.compute_seconds),
-    reduce: number(s.reduce_seconds), commit: number(s.commit_seconds), lag: s.journal_lag, rate: s.learning_rate,
+    reduce: number(s.reduce_seconds), commit: number(s.commit_seconds), lag: s.journal_lag, sent: s.bytes_sent, rate: s.learning_rate,
     routerRate: s.router_rate, groups: s.groups.map((g) => ({ task: g.task, loss: number(g.loss), accuracy: number(g.accuracy) })) };
 }
 
