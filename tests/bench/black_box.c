@@ -1,0 +1,140 @@
+/* Not a test: what a candidate of the black box costs at CPT-large's size with random weights, over a whole round of stage
+ * two, as the team works: what lies below a layer is kept, all candidates of the layer share it. compare_black_box.py runs
+ * PyTorch on the same lengths, padded.
+ *     black_box_bench CASE [--threads N] [--layers N]      CASE: short, middle or long; a line of JSON
+ * Lengths are those of real few-shot batches, P = 50 included: AFQMC, ChnSentiCorp, CMRC 2018. A round has one candidate a
+ * layer here; moving up a layer, which 20 candidates share, counts a twentieth. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cluster/base/clock.h"
+#include "cluster/base/log.h"
+#include "cluster/base/memory.h"
+#include "cluster/run/bench_encoder.h"
+#include "worker/train/unit.h"
+
+enum { BATCH = 32, TOKENS = 50, VOCABULARY = 21128, POPULATION = 20 };
+
+static const struct bench_case {
+    const char *name;
+    int32_t lengths[BATCH];
+} CASES[] = {
+    {"short", {125, 121, 119, 117, 117, 114, 111, 108, 108, 106, 106, 104, 103, 102, 102, 101,
+               99, 99, 99, 98, 96, 96, 96, 95, 95, 95, 95, 95, 94, 93, 92, 88}},
+    {"middle", {407, 334, 273, 261, 259, 255, 255, 250, 249, 247, 238, 229, 209, 209, 201, 161,
+                144, 136, 129, 129, 128, 126, 125, 119, 116, 116, 115, 113, 110, 99, 95, 92}},
+    {"long", {512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 474, 457,
+              447, 437, 435, 413, 412, 408, 405, 405, 400, 391, 373, 364, 346, 339, 318, 512}},
+};
+
+struct spent { double clock, cpu; };
+
+struct round_bench {
+    struct bench_encoder bench;
+    struct batch batch;
+    struct unit *unit;
+    struct encoder_prompts prompts;
+    float *values, *head, *state;
+    double loss[BATCH];
+};
+
+static status open_bench(struct round_bench *r, const struct bench_options *o, const struct bench_case *c)
+{
+    int32_t align, rows = 0, ids[512];
+    size_t prompts;
+
+    TRY(bench_encoder_open(o, VOCABULARY, &r->bench));
+    align = encoder_row_align(r->bench.encoder);
+    for (int i = 0; i < BATCH; i++) rows += batch_rows(c->lengths[i], align);
+    TRY(batch_init(&r->batch, BATCH, rows, align));
+    batch_clear(&r->batch, 0);
+    for (int i = 0; i < BATCH; i++) {
+        for (int32_t k = 0; k < c->lengths[i]; k++) ids[k] = 1000 + (k * 31 + i * 17) % 20000;
+        if (!batch_add(&r->batch, ids, c->lengths[i], 0, c->lengths[i] - 3, c->lengths[i] - 2))
+            return fault(ST_SYSTEM, "no room for a batch");
+    }
+    TRY(unit_new(r->bench.encoder, rows, BATCH, TOKENS, o->threads, 0, &r->unit));
+    prompts = (size_t)o->layers * TOKENS * 1024;
+    TRY(mem_alloc(prompts, sizeof *r->values, &r->values));
+    for (size_t i = 0; i < prompts; i++) r->values[i] = 0.01f * (float)((int)(i % 23) - 11);
+    TRY(mem_alloc(2 * 1024, sizeof *r->head, &r->head));
+    for (int i = 0; i < 2 * 1024; i++) r->head[i] = 0.001f * (float)(i % 29 - 14);
+    TRY(mem_alloc((size_t)rows * 1024, sizeof *r->state, &r->state));
+    r->prompts = (struct encoder_prompts){o->layers, TOKENS, r->values};
+    return ST_OK;
+}
+
+static void close_bench(struct round_bench *r)
+{
+    unit_destroy(&r->unit);
+    batch_fini(&r->batch);
+    mem_free(r->values);
+    mem_free(r->head);
+    mem_free(r->state);
+    bench_encoder_close(&r->bench);
+}
+
+static struct spent since(struct spent start)
+{
+    return (struct spent){clock_now() - start.clock, clock_cpu() - start.cpu};
+}
+
+static void add(struct spent *sum, struct spent more, double weight)
+{
+    sum->clock += weight * more.clock;
+    sum->cpu += weight * more.cpu;
+}
+
+/* Seconds a candidate: the mean over the layers. */
+static status run_round(struct round_bench *r, int32_t layers, struct spent *out)
+{
+    const struct encoder *e = r->bench.encoder;
+    struct unit_inputs in = {.batch = &r->batch, .prompts = r->prompts, .head = r->head, .batch_examples = BATCH};
+    struct unit_outputs results = {.loss = r->loss};
+    size_t bytes = (size_t)r->batch.rows * 1024 * sizeof(float);
+
+    *out = (struct spent){0, 0};
+    for (int32_t l = 0; l < layers; l++) {
+        struct spent start = since((struct spent){0, 0});
+
+        if (l > 0) {
+            if (l > 1) memcpy(unit_state(r->unit), r->state, bytes);
+            TRY(unit_advance(r->unit, e, r->bench.pool, &r->batch, &r->prompts, l - 1, l));
+            memcpy(r->state, unit_state(r->unit), bytes);
+            add(out, since(start), 1.0 / POPULATION / layers);
+            start = since((struct spent){0, 0});
+            memcpy(unit_state(r->unit), r->state, bytes);
+        }
+        TRY(unit_finish(r->unit, e, r->bench.pool, &in, l, &results));
+        add(out, since(start), 1.0 / layers);
+    }
+    return ST_OK;
+}
+
+static status run(const struct bench_options *o, const struct bench_case *c)
+{
+    struct round_bench r = {.unit = NULL};
+    struct spent spent;
+    status s = open_bench(&r, o, c);
+
+    if (s == ST_OK) s = run_round(&r, o->layers, &spent);
+    if (s == ST_OK)
+        printf("{\"bench\":\"black-box\",\"case\":\"%s\",\"layers\":%d,\"threads\":%d,\"tokens\":%d,\"seconds\":%.4f,"
+               "\"cpu\":%.4f}\n", c->name, o->layers, o->threads, r.batch.tokens, spent.clock, spent.cpu);
+    close_bench(&r);
+    return s;
+}
+
+int main(int argc, char **argv)
+{
+    struct bench_options o;
+
+    for (size_t i = 0; argc > 1 && i < sizeof CASES / sizeof *CASES; i++)
+        if (strcmp(argv[1], CASES[i].name) == 0) {
+            status s = bench_options_parse(argc - 1, argv + 1, &o);
+
+            return status_exit(s == ST_OK ? run(&o, &CASES[i]) : s);
+        }
+    fprintf(stderr, "see the first lines of tests/bench/black_box.c\n");
+    return 2;
+}
