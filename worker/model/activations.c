@@ -92,6 +92,7 @@ static size_t lay_all(const struct encoder *e, struct activations *a, void *base
     if (p->sink) lay_sink(&l, &s, &a->sink);
     a->blocks = layout_take(&l, (size_t)(s.rows / MATMUL_GRAIN + p->examples) * sizeof *a->blocks);
     a->order = layout_take(&l, (size_t)p->examples * sizeof *a->order);
+    a->wanted = layout_take(&l, ((size_t)p->examples + 1) * sizeof *a->wanted);
     for (int i = 0; i < p->threads; i++) lay_thread(&l, &s, e, a->threads ? &a->threads[i] : &unused);
     return l.offset;
 }
@@ -178,15 +179,20 @@ static void cut(struct activations *a, int32_t first, int32_t rows, int32_t size
 
 /* Where rows are exact anyhow, blocks small enough that all threads get several; otherwise every example by itself, in
  * blocks counted from its start, whatever the threads. */
+static void cut_evenly(struct activations *a, int32_t rows)
+{
+    int32_t size = batch_rows((rows + 4 * a->plan.threads - 1) / (4 * a->plan.threads), MATMUL_GRAIN);
+
+    cut(a, 0, rows, size < ENCODER_BLOCK ? size : ENCODER_BLOCK);
+}
+
 static void cut_blocks(const struct encoder *e, struct activations *a, const struct batch *b)
 {
-    int32_t size = batch_rows((b->rows + 4 * a->plan.threads - 1) / (4 * a->plan.threads), MATMUL_GRAIN);
-
     a->block_count = 0;
     if (e->exact == EXACT_EXAMPLE)
         for (int32_t i = 0; i < b->examples; i++)
             cut(a, b->row[i], batch_rows(b->length[i], b->align), ENCODER_BLOCK);
-    else cut(a, 0, b->rows, size < ENCODER_BLOCK ? size : ENCODER_BLOCK);
+    else cut_evenly(a, b->rows);
 }
 
 static void order_examples(struct activations *a, const struct batch *b)
@@ -220,4 +226,25 @@ void activations_prepare(const struct encoder *e, struct activations *a, const s
     cut_blocks(e, a, b);
     order_examples(a, b);
     clear_gaps(e, a, b);
+}
+
+void activations_want(struct activations *a, const struct batch *b, const int32_t *rows, int32_t count)
+{
+    int32_t at = 0;
+
+    for (int32_t i = 0; i < b->examples; i++) {
+        a->wanted[i] = at;
+        while (at < count && rows[at] < b->row[i] + b->length[i]) at++;
+    }
+    a->wanted[b->examples] = at;
+}
+
+void activations_narrow(const struct encoder *e, struct activations *a, const int32_t *rows, int32_t count)
+{
+    int64_t h = e->config.hidden;
+
+    for (int64_t i = 0; i < count; i++)
+        if (rows[i] != i) memcpy(a->state + i * h, a->state + rows[i] * h, (size_t)h * sizeof *a->state);
+    a->block_count = 0;
+    cut_evenly(a, count);
 }

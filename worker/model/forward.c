@@ -2,6 +2,21 @@
  * (example, head), and rows from its output to the next layer's q, k, v. */
 #include "worker/model/pass.h"
 
+#include <string.h>
+
+/* The head's queries of the wanted rows move to the example's front; returns how many they are. */
+static int32_t narrow_queries(const struct pass *p, int32_t example, const struct attention *a, char *q)
+{
+    const int32_t *wanted = p->a->wanted + example, *rows = p->rows + wanted[0];
+    size_t bytes = (size_t)a->width * number_size(a->type);
+    int32_t count = wanted[1] - wanted[0];
+
+    for (int32_t i = 0; i < count; i++)
+        if (rows[i] - p->b->row[example] != i)
+            memcpy(element_at(q, a->type, i * a->ld), element_at(q, a->type, (rows[i] - p->b->row[example]) * a->ld), bytes);
+    return count;
+}
+
 /* Attention of one example and head. */
 static void attention_job(void *arg, int thread, int threads)
 {
@@ -19,6 +34,10 @@ static void attention_job(void *arg, int thread, int threads)
         size_t part = (size_t)hidden * number_size(e->precision);
         float *stats = saved->stats ? saved->stats + 2 * ((int64_t)head * room + row) : NULL;
 
+        if (p->narrow) {
+            a.queries = narrow_queries(p, example, &a, q);
+            row = p->a->wanted[example];
+        }
         e->kernels.attention_forward(&a, q, q + part, q + 2 * part,
                                      element_at(saved->ctx, e->precision, hidden * row + head * width), stats,
                                      p->a->threads[thread].attention);
@@ -135,11 +154,15 @@ static void layer_job(void *arg, int thread, int threads)
 static status forward(struct pass *p)
 {
     activations_prepare(p->e, p->a, p->b);
+    if (p->rows) activations_want(p->a, p->b, p->rows, p->row_count);
     TRY(pass_phase(p, enter_job));
     for (p->layer = p->first; p->layer < p->last; p->layer++) {
+        p->narrow = p->rows && p->layer + 1 == p->last && p->e->exact != EXACT_EXAMPLE;
         TRY(pass_phase(p, attention_job));
+        if (p->narrow) activations_narrow(p->e, p->a, p->rows, p->row_count);
         TRY(pass_phase(p, layer_job));
     }
+    if (p->rows && !p->narrow) activations_narrow(p->e, p->a, p->rows, p->row_count);
     return ST_OK;
 }
 
@@ -161,5 +184,17 @@ status encoder_forward_range(const struct encoder *e, struct pool *pool, struct 
     pass_init(&p, e, pool, a, b, prompts, NULL);
     p.first = first;
     p.last = last;
+    return forward(&p);
+}
+
+status encoder_forward_rows(const struct encoder *e, struct pool *pool, struct activations *a, const struct batch *b,
+                            const struct encoder_prompts *prompts, int32_t first, const int32_t *rows, int32_t count)
+{
+    struct pass p;
+
+    pass_init(&p, e, pool, a, b, prompts, NULL);
+    p.first = first;
+    p.rows = rows;
+    p.row_count = count;
     return forward(&p);
 }

@@ -15,6 +15,9 @@ struct pass {
     struct dropout hidden, attention;
     int32_t first, last;                     /* layers [first, last) */
     int32_t layer;                           /* of the phase that runs */
+    const int32_t *rows;                     /* the only ones wanted of the last layer; NULL: all */
+    int32_t row_count;
+    int narrow;                              /* this layer: they alone */
     float *d_prompts;
     const struct encoder_sink *sink;
     atomic_int next;                         /* work of this phase dealt so far */

@@ -2,6 +2,7 @@
 #include "worker/train/exam.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -54,6 +55,8 @@ struct sitting {
     struct paper *papers;
     float *logits;             /* (T,2) */
     double *loss;
+    char *wanted;              /* (T) by row: its logits are read */
+    int32_t *rows;             /* (T) those rows */
     struct exam_result *results;   /* the next example's */
     float *detail;                 /* likewise; NULL: not wanted */
 };
@@ -88,12 +91,37 @@ static void fill_detail(const float *logits, int32_t length, const struct answer
     out[5] = log_sum(logits + 1, length);
 }
 
+/* A loss needs all of an example's rows, a span too (its detail sums over them); options only their ends. */
+static void want_rows(struct sitting *t, int32_t example)
+{
+    const struct paper *p = &t->papers[example];
+    char *wanted = t->wanted + t->c->batch.row[example];
+
+    if (p->start >= 0 || p->marks.options == 0) memset(wanted, 1, (size_t)t->c->batch.length[example]);
+    for (int32_t i = 0; i < p->marks.options; i++) wanted[p->marks.option[i][0]] = wanted[p->marks.option[i][1]] = 1;
+}
+
+/* Returns how many rows are read, ascending in t->rows. */
+static int32_t list_rows(struct sitting *t)
+{
+    const struct batch *b = &t->c->batch;
+    int32_t count = 0;
+
+    memset(t->wanted, 0, (size_t)b->rows);
+    for (int32_t e = 0; e < b->examples; e++) want_rows(t, e);
+    for (int32_t i = 0; i < b->rows; i++)
+        if (t->wanted[i]) t->rows[count++] = i;
+    return count;
+}
+
 static status run_unit(struct sitting *t)
 {
     struct compute *c = t->c;
     struct unit_inputs in = {.batch = &c->batch, .prompts = *t->prompts, .head = t->head, .batch_examples = 1};
     struct unit_outputs out = {.loss = t->loss, .logits = t->logits};
 
+    in.row_count = list_rows(t);
+    if (in.row_count < c->batch.tokens) in.rows = t->rows;
     TRY(unit_evaluate(c->unit, c->encoder, c->pool, &in, &out));
     for (int32_t e = 0; e < c->batch.examples; e++) {
         const float *logits = t->logits + 2 * c->batch.row[e];
@@ -142,9 +170,13 @@ status exam_run_detailed(struct compute *c, const int32_t *words, size_t count, 
 
     s = mem_alloc((size_t)c->most_examples, sizeof *t.papers, &t.papers);
     if (s == ST_OK) s = mem_alloc((size_t)c->most_rows, 2 * sizeof *t.logits, &t.logits);
+    if (s == ST_OK) s = mem_alloc((size_t)c->most_rows, 1, &t.wanted);
+    if (s == ST_OK) s = mem_alloc((size_t)c->most_rows, sizeof *t.rows, &t.rows);
     if (s == ST_OK) s = mem_alloc((size_t)c->most_examples, sizeof *t.loss, &t.loss);
     if (s == ST_OK) s = run_all(&t, words, count);
     mem_free(t.loss);
+    mem_free(t.rows);
+    mem_free(t.wanted);
     mem_free(t.logits);
     mem_free(t.papers);
     return s;

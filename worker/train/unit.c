@@ -1,6 +1,7 @@
 /* A unit's way: encoder, head, loss by example, and back. */
 #include "worker/train/unit.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -92,6 +93,23 @@ void unit_destroy(struct unit **out)
     *out = NULL;
 }
 
+/* From an example's logits to its loss and their gradient. */
+static void example_loss(struct work *w, int32_t example)
+{
+    const struct batch *b = w->in->batch;
+    int64_t first = b->row[example], rows = b->length[example];
+    float *logits = w->unit->logits + 2 * first, *d_logits = w->train ? w->unit->d_logits + 2 * first : NULL;
+    int has_target = b->start[example] >= 0 && b->end[example] >= 0;
+    double loss = 0;
+
+    if (has_target)
+        loss = span_loss(rows, logits, b->start[example], b->end[example], w->in->batch_examples, d_logits);
+    else if (d_logits) memset(d_logits, 0, (size_t)(2 * rows) * sizeof *d_logits);
+    if (w->out->loss) w->out->loss[example] = loss;
+    if (w->out->found) w->out->found[example] = has_target && span_found(rows, logits, b->start[example], b->end[example]);
+    if (w->out->logits) memcpy(w->out->logits + 2 * first, logits, (size_t)(2 * rows) * sizeof *logits);
+}
+
 /* Head and loss of one example, and their gradients. */
 static void example_job(struct work *w, int32_t example)
 {
@@ -99,19 +117,11 @@ static void example_job(struct work *w, int32_t example)
     struct unit *u = w->unit;
     int64_t width = w->e->config.hidden, first = b->row[example], rows = b->length[example];
     int64_t whole = batch_rows(b->length[example], b->align);
-    const float *h = activations_hidden(u->activations) + first * width;
-    float *logits = u->logits + 2 * first, *d_logits = w->train ? u->d_logits + 2 * first : NULL;
-    int has_target = b->start[example] >= 0 && b->end[example] >= 0;
-    double loss = 0;
+    const float *h = activations_hidden(u->activations) + first * width, *d_logits = u->d_logits + 2 * first;
     float *d_h;
 
-    w->e->kernels.head_forward(rows, (int)width, h, w->in->head, logits);
-    if (has_target)
-        loss = span_loss(rows, logits, b->start[example], b->end[example], w->in->batch_examples, d_logits);
-    else if (d_logits) memset(d_logits, 0, (size_t)(2 * rows) * sizeof *d_logits);
-    if (w->out->loss) w->out->loss[example] = loss;
-    if (w->out->found) w->out->found[example] = has_target && span_found(rows, logits, b->start[example], b->end[example]);
-    if (w->out->logits) memcpy(w->out->logits + 2 * first, logits, (size_t)(2 * rows) * sizeof *logits);
+    w->e->kernels.head_forward(rows, (int)width, h, w->in->head, u->logits + 2 * first);
+    example_loss(w, example);
     if (!w->train) return;
     d_h = activations_gradient(u->activations) + first * width;
     w->e->kernels.head_backward(rows, (int)width, h, w->in->head, d_logits, d_h,
@@ -130,6 +140,19 @@ static void head_job(void *arg, int thread, int threads)
         if (example >= w->in->batch->examples) return;
         example_job(w, example);
     }
+}
+
+/* Logits of the wanted rows, whose hidden states stand at the front, and what follows from them. */
+static void rows_head(struct work *w)
+{
+    const struct unit_inputs *in = w->in;
+    float *logits = w->unit->logits, *wanted = w->unit->d_logits;
+
+    w->e->kernels.head_forward(in->row_count, (int)w->e->config.hidden, activations_hidden(w->unit->activations), in->head,
+                               wanted);
+    for (int32_t i = 0; i < 2 * in->batch->rows; i++) logits[i] = -INFINITY;
+    for (int32_t i = 0; i < in->row_count; i++) memcpy(logits + 2 * in->rows[i], wanted + 2 * i, 2 * sizeof *logits);
+    for (int32_t i = 0; i < in->batch->examples; i++) example_loss(w, i);
 }
 
 static void sum_heads(const struct work *w)
@@ -165,7 +188,7 @@ status unit_evaluate(struct unit *u, const struct encoder *e, struct pool *pool,
 {
     struct work w = {.unit = u, .e = e, .in = in, .out = out};
 
-    return forward(&w, pool);
+    return in->rows ? unit_finish(u, e, pool, in, 0, out) : forward(&w, pool);
 }
 
 status unit_advance(struct unit *u, const struct encoder *e, struct pool *pool, const struct batch *b,
@@ -179,6 +202,11 @@ status unit_finish(struct unit *u, const struct encoder *e, struct pool *pool, c
 {
     struct work w = {.unit = u, .e = e, .in = in, .out = out};
 
+    if (in->rows) {
+        TRY(encoder_forward_rows(e, pool, u->activations, in->batch, &in->prompts, first, in->rows, in->row_count));
+        rows_head(&w);
+        return ST_OK;
+    }
     TRY(unit_advance(u, e, pool, in->batch, &in->prompts, first, (int32_t)e->config.layers));
     pool_run(pool, head_job, &w);
     return ST_OK;

@@ -227,6 +227,67 @@ static void test_differences(void **state)
     mem_free(prompts);
 }
 
+/* ---- some rows alone ---- */
+
+/* Every third row, single rows of an example, none of another: logits and losses are those of the whole, to the bit. */
+static void check_rows(enum number precision, int threads, int by_example, int first)
+{
+    float *values = random_floats(BANK, 1, 1), *head = random_floats(2 * HIDDEN, 1, 2);
+    static float whole[2 * 600], some[2 * 600];
+    double loss[2][EXAMPLES];
+    int32_t rows[600], count = 0;
+    struct machine m;
+    struct batch b;
+    struct unit *u;
+
+    machine_open(&m, precision, ENGINE_ONEDNN, threads);
+    if (by_example) m.encoder->exact = EXACT_EXAMPLE;
+    assert_int_equal(batch_init(&b, EXAMPLES, all_rows(m.encoder), encoder_row_align(m.encoder)), ST_OK);
+    assert_int_equal(unit_new(m.encoder, all_rows(m.encoder), EXAMPLES, TOKENS, threads, 0, &u), ST_OK);
+    add_examples(&b, 0, EXAMPLES);
+    assert_in_range(b.rows, 1, 600);
+    for (int e = 0; e < EXAMPLES; e++) {
+        if (e % 3 != 0) b.start[e] = b.end[e] = -1;   /* no loss: not all rows are needed */
+        for (int i = 0; i < b.length[e]; i++)
+            if (e % 3 == 0 || (e != 2 && (i % 3 == 1 || i == b.length[e] - 1))) rows[count++] = b.row[e] + i;
+    }
+    for (int narrow = 0; narrow < 2; narrow++) {
+        struct unit_inputs in = {.batch = &b, .prompts = {LAYERS, TOKENS, values}, .head = head, .batch_examples = 1,
+                                 .rows = narrow ? rows : NULL, .row_count = narrow ? count : 0};
+        struct unit_outputs out = {.loss = loss[narrow], .logits = narrow ? some : whole};
+
+        if (first == 0) assert_int_equal(unit_evaluate(u, m.encoder, m.pool, &in, &out), ST_OK);
+        else {
+            assert_int_equal(unit_advance(u, m.encoder, m.pool, &b, &in.prompts, 0, first), ST_OK);
+            assert_int_equal(unit_finish(u, m.encoder, m.pool, &in, first, &out), ST_OK);
+        }
+    }
+    assert_memory_equal(loss[0], loss[1], sizeof loss[0]);
+    assert_true(loss[0][0] > 0);
+    for (int32_t i = 0; i < count; i++) assert_memory_equal(whole + 2 * rows[i], some + 2 * rows[i], 2 * sizeof *some);
+    for (int32_t e = 0, j = 0; e < EXAMPLES; e++)
+        for (int32_t i = b.row[e]; i < b.row[e] + b.length[e]; i++) {
+            if (j < count && rows[j] == i) j++;
+            else assert_true(isinf(some[2 * i]) && isinf(some[2 * i + 1]));
+        }
+    unit_destroy(&u);
+    batch_fini(&b);
+    machine_close(&m);
+    mem_free(head);
+    mem_free(values);
+}
+
+static void test_rows(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 3; threads++)
+        for (int first = 0; first < LAYERS; first++) {
+            check_rows(NUMBER_F32, threads, 0, first);
+            check_rows(NUMBER_F32, threads, 1, first);
+            if (matmul_has_bf16()) check_rows(NUMBER_BF16, threads, 0, first);
+        }
+}
+
 /* ---- ranges ------------------------------------------------------------------------------------------------------ */
 
 static void test_range(void **state)
@@ -295,8 +356,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bits_f32), cmocka_unit_test(test_bits_by_example), cmocka_unit_test(test_bits_openblas),
-        cmocka_unit_test(test_bits_bf16), cmocka_unit_test(test_differences), cmocka_unit_test(test_range),
-        cmocka_unit_test(test_budget), cmocka_unit_test(test_attach),
+        cmocka_unit_test(test_bits_bf16), cmocka_unit_test(test_differences), cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_range), cmocka_unit_test(test_budget), cmocka_unit_test(test_attach),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
