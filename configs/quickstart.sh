@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job on generated data, from a bare Debian 12 to a table: set-up, data, a tiny encoder trained on generated text,
+# The main job on generated data, from a bare Debian 12 to a table: set-up, data, a tiny encoder with heads set by rule,
 # prompts pre-trained by a coordinator and two workers under mpirun, scores. A second time it goes on where it was, or only prints the table.
 #   usage: configs/quickstart.sh [--fresh]
 set -euo pipefail
@@ -23,8 +23,6 @@ tail -n 1 "$home/import.txt"
 ranks() {
     mpirun --oversubscribe --bind-to none --mca btl_vader_single_copy_mechanism none -n 3 "$@"
 }
-echo "quickstart: a minute of masked-language-model training on the generated text, 1 coordinator and 2 workers"
-ranks "$mp2" mlm configs/quickstart-mlm.yaml 2> >(tee "$home/mlm.log" >&2)
 echo "quickstart: prompts for 38 tasks, 1 coordinator and 2 workers (mpirun -n 3)"
 ranks "$mp2" pretrain configs/quickstart.yaml 2> >(tee "$home/pretrain.log" >&2) | tee "$home/table.txt"
 echo "quickstart: $(($(date +%s) - started)) s; table in $home/table.txt, checkpoints and metrics in $home/run"

@@ -1,5 +1,6 @@
 /* Dev scores of all tasks, and the table of the last ones. */
 #include <math.h>
+#include <string.h>
 
 #include "cluster/base/clock.h"
 #include "cluster/base/memory.h"
@@ -121,7 +122,9 @@ status pretrain_evaluate(void *self, int64_t step, int full, struct job_eval *ou
 
 /* ---- the table ---- */
 
-struct means { double score, majority; int n; };
+struct means { const char *what; double score, majority; int n; };
+
+enum { GROUPS = 16 };   /* that a table prints */
 
 static void count(struct means *m, double score, double majority)
 {
@@ -130,17 +133,27 @@ static void count(struct means *m, double score, double majority)
     m->n++;
 }
 
-static void print_means(FILE *to, const char *what, const struct means *m, int with_majority)
+/* The means of a task's group; NULL: it has none, or there are too many. */
+static struct means *group_means(struct means *groups, const char *group)
+{
+    for (int i = 0; i < GROUPS && group[0]; i++) {
+        if (!groups[i].what) groups[i].what = group;
+        if (strcmp(groups[i].what, group) == 0) return &groups[i];
+    }
+    return NULL;
+}
+
+static void print_means(FILE *to, const struct means *m, int with_majority)
 {
     if (m->n == 0) return;
-    fprintf(to, "%-28s %3d tasks  mean %.3f", what, m->n, m->score / m->n);
+    fprintf(to, "%-28s %3d tasks  mean %.3f", m->what, m->n, m->score / m->n);
     if (with_majority) fprintf(to, "  majority class %.3f  above it %+.3f", m->majority / m->n, (m->score - m->majority) / m->n);
     putc('\n', to);
 }
 
 void evaluate_print(const struct pretrain *p, enum split split, FILE *to)
 {
-    struct means choose = {0}, find = {0};
+    struct means choose = {.what = "labels and choices"}, find = {.what = "extraction (F1)"}, groups[GROUPS] = {0}, *group;
 
     fprintf(to, "%-22s %-10s %7s  %10s %10s  %8s %8s %8s\n", "task", "kind", "rows", "loss first", "loss now", "majority",
             "score", "metric");
@@ -158,7 +171,10 @@ void evaluate_print(const struct pretrain *p, enum split split, FILE *to)
         else fprintf(to, "%8.3f ", majority);
         fprintf(to, "%8.3f %8s\n", r->score, task_metric_text(task->metric));
         count(task->kind == TASK_EXTRACTIVE ? &find : &choose, r->score, majority);
+        group = task->kind == TASK_EXTRACTIVE ? NULL : group_means(groups, task->group);
+        if (group) count(group, r->score, majority);
     }
-    print_means(to, "labels and choices", &choose, 1);
-    print_means(to, "extraction (F1)", &find, 0);
+    print_means(to, &choose, 1);
+    for (int i = 0; i < GROUPS && groups[i].what; i++) print_means(to, &groups[i], 1);
+    print_means(to, &find, 0);
 }

@@ -10,21 +10,20 @@
 
 /* Rows of a task at 100 percent, passages of the unlabelled text. */
 static const int usual_rows[] = {[DEMO_SMALL] = 300, [DEMO_NORMAL] = 1600};
-static const int usual_passages[] = {[DEMO_SMALL] = 4000, [DEMO_NORMAL] = 40000};
+static const int usual_passages[] = {[DEMO_SMALL] = 4000, [DEMO_NORMAL] = 120000};
 
 int demo_labels(const struct demo_task *task)
 {
     return task->words ? demo_count(task->words) : 0;
 }
 
-/* Every label occurs: the first rows go through them in turn; then a fifth of the rows has the task's favourite. */
+/* Every label occurs: the first rows go through them in turn. */
 static int wanted_label(struct demo_dice *d, const struct demo_task *task, uint32_t row)
 {
     int n = demo_labels(task);
 
     if (n == 0) return 0;
-    if (row < (uint32_t)n * 3) return (int)(row % (uint32_t)n);
-    return demo_chance(d, 20) ? (int)strlen(task->id) % n : demo_below(d, n);
+    return row < (uint32_t)n * 3 ? (int)(row % (uint32_t)n) : demo_below(d, n);
 }
 
 void demo_row_at(struct random_key key, const struct demo_task *task, uint32_t a, uint32_t b, int half, int label, struct demo_row *row)
@@ -134,6 +133,20 @@ static status write_text(const char *dir, struct random_key key, int passages)
     return file_out_commit(&out);
 }
 
+static status write_groups(const char *dir)
+{
+    static const char *const names[] = {[DEMO_TOPICAL] = "topical", [DEMO_COMPARISON] = "comparison or order", [DEMO_LOOKUP] = "lookup"};
+    char path[PATH_MAX];
+    struct file_out out;
+    int count;
+    const struct demo_task *tasks = demo_tasks(&count);
+
+    TRY(file_join(path, sizeof path, dir, "groups.tsv"));
+    TRY(file_out_open(path, &out));
+    for (int t = 0; t < count; t++) fprintf(out.stream, "%s\t%s\n", tasks[t].id, names[tasks[t].ask]);
+    return file_out_commit(&out);
+}
+
 status demo_write(const char *dir, uint64_t seed, enum demo_size size)
 {
     struct random_key key = random_seed(seed, RANDOM_DEMO);
@@ -145,6 +158,7 @@ status demo_write(const char *dir, uint64_t seed, enum demo_size size)
     for (int t = 0; t < count; t++)
         for (int f = 0; f < DEMO_FILES && tasks[t].files[f].name; f++)
             TRY(write_file(dir, &tasks[t], f, random_derive(key, 1, (uint32_t)t, 0, 0), usual_rows[size]));
+    TRY(write_groups(dir));
     TRY(write_text(dir, random_derive(key, 2, 0, 0, 0), usual_passages[size]));
     TRY(file_join(path, sizeof path, dir, "vocab.txt"));
     TRY(demo_vocabulary_write(path));

@@ -4,8 +4,8 @@
  *
  * What makes it worth learning: topics are told by words, but questions that mean the same, deeds done by one person to another,
  * relations seen from the other side, records and options need comparison, order or lookup; a bag of characters does not do.
- * What makes it learnable by a small encoder: the unlabelled text speaks of the same words (other combinations of them) and holds
- * exercises in which every option carries a tick or a cross, so that a masked tick asks the question that the tasks ask. */
+ * What makes it learnable by a small encoder: words that mean the same share a character, which the encoder's heads look for, and the
+ * unlabelled text holds exercises on other combinations of the same words, in which options carry a tick or a cross. */
 #ifndef MP2_DATA_DEMO_H
 #define MP2_DATA_DEMO_H
 

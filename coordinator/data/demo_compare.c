@@ -9,30 +9,34 @@ static struct demo_word either(struct demo_dice *d, struct demo_word item)
     return demo_form(item, demo_below(d, 2));
 }
 
-static void ask(struct demo_dice *d, struct demo_word act, struct demo_word thing, struct demo_text *out)
+static const char *const asking = "怎么$0$1 如何$0$1 $1怎样$0 我想$0$1 $1可以$0吗 哪里能$0$1";
+
+static void ask(struct demo_dice *d, struct demo_word frame, struct demo_word act, struct demo_word thing, struct demo_text *out)
 {
     struct demo_word w[2] = {either(d, act), either(d, thing)};
 
-    demo_say(out, demo_frame(d, "怎么$0$1 如何$0$1 $1怎样$0 我想$0$1 $1可以$0吗 哪里能$0$1"), w);
+    demo_say(out, frame, w);
+}
+
+/* Two questions, about another thing or not, another act or not; often in the same frame. */
+static void ask_twice(struct demo_dice *d, const struct demo_matter *m, int other_thing, int other_act, struct demo_row *row)
+{
+    struct demo_word thing = demo_pick(d, m->a), act = demo_pick(d, m->b), frame = demo_frame(d, asking);
+
+    ask(d, frame, act, thing, &row->field[0]);
+    if (other_thing) thing = demo_pick_other(d, m->a, thing);
+    if (other_act) act = demo_pick_other(d, m->b, act);
+    ask(d, demo_chance(d, 70) ? frame : demo_frame(d, asking), act, thing, &row->field[1]);
 }
 
 void demo_make_degree(struct demo_dice *d, const struct demo_matter *m, struct demo_row *row)
 {
-    struct demo_word thing = demo_pick(d, m->a), act = demo_pick(d, m->b), thing2 = thing, act2 = act;
-
-    if (row->label == 0) thing2 = demo_pick_other(d, m->a, thing);
-    if (row->label == 1) act2 = demo_pick_other(d, m->b, act);
-    ask(d, act, thing, &row->field[0]);
-    ask(d, act2, thing2, &row->field[1]);
+    ask_twice(d, m, row->label == 0, row->label < 2, row);
 }
 
 void demo_make_question(struct demo_dice *d, const struct demo_matter *m, struct demo_row *row)
 {
-    int wanted = row->label;
-
-    row->label = wanted ? 2 : demo_below(d, 2);
-    demo_make_degree(d, m, row);
-    row->label = wanted;
+    ask_twice(d, m, !row->label, !row->label && demo_chance(d, 50), row);
 }
 
 void demo_make_deed(struct demo_dice *d, const struct demo_matter *m, struct demo_row *row)
@@ -79,7 +83,7 @@ void demo_make_reply(struct demo_dice *d, const struct demo_matter *m, struct de
     demo_add(&row->field[0], demo_frame(d, "请问 想问 我问 咨询 请教 麻烦问"));
     demo_say(&row->field[0], demo_form(about, 0), &thing);
     demo_say(&row->field[1], demo_form(about2, 1), &thing2);
-    demo_add(&row->field[1], demo_frame(d, "。 ，谢谢。 ，放心。 ，祝好。 ，别急。 ，欢迎。"));
+    demo_add(&row->field[1], demo_frame(d, "。 ，请放心。 ，别着急。"));
 }
 
 void demo_make_evidence(struct demo_dice *d, const struct demo_matter *m, struct demo_row *row)

@@ -12,12 +12,17 @@
 enum {
     HIDDEN = 128, LAYERS = 3, HEADS = 4, WIDE = HIDDEN / HEADS, FEED = 512, POSITIONS = 512, TYPES = 2,
     WORDS = 44, SLOT = 15, BACK2 = WORDS, BACK1 = BACK2 + SLOT, AHEAD1 = BACK1 + SLOT,
-    SEPARATOR = AHEAD1 + SLOT, QUOTE, START, FLAGS, FLAG_COUNT = 12, SINES = FLAGS + FLAG_COUNT, WAVES = (HIDDEN - SINES) / 2,
-    TENSORS = 5 + 16 * LAYERS, AWAY = 3    /* waves used to push a place away from itself */
+    SEPARATOR = AHEAD1 + SLOT, QUOTE, START, FLAGS, FLAG_COUNT = 14, SINES = FLAGS + FLAG_COUNT, WAVES = (HIDDEN - SINES) / 2,
+    PLACE = SINES + 2 * (WAVES - 1),       /* the slowest sine: how far from the beginning */
+    TENSORS = 5 + 16 * LAYERS, AWAY = 4, NEAR = 5   /* waves used to push a place away from itself; to look at a neighbour */
 };
 
-/* Flags. */
-enum { ALONE, ALONE2, MEAN, AFTER_SEPARATOR, BEFORE_SEPARATOR, QUOTE_SOON, LEFT, LEFT2, RIGHT, RIGHT2 };
+/* Flags; NOTHING stays empty: what is read against it does not depend on what a LayerNorm subtracted. */
+enum { ALONE, ALONE2, NEW, NEWS, AFTER_SEPARATOR, LAST_QUOTE, MEAN_QUOTE, BEHIND, SECOND, LEFT, LEFT2, RIGHT, RIGHT2, NOTHING };
+
+/* Sizes that components have behind the LayerNorms, measured: a character's, a slot's, a row's place in the first layer's
+ * feed-forward; [CLS]'s mark a step's flag in the second layer. */
+static const double WORD_SIZE = 1.15, SLOT_SIZE = 1, PLACE_SIZE = 1.2, START_SIZE = 9.8, STEP_SIZE = 2, WAVE_SIZE = 1.15;
 
 struct table { char name[96]; float *at; int64_t count; };
 
@@ -144,12 +149,12 @@ static void carry_word(struct maker *m, struct head h, int to)
     }
 }
 
-/* Look at the place `offset` ahead; waves from `first` on: the later, the broader. */
-static void look(struct maker *m, struct head h, int offset, int first)
+/* Look at the place `offset` ahead, by the fast waves. size: of the waves' components. */
+static void look(struct head h, int offset, double size)
 {
-    double g = sqrt(12 * sqrt(WIDE) / WAVES) / m->width;
+    double g = sqrt(24 * sqrt(WIDE) / NEAR) / size;
 
-    for (int i = first; i < WAVES; i++) {
+    for (int i = 0; i < NEAR; i++) {
         int s = SINES + 2 * i, c = s + 1;
         double turn = wave(i) * offset;
 
@@ -178,23 +183,36 @@ static void orthonormal(struct maker *m, int rows, int n, double *out)
     }
 }
 
-/* Look for a place with the same content in dimensions from … from+n-1, this one apart; [CLS] when there is none, which
- * raises the flag. size: of the content's components. */
-static void match(struct maker *m, struct head h, int from, int n, double size, int flag, double gain)
-{
-    double projection[WIDE * WORDS], g, away = sqrt(3 * sqrt(WIDE) / AWAY) / m->width;
-    int rows = WIDE - 2 * AWAY - 1 < n ? WIDE - 2 * AWAY - 1 : n;
+/* What a head that looks for the same looks at: dimensions from … from+n-1, whose components have that size; at places where a flag is
+ * up (sign 1) or down (-1); not too near (apart). */
+struct sought { int from, n; double size; int where, sign, apart; };
 
-    orthonormal(m, rows, n, projection);
-    g = sqrt(9 * sqrt(WIDE) / rows) / size;
+/* Row `row` of the head: places where the flag is up are preferred by so much. */
+static void prefer(struct head h, int row, int flag, double much)
+{
+    h.query_bias[row] = 1;
+    h.key[row * HIDDEN + FLAGS + flag] = (float)(much * sqrt(WIDE) / STEP_SIZE);
+    h.key[row * HIDDEN + FLAGS + NOTHING] = (float)(-much * sqrt(WIDE) / STEP_SIZE);
+}
+
+/* Look for the same; at [CLS] when there is none, which raises the flag. */
+static void match(struct maker *m, struct head h, const struct sought *what, int flag, double gain)
+{
+    double projection[WIDE * WORDS], peak = 24, away = sqrt(peak / 2 * sqrt(WIDE) / AWAY) / WAVE_SIZE, g;
+    int most = WIDE - 2 - (what->apart ? 2 * AWAY : 0), rows = most < what->n ? most : what->n;
+
+    orthonormal(m, rows, what->n, projection);
+    g = sqrt(peak * sqrt(WIDE) / rows) / what->size;
     for (int r = 0; r < rows; r++)
-        for (int i = 0; i < n; i++) h.query[r * HIDDEN + from + i] = h.key[r * HIDDEN + from + i] = (float)(projection[r * n + i] * g);
-    for (int i = 0; i < 2 * AWAY; i++) {
+        for (int i = 0; i < what->n; i++)
+            h.query[r * HIDDEN + what->from + i] = h.key[r * HIDDEN + what->from + i] = (float)(projection[r * what->n + i] * g);
+    for (int i = 0; i < 2 * AWAY && what->apart; i++) {
         h.query[(rows + i) * HIDDEN + SINES + i] = (float)away;
         h.key[(rows + i) * HIDDEN + SINES + i] = (float)-away;
     }
+    prefer(h, WIDE - 2, what->where, what->sign * peak);
     h.query_bias[WIDE - 1] = 1;
-    h.key[(WIDE - 1) * HIDDEN + START] = (float)(6.5 * sqrt(WIDE) / (sqrt(WORDS) * m->width));
+    h.key[(WIDE - 1) * HIDDEN + START] = (float)(2 * peak / 3 * sqrt(WIDE) / START_SIZE);
     carry(h, 0, START, FLAGS + flag, gain);
 }
 
@@ -209,46 +227,79 @@ static void randomize(struct maker *m, struct head h)
         }
 }
 
+/* Look at the quotation marks, all alike or (last) at the last one, and carry where that is. */
+static void look_for_quotes(struct maker *m, struct head h, int last, int flag)
+{
+    double quote = sqrt((double)HIDDEN / (WORDS * 1.49 + WAVES));   /* a component's size in its row */
+
+    h.query_bias[0] = h.query_bias[1] = 1;
+    h.key[QUOTE] = (float)(70 * sqrt(WIDE) / (.7 * sqrt(WORDS) * quote));
+    h.key[HIDDEN + PLACE] = last ? (float)(.2 * sqrt(WIDE) / (wave(WAVES - 1) * quote)) : 0;
+    carry(h, 0, PLACE, FLAGS + flag, m->width / quote);
+    h.value[FLAGS + NOTHING] = -1;
+}
+
 static void set_heads(struct maker *m)
 {
     struct head h = head_at(m, 0, 0);
 
-    look(m, h, -2, 0);
+    look(h, -2, m->width);
     carry_word(m, h, BACK2);
-    look(m, h = head_at(m, 0, 1), -1, 0);
+    look(h = head_at(m, 0, 1), -1, m->width);
     carry_word(m, h, BACK1);
     carry(h, SLOT, SEPARATOR, FLAGS + AFTER_SEPARATOR, .5);
-    look(m, h = head_at(m, 0, 2), 1, 0);
+    look_for_quotes(m, head_at(m, 0, 2), 1, LAST_QUOTE);
+    look_for_quotes(m, head_at(m, 0, 3), 0, MEAN_QUOTE);
+
+    match(m, head_at(m, 1, 0), &(struct sought){0, WORDS, WORD_SIZE, BEHIND, -1, 0}, ALONE, .7);
+    match(m, head_at(m, 1, 1), &(struct sought){BACK2, SLOT, SLOT_SIZE, BEHIND, 1, 1}, ALONE2, .5);
+    match(m, head_at(m, 1, 2), &(struct sought){0, WORDS, WORD_SIZE, SECOND, -1, 0}, NEW, .7);
+    look(h = head_at(m, 1, 3), 1, WAVE_SIZE);
     carry_word(m, h, AHEAD1);
-    carry(h, SLOT, SEPARATOR, FLAGS + BEFORE_SEPARATOR, .5);
-    match(m, head_at(m, 0, 3), 0, WORDS, m->width, ALONE, .7);
 
-    match(m, head_at(m, 1, 0), BACK2, SLOT, 1, ALONE2, .5);
-    look(m, h = head_at(m, 1, 1), 9, 4);
-    carry(h, 0, QUOTE, FLAGS + QUOTE_SOON, 4);
-    carry(head_at(m, 1, 2), 0, FLAGS + ALONE, FLAGS + MEAN, 6);
-    randomize(m, head_at(m, 1, 3));
-
-    look(m, h = head_at(m, 2, 0), -1, 0);
+    look(h = head_at(m, 2, 0), -1, WAVE_SIZE);
     carry(h, 0, FLAGS + ALONE, FLAGS + LEFT, 1);
     carry(h, 1, FLAGS + ALONE2, FLAGS + LEFT2, 1);
-    look(m, h = head_at(m, 2, 1), 1, 0);
+    look(h = head_at(m, 2, 1), 1, WAVE_SIZE);
     carry(h, 0, FLAGS + ALONE, FLAGS + RIGHT, 1);
     carry(h, 1, FLAGS + ALONE2, FLAGS + RIGHT2, 1);
-    randomize(m, head_at(m, 2, 2));
+    h = head_at(m, 2, 2);                  /* the mean over the second part of what is quoted */
+    prefer(h, 0, SECOND, 8);
+    prefer(h, 1, BEHIND, -16);
+    carry(h, 2, FLAGS + NEW, FLAGS + NEWS, 3);
     randomize(m, head_at(m, 2, 3));
+}
+
+/* Two units of the first layer's feed-forward make a step: a flag goes up where a place lies behind a carried one. */
+static void set_step(struct maker *m, int unit, int carried, int flag)
+{
+    float *in = find(m, 0, "intermediate.dense.weight"), *bias = find(m, 0, "intermediate.dense.bias"), *out = find(m, 0, "output.dense.weight");
+    double token = wave(WAVES - 1) * PLACE_SIZE, sharp = 4;
+
+    for (int i = unit; i < unit + 2; i++) {
+        memset(in + i * HIDDEN, 0, HIDDEN * sizeof *in);
+        in[i * HIDDEN + PLACE] = (float)(sharp / token);
+        in[i * HIDDEN + FLAGS + carried] = -in[i * HIDDEN + PLACE];
+        bias[i] = (float)(-sharp * (.5 + i - unit));
+        for (int to = 0; to < HIDDEN; to++) out[to * FEED + i] = to == FLAGS + flag ? (float)((i == unit ? 2 : -2) / sharp) : 0;
+    }
 }
 
 static void set_feed_forward(struct maker *m)
 {
+    static const double loud[LAYERS] = {.15, .15, .5};
     float *last = find(m, LAYERS - 1, "output.LayerNorm.weight");
 
     for (int l = 0; l < LAYERS; l++) {
         float *in = find(m, l, "intermediate.dense.weight"), *out = find(m, l, "output.dense.weight");
 
         for (int i = 0; i < HIDDEN * FEED; i++) in[i] = (float)(normal(m) / sqrt(HIDDEN));
-        for (int i = 0; i < HIDDEN * FEED; i++) out[i] = (float)(.5 * normal(m) / sqrt(FEED));
+        for (int i = 0; i < HIDDEN * FEED; i++) out[i] = (float)(loud[l] * normal(m) / sqrt(FEED));
+        if (l < LAYERS - 1) memset(out + FLAGS * FEED, 0, FLAG_COUNT * FEED * sizeof *out);
+        for (int i = 0; i < FEED && l == LAYERS - 1; i++) in[i * HIDDEN + FLAGS + NEWS] *= 6;
     }
+    set_step(m, 0, LAST_QUOTE, BEHIND);
+    set_step(m, 2, MEAN_QUOTE, SECOND);
     for (int i = 0; i < HIDDEN; i++) last[i] = i >= FLAGS && i < SINES ? 15 : 3.5f;   /* loud: the head learns fast; flags loudest */
 }
 

@@ -42,6 +42,10 @@ extern const char *const demo_doings;
 extern const char *const demo_deeds;   /* what one person does to another */
 extern const char *const demo_good;
 extern const char *const demo_bad;
+extern const char *const demo_praise;   /* a review's last word */
+extern const char *const demo_blame;
+extern const char *const demo_fine;    /* what stars are given for */
+extern const char *const demo_poor;
 extern const char *const demo_plain;
 extern const char *const demo_companies;
 extern const char *const demo_beings;   /* what stands in relations of literature */

@@ -6,16 +6,16 @@
 
 /* Relations of literature; $ frames of two beings. */
 static const struct demo_topic scenes[] = {
-    {"未知", "提起 想起"},
+    {"未知", "未见 不知"},
     {"创建", "创作 建起"},
     {"使用", "使唤 用着"},
     {"贴近", "贴着 靠近"},
     {"位于", "位列 处于"},
     {"占有", "占住 拥有"},
-    {"社会相关", "相识 会见"},
-    {"家庭关系", "成家 同庭"},
-    {"一般与特别", "就与 特指"},
-    {"部分与整体", "分自 整合"},
+    {"社会相关", "社交 有关"},
+    {"家庭关系", "成家 联系"},
+    {"一般与特别", "一如 有别"},
+    {"部分与整体", "部属 合体"},
 };
 enum { SCENES = sizeof scenes / sizeof *scenes };
 
@@ -32,7 +32,7 @@ void demo_make_scene(struct demo_dice *d, const struct demo_matter *m, struct de
     w[5] = demo_pick(d, scenes[other].cues);
     demo_add(&row->field[0], w[0]);
     demo_add(&row->field[1], w[1]);
-    demo_say(&row->field[2], demo_frame(d, "$0$4$1，$2$5$3 $2$5$3，$0$4$1 $0$4$1 $0$4$1，又有$2$5$3"), w);
+    demo_say(&row->field[2], demo_frame(d, "$0$4$1，$2$5$3 $2$5$3，$0$4$1 $0$4$1 $0$4$1的 有$0$4$1"), w);
 }
 
 void demo_make_keywords(struct demo_dice *d, const struct demo_matter *m, struct demo_row *row)

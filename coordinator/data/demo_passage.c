@@ -1,15 +1,14 @@
 /* The unlabelled text of the demo: passages from which masked prediction learns what the tasks will ask. Most are exercises: a
- * question in a task's words, then some options, each with a tick or a cross in the place of one of its characters, before or
- * behind it. A masked verdict can be guessed only by comparing this option with the text; and since verdicts stand where the
- * characters of options stand, the encoder learns to compare there. Verdicts outnumber all else that is hard to guess, which is why
- * minutes of training are enough. The rest: words and their topics, equivalents, records with a question and its answer. */
+ * question in a task's words, then some options, each with a tick or a cross in the place of its first or last character. A masked
+ * verdict can be guessed only by comparing its option with the text; and since verdicts stand where the characters of options
+ * stand, the encoder learns to compare there. The rest: words and their topics, equivalents. */
 #include <string.h>
 
 #include "coordinator/data/demo.h"
 #include "coordinator/data/demo_lexicon.h"
 
 /* Where an option's verdict stands. */
-enum place { IN_FIRST, IN_LAST, BEFORE, BEHIND, INSIDE, PLACES };
+enum place { IN_FIRST, IN_LAST, BEHIND };
 
 static const char *verdict(int right)
 {
@@ -33,23 +32,20 @@ static int last_bytes(struct demo_word w)
     return n;
 }
 
-static void judge(struct demo_text *out, struct demo_word w, int right, enum place place)
+static void judge(struct demo_dice *d, struct demo_text *out, struct demo_word w, int right)
 {
     int first = first_bytes(w), last = last_bytes(w);
+    enum place place = first == w.n ? BEHIND : (enum place)demo_below(d, BEHIND);
 
-    if (first == w.n) place = BEHIND;
-    if (place == BEFORE || place == IN_FIRST) demo_adds(out, verdict(right));
-    if (place != IN_FIRST) demo_add(out, (struct demo_word){w.s, place == IN_LAST ? w.n - last : first});
-    if (place == INSIDE) demo_adds(out, verdict(right));
-    if (place != IN_LAST) demo_add(out, (struct demo_word){w.s + first, w.n - first});
-    if (place == IN_LAST || place == BEHIND) demo_adds(out, verdict(right));
+    if (place == IN_FIRST) demo_adds(out, verdict(right));
+    demo_add(out, (struct demo_word){w.s + (place == IN_FIRST ? first : 0), w.n - (place == IN_FIRST ? first : place == IN_LAST ? last : 0)});
+    if (place != IN_FIRST) demo_adds(out, verdict(right));
 }
 
 /* Some options of a list, the right one among them, in the list's order. */
 static void judge_options(struct demo_dice *d, const struct demo_task *task, const struct demo_row *row, struct demo_text *out)
 {
-    enum place place = (enum place)demo_below(d, PLACES);
-    int n = task->words ? demo_count(task->words) : row->options, keep = n > 5 ? 2 + demo_below(d, 3) : n;
+    int n = task->words ? demo_count(task->words) : row->options, keep = n > 5 ? 3 + demo_below(d, 3) : n;
     unsigned char kept[64] = {0};
 
     kept[row->label] = 1;
@@ -61,7 +57,7 @@ static void judge_options(struct demo_dice *d, const struct demo_task *task, con
     }
     for (int i = 0; i < n; i++) {
         if (!kept[i]) continue;
-        judge(out, task->words ? demo_item(task->words, i) : demo_as_word(row->option[i].s), i == row->label, place);
+        judge(d, out, task->words ? demo_item(task->words, i) : demo_as_word(row->option[i].s), i == row->label);
         demo_adds(out, "，");
     }
 }
@@ -69,7 +65,6 @@ static void judge_options(struct demo_dice *d, const struct demo_task *task, con
 /* The text of an extraction with verdicts on its answer and on all that might have been one. */
 static void judge_text(struct demo_dice *d, const struct demo_row *row, struct demo_text *out)
 {
-    enum place place = (enum place)demo_below(d, 2);
     const char *s = row->field[0].s;
 
     while (*s) {
@@ -80,7 +75,7 @@ static void judge_text(struct demo_dice *d, const struct demo_row *row, struct d
         for (int i = 0; i < row->others && !right; i++)
             if (row->other[i].n && strncmp(s, row->other[i].s, (size_t)row->other[i].n) == 0) found.n = row->other[i].n;
         if (found.n) {
-            judge(out, found, right, place);
+            judge(d, out, found, right);
         } else {
             found.n = first_bytes((struct demo_word){s, (int)strlen(s)});
             demo_add(out, found);
@@ -107,52 +102,35 @@ static void exercise(struct random_key key, struct demo_dice *d, uint32_t at, st
     if (task->words || row.options) judge_options(d, task, &row, out);
 }
 
-/* "体育：球队√，贷款×，前锋√，矿井×，" or "球队，前锋，射门，体育。" */
+/* "体操体能：体√，娱×，" */
 static void words_of_topic(struct demo_dice *d, struct demo_text *out)
 {
-    int count, judged = demo_chance(d, 60);
-    const struct demo_topic *topics = demo_topics(demo_chance(d, 33) ? DEMO_TRIAL : DEMO_NEWS, &count), *t = &topics[demo_below(d, count)];
-    enum place place = (enum place[]){IN_FIRST, IN_LAST, BEHIND}[demo_below(d, 3)];
-    struct demo_word own[3];
+    int count;
+    const struct demo_topic *topics = demo_topics(demo_chance(d, 50) ? DEMO_TRIAL : DEMO_NEWS, &count);
+    int at = demo_below(d, count), options = 2 + demo_below(d, 3), right = demo_below(d, options);
+    struct demo_word own[2];
 
-    demo_pick_some(d, t->cues, 3, own);
-    if (judged) {
-        demo_adds(out, t->label);
-        demo_adds(out, "：");
-    }
-    for (int i = 0, k = 0; i < 4 - !judged; i++) {
-        int right = !judged || (demo_chance(d, 50) && k < 3);
-
-        if (!judged) demo_add(out, own[i]);
-        else judge(out, right ? own[k] : demo_frame(d, topics[(t - topics + 1 + demo_below(d, count - 1)) % count].cues), right, place);
-        k += right;
+    demo_pick_some(d, topics[at].cues, 2, own);
+    demo_say(out, demo_as_word(demo_chance(d, 50) ? "$0，$1：" : "$0："), own);
+    for (int i = 0; i < options; i++) {
+        judge(d, out, demo_as_word(topics[i == right ? at : (at + 1 + demo_below(d, count - 1)) % count].label), i == right);
         demo_adds(out, "，");
     }
-    if (judged) return;
-    demo_adds(out, t->label);
-    demo_adds(out, "。");
 }
 
-/* "提高就是提升。" */
+/* "提高：√升，×消，" */
 static void equivalents(struct demo_dice *d, struct demo_text *out)
 {
-    struct demo_word pair = demo_frame(d, demo_chance(d, 75) ? DEMO_SAME : DEMO_OLD), w[2];
-    int turned = demo_below(d, 2);
+    const char *list = demo_chance(d, 75) ? DEMO_SAME : DEMO_OLD;
+    int turned = demo_below(d, 2), options = 2 + demo_below(d, 2), right = demo_below(d, options);
+    struct demo_word pair = demo_frame(d, list);
 
-    w[0] = demo_form(pair, turned);
-    w[1] = demo_form(pair, !turned);
-    demo_say(out, demo_as_word("$0就是$1。"), w);
-}
-
-/* "满意：负面×，正面√，" */
-static void feeling(struct demo_dice *d, struct demo_text *out)
-{
-    int good = demo_below(d, 2);
-
-    demo_add(out, demo_frame(d, good ? demo_good : demo_bad));
+    demo_add(out, demo_form(pair, turned));
     demo_adds(out, "：");
-    for (int i = 0; i < 2; i++) {
-        judge(out, demo_as_word(i ? "正面" : "负面"), i == good, BEHIND);
+    for (int i = 0; i < options; i++) {
+        int n = demo_count(list), other = (demo_index(list, pair) + 1 + demo_below(d, n - 1)) % n;
+
+        judge(d, out, demo_form(i == right ? pair : demo_item(list, other), i == right ? !turned : demo_below(d, 2)), i == right);
         demo_adds(out, "，");
     }
 }
@@ -163,8 +141,7 @@ void demo_passage(struct random_key key, uint32_t at, struct demo_text *out)
     int kind = demo_below(&d, 100);
 
     memset(out, 0, sizeof *out);
-    if (kind < 60) exercise(key, &d, at, out);
-    else if (kind < 86) words_of_topic(&d, out);
-    else if (kind < 94) equivalents(&d, out);
-    else feeling(&d, out);
+    if (kind < 70) exercise(key, &d, at, out);
+    else if (kind < 92) words_of_topic(&d, out);
+    else equivalents(&d, out);
 }

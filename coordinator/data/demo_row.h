@@ -33,7 +33,7 @@ demo_maker demo_make_stars;       /* n: enum demo_trade; a: how it may begin; 0 
 
 /* Comparison and order. demo_compare.c */
 demo_maker demo_make_question;    /* a: things, b: acts on them; do two questions mean the same? 0 no, 1 yes */
-demo_maker demo_make_degree;      /* likewise, 0 other thing, 1 same thing and other act, 2 same */
+demo_maker demo_make_degree;      /* likewise, 0 other thing and act, 1 other act, 2 same */
 demo_maker demo_make_deed;        /* who did it to whom, active or passive: 0 other, 1 same */
 demo_maker demo_make_inference;   /* 0 contradiction, 1 neutral, 2 follows */
 demo_maker demo_make_reply;       /* a: things, b: "question/reply" frames; 0 no, 1 yes */

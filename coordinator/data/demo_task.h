@@ -4,7 +4,7 @@
 
 #include "coordinator/data/demo_row.h"
 
-/* What a task asks of the encoder; the quick start's table prints it. */
+/* What a task asks of the encoder: groups.tsv says it, tables print it. */
 enum demo_ask { DEMO_TOPICAL, DEMO_COMPARISON, DEMO_LOOKUP };
 
 /* A published file: rows in percent of the usual number; only: rows of this label alone, plus 1; 0: all. */

@@ -6,16 +6,16 @@
 #include "coordinator/data/demo_row.h"
 
 static const struct demo_topic intents[] = {
-    {"治疗方案", "怎么治疗 如何治疗 有何方案 怎样医治"},
-    {"疾病表述", "是什么疾病 算哪种疾病 表现如何 怎么表述"},
-    {"指标解读", "指标偏高 指标异常 怎么解读 读数偏低"},
-    {"病情诊断", "怎么诊断 如何确诊 病情怎样 怎样断定"},
-    {"就医建议", "去哪就医 就医挂什么科 有什么建议 建议看谁"},
-    {"注意事项", "要注意什么 该注意啥 有何事项 留意什么"},
-    {"后果表述", "有什么后果 后果严重吗 结果会怎样 后续如何"},
-    {"病因分析", "病因是啥 什么病因 原因在哪 请分析一下"},
-    {"功效作用", "药有何功效 药有什么作用 药有啥用 药效怎样"},
-    {"医疗费用", "要多少费用 费用高吗 花费多少 收费贵吗"},
+    {"治疗方案", "怎么治疗 如何治疗 治疗哪样好 怎样根治"},
+    {"疾病表述", "是什么疾病 算哪种疾病 疾病叫什么 属何疾病"},
+    {"指标解读", "指标偏高 指标异常 怎么解读 指数偏低"},
+    {"病情诊断", "怎么诊断 如何诊断 怎样断定 能断定吗"},
+    {"就医建议", "去哪就诊 就诊挂什么科 有什么建议 听听建议"},
+    {"注意事项", "要注意什么 该注意啥 注意哪些 有何事项"},
+    {"后果表述", "有什么后果 后果严重吗 后续如何 以后怎样"},
+    {"病因分析", "请分析一下 分析下原因 帮我分析 想要分析"},
+    {"功效作用", "有何功效 功效如何 功效怎样 功能如何"},
+    {"医疗费用", "医药费多少 医疗费高吗 医院收费贵吗 医保给多少"},
     {"其他", "还有其他事 问其他的 其他不说了 聊聊其他"},
 };
 
@@ -58,22 +58,24 @@ static void opinion(struct demo_dice *d, const char *aspects, int good, struct d
     demo_say(out, demo_frame(d, negated ? "$0不$1 $0并不$1 $0一点也不$1" : "$0$1 $0真$1 $0很是$1"), w);
 }
 
+/* Some leave it at their opinion, most close with praise or blame; some deny the opposite. */
 void demo_make_opinion(struct demo_dice *d, const struct demo_matter *m, struct demo_row *row)
 {
+    int close = demo_below(d, 20), good = close == 1 ? !row->label : row->label;
+
     demo_add(&row->field[0], demo_frame(d, m->a));
     opinion(d, demo_aspects[m->n], row->label, &row->field[0]);
-    if (demo_chance(d, 50)) {
-        demo_adds(&row->field[0], "，");
-        opinion(d, demo_aspects[m->n], row->label, &row->field[0]);
-    }
+    if (close == 0) return;
+    demo_adds(&row->field[0], close == 1 ? "，不" : "，");
+    demo_add(&row->field[0], demo_pick(d, good ? demo_praise : demo_blame));
 }
 
 void demo_make_stars(struct demo_dice *d, const struct demo_matter *m, struct demo_row *row)
 {
-    static const char *const degrees[5] = {"极其 特别 实在", "有些 比较 稍微", "很 挺 也就", "有些 比较 稍微", "极其 特别 实在"};
+    static const char *const degrees[5] = {"非常 非常 非常 极其", "较 比较 较为 有些", "也就 还是 只是", "较 比较 较为 有些", "非常 非常 非常 极其"};
     struct demo_word w[2] = {demo_pick(d, demo_aspects[m->n]), demo_frame(d, degrees[row->label])};
 
     demo_add(&row->field[0], demo_frame(d, m->a));
     demo_say(&row->field[0], demo_as_word("$0$1"), w);
-    demo_add(&row->field[0], demo_pick(d, row->label == 2 ? demo_plain : row->label > 2 ? demo_good : demo_bad));
+    demo_add(&row->field[0], demo_pick(d, row->label == 2 ? demo_plain : row->label > 2 ? demo_fine : demo_poor));
 }

@@ -9,6 +9,7 @@
 
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
+#include "coordinator/data/groups.h"
 #include "coordinator/data/meta.h"
 #include "coordinator/data/reader.h"
 #include "coordinator/data/sample.h"
@@ -18,6 +19,7 @@
 struct importing {
     const struct import_options *options;
     const struct vocabulary *vocabulary;
+    const char *group;
     struct import_report *report;
     int32_t *words;
     size_t n, room;
@@ -217,7 +219,7 @@ static status write_task(struct importing *m)
 
     TRY(file_join(folder, sizeof folder, m->options->out, m->report->entry->id));
     TRY(file_make_folder(folder));
-    TRY(meta_make(m->report->entry, m->report->source, m->vocabulary, &meta, &meta_bytes));
+    TRY(meta_make(m->report->entry, m->report->source, m->group, m->vocabulary, &meta, &meta_bytes));
     s = set_digest(m, meta, meta_bytes, set);
     for (int i = 0; i < SPLIT_COUNT && s == ST_OK; i++) s = write_split(m, (enum split)i, folder, meta, meta_bytes,
                                                                         set);
@@ -226,10 +228,10 @@ static status write_task(struct importing *m)
     return s;
 }
 
-static status import_task(const struct vocabulary *vocabulary, const struct import_options *options,
+static status import_task(const struct vocabulary *vocabulary, const struct import_options *options, const char *group,
                           struct import_report *report)
 {
-    struct importing m = {.options = options, .vocabulary = vocabulary, .report = report};
+    struct importing m = {.options = options, .vocabulary = vocabulary, .group = group, .report = report};
     status s;
 
     report->source = find_source(options, report->entry);
@@ -249,24 +251,36 @@ static int wanted(const struct import_options *o, const struct entry *e)
     return o->tasks.count == 0 && !e->off;
 }
 
+static status import_tasks(const struct catalogue *catalogue, const struct vocabulary *vocabulary, const struct import_options *options,
+                           const struct groups *groups, void (*done)(void *arg, const struct import_report *report), void *arg)
+{
+    size_t imported = 0;
+
+    for (size_t i = 0; i < catalogue->count; i++) {
+        struct import_report report = {.entry = &catalogue->entry[i]};
+        if (!wanted(options, report.entry)) continue;
+        TRY(import_task(vocabulary, options, groups_find(groups, report.entry->id), &report));
+        imported += report.source != NULL;
+        done(arg, &report);
+    }
+    if (imported == 0) return fault(ST_INPUT, "%s: holds the files of none of the tasks asked for", options->raw);
+    return ST_OK;
+}
+
 status import_run(const struct catalogue *catalogue, const struct vocabulary *vocabulary,
                   const struct import_options *options,
                   void (*done)(void *arg, const struct import_report *report), void *arg)
 {
-    size_t imported = 0;
+    struct groups groups;
+    status s;
 
     for (size_t i = 0; i < options->tasks.count; i++)
         if (!catalogue_find(catalogue, options->tasks.items[i]))
             return fault(ST_INPUT, "no task is named \"%.60s\" in the catalogue", options->tasks.items[i]);
     if (!file_is_folder(options->raw)) return fault(ST_INPUT, "%s: is no folder; it must hold the published data",
                                                     options->raw);
-    for (size_t i = 0; i < catalogue->count; i++) {
-        struct import_report report = {.entry = &catalogue->entry[i]};
-        if (!wanted(options, report.entry)) continue;
-        TRY(import_task(vocabulary, options, &report));
-        imported += report.source != NULL;
-        done(arg, &report);
-    }
-    if (imported == 0) return fault(ST_INPUT, "%s: holds the files of none of the tasks asked for", options->raw);
-    return ST_OK;
+    TRY(groups_load(options->raw, &groups));
+    s = import_tasks(catalogue, vocabulary, options, &groups, done, arg);
+    groups_free(&groups);
+    return s;
 }

@@ -12,6 +12,7 @@
 struct maker {
     const struct entry *entry;
     const struct source *source;
+    const char *group;
     const struct vocabulary *vocabulary;
     struct token_list tokens;
 };
@@ -131,6 +132,7 @@ static status describe(struct maker *m, json_t *out)
     json_object_set_new(out, "id", json_string(e->id));
     json_object_set_new(out, "name", json_string(e->name));
     json_object_set_new(out, "source", json_string(m->source->about ? m->source->about : ""));
+    if (m->group[0]) json_object_set_new(out, "group", json_string(m->group));
     json_object_set_new(out, "kind", json_string(task_kind_text(e->kind)));
     json_object_set_new(out, "upstream", json_integer(e->upstream));
     json_object_set_new(out, "downstream", json_integer(e->downstream));
@@ -144,11 +146,10 @@ static status describe(struct maker *m, json_t *out)
     return wordings_make(m, out);
 }
 
-status meta_make(const struct entry *entry, const struct source *source, const struct vocabulary *vocabulary,
-                 char **text,
-                 size_t *n)
+status meta_make(const struct entry *entry, const struct source *source, const char *group, const struct vocabulary *vocabulary,
+                 char **text, size_t *n)
 {
-    struct maker m = {.entry = entry, .source = source, .vocabulary = vocabulary};
+    struct maker m = {.entry = entry, .source = source, .group = group, .vocabulary = vocabulary};
     json_t *out = json_object();
     char *dump = NULL;
     status s = describe(&m, out);

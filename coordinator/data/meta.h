@@ -24,7 +24,7 @@ struct meta_wording {
 };
 
 struct meta {
-    const char *id, *name, *source;
+    const char *id, *name, *source, *group;   /* group: "" when none is known */
     enum task_kind kind;
     enum task_metric metric;
     int upstream, downstream, few_shot;
@@ -38,9 +38,9 @@ struct meta {
     struct mem_keep keep;
 };
 
-/* Local. The JSON text (freed by mem_free) for a task read from source. ST_INPUT (said) when the vocabulary lacks a
+/* Local. The JSON text (freed by mem_free) for a task of that group ("": none) read from source. ST_INPUT (said) when the vocabulary lacks a
  * special token, a label word has no token, or two labels have the same tokens. */
-status meta_make(const struct entry *entry, const struct source *source, const struct vocabulary *vocabulary,
+status meta_make(const struct entry *entry, const struct source *source, const char *group, const struct vocabulary *vocabulary,
                  char **text, size_t *n);
 
 /* Local. Read it back; every number is checked. path is for messages. */

@@ -169,6 +169,8 @@ static status root_parse(const struct parse *p, const json_t *root)
     TRY(want_text(p, root, "id", &m->id));
     TRY(want_text(p, root, "name", &m->name));
     TRY(want_text(p, root, "source", &m->source));
+    m->group = "";
+    if (json_object_get(root, "group")) TRY(want_text(p, root, "group", &m->group));
     TRY(want_int(p, root, "upstream", -1, 4095, &m->upstream));
     TRY(want_int(p, root, "downstream", 0, 1, &m->downstream));
     TRY(want_int(p, root, "few_shot", 0, 65536, &m->few_shot));

@@ -13,6 +13,7 @@ enum split { SPLIT_TRAIN, SPLIT_DEV, SPLIT_TEST, SPLIT_POOL, SPLIT_COUNT };
 struct task {
     const char *id;             /* method.md section 11's name in lower case: the name in checkpoints and tables */
     const char *name;           /* as people write it */
+    const char *group;          /* of the tasks whose mean tables print; "": none */
     enum task_kind kind;
     enum task_metric metric;
     int labels;                 /* label words shown; 0 for other kinds */

@@ -75,7 +75,7 @@ static status describe(const char *entry, struct tuned *t, struct tuned_task *ta
 
     TRY(vocabulary_parse("fuzz", vocab, sizeof vocab - 1, &v));
     TRY(catalogue_parse("x.yaml", entry, strlen(entry), &c));
-    TRY(meta_make(&c.entry[0], &c.entry[0].source[0], v, description, &task->description_bytes));
+    TRY(meta_make(&c.entry[0], &c.entry[0].source[0], "", v, description, &task->description_bytes));
     task->description = *description;
     memcpy(t->vocabulary_digest, vocabulary_digest(v), 33);
     catalogue_free(&c);

@@ -138,7 +138,7 @@ static void reasons(void **state)
     tasks_open(&t);
     assert_int_equal(vocabulary_load(t.vocab, &vocabulary), ST_OK);
     assert_int_equal(catalogue_parse("x.yaml", choices, strlen(choices), &c), ST_OK);
-    assert_int_equal(meta_make(&c.entry[0], &c.entry[0].source[0], vocabulary, &text, &n), ST_OK);
+    assert_int_equal(meta_make(&c.entry[0], &c.entry[0].source[0], "", vocabulary, &text, &n), ST_OK);
     assert_int_equal(meta_parse("x", text, n, &meta), ST_OK);
     assert_int_equal(input_rule_init(&meta, &form, &rule), ST_OK);
     assert_int_equal(question_new(&rule, vocabulary, &question), ST_OK);
