@@ -6,6 +6,10 @@
  * z_lk of the chosen router, and a candidate x makes the layer's prompt x A_l. While a layer is searched, the team
  * keeps what lies below it.
  *
+ * With answers_only the loss is over the tokens that answers are read from (the ends of the options, the context of a span)
+ * instead of over all: after pre-training nearly the same number, since hardly any probability lies elsewhere, and the last
+ * layer is computed for them alone.
+ *
  * Where the reference has quirks (Q17, Q18):
  *                       here                                              reference
  *   looks at dev        stage one: the point of lowest loss so far;       the candidate that is evaluated when the

@@ -34,6 +34,7 @@ static status pack_examples(struct team *t, struct share_message *m, const int32
         s = dataset_example(o->data, o->task, o->split, o->rows[order[slot]], buffer, &e);
         if (s == ST_OK)
             s = share_message_add(m, &(struct share_example){0, slot, e.length, width, e.start, e.end, e.ids});
+        if (s == ST_OK) s = team_reads_add(t, &e);
     }
     deal_fini(&deal);
     mem_free(ones);
@@ -79,7 +80,8 @@ static status send_examples(struct team *t)
     if (!comm_is_coordinator(t->comm)) s = mem_alloc(t->word_count, sizeof *t->words, &t->words);
     TRY(comm_agree(t->comm, s));
     TRY(comm_broadcast(t->comm, t->words, bytes, 0));
-    return comm_agree(t->comm, share_read(&t->share, t->words, t->word_count));
+    TRY(comm_agree(t->comm, share_read(&t->share, t->words, t->word_count)));
+    return team_reads_send(t);
 }
 
 /* A worker's own part of the share: the blocks that the deal gives it. */
@@ -180,7 +182,7 @@ void team_close(struct team **out)
     deal_fini(&t->deal);
     reduce_fini(&t->reduce);
     examiner_fini(&t->examiner);
-    void *owned[] = {t->words, t->prompts, t->head, t->placed, t->placed_head, t->sets, t->losses, t->trial, t->part_loss};
+    void *owned[] = {t->words, t->reads, t->prompts, t->head, t->placed, t->placed_head, t->sets, t->losses, t->trial, t->part_loss};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) mem_free(owned[i]);
     mem_free(t);
     *out = NULL;

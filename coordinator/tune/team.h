@@ -25,6 +25,7 @@ struct team_options {
     int32_t tokens;             /* P */
     int32_t longest;            /* rows of the longest input: the form's max_length */
     int gradients;              /* 1: team_gradient will be called */
+    int answers_only;           /* team_loss and team_losses: over the tokens that answers are read from alone */
     const struct machine_config *machine;
     struct examiner_rules rules;
     /* coordinator */

@@ -44,6 +44,7 @@ void team_parts_close(struct team *t)
     for (int32_t i = 0; t->parts && i < t->part_count; i++) {
         batch_fini(&t->parts[i].batch);
         mem_free(t->parts[i].state);
+        mem_free(t->parts[i].rows);
     }
     mem_free(t->parts);
     t->parts = NULL;
@@ -63,7 +64,7 @@ static status fill_batch(struct team *t, struct team_part *p)
         if (!batch_add(&p->batch, e->ids, e->length, e->width, e->start, e->end))
             return fault(ST_SYSTEM, "internal error: an example larger than its part");
     }
-    return ST_OK;
+    return team_reads_list(t, p);
 }
 
 static size_t state_floats(const struct team *t, const struct team_part *p)
@@ -116,6 +117,8 @@ static status run_pair(struct team *t, const struct team_order *order, int64_t p
     int32_t from = whole ? 0 : order->layer;
 
     TRY(fill_batch(t, p));
+    in.rows = p->rows;
+    in.row_count = p->row_count;
     if (!whole) {
         memcpy(t->trial + (size_t)order->layer * t->columns, t->sets + (size_t)member * t->columns,
                t->columns * sizeof *t->trial);

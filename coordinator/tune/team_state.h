@@ -15,6 +15,7 @@ struct team_order { int32_t op, layer; int64_t count; };
 struct team_part {
     int32_t first, count;       /* slots */
     struct batch batch;         /* filled when first needed */
+    int32_t *rows, row_count;   /* the rows that answers are read from; NULL: all count */
     float *state;               /* input of layer `at`, before its prompt */
     int32_t at;                 /* 0: nothing is kept */
 };
@@ -29,6 +30,8 @@ struct team {
     size_t word_count;
     int64_t *rows;              /* coordinator: (examples) the training rows as given */
     struct share share;         /* of all slots */
+    unsigned char *reads;       /* answers_only: by token of all examples, whether an answer is read there */
+    size_t read_count, read_room;
     struct deal deal;           /* for gradients */
     struct blocks blocks;
     struct reduce reduce;
@@ -51,6 +54,13 @@ struct team {
 /* Local. Cut the examples into parts; limits as agreed by all ranks. */
 status team_parts_open(struct team *t, int32_t most_rows, int32_t most_examples, int32_t align);
 void team_parts_close(struct team *t);
+
+/* ---- team_reads.c ---- */
+
+/* Coordinator, local: the next slot's example. Collective: all of them. Local: those of a part. */
+status team_reads_add(struct team *t, const struct example *e);
+status team_reads_send(struct team *t);
+status team_reads_list(struct team *t, struct team_part *p);
 
 /* Collective: the bodies of TEAM_LOSS, TEAM_LOSSES, TEAM_PLACE, TEAM_FIX on all ranks. Arrays are the coordinator's, head NULL
  * for TEAM_LOSSES. */

@@ -49,6 +49,7 @@ const struct option tune_options[] = {
     {"black_box.check", OPTION_INT, AT(black_box.check), "100", 1, 1e9, AFFECTS_RESULT, "losses", "between looks at dev", NULL},
     {"black_box.sigma", OPTION_REAL, AT(black_box.sigma), "0", 0, 1e3, AFFECTS_RESULT, "", "first step size; 0: 0.5 for the first layer of deep prompts, else 0.1", NULL},
     {"black_box.bound", OPTION_REAL, AT(black_box.bound), "5", 0, 1e6, AFFECTS_RESULT, "", "of intrinsic vectors (deep); 0: none", NULL},
+    {"black_box.answers_only", OPTION_BOOL, AT(black_box.answers_only), "false", 0, 0, AFFECTS_RESULT, "", "the loss is over the tokens that answers are read from instead of all: the last layer is computed for them alone", NULL},
 
     {"reference.few_shot", OPTION_BOOL, AT(reference.few_shot), "false", 0, 0, AFFECTS_RESULT, "", "k of the authors' gradient descent: 32 over the labels, 8 from ten labels on", NULL},
     {"reference.moments", OPTION_BOOL, AT(reference.moments), "false", 0, 0, AFFECTS_RESULT, "", "one AdamW over both stages: prompts and head enter stage two with the moments of stage one", NULL},

@@ -14,6 +14,7 @@ struct stage_config { int64_t epochs; double rate; };
 struct black_box_config {
     int64_t router_evaluations, router_random, evaluations, population, router_check, check;
     double sigma, bound;
+    int answers_only;
 };
 
 struct tune_config {

@@ -1,7 +1,9 @@
 /* Not a test: what a candidate of the black box costs at CPT-large's size with random weights, over a whole round of stage
  * two, as the team works: what lies below a layer is kept, all candidates of the layer share it. compare_black_box.py runs
  * PyTorch on the same lengths, padded.
- *     black_box_bench CASE [--threads N] [--layers N]      CASE: short, middle or long; a line of JSON
+ *     black_box_bench CASE all|answers [--threads N] [--layers N]      CASE: short, middle or long; a line of JSON
+ * answers: the loss is over the tokens that answers are read from, two options or a context, and the last layer is computed
+ * for these alone.
  * Lengths are those of real few-shot batches, P = 50 included: AFQMC, ChnSentiCorp, CMRC 2018. A round has one candidate a
  * layer here; moving up a layer, which 20 candidates share, counts a twentieth. */
 #include <stdio.h>
@@ -18,13 +20,14 @@ enum { BATCH = 32, TOKENS = 50, VOCABULARY = 21128, POPULATION = 20 };
 static const struct bench_case {
     const char *name;
     int32_t lengths[BATCH];
+    int32_t context;            /* extraction: where the context begins; 0: two options of two tokens at the end */
 } CASES[] = {
     {"short", {125, 121, 119, 117, 117, 114, 111, 108, 108, 106, 106, 104, 103, 102, 102, 101,
-               99, 99, 99, 98, 96, 96, 96, 95, 95, 95, 95, 95, 94, 93, 92, 88}},
+               99, 99, 99, 98, 96, 96, 96, 95, 95, 95, 95, 95, 94, 93, 92, 88}, 0},
     {"middle", {407, 334, 273, 261, 259, 255, 255, 250, 249, 247, 238, 229, 209, 209, 201, 161,
-                144, 136, 129, 129, 128, 126, 125, 119, 116, 116, 115, 113, 110, 99, 95, 92}},
+                144, 136, 129, 129, 128, 126, 125, 119, 116, 116, 115, 113, 110, 99, 95, 92}, 0},
     {"long", {512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 474, 457,
-              447, 437, 435, 413, 412, 408, 405, 405, 400, 391, 373, 364, 346, 339, 318, 512}},
+              447, 437, 435, 413, 412, 408, 405, 405, 400, 391, 373, 364, 346, 339, 318, 512}, 62},
 };
 
 struct spent { double clock, cpu; };
@@ -35,6 +38,7 @@ struct round_bench {
     struct unit *unit;
     struct encoder_prompts prompts;
     float *values, *head, *state;
+    int32_t *rows, row_count;
     double loss[BATCH];
 };
 
@@ -64,6 +68,19 @@ static status open_bench(struct round_bench *r, const struct bench_options *o, c
     return ST_OK;
 }
 
+/* The rows that answers are read from; a question of some 20 tokens stands behind a context. */
+static status list_rows(struct round_bench *r, const struct bench_case *c)
+{
+    TRY(mem_alloc((size_t)r->batch.rows, sizeof *r->rows, &r->rows));
+    for (int i = 0; i < BATCH; i++) {
+        int32_t row = r->batch.row[i], n = r->batch.length[i];
+
+        for (int32_t k = c->context ? c->context : n - 6; k < (c->context ? n - 20 : n); k++)
+            if (c->context || k % 3 != n % 3) r->rows[r->row_count++] = row + k;
+    }
+    return ST_OK;
+}
+
 static void close_bench(struct round_bench *r)
 {
     unit_destroy(&r->unit);
@@ -71,6 +88,7 @@ static void close_bench(struct round_bench *r)
     mem_free(r->values);
     mem_free(r->head);
     mem_free(r->state);
+    mem_free(r->rows);
     bench_encoder_close(&r->bench);
 }
 
@@ -89,7 +107,8 @@ static void add(struct spent *sum, struct spent more, double weight)
 static status run_round(struct round_bench *r, int32_t layers, struct spent *out)
 {
     const struct encoder *e = r->bench.encoder;
-    struct unit_inputs in = {.batch = &r->batch, .prompts = r->prompts, .head = r->head, .batch_examples = BATCH};
+    struct unit_inputs in = {.batch = &r->batch, .prompts = r->prompts, .head = r->head, .batch_examples = BATCH,
+                             .rows = r->rows, .row_count = r->row_count};
     struct unit_outputs results = {.loss = r->loss};
     size_t bytes = (size_t)r->batch.rows * 1024 * sizeof(float);
 
@@ -111,16 +130,18 @@ static status run_round(struct round_bench *r, int32_t layers, struct spent *out
     return ST_OK;
 }
 
-static status run(const struct bench_options *o, const struct bench_case *c)
+static status run(const struct bench_options *o, const struct bench_case *c, int answers)
 {
     struct round_bench r = {.unit = NULL};
     struct spent spent;
     status s = open_bench(&r, o, c);
 
+    if (s == ST_OK && answers) s = list_rows(&r, c);
     if (s == ST_OK) s = run_round(&r, o->layers, &spent);
     if (s == ST_OK)
-        printf("{\"bench\":\"black-box\",\"case\":\"%s\",\"layers\":%d,\"threads\":%d,\"tokens\":%d,\"seconds\":%.4f,"
-               "\"cpu\":%.4f}\n", c->name, o->layers, o->threads, r.batch.tokens, spent.clock, spent.cpu);
+        printf("{\"bench\":\"black-box\",\"case\":\"%s %s\",\"layers\":%d,\"threads\":%d,\"tokens\":%d,\"seconds\":%.4f,"
+               "\"cpu\":%.4f}\n", c->name, answers ? "answers" : "all", o->layers, o->threads, r.batch.tokens,
+               spent.clock, spent.cpu);
     close_bench(&r);
     return s;
 }
@@ -129,11 +150,11 @@ int main(int argc, char **argv)
 {
     struct bench_options o;
 
-    for (size_t i = 0; argc > 1 && i < sizeof CASES / sizeof *CASES; i++)
+    for (size_t i = 0; argc > 2 && i < sizeof CASES / sizeof *CASES; i++)
         if (strcmp(argv[1], CASES[i].name) == 0) {
-            status s = bench_options_parse(argc - 1, argv + 1, &o);
+            status s = bench_options_parse(argc - 2, argv + 2, &o);
 
-            return status_exit(s == ST_OK ? run(&o, &CASES[i]) : s);
+            return status_exit(s == ST_OK ? run(&o, &CASES[i], strcmp(argv[2], "answers") == 0) : s);
         }
     fprintf(stderr, "see the first lines of tests/bench/black_box.c\n");
     return 2;

@@ -6,6 +6,7 @@ Needs torch. Both have CPT-large's sizes, random weights in bf16, prompts before
 example, and neither attends padding; PyTorch runs in inference mode with scaled_dot_product_attention. The runs alternate; the least of each is compared.
 """
 import json
+import math
 import subprocess
 import sys
 import time
@@ -70,29 +71,38 @@ def torch_seconds(model, prompts, lengths):
     return time.perf_counter() - clock, time.process_time() - cpu
 
 
+def run(program, case, what, layers, threads):
+    out = subprocess.run([program, case, what, "--layers", str(layers), "--threads", str(threads)], check=True,
+                         capture_output=True, text=True).stdout
+    return json.loads(out)
+
+
 def main():
     program = sys.argv[1]
     layers, threads, repeats = (list(map(int, sys.argv[2:5])) + [24, 2, 2][len(sys.argv) - 2:])[:3]
     torch.set_num_threads(threads)
-    product, product_cpu = 1.0, 1.0
+    ratios = {("all", "seconds"): [], ("all", "cpu"): [], ("answers", "seconds"): [], ("answers", "cpu"): []}
     with torch.inference_mode():
         model = Encoder(layers).bfloat16().eval()
         prompts = torch.randn(layers, TOKENS, HIDDEN).mul(.01).bfloat16()
-        print(f"{'case':8}{'mp2 s':>10}{'torch s':>10}{'ratio':>8}{'mp2 cpu':>10}{'torch cpu':>11}{'ratio':>8}")
+        print(f"{'case':8}{'loss over':>10}{'mp2 s':>9}{'torch s':>9}{'ratio':>7}{'mp2 cpu':>10}{'torch cpu':>10}{'ratio':>7}")
         for case, lengths in LENGTHS.items():
-            ours, theirs = [], []
+            ours, theirs = {"all": [], "answers": []}, []
             torch_seconds(model, prompts, lengths[:4])
             for _ in range(repeats):
-                out = subprocess.run([program, case, "--layers", str(layers), "--threads", str(threads)], check=True,
-                                     capture_output=True, text=True).stdout
-                ours.append(json.loads(out))
+                for what in ours:
+                    ours[what].append(run(program, case, what, layers, threads))
                 theirs.append(torch_seconds(model, prompts, lengths))
-            a, b = min(o["seconds"] for o in ours), min(t[0] for t in theirs)
-            c, d = min(o["cpu"] for o in ours), min(t[1] for t in theirs)
-            product, product_cpu = product * b / a, product_cpu * d / c
-            print(f"{case:8}{a:10.3f}{b:10.3f}{b / a:8.2f}{c:10.3f}{d:11.3f}{d / c:8.2f}", flush=True)
-    print(f"geometric mean of {len(LENGTHS)}: {product ** (1 / len(LENGTHS)):.2f} by the clock, "
-          f"{product_cpu ** (1 / len(LENGTHS)):.2f} by CPU time")
+            for what, runs in ours.items():
+                row = []
+                for i, unit in enumerate(("seconds", "cpu")):
+                    a, b = min(r[unit] for r in runs), min(t[i] for t in theirs)
+                    ratios[what, unit].append(b / a)
+                    row += [a, b, b / a]
+                print(f"{case:8}{what:>10}{row[0]:9.3f}{row[1]:9.3f}{row[2]:7.2f}{row[3]:10.3f}{row[4]:10.3f}{row[5]:7.2f}",
+                      flush=True)
+    for (what, unit), values in ratios.items():
+        print(f"geometric mean, loss over {what}, {unit}: {math.exp(sum(map(math.log, values)) / len(values)):.2f}")
 
 
 main()

@@ -89,6 +89,10 @@ grep -q search-anew other.txt || fail "nothing said about the other journal: $(c
 # What changes the result, and what does not stop it.
 tune reference 2 --set reference.choice=true
 cmp -s one/$cell/tuned.safetensors reference/$cell/tuned.safetensors && fail "the reference's choices changed nothing"
+tune answers-1 1 --set black_box.answers_only=true
+tune answers-4 4 --set black_box.answers_only=true --set machine.unit_memory=2M
+same answers-1 answers-4
+cmp -s one/$cell/tuned.safetensors answers-1/$cell/tuned.safetensors && fail "a loss over other tokens changed nothing"
 tune shallow-1 1 --set prompts=shallow
 tune shallow-4 4 --set prompts=shallow
 same shallow-1 shallow-4

@@ -15,8 +15,8 @@ struct unit_inputs {
     struct encoder_dropout dropout;
     const float *head;         /* (2,H): row 0 start, row 1 end */
     int32_t batch_examples;    /* B of the whole group's batch: the loss is the mean over it */
-    const int32_t *rows;       /* evaluation: the rows (ascending) whose logits are wanted; all of an example with targets.
-                                * The logits of others are -INFINITY, and cost nothing in the last layer. NULL: all */
+    const int32_t *rows;       /* evaluation: the rows (ascending) whose logits are wanted: losses are over these, the logits of
+                                * others are -INFINITY and cost nothing in the last layer. NULL: all */
     int32_t row_count;
 };
 
