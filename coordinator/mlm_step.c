@@ -251,29 +251,16 @@ status mlm_step(void *self, int64_t step, struct crew *crew, struct job_step *ou
 
 struct updating { struct mlm *m; struct adamw w; };
 
-/* The part of a tensor in [from, to). */
-static void update_slot(const struct updating *u, int64_t slot, int64_t from, int64_t to)
-{
-    struct mlm *m = u->m;
-    int64_t first = m->flat.offset[slot], last = first + m->flat.size[slot];
-    struct adamw here = u->w;
-
-    if (first < from) first = from;
-    if (last > to) last = to;
-    if (first >= last) return;
-    if (!flat_decays(&m->flat, slot)) here.decay = 0;
-    first -= m->first;
-    last -= m->first;
-    m->replica.encoder->kernels.adamw(&here, last - first, m->grad + first, m->own + first, m->m + first, m->v + first);
-}
-
 static void update_job(void *arg, int thread, int threads)
 {
     const struct updating *u = arg;
+    struct mlm *m = u->m;
     int64_t first, last;
 
-    pool_share(u->m->last - u->m->first, BLOCK_COLUMNS, thread, threads, &first, &last);
-    for (int64_t i = 0; i < u->m->flat.slots; i++) update_slot(u, i, u->m->first + first, u->m->first + last);
+    pool_share(m->last - m->first, BLOCK_COLUMNS, thread, threads, &first, &last);
+    if (first >= last) return;
+    flat_adamw(&m->flat, &m->replica.encoder->kernels, &u->w, m->first + first, m->first + last, m->grad + first, m->own + first,
+               m->m + first, m->v + first);
 }
 
 status mlm_commit(void *self, int64_t step, int apply)

@@ -41,7 +41,7 @@ status cell_digest(const struct cell_work *w, char out[33])
 /* ---- before ---- */
 
 /* What all ranks must know. */
-struct brief { int32_t cached, layers, tokens, gradients; int64_t count; };
+struct brief { int32_t cached, layers, tokens, gradients, full; int64_t count; };
 
 /* Is it done already? A result of another configuration is not looked at. */
 static status find_cached(struct cell_work *w, int *cached)
@@ -86,7 +86,7 @@ static status prepare(struct cell_work *w, struct brief *brief)
     TRY(few_shot_draw(t->data, w->cell->task, w->k, (uint64_t)w->cell->seed, &w->draw));
     TRY(cell_choose(w));
     *brief = (struct brief){.layers = w->bank->layers, .tokens = w->bank->tokens, .count = w->draw.train_count,
-                            .gradients = w->cell->method != METHOD_BLACK_BOX};
+                            .gradients = w->cell->method != METHOD_BLACK_BOX, .full = w->cell->method == METHOD_FULL};
     return ST_OK;
 }
 
@@ -143,6 +143,16 @@ static status fill_result(struct cell_work *w)
     return ST_OK;
 }
 
+/* An encoder of its own stands beside the tuned file. */
+static status save_encoder(const struct cell_work *w, struct tuned *tuned)
+{
+    char folder[4096 + 16];
+
+    snprintf(folder, sizeof folder, "%s/encoder", w->folder);
+    tuned->encoder = "encoder";
+    return full_write(w->full, folder, tuned->encoder_digest);
+}
+
 static status save_tuned(const struct cell_work *w)
 {
     const struct course *c = &w->course;
@@ -164,8 +174,9 @@ static status save_tuned(const struct cell_work *w)
         task.modules = w->bank->modules;
         task.router = gates;
     }
+    s = w->full ? save_encoder(w, &tuned) : ST_OK;
     snprintf(path, sizeof path, "%s/tuned", w->folder);
-    s = tuned_save(path, &tuned);
+    if (s == ST_OK) s = tuned_save(path, &tuned);
     mem_free(gates);
     return s;
 }
@@ -215,6 +226,14 @@ static status work(struct cell_work *w, struct team *team)
 
 /* ---- all ranks ---- */
 
+/* The dialogue, once all ranks have what they need. */
+static status run_dialogue(struct cell_work *w, struct team *team)
+{
+    TRY(comm_agree(w->t->comm, w->full ? full_prepare(w->full, team) : ST_OK));
+    if (comm_is_coordinator(w->t->comm)) return team_dismiss(team, work(w, team));
+    return team_serve(team);
+}
+
 static status run_team(struct cell_work *w, const struct brief *b)
 {
     const struct tuning *t = w->t;
@@ -224,14 +243,13 @@ static status run_team(struct cell_work *w, const struct brief *b)
                                    .rules = {.padding = t->config->reference.padding, .product = t->config->reference.product,
                                              .independent = t->form.reference != FORM_RIGHT,
                                              .batch_tokens = t->config->batch_tokens},
-                                   .data = t->data, .task = w->cell->task, .split = w->draw.split, .rows = w->draw.train,
+                                   .own = full_request, .own_arg = w->full, .data = t->data, .task = w->cell->task, .split = w->draw.split, .rows = w->draw.train,
                                    .count = b->count};
     struct team *team;
     status s;
 
     TRY(team_open(&o, &team));
-    if (comm_is_coordinator(t->comm)) s = team_dismiss(team, work(w, team));
-    else s = team_serve(team);
+    s = run_dialogue(w, team);
     team_close(&team);
     return s;
 }
@@ -246,7 +264,9 @@ status cell_run(struct tuning *t, const struct cell *cell, struct cell_result *o
     if (comm_is_coordinator(t->comm)) s = prepare(&w, &brief);
     s = comm_agree(t->comm, s);
     if (s == ST_OK) s = comm_broadcast(t->comm, &brief, sizeof brief, 0);
+    if (s == ST_OK && brief.full && !brief.cached) s = full_open(t, &w.full);
     if (s == ST_OK && !brief.cached) s = run_team(&w, &brief);
+    full_close(&w.full);
     if (s == ST_OK && comm_is_coordinator(t->comm)) t->done += cell_steps(t, cell->method);
     course_close(&w.course);
     few_shot_fini(&w.draw);

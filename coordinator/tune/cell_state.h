@@ -5,6 +5,7 @@
 #include "coordinator/data/few_shot.h"
 #include "coordinator/tune/cell.h"
 #include "coordinator/tune/course.h"
+#include "coordinator/tune/full.h"
 
 /* A cell under way; coordinator. */
 struct cell_work {
@@ -16,6 +17,7 @@ struct cell_work {
     struct few_shot draw;
     struct bank *bank;          /* what is tuned: t->bank, t->single, or fresh */
     struct bank fresh;          /* sizes of a prompt that starts from nothing */
+    struct full *full;          /* all ranks; NULL: the encoder is frozen */
     struct course course;
     struct cell_result *result;
 };

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/base/random.h"
@@ -34,7 +35,7 @@ status cell_choose(struct cell_work *w)
     case METHOD_PROMPT: return fresh_bank(w, 1);
     case METHOD_DEEP_PROMPT: return fresh_bank(w, (int32_t)w->t->replica.facts.config.layers);
     case METHOD_SINGLE: w->bank = &w->t->single; return ST_OK;
-    case METHOD_FULL: return fault(ST_USAGE, "method full is not built into this program");
+    case METHOD_FULL: return fresh_bank(w, 0);
     case METHOD_COUNT: break;
     }
     return fault(ST_USAGE, "no such method");
@@ -133,8 +134,8 @@ static int stages_of(const struct tuning *t, enum method method, struct gradient
     case METHOD_DEEP_PROMPT:
         out[0] = (struct gradient_stage){"prompt", c->deep_prompt.epochs, 0, c->deep_prompt.rate, c->deep_prompt.rate};
         return 1;
+    case METHOD_FULL: out[0] = (struct gradient_stage){"full", c->full.epochs, 0, c->full.rate, c->full.rate}; return 1;
     case METHOD_BLACK_BOX:
-    case METHOD_FULL:
     case METHOD_ZERO_SHOT:
     case METHOD_COUNT: break;
     }
@@ -208,7 +209,24 @@ static status tune_gradient(struct cell_work *w, struct team *team)
     return s;
 }
 
+static status tune_full(struct cell_work *w)
+{
+    const struct tune_config *c = w->t->config;
+    const struct full_options o = {c->full.epochs, c->dev_every, c->full.rate, c->weight_decay};
+    struct start start = {NULL, NULL, NULL};
+    double started = clock_now();
+    status s = start_values(w, &start);
+
+    if (s == ST_OK) s = full_run(w->full, &w->course, &o, start.head);
+    w->result->steps = o.epochs;
+    w->result->seconds = clock_now() - started;
+    w->result->parameters = full_parameters(w->full);
+    start_free(&start);
+    return s;
+}
+
 status cell_tune(struct cell_work *w, struct team *team)
 {
-    return w->cell->method == METHOD_BLACK_BOX ? tune_black_box(w, team) : tune_gradient(w, team);
+    if (w->cell->method == METHOD_BLACK_BOX) return tune_black_box(w, team);
+    return w->full ? tune_full(w) : tune_gradient(w, team);
 }

@@ -277,6 +277,7 @@ static status obey(struct team *t, const struct team_order *order)
     case TEAM_LOSSES: return team_run_sets(t, order, NULL, NULL, NULL);
     case TEAM_PLACE: return team_run_place(t, NULL, NULL);
     case TEAM_FIX: return team_run_fix(t, order->layer, NULL);
+    case TEAM_OWN: return t->o.own(t->o.own_arg, order->layer);
     case TEAM_DISMISS: break;
     }
     return ST_OK;
@@ -346,6 +347,14 @@ status team_fix(struct team *t, int32_t layer, const float *prompt)
 
     TRY(give_order(t, TEAM_FIX, layer, 0, &order));
     return team_run_fix(t, layer, prompt);
+}
+
+status team_own(struct team *t, int what)
+{
+    struct team_order order;
+
+    TRY(give_order(t, TEAM_OWN, what, 0, &order));
+    return t->o.own(t->o.own_arg, what);
 }
 
 status team_exam(struct team *t, enum split split, const int64_t *rows, int64_t count, const float *prompts,

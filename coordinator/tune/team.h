@@ -28,6 +28,8 @@ struct team_options {
     int answers_only;           /* team_loss and team_losses: over the tokens that answers are read from alone */
     const struct machine_config *machine;
     struct examiner_rules rules;
+    status (*own)(void *arg, int what);   /* for team_own; NULL: none */
+    void *own_arg;
     /* coordinator */
     struct dataset *data;
     int task;
@@ -51,6 +53,9 @@ status team_dismiss(struct team *t, status mine);
  * is not finite is no error here. A status other than ST_OK was said by the rank that failed. ---- */
 
 int64_t team_examples(const struct team *t);
+
+/* A request of the caller's own: own(own_arg, what) on all ranks, collectively; the same status everywhere. */
+status team_own(struct team *t, int what);
 
 /* Mean loss over the training examples, and its gradient with respect to prompts and head. */
 status team_gradient(struct team *t, const float *prompts, const float *head, double *loss, float *d_prompts,

@@ -6,7 +6,7 @@
 #include "coordinator/tune/team.h"
 #include "worker/train/share.h"
 
-enum team_op { TEAM_DISMISS, TEAM_GRADIENT, TEAM_LOSS, TEAM_PLACE, TEAM_LOSSES, TEAM_FIX, TEAM_EXAM };
+enum team_op { TEAM_DISMISS, TEAM_GRADIENT, TEAM_LOSS, TEAM_PLACE, TEAM_LOSSES, TEAM_FIX, TEAM_EXAM, TEAM_OWN };
 
 /* What the coordinator tells all ranks before a request's numbers. */
 struct team_order { int32_t op, layer; int64_t count; };

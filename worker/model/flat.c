@@ -43,6 +43,28 @@ int flat_decays(const struct flat *f, int64_t slot)
     return names_shape(slot, &f->config, shape) == 2;
 }
 
+/* The part of a tensor in [first, last). */
+static void adamw_slot(const struct flat *f, const struct kernels *k, const struct adamw *w, int64_t slot, int64_t first,
+                       int64_t last, const float *grad, float *values, float *m, float *v)
+{
+    int64_t from = f->offset[slot], to = from + f->size[slot];
+    struct adamw here = *w;
+
+    if (from < first) from = first;
+    if (to > last) to = last;
+    if (from >= to) return;
+    if (!flat_decays(f, slot)) here.decay = 0;
+    from -= first;
+    to -= first;
+    k->adamw(&here, to - from, grad + from, values + from, m + from, v + from);
+}
+
+void flat_adamw(const struct flat *f, const struct kernels *k, const struct adamw *w, int64_t first, int64_t last,
+                const float *grad, float *values, float *m, float *v)
+{
+    for (int64_t i = 0; i < f->slots; i++) adamw_slot(f, k, w, i, first, last, grad, values, m, v);
+}
+
 status flat_copy(const struct flat_view *view, const char *name, int64_t first, int64_t count, float *out)
 {
     const struct flat *f = view->flat;

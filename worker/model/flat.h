@@ -41,6 +41,10 @@ static inline int64_t flat_head(const struct flat *f, enum flat_head_slot slot)
 /* Local. AdamW decays matrices and tables, not biases and LayerNorms. */
 int flat_decays(const struct flat *f, int64_t slot);
 
+/* Local. AdamW on the elements first … last-1 of the array; the four arrays begin at element first. */
+void flat_adamw(const struct flat *f, const struct kernels *k, const struct adamw *w, int64_t first, int64_t last,
+                const float *grad, float *values, float *m, float *v);
+
 /* Weights for packing out of such an array. Both stay the caller's. */
 struct flat_view { const struct flat *flat; const float *values; };
 struct packed_source packed_from_flat(const struct flat_view *view);

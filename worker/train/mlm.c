@@ -1,12 +1,10 @@
 #include "worker/train/mlm.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
-#include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "worker/train/encoder_gradient.h"
 #include "worker/train/vocabulary_head.h"
-#include "worker/train/weight_gradient.h"
 
 struct mlm_unit {
     struct encoder *e;
@@ -14,27 +12,12 @@ struct mlm_unit {
     struct mlm_sizes sizes;
     struct activations *activations;
     struct vocabulary_head *head;
-    struct matmul *matmul;               /* weight gradients: products 0 … PRODUCT_DOWN; NULL: not for training */
+    struct encoder_gradient gradient;    /* for training */
     float *token_type;                   /* (2,H): row 1 is what the encoder adds */
     const float *values;
-    /* of the call that runs */
-    struct pool *pool;
-    const struct mlm_inputs *inputs;
-    float *grad;
 };
 
 /* ---- memory ---- */
-
-static status compile(struct mlm_unit *u)
-{
-    struct matmul_spec forward[PRODUCT_COUNT], specs[PRODUCT_DOWN + 1];
-
-    packed_products(&u->e->config, u->e->precision, forward);
-    for (int i = 0; i <= PRODUCT_DOWN; i++)
-        specs[i] = weight_product(u->e->precision, u->sizes.rows, i == PRODUCT_QKV ? forward[i].n / 3 : forward[i].n, forward[i].k,
-                                  forward[i].n);
-    return matmul_new(matmul_engine_of(u->e->matmul), specs, PRODUCT_DOWN + 1, u->sizes.threads, &u->matmul);
-}
 
 status mlm_unit_new(struct encoder *e, const struct flat *flat, const struct mlm_sizes *sizes, struct mlm_unit **out)
 {
@@ -50,7 +33,7 @@ status mlm_unit_new(struct encoder *e, const struct flat *flat, const struct mlm
     u->sizes = *sizes;
     s = activations_new(e, &plan, &u->activations);
     if (s == ST_OK) s = vocabulary_head_new(e, flat, sizes->targets, sizes->threads, sizes->train, &u->head);
-    if (s == ST_OK && sizes->train) s = compile(u);
+    if (s == ST_OK && sizes->train) s = encoder_gradient_open(&u->gradient, e, flat, sizes->rows, sizes->threads);
     if (s == ST_OK) s = mem_alloc(2 * (size_t)e->config.hidden, sizeof *u->token_type, &u->token_type);
     if (s != ST_OK) {
         mlm_unit_destroy(&u);
@@ -67,7 +50,7 @@ void mlm_unit_destroy(struct mlm_unit **out)
     if (!u) return;
     activations_destroy(&u->activations);
     vocabulary_head_destroy(&u->head);
-    matmul_destroy(&u->matmul);
+    encoder_gradient_close(&u->gradient);
     mem_free(u->token_type);
     mem_free(u);
     *out = NULL;
@@ -84,79 +67,6 @@ status mlm_attach(struct mlm_unit *u, struct pool *pool, const float *values, vo
     return vocabulary_head_pack(u->head, pool, values);
 }
 
-/* ---- encoder ---- */
-
-static struct norm_piece layer_norm(const struct mlm_unit *u, const struct encoder_layer_view *view, int second)
-{
-    const struct random_key none = {{0, 0}};
-    struct norm n = {.rows = view->rows, .width = (int)u->e->config.hidden, .eps = (float)u->e->config.eps,
-                     .type = u->e->precision, .drop = dropout_make(none, 0)};
-    float *gamma = u->grad + flat_layer(u->flat, view->layer, second ? FLAT_NORM2 : FLAT_NORM1);
-    float *beta = u->grad + flat_layer(u->flat, view->layer, second ? FLAT_NORM2_BIAS : FLAT_NORM1_BIAS);
-
-    return (struct norm_piece){n, 0, second ? view->d_norm2 : view->d_norm1, second ? view->xhat2 : view->xhat1, gamma, beta};
-}
-
-static status take_layer(void *arg, const struct encoder_layer_view *view)
-{
-    static const enum flat_layer_slot slots[] = {FLAT_QUERY, FLAT_OUT, FLAT_UP, FLAT_DOWN};
-    struct mlm_unit *u = arg;
-    struct weight_work w = {.kernels = &u->e->kernels, .matmul = u->matmul, .norms = 2};
-    enum number type = u->e->precision;
-
-    for (int i = 0; i <= PRODUCT_DOWN; i++) {
-        const struct matmul_spec *s = matmul_product(u->matmul, i);
-
-        for (int64_t j = 0; j < (i == PRODUCT_QKV ? 3 : 1); j++) {
-            const char *dy = (const char *)view->d_out[i] + (size_t)(j * s->rows) * number_size(type);
-            unsigned slot = slots[i] + 2 * (unsigned)j;
-
-            w.weight[w.weights++] = (struct weight_piece){i, view->in[i], dy, u->grad + flat_layer(u->flat, view->layer, slot)};
-            w.bias[w.biases++] = (struct bias_piece){dy, type, view->rows, s->rows, s->ld_x,
-                                                     u->grad + flat_layer(u->flat, view->layer, slot + 1)};
-        }
-    }
-    w.norm[0] = layer_norm(u, view, 0);
-    w.norm[1] = layer_norm(u, view, 1);
-    return weight_gradient(&w, u->pool);
-}
-
-/* A table's row gets its sums in the order of the batch's rows. The word table has the decoder's gradient already. */
-enum embedding_part { EMBEDDING_WORD, EMBEDDING_NORM, EMBEDDING_POSITION, EMBEDDING_TYPE, EMBEDDING_PARTS };
-struct embedding_work { struct mlm_unit *u; const struct encoder_embedding_view *view; atomic_int next; };
-
-static void embedding_job(void *arg, int thread, int threads)
-{
-    struct embedding_work *w = arg;
-    const struct encoder_embedding_view *view = w->view;
-    const struct kernels *k = &w->u->e->kernels;
-    const struct batch *b = w->u->inputs->batch;
-    int64_t h = w->u->e->config.hidden;
-    const int64_t *at = w->u->flat->offset;
-    float *grad = w->u->grad;
-    int part;
-
-    (void)thread, (void)threads;
-    while ((part = atomic_fetch_add(&w->next, 1)) < EMBEDDING_PARTS) {
-        if (part == EMBEDDING_WORD) k->scatter_add(b->rows, (int)h, b->ids, view->d_sum, grad + at[NAME_WORD]);
-        else if (part == EMBEDDING_NORM)
-            k->norm_parameters(&view->norm, 1, view->d_out, NULL, view->xhat, grad + at[FLAT_EMBEDDING_NORM],
-                               grad + at[FLAT_EMBEDDING_NORM_BIAS]);
-        else if (part == EMBEDDING_POSITION)
-            for (int32_t i = 0; i < b->rows; i++)
-                k->add(h, grad + at[NAME_POSITION] + b->place[i].position * h, view->d_sum + i * h);
-        else k->sum_rows(b->rows, (int)h, h, NUMBER_F32, view->d_sum, grad + at[NAME_TYPE] + w->u->inputs->token_type * h);
-    }
-}
-
-static status take_embedding(void *arg, const struct encoder_embedding_view *view)
-{
-    struct embedding_work w = {.u = arg, .view = view};
-
-    pool_run(w.u->pool, embedding_job, &w);
-    return ST_OK;
-}
-
 /* ---- the whole ---- */
 
 static status run(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs *in, float *grad, float *logits,
@@ -169,9 +79,6 @@ static status run(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs
     const double *loss;
     const int32_t *best;
 
-    u->pool = pool;
-    u->inputs = in;
-    u->grad = grad;
     /* The encoder adds row 1 of its table; here that row is the micro-batch's. */
     memcpy(u->token_type + h, u->values + u->flat->offset[NAME_TYPE] + in->token_type * h, (size_t)h * sizeof *u->token_type);
     u->e->weights.type = u->token_type;
@@ -186,22 +93,11 @@ static status run(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs
     return grad ? vocabulary_head_gradient(u->head, pool, grad) : ST_OK;
 }
 
-/* What is added to rather than written: tables, biases and LayerNorms of the encoder. */
-static void clear_gradient(const struct mlm_unit *u, float *grad)
-{
-    const struct flat *f = u->flat;
-
-    for (int64_t i = NAME_POSITION; i < names_encoder(f->config.layers); i++)
-        if (i < NAME_EMBEDDINGS || !flat_decays(f, i)) memset(grad + f->offset[i], 0, (size_t)f->size[i] * sizeof *grad);
-}
-
 status mlm_train(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs *in, float *grad, struct mlm_score *out)
 {
-    const struct encoder_sink sink = {take_layer, take_embedding, u};
+    struct encoder_sink sink;
 
-    if (in->batch->rows != u->sizes.rows)
-        return fault(ST_SYSTEM, "internal error: a micro-batch of %d rows, expected %d", in->batch->rows, u->sizes.rows);
-    clear_gradient(u, grad);
+    TRY(encoder_gradient_begin(&u->gradient, pool, in->batch, in->token_type, grad, &sink));
     TRY(run(u, pool, in, grad, NULL, out));
     return encoder_backward(u->e, pool, u->activations, in->batch, NULL, &in->dropout, NULL, &sink);
 }

@@ -29,7 +29,8 @@ struct work {
 static struct activations_plan plan_of(int32_t rows, int32_t examples, int32_t prompt_tokens, int threads, int train)
 {
     return (struct activations_plan){.rows = rows, .examples = examples, .prompt_tokens = prompt_tokens,
-                                     .threads = threads, .keep = train};
+                                     .threads = threads, .keep = train != UNIT_EVALUATE,
+                                     .sink = train == UNIT_TRAIN_WEIGHTS};
 }
 
 /* The unit's own arrays. */
@@ -180,7 +181,7 @@ status unit_train(struct unit *u, const struct encoder *e, struct pool *pool, co
 
     TRY(forward(&w, pool));
     sum_heads(&w);
-    return encoder_backward(e, pool, u->activations, in->batch, &in->prompts, &in->dropout, out->grad_prompts, NULL);
+    return encoder_backward(e, pool, u->activations, in->batch, &in->prompts, &in->dropout, out->grad_prompts, in->sink);
 }
 
 status unit_evaluate(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,

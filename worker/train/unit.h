@@ -18,19 +18,23 @@ struct unit_inputs {
     const int32_t *rows;       /* evaluation: the rows (ascending) whose logits are wanted: losses are over these, the logits of
                                 * others are -INFINITY and cost nothing in the last layer. NULL: all */
     int32_t row_count;
+    const struct encoder_sink *sink;   /* unit_train: what takes the weights' gradients; NULL: nothing does */
 };
 
 struct unit_outputs {
     double *loss;              /* (E) each example's loss (CE(start) + CE(end)) / 2, not divided by B; or NULL */
     double *found;             /* (E) 1: both ends of the target were the likeliest (span_found), else 0; or NULL */
     float *logits;             /* (T,2) start and end logit by row, or NULL */
-    float *grad_prompts;       /* (layers,P,H): sum over the unit's slots by the tree, loss / B; training only */
+    float *grad_prompts;       /* (layers,P,H): sum over the unit's slots by the tree, loss / B; training only; or NULL */
     float *grad_head;          /* (2,H): likewise; training only */
 };
 
 struct unit;                   /* activations and the loss's memory for units up to a size */
 
-/* Local. train: gradients will be wanted. ST_MEMORY when there is not enough. */
+/* What a unit is for: losses, their gradients down to the prompts, or those of weights, too (with a sink). */
+enum unit_use { UNIT_EVALUATE, UNIT_TRAIN, UNIT_TRAIN_WEIGHTS };
+
+/* Local. train: enum unit_use. ST_MEMORY when there is not enough. */
 status unit_new(const struct encoder *e, int32_t most_rows, int32_t most_examples, int32_t prompt_tokens, int threads,
                 int train, struct unit **out);
 void unit_destroy(struct unit **u);

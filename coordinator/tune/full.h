@@ -1,0 +1,37 @@
+/* Tuning of all weights of the encoder, and the head: the baseline "full". As `mp2 mlm` does it: micro-batches of a few examples
+ * are computed whole by one worker each, their gradients summed along the tree, each worker updates its range of the weights
+ * (ZeRO-1), and ranges are shared and packed again before the next step. Bits depend on neither ranks nor threads.
+ *
+ * Placeholders stand where they stand for prompts; no prompt is added. There is no dropout, as in all of tuning. A killed cell
+ * begins anew (its state is three times the encoder), to the same bits. */
+#ifndef MP2_TUNE_FULL_H
+#define MP2_TUNE_FULL_H
+
+#include "coordinator/tune/course.h"
+#include "coordinator/tune/tuning.h"
+
+struct full;
+
+struct full_options { int64_t epochs, check_every; double rate, decay; };
+
+/* Collective. For a cell; team_options then get own = full_request and own_arg = the new one. */
+status full_open(struct tuning *t, struct full **out);
+/* Local. The replica's encoder has the frozen weights again. */
+void full_close(struct full **full);
+
+/* For struct team_options. */
+status full_request(void *full, int what);
+/* Local, on all ranks, once the team is open and before it serves: room for the team's examples. The status is this rank's. */
+status full_prepare(struct full *f, struct team *team);
+
+/* Coordinator, inside the dialogue: all epochs from a head (2,H), looks at dev; in the end the encoder's weights are those of
+ * the best state. ST_NUMBER (said): a loss is not finite; ST_END: asked to stop. */
+status full_run(struct full *f, struct course *course, const struct full_options *o, const float *head);
+
+/* Coordinator, inside the dialogue: write the weights as they are as a Hugging Face folder, with its digest. */
+status full_write(struct full *f, const char *folder, char digest[33]);
+
+/* Coordinator. Weights that are tuned, the head included. */
+int64_t full_parameters(const struct full *f);
+
+#endif

@@ -1,0 +1,31 @@
+/* The gradient of every weight of the encoder, taken from what backward hands out (encoder.h: struct encoder_sink) into an
+ * array like that of the weights (flat.h). Which examples make a micro-batch is part of the result: a weight's gradient sums
+ * over its rows. */
+#ifndef MP2_TRAIN_ENCODER_GRADIENT_H
+#define MP2_TRAIN_ENCODER_GRADIENT_H
+
+#include "worker/model/encoder.h"
+#include "worker/model/flat.h"
+
+struct encoder_gradient {
+    struct encoder *e;
+    const struct flat *flat;
+    struct matmul *matmul;     /* weight gradients: products 0 … PRODUCT_DOWN */
+    int32_t rows;              /* of every micro-batch */
+    /* of the micro-batch under way */
+    struct pool *pool;
+    const struct batch *batch;
+    int32_t token_type;
+    float *grad;
+};
+
+/* Local. For micro-batches of exactly so many rows, gaps included. */
+status encoder_gradient_open(struct encoder_gradient *g, struct encoder *e, const struct flat *flat, int32_t rows, int threads);
+void encoder_gradient_close(struct encoder_gradient *g);
+
+/* Local. The sink for the backward of a batch, all of whose tokens are of token_type. It writes the encoder's part of grad
+ * (flat), but adds to the word table's. */
+status encoder_gradient_begin(struct encoder_gradient *g, struct pool *pool, const struct batch *batch, int32_t token_type,
+                              float *grad, struct encoder_sink *sink);
+
+#endif
