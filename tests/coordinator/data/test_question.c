@@ -47,7 +47,7 @@ static int found(const struct dataset *d, const struct example *x, int windows, 
             yes = e.length == x->length && memcmp(e.ids, x->ids, (size_t)e.length * sizeof *e.ids) == 0 &&
                   e.options == x->options && e.context_first == x->context_first && e.context_last == x->context_last &&
                   e.context_skip == x->context_skip && e.none_first == x->none_first && e.none_last == x->none_last &&
-                  memcmp(e.option, x->option, (size_t)e.options * sizeof *e.option) == 0;
+                  (e.options == 0 || memcmp(e.option, x->option, (size_t)e.options * sizeof *e.option) == 0);
         }
     example_buffer_fini(&buffer);
     return yes;
