@@ -52,14 +52,8 @@ const struct option pretrain_options[] = {
     {"checkpoint.keep", OPTION_INT, AT(keep.count), "2", 1, 1e6, AFFECTS_PLACEMENT, "", "newest checkpoints kept, besides the best", NULL},
     {"journal.sync_ms", OPTION_INT, AT(keep.sync_ms), "0", 0, 600000, AFFECTS_PLACEMENT, "ms", "0: every step is durable before the next one counts; else at the latest so long after", NULL},
 
-    {"machine.precision", OPTION_CHOICE, AT(machine.precision), "auto", 0, 0, AFFECTS_RESULT, "", "of weights and matrix inputs; auto: bf16 where the CPUs have AVX-512 BF16", "auto|f32|bf16"},
-    {"machine.isa", OPTION_CHOICE, AT(machine.isa), "auto", 0, 0, AFFECTS_RESULT, "", "instruction set; auto: the best that all workers have", "auto|avx2|avx512|avx512bf16"},
-    {"machine.engine", OPTION_CHOICE, AT(machine.engine), "onednn", 0, 0, AFFECTS_RESULT, "", "matrix products; openblas is f32 only", "onednn|openblas"},
-    {"machine.exact", OPTION_BOOL, AT(machine.exact), "true", 0, 0, AFFECTS_RESULT, "", "refuse machines whose products depend on how rows are dealt", NULL},
+    MACHINE_OPTIONS(struct pretrain_config, machine, "8"),
     {"machine.accept_break", OPTION_BOOL, AT(machine.accept_break), "false", 0, 0, AFFECTS_PLACEMENT, "", "resume with another instruction set or library version; the run says so for ever after", NULL},
-    {"machine.threads", OPTION_INT, AT(machine.threads), "0", 0, 4096, AFFECTS_PLACEMENT, "", "threads a worker; 0: the node's cores over its workers", NULL},
-    {"machine.unit_examples", OPTION_INT, AT(machine.unit_examples), "8", 1, 1024, AFFECTS_PLACEMENT, "examples", "most examples computed together; a power of two", NULL},
-    {"machine.unit_memory", OPTION_INT, AT(machine.unit_memory), "1Gi", 1e6, 1e15, AFFECTS_PLACEMENT, "bytes", "memory for the activations of the examples computed together", NULL},
 
     WATCH_OPTIONS(struct pretrain_config, watch),
 };

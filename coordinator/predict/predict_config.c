@@ -11,12 +11,6 @@ const struct option predict_options[] = {
     {"out", OPTION_TEXT, AT(out), "", 0, 0, AFFECTS_PLACEMENT, "", "file for the answers, replaced when all is done; empty: standard output, line by line", NULL},
     {"log", OPTION_CHOICE, AT(log), "warn", 0, 0, AFFECTS_PLACEMENT, "", "what is said on standard error", "silent|error|warn|info|debug"},
     {"batch_tokens", OPTION_INT, AT(batch_tokens), "16Ki", 512, 1e8, AFFECTS_PLACEMENT, "tokens", "dealt to a worker at a time", NULL},
-    {"machine.precision", OPTION_CHOICE, AT(machine.precision), "auto", 0, 0, AFFECTS_RESULT, "", "of weights and matrix inputs; auto: bf16 where the CPUs have AVX-512 BF16", "auto|f32|bf16"},
-    {"machine.isa", OPTION_CHOICE, AT(machine.isa), "auto", 0, 0, AFFECTS_RESULT, "", "instruction set; auto: the best that all workers have", "auto|avx2|avx512|avx512bf16"},
-    {"machine.engine", OPTION_CHOICE, AT(machine.engine), "onednn", 0, 0, AFFECTS_RESULT, "", "matrix products; openblas is f32 only", "onednn|openblas"},
-    {"machine.exact", OPTION_BOOL, AT(machine.exact), "true", 0, 0, AFFECTS_RESULT, "", "refuse machines whose products depend on how rows are dealt", NULL},
-    {"machine.threads", OPTION_INT, AT(machine.threads), "0", 0, 4096, AFFECTS_PLACEMENT, "", "threads a worker; 0: the node's cores over its workers", NULL},
-    {"machine.unit_examples", OPTION_INT, AT(machine.unit_examples), "64", 1, 1024, AFFECTS_PLACEMENT, "examples", "most examples computed together", NULL},
-    {"machine.unit_memory", OPTION_INT, AT(machine.unit_memory), "1Gi", 1e6, 1e15, AFFECTS_PLACEMENT, "bytes", "memory for the activations of the examples computed together", NULL},
+    MACHINE_OPTIONS(struct predict_config, machine, "64"),
 };
 const size_t predict_option_count = sizeof predict_options / sizeof *predict_options;

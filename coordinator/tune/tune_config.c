@@ -57,13 +57,7 @@ const struct option tune_options[] = {
     {"reference.product", OPTION_BOOL, AT(reference.product), "false", 0, 0, AFFECTS_RESULT, "", "score an option by the product of its logits instead of their sum", NULL},
     {"reference.choice", OPTION_BOOL, AT(reference.choice), "false", 0, 0, AFFECTS_RESULT, "", "black box: keep the best of the points that were checked on dev, not the optimum", NULL},
 
-    {"machine.precision", OPTION_CHOICE, AT(machine.precision), "auto", 0, 0, AFFECTS_RESULT, "", "of weights and matrix inputs; auto: bf16 where the CPUs have AVX-512 BF16", "auto|f32|bf16"},
-    {"machine.isa", OPTION_CHOICE, AT(machine.isa), "auto", 0, 0, AFFECTS_RESULT, "", "instruction set; auto: the best that all workers have", "auto|avx2|avx512|avx512bf16"},
-    {"machine.engine", OPTION_CHOICE, AT(machine.engine), "onednn", 0, 0, AFFECTS_RESULT, "", "matrix products; openblas is f32 only", "onednn|openblas"},
-    {"machine.exact", OPTION_BOOL, AT(machine.exact), "true", 0, 0, AFFECTS_RESULT, "", "refuse machines whose products depend on how rows are dealt", NULL},
-    {"machine.threads", OPTION_INT, AT(machine.threads), "0", 0, 4096, AFFECTS_PLACEMENT, "", "threads a worker; 0: the node's cores over its workers", NULL},
-    {"machine.unit_examples", OPTION_INT, AT(machine.unit_examples), "8", 1, 1024, AFFECTS_PLACEMENT, "examples", "most examples computed together; a power of two", NULL},
-    {"machine.unit_memory", OPTION_INT, AT(machine.unit_memory), "1Gi", 1e6, 1e15, AFFECTS_PLACEMENT, "bytes", "memory for the activations of the examples computed together", NULL},
+    MACHINE_OPTIONS(struct tune_config, machine, "8"),
 
     WATCH_OPTIONS(struct tune_config, watch),
 };
