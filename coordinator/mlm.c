@@ -22,9 +22,15 @@ static void digest_text(const char *text, char out[33])
     snprintf(out, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
 }
 
-/* Where training starts from: the user's folder, or a new encoder beside the text. */
+static status output_folder(const struct mlm *m, char *out, size_t room)
+{
+    return m->config->output[0] ? file_keep_path(out, room, m->config->output) : file_join(out, room, m->config->run, "model");
+}
+
+/* Where training starts from: the user's folder, or a new encoder beside the text. Evaluation: what training has written. */
 static status start_folder(const struct mlm *m, char *out, size_t room)
 {
+    if (m->config->evaluate && !m->config->model[0]) return output_folder(m, out, room);
     return m->config->model[0] ? file_keep_path(out, room, m->config->model) : file_join(out, room, m->config->run, "start");
 }
 
@@ -97,14 +103,25 @@ static status digest_texts(struct mlm *m)
     return s;
 }
 
+/* Another text that is only to be scored leaves the run's own as it is. */
+static status text_folder(const struct mlm *m, char *out, size_t room)
+{
+    return m->aside ? file_join(out, room, m->config->run, "evaluate") : file_keep_path(out, room, m->config->run);
+}
+
 static status prepare_text(struct mlm *m, const struct vocabulary *v)
 {
     const struct mlm_config *c = m->config;
     struct mlm_source source = {.texts = &c->texts, .documents = (enum documents)c->documents, .heldout = c->heldout,
                                 .vocabulary = v, .digest = m->text_digest};
 
+    char folder[4096];
+
     TRY(digest_texts(m));
-    return mlm_text_make(&source, c->run);
+    m->aside = c->evaluate && !mlm_text_made(&source, c->run);
+    TRY(text_folder(m, folder, sizeof folder));
+    if (m->aside) TRY(file_make_folder(folder));
+    return mlm_text_make(&source, folder);
 }
 
 static status prepare(struct mlm *m, struct model_source **model)
@@ -119,7 +136,7 @@ static status prepare(struct mlm *m, struct model_source **model)
     s = mlm_special_find(v, &m->special);
     if (s == ST_OK) s = file_make_folder(c->run);
     if (s == ST_OK) s = start_folder(m, folder, sizeof folder);
-    if (s == ST_OK && !c->model[0]) s = mlm_start_write(c, m->special.vocabulary, folder);
+    if (s == ST_OK && !c->model[0] && !c->evaluate) s = mlm_start_write(c, m->special.vocabulary, folder);
     if (s == ST_OK) s = model_source_open(folder, model);
     if (s == ST_OK) s = check_config(c, model_source_config(*model), &m->special);
     if (s == ST_OK) s = model_source_digest(*model, m->encoder_digest);
@@ -131,6 +148,7 @@ static status prepare(struct mlm *m, struct model_source **model)
 static status share_facts(struct mlm *m)
 {
     TRY(comm_broadcast(m->comm, &m->special, sizeof m->special, 0));
+    TRY(comm_broadcast(m->comm, &m->aside, sizeof m->aside, 0));
     TRY(comm_broadcast(m->comm, m->encoder_digest, sizeof m->encoder_digest, 0));
     TRY(comm_broadcast(m->comm, m->text_digest, sizeof m->text_digest, 0));
     return comm_broadcast(m->comm, m->vocabulary_digest, sizeof m->vocabulary_digest, 0);
@@ -175,20 +193,25 @@ static int32_t tokens_to_guess(double share, int32_t length)
     return n < 1 ? 1 : n;
 }
 
+static status alloc_moments(struct mlm *m)
+{
+    size_t own = (size_t)(m->last - m->first);
+
+    TRY(mem_alloc(own, sizeof *m->m, &m->m));
+    TRY(mem_alloc(own, sizeof *m->v, &m->v));
+    return mem_alloc(own / BLOCK_COLUMNS, sizeof *m->block_squares, &m->block_squares);
+}
+
 static status open_worker(struct mlm *m)
 {
     const struct train_config *t = &m->config->train;
     int32_t rows = (int32_t)t->batch * m->length, targets = (int32_t)t->batch * (m->wanted > m->asked ? m->wanted : m->asked);
-    struct mlm_sizes sizes = {rows, (int32_t)t->batch, targets, pool_threads(m->replica.pool), 1};
-    size_t own, count = (size_t)m->flat.count, blocks;
+    struct mlm_sizes sizes = {rows, (int32_t)t->batch, targets, pool_threads(m->replica.pool), !m->config->evaluate};
+    size_t count = (size_t)m->flat.count;
 
     blocks_columns(&m->blocks, m->comm->worker, &m->first, &m->last);
-    own = (size_t)(m->last - m->first);
-    blocks = own / BLOCK_COLUMNS;
     TRY(mem_alloc(count, sizeof *m->values, &m->values));
-    TRY(mem_alloc(own, sizeof *m->m, &m->m));
-    TRY(mem_alloc(own, sizeof *m->v, &m->v));
-    TRY(mem_alloc(blocks, sizeof *m->block_squares, &m->block_squares));
+    if (!m->config->evaluate) TRY(alloc_moments(m));
     TRY(mem_alloc((size_t)m->length, sizeof *m->ids, &m->ids));
     TRY(mem_alloc((size_t)m->length, sizeof *m->words, &m->words));
     TRY(mem_alloc((size_t)m->length, sizeof *m->fate, &m->fate));
@@ -203,12 +226,15 @@ static status open_worker(struct mlm *m)
 
 static status open_text(struct mlm *m)
 {
-    TRY(mlm_text_open(m->config->run, "train.ids", m->text_digest, &m->train));
-    TRY(mlm_text_open(m->config->run, "heldout.ids", m->text_digest, &m->heldout));
-    if (mlm_text_sequences(&m->train, m->length) < 1)
+    char folder[4096];
+
+    TRY(text_folder(m, folder, sizeof folder));
+    TRY(mlm_text_open(folder, "train.ids", m->text_digest, &m->train));
+    TRY(mlm_text_open(folder, "heldout.ids", m->text_digest, &m->heldout));
+    if (!m->config->evaluate && mlm_text_sequences(&m->train, m->length) < 1)
         return fault(ST_INPUT, "%s: %lld tokens of text, expected at least one sequence of %d", m->config->run,
                      (long long)m->train.tokens, m->length);
-    if (m->config->heldout > 0 && mlm_text_sequences(&m->heldout, m->length) < 1)
+    if ((m->config->heldout > 0 || m->config->evaluate) && mlm_text_sequences(&m->heldout, m->length) < 1)
         return fault(ST_INPUT, "heldout: %g keeps %lld tokens, expected at least one sequence of %d (or 0: no evaluation)",
                      m->config->heldout, (long long)m->heldout.tokens, m->length);
     return ST_OK;
@@ -374,8 +400,7 @@ static status write_folder(struct mlm *m, const float *values)
                                 .read = read_values, .arg = &view};
     char folder[4096];
 
-    if (m->config->output[0]) TRY(file_keep_path(folder, sizeof folder, m->config->output));
-    else TRY(file_join(folder, sizeof folder, m->config->run, "model"));
+    TRY(output_folder(m, folder, sizeof folder));
     TRY(model_folder_write(folder, &what));
     printf("mlm: the encoder stands in %s\n", folder);
     return ST_OK;

@@ -31,6 +31,7 @@ struct mlm {
     struct masking masking, exam;  /* in training; of held-out text */
     int32_t length, wanted, asked; /* tokens of a sequence; to guess in it, in training and held-out text */
     int64_t applied;               /* AdamW steps taken */
+    int aside;                     /* the text stands in RUN/evaluate: it is not the run's */
     char config_digest[33], encoder_digest[33], vocabulary_digest[33], text_digest[33], about[256];
     int64_t *sums;                 /* exchanged: bits of losses, counts; reports */
     size_t sum_room;
@@ -57,11 +58,12 @@ struct mlm {
     struct record_eval_task task;
     struct state_value state_values[2];
     double heldout_loss, heldout_accuracy;
+    int64_t targets_scored, correct;   /* of held-out text */
     struct crew_report *reports;   /* (workers) */
     int64_t *units;                /* (workers) micro-batches dealt to each in a step */
 };
 
-/* Collective. vocabulary, text, encoder, memory; makes the run's folder. */
+/* Collective. vocabulary, text, encoder, memory; makes the run's folder. With config->evaluate nothing for training. */
 status mlm_open(struct comm *c, const struct mlm_config *config, const struct options *options, struct mlm *m);
 void mlm_close(struct mlm *m);
 struct job mlm_job(struct mlm *m);
@@ -82,6 +84,14 @@ status mlm_commit(void *self, int64_t step, int apply);
 status mlm_evaluate_heldout(void *self, int64_t step, int full, struct job_eval *out);
 /* Collective. All parameters to all workers, packed for the encoder. */
 status mlm_refresh(struct mlm *m);
+
+/* ---- mlm_batches.c ---- */
+
+/* Local. The held-out sequences as mlm_evaluate_heldout masks them, as JSON lines, for other programs. */
+status mlm_batches_write(const struct mlm *m, const char *path);
+
+/* Local. The key under which held-out sequence `index` is masked. */
+struct random_key mlm_exam_key(const struct mlm *m, int64_t index);
 
 /* ---- mlm_state.c: for struct job ---- */
 

@@ -12,9 +12,9 @@ enum mlm_start { START_PLAIN, START_NEIGHBOURS };
 struct mlm_sizes_config { int64_t layers, hidden, heads, feed_forward, positions; double dropout; };
 
 struct mlm_config {
-    const char *run, *model, *vocab, *output;
+    const char *run, *model, *vocab, *output, *batches;
     struct option_list texts;
-    int documents, log, start;
+    int documents, log, start, evaluate;
     double heldout, masked, clip;
     int64_t seed, length;
     struct mlm_sizes_config encoder;

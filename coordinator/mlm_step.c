@@ -19,7 +19,7 @@ status mlm_refresh(struct mlm *m)
 
 /* ---- micro-batches ---- */
 
-/* Sequences of a text, masked under key, into m->batch. */
+/* Sequences of the text, masked under the micro-batch's key, or (exam) of held-out text, each under its own, into m->batch. */
 static int32_t fill(struct mlm *m, int exam, const int64_t *sequences, int32_t count, struct random_key key)
 {
     const struct mlm_text *text = exam ? &m->heldout : &m->train;
@@ -27,11 +27,12 @@ static int32_t fill(struct mlm *m, int exam, const int64_t *sequences, int32_t c
 
     batch_clear(&m->batch, 0);
     for (int32_t i = 0; i < count; i++) {
+        struct random_key own = exam ? mlm_exam_key(m, sequences[i]) : random_derive(key, (uint32_t)i, 0, 0, 0);
         int32_t here;
 
         mlm_text_sequence(text, &m->special, sequences[i], m->length, m->words);
-        here = masking_apply(exam ? &m->exam : &m->masking, random_derive(key, (uint32_t)i, 0, 0, 0), m->words, m->length,
-                             exam ? m->asked : m->wanted, m->ids, m->rows + targets, m->targets + targets, m->fate);
+        here = masking_apply(exam ? &m->exam : &m->masking, own, m->words, m->length, exam ? m->asked : m->wanted,
+                             m->ids, m->rows + targets, m->targets + targets, m->fate);
         for (int32_t j = 0; j < here; j++) m->rows[targets + j] += i * m->length;
         targets += here;
         batch_add(&m->batch, m->ids, m->length, 0, -1, -1);
@@ -282,16 +283,24 @@ status mlm_commit(void *self, int64_t step, int apply)
 
 /* ---- evaluation ---- */
 
+/* Text stands file by file; a permutation makes the first few sequences a fair sample of all. */
+static int64_t exam_sequence(const struct mlm *m, int64_t place)
+{
+    struct random_key key = random_derive(random_seed((uint64_t)m->config->seed, RANDOM_SHUFFLE), 0, 1, 0, 0);
+
+    return (int64_t)random_permute(key, (uint64_t)mlm_text_sequences(&m->heldout, m->length), (uint64_t)place);
+}
+
 static status evaluate_micro(struct mlm *m, int64_t item, int64_t first, int32_t count)
 {
-    struct random_key key = random_derive(random_seed((uint64_t)m->config->seed, RANDOM_EVAL), (uint32_t)item, 0, 0, 0);
     struct mlm_inputs in = {.batch = &m->batch, .rows = m->rows, .targets = m->targets, .divide = 1};
+    const struct random_key none = {{0, 0}};
     struct mlm_score score;
     int64_t *sequences;
 
     TRY(mem_alloc((size_t)count, sizeof *sequences, &sequences));
-    for (int32_t i = 0; i < count; i++) sequences[i] = first + i;
-    in.count = fill(m, 1, sequences, count, key);
+    for (int32_t i = 0; i < count; i++) sequences[i] = exam_sequence(m, first + i);
+    in.count = fill(m, 1, sequences, count, none);
     mem_free(sequences);
     TRY(mlm_evaluate(m->unit, m->replica.pool, &in, NULL, &score));
     note(m, item, &score);
@@ -302,6 +311,8 @@ static void tell_eval(struct mlm *m, const struct mlm_score *score, int64_t rows
 {
     m->heldout_loss = score->loss / (double)score->targets;
     m->heldout_accuracy = (double)score->correct / (double)score->targets;
+    m->targets_scored = score->targets;
+    m->correct = score->correct;
     m->task = (struct record_eval_task){0, (uint64_t)rows, m->heldout_accuracy, m->heldout_loss};
     mp2__score__init(&m->score);
     m->score.task = (char *)(uintptr_t)"heldout";

@@ -119,7 +119,7 @@ static status open_out(struct maker *m, const char *folder, const char *name, st
     return fwrite(header, 1, sizeof header, out->stream) == sizeof header ? ST_OK : fault(ST_IO, "%s: cannot be written", path);
 }
 
-static int made_before(const struct mlm_source *source, const char *folder)
+int mlm_text_made(const struct mlm_source *source, const char *folder)
 {
     static const char *const names[] = {"train.ids", "heldout.ids"};
     char wanted[HEADER_BYTES], path[4096];
@@ -142,11 +142,11 @@ status mlm_text_make(const struct mlm_source *source, const char *folder)
     status s;
 
     TRY(mlm_special_find(source->vocabulary, &m.special));
-    if (made_before(source, folder)) return ST_OK;
+    if (mlm_text_made(source, folder)) return ST_OK;
     TRY(open_out(&m, folder, "train.ids", &m.out[0]));
     s = open_out(&m, folder, "heldout.ids", &m.out[1]);
     if (s == ST_OK) s = read_all(&m);
-    if (s == ST_OK && m.documents[0] == 0) s = fault(ST_INPUT, "%s: no text to train on", source->texts->items[0]);
+    if (s == ST_OK && m.documents[0] + m.documents[1] == 0) s = fault(ST_INPUT, "%s: no text", source->texts->items[0]);
     if (s == ST_OK) s = file_out_commit(&m.out[1]);
     if (s == ST_OK) s = file_out_commit(&m.out[0]);
     if (s != ST_OK) {

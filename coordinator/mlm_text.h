@@ -26,6 +26,9 @@ struct mlm_text { struct file_map map; const int32_t *words; int64_t tokens; };
  * invalid UTF-8, a vocabulary without the special tokens. */
 status mlm_text_make(const struct mlm_source *source, const char *folder);
 
+/* Local. 1 when folder holds both files with this source's digest. */
+int mlm_text_made(const struct mlm_source *source, const char *folder);
+
 /* Local. name: "train.ids" or "heldout.ids". ST_INPUT (said) when it is damaged or carries another digest. */
 status mlm_text_open(const char *folder, const char *name, const char *digest, struct mlm_text *out);
 void mlm_text_close(struct mlm_text *t);

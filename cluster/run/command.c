@@ -13,7 +13,7 @@ static const struct command commands[] = {
     {"data", "SUBCOMMAND …", "import published data, show and count what was imported", cmd_data, cmd_data_help},
     {"help", "[COMMAND]", "say what a command does and which options it has", command_help, NULL},
     {"tokenize", "--vocab FILE [--offsets]", "turn lines on standard input into ids, as JSON lines", cmd_tokenize, NULL},
-    {"mlm", "CONFIG.yaml [--set key=value …] [--resume | --new]",
+    {"mlm", "CONFIG.yaml [--set key=value …] [--resume | --new | --evaluate]",
      "pre-train an encoder as a masked language model on plain text (under mpirun)", cmd_mlm, cmd_mlm_help},
     {"probe", "--model DIR --prompts FILE --case FILE --out FILE [--precision f32|bf16] [--attend-padding] [--updates N]",
      "take one batch through forward, backward and AdamW, for comparison with other programs", cmd_probe,

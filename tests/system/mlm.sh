@@ -80,6 +80,21 @@ done
 awk '{ for (i = 1; i <= NF; i++) if ($i == "loss" && $(i + 1) + 0 < 4.3) ok = 1 } END { exit !ok }' <(grep "held-out" whole.txt) ||
     fail "nothing was learnt: $(grep held-out whole.txt)"
 
+# Scored again, by any number of ranks: the same figures; more masked text where all of it is held out.
+"$mp2" mlm mlm.yaml --set run=whole --evaluate --batches batches.jsonl > score.txt 2>&1 || fail "evaluate: $(cat score.txt)"
+grep "held-out loss" whole.txt | tail -1 | grep -qF "$(grep -o 'held-out loss [0-9.]*, perplexity [0-9.]*, accuracy [0-9.]*' score.txt)" ||
+    fail "evaluate: $(cat score.txt), training said $(grep held-out whole.txt | tail -1)"
+mpi 3 "$mp2" mlm mlm.yaml --set run=whole --evaluate > score3.txt 2>&1 || fail "evaluate: $(cat score3.txt)"
+cmp score.txt score3.txt || fail "3 ranks score otherwise"
+before=$(sha256sum whole/train.ids)
+"$mp2" mlm mlm.yaml --evaluate --set run=whole --set heldout=1 > all.txt 2>&1 || fail "evaluate all: $(cat all.txt)"
+[ "$(sha256sum whole/train.ids)" = "$before" ] || fail "scoring another text has touched the run's"
+sequences() { sed -n 's/.* in \([0-9]*\) sequences.*/\1/p' "$1"; }
+[ "$(sequences all.txt)" -gt $((4 * $(sequences score.txt))) ] || fail "all text is no more than the held-out part: $(cat all.txt)"
+[ "$(sequences score.txt)" = "$(wc -l < batches.jsonl)" ] || fail "batches.jsonl: $(wc -l < batches.jsonl) lines"
+head -1 batches.jsonl | grep -Eq '^\{"ids":\[[0-9,]+\],"positions":\[[0-9,]+\],"targets":\[[0-9,]+\]\}$' || fail "batches.jsonl: $(head -1 batches.jsonl)"
+echo "ok evaluate"
+
 # The folder is an encoder to go on from.
 mpi 2 "$mp2" mlm mlm.yaml --set run=more --set model=whole/model --set train.steps=5 > more.txt 2>&1 || fail "more: $(cat more.txt)"
 
@@ -96,10 +111,11 @@ bad() {
 : > empty.txt
 printf 'a\377b\n' > utf8.txt
 grep -v MASK vocab.txt > nomask.txt
-bad "no text to train on" --set texts=empty.txt
+bad "no text" --set texts=empty.txt
 bad "invalid UTF-8" --set texts=utf8.txt
 bad "MASK" --set vocab=nomask.txt
 bad "multiple of encoder.heads" --set encoder.heads=5
 bad "multiple of 16" --set train.length=33
+bad "at most 1 together" --set masking.random=0.5
 bad "64 positions" --set train.length=128
 echo "all equal"
