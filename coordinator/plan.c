@@ -96,27 +96,22 @@ static status deal_group(struct deal *p, int group, int batch, int workers, int3
 
 status plan_deal(struct deal *p, int groups, int batch, int workers, const double *cost, const double *speed)
 {
-    double *load;
-    int32_t *quota;
-    status s;
-
     deal_clear(p, groups, batch, workers);
-    TRY(mem_alloc((size_t)workers, sizeof *load, &load));
-    s = mem_alloc((size_t)workers, sizeof *quota, &quota);
-    for (int g = 0; g < groups && s == ST_OK; g++) {
-        for (int w = 0; w < workers; w++) quota[w] = 0;
+    TRY(mem_grow(&p->load, &p->load_room, (size_t)workers, sizeof *p->load));
+    TRY(mem_grow(&p->quota, &p->quota_room, (size_t)workers, sizeof *p->quota));
+    for (int w = 0; w < workers; w++) p->load[w] = 0;
+    for (int g = 0; g < groups; g++) {
+        for (int w = 0; w < workers; w++) p->quota[w] = 0;
         for (int i = 0; i < batch; i++) {
             int least = 0;
 
             for (int w = 1; w < workers; w++)
-                if ((load[w] + cost[g]) / speed[w] < (load[least] + cost[g]) / speed[least]) least = w;
-            load[least] += cost[g];
-            quota[least]++;
+                if ((p->load[w] + cost[g]) / speed[w] < (p->load[least] + cost[g]) / speed[least]) least = w;
+            p->load[least] += cost[g];
+            p->quota[least]++;
         }
-        s = deal_group(p, g, batch, workers, quota);
+        TRY(deal_group(p, g, batch, workers, p->quota));
     }
     deal_sort(p);
-    mem_free(quota);
-    mem_free(load);
-    return s;
+    return ST_OK;
 }

@@ -114,6 +114,7 @@ static status open_worker(struct pretrain *p)
     TRY(mem_alloc(groups, sizeof *p->dropout, &p->dropout));
     TRY(mem_alloc(2 * groups * (size_t)s->batch + CREW_REPORT_DOUBLES, sizeof *p->answer, &p->answer));
     /* The largest share there can be, so that no step allocates. */
+    TRY(share_reserve(&p->share, groups * (size_t)s->batch));
     return mem_grow(&p->message, &p->message_room,
                     groups * (size_t)s->batch * ((size_t)s->longest + 16) + 64, sizeof *p->message);
 }

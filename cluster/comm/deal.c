@@ -37,6 +37,8 @@ void deal_fini(struct deal *d)
 {
     mem_free(d->blocks);
     mem_free(d->nodes);
+    mem_free(d->load);
+    mem_free(d->quota);
     *d = (struct deal){0};
 }
 

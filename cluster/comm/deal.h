@@ -19,6 +19,9 @@ struct deal {
     size_t count, room;
     struct tree_node *nodes;   /* scratch of deal_nodes, batch of them */
     size_t node_room;
+    double *load;              /* scratch of the plan, workers of each */
+    int32_t *quota;
+    size_t load_room, quota_room;
 };
 
 /* Local. Start anew; memory is used again. */

@@ -18,6 +18,8 @@ void reduce_fini(struct reduce *r)
 {
     exchange_fini(&r->exchange);
     tree_sum_fini(&r->slices);
+    tree_sum_fini(&r->pulls);
+    mem_free(r->nodes);
     mem_free(r->out);
     mem_free(r->in);
     *r = (struct reduce){0};
@@ -254,52 +256,53 @@ static size_t owner_nodes(const struct reduce *r, int worker, struct tree_node *
     return tree_merge_nodes(r->blocks.count, nodes, (size_t)(last - first));
 }
 
-static status add_pulls(struct reduce *r, size_t length, struct tree_node *nodes, double *out)
+/* A layer's root: from every worker's part of r->in, which holds its layers one behind the other. */
+static status add_layer(struct reduce *r, int layer, size_t length, double *out)
 {
-    struct comm *c = r->comm;
-    struct tree_sum sum;
-    status s = ST_OK;
+    size_t vector_bytes = length * sizeof(double);
+    const char *from = r->in;
 
-    tree_sum_init(&sum, r->blocks.count, TREE_DOUBLE, length);
-    for (int l = 0; l < r->layers && s == ST_OK; l++) {
-        const char *from = r->in;
+    tree_sum_clear(&r->pulls, r->blocks.count);
+    for (int w = 0; w < r->comm->workers; w++) {
+        size_t count = owner_nodes(r, w, r->nodes);
+        const char *here = from + (size_t)layer * count * vector_bytes;
 
-        tree_sum_clear(&sum, r->blocks.count);
-        for (int w = 0; w < c->workers && s == ST_OK; w++) {
-            size_t count = owner_nodes(r, w, nodes);
+        for (size_t n = 0; n < count; n++, here += vector_bytes) {
+            void *vector;
 
-            from += (size_t)l * count * length * sizeof(double);
-            for (size_t n = 0; n < count && s == ST_OK; n++, from += length * sizeof(double)) {
-                void *vector;
-
-                s = tree_sum_take(&sum, &vector);
-                if (s != ST_OK) break;
-                memcpy(vector, from, length * sizeof(double));
-                s = tree_sum_add(&sum, nodes[n], vector);
-            }
-            from += (size_t)(r->layers - 1 - l) * count * length * sizeof(double);
+            TRY(tree_sum_take_unset(&r->pulls, &vector));
+            memcpy(vector, here, vector_bytes);
+            TRY(tree_sum_add(&r->pulls, r->nodes[n], vector));
         }
-        if (s == ST_OK) memcpy(out + (size_t)l * length, tree_sum_root(&sum), length * sizeof *out);
+        from += (size_t)r->layers * count * vector_bytes;
     }
-    tree_sum_fini(&sum);
-    return s;
+    memcpy(out, tree_sum_root(&r->pulls), vector_bytes);
+    return ST_OK;
+}
+
+static status add_pulls(struct reduce *r, size_t length, double *out)
+{
+    if (r->pulls.length != length) {
+        tree_sum_fini(&r->pulls);
+        tree_sum_init(&r->pulls, r->blocks.count, TREE_DOUBLE, length);
+    }
+    for (int l = 0; l < r->layers; l++) TRY(add_layer(r, l, length, out + (size_t)l * length));
+    return ST_OK;
 }
 
 status reduce_pull_to_coordinator(struct reduce *r, struct tree_sum *pulls, size_t length, double *out)
 {
     struct comm *c = r->comm;
     size_t vector = length * sizeof(double), used = 0;
-    struct tree_node *nodes;
-    status s;
+    status s = ST_OK;
 
-    TRY(mem_alloc((size_t)r->blocks.count, sizeof *nodes, &nodes));
-    s = ST_OK;
-    if (comm_is_coordinator(c)) {
-        for (int w = 0; w < c->workers; w++) used += (size_t)r->layers * owner_nodes(r, w, nodes) * vector;
+    if (!r->nodes) s = mem_alloc((size_t)r->blocks.count, sizeof *r->nodes, &r->nodes);
+    if (s == ST_OK && comm_is_coordinator(c)) {
+        for (int w = 0; w < c->workers; w++) used += (size_t)r->layers * owner_nodes(r, w, r->nodes) * vector;
         s = grow(&r->in, &r->in_room, used);
         used = 0;
         for (int w = 0; w < c->workers && s == ST_OK; w++) {
-            size_t bytes = (size_t)r->layers * owner_nodes(r, w, nodes) * vector;
+            size_t bytes = (size_t)r->layers * owner_nodes(r, w, r->nodes) * vector;
 
             exchange_receive(c, &r->exchange, r->in + used, bytes, comm_rank_of_worker(c, w), TAG_PULL);
             used += bytes;
@@ -315,7 +318,6 @@ status reduce_pull_to_coordinator(struct reduce *r, struct tree_sum *pulls, size
         if (s == ST_OK) exchange_send(c, &r->exchange, r->out, used, 0, TAG_PULL);
     }
     if (s == ST_OK) s = exchange_wait(c, &r->exchange);
-    if (s == ST_OK && comm_is_coordinator(c)) s = add_pulls(r, length, nodes, out);
-    mem_free(nodes);
+    if (s == ST_OK && comm_is_coordinator(c)) s = add_pulls(r, length, out);
     return s;
 }

@@ -44,6 +44,19 @@ void tree_sum_clear(struct tree_sum *t, int32_t leaves)
     t->leaves = leaves;
 }
 
+status tree_sum_reserve(struct tree_sum *t, size_t vectors)
+{
+    TRY(mem_grow(&t->nodes, &t->room, vectors, sizeof *t->nodes));
+    TRY(mem_grow(&t->vectors, &t->vector_room, vectors, sizeof *t->vectors));
+    while (t->count + t->spare_count < vectors) {
+        void *vector;
+
+        TRY(mem_alloc(1, vector_bytes(t), &vector));
+        TRY(put_back(t, vector));
+    }
+    return ST_OK;
+}
+
 status tree_sum_take_unset(struct tree_sum *t, void **vector)
 {
     if (t->spare_count == 0) return mem_alloc(1, vector_bytes(t), vector);

@@ -32,6 +32,9 @@ void tree_sum_fini(struct tree_sum *t);
 /* Forget the nodes, keep the memory; leaves may change. */
 void tree_sum_clear(struct tree_sum *t, int32_t leaves);
 
+/* Have memory for so many vectors at hand, the nodes' own included. */
+status tree_sum_reserve(struct tree_sum *t, size_t vectors);
+
 /* A zeroed vector for a new node, to be filled and given to tree_sum_add. */
 status tree_sum_take(struct tree_sum *t, void **vector);
 /* The same, not cleared: it holds what an earlier sum left there, or zeros. For vectors that are written in full. */

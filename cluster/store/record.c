@@ -55,6 +55,7 @@ static void forget(void **memory)
 void record_buffer_fini(struct record_buffer *b)
 {
     mem_free(b->data);
+    mem_free(b->scratch);
     *b = (struct record_buffer){0};
 }
 
@@ -63,7 +64,8 @@ static status pack(const ProtobufCMessage *message, struct record_buffer *b)
     size_t bytes = protobuf_c_message_get_packed_size(message);
 
     if (bytes > b->room) {
-        record_buffer_fini(b);
+        mem_free(b->data);
+        b->room = 0;
         TRY(mem_alloc(bytes + bytes / 8, 1, &b->data));
         b->room = bytes + bytes / 8;
     }
@@ -125,11 +127,10 @@ status record_encode_step(const struct record_step *r, struct record_buffer *b)
 {
     step_message m = MP2__JOURNAL__STEP_RECORD__INIT;
     group_message *groups;
-    status s;
 
-    TRY(mem_alloc(r->group_count, sizeof *groups, &groups));
-    s = mem_alloc(r->group_count, sizeof *m.groups, &m.groups);
-    if (s != ST_OK) goto done;
+    TRY(mem_grow(&b->scratch, &b->scratch_room, r->group_count * (sizeof *groups + sizeof *m.groups), 1));
+    groups = b->scratch;
+    m.groups = (group_message **)(void *)(groups + r->group_count);
     m.version = RECORD_VERSION;
     m.step = r->step;
     m.layers = r->layers;
@@ -144,11 +145,7 @@ status record_encode_step(const struct record_step *r, struct record_buffer *b)
     m.head_gradient = bytes_of(r->head_gradient, 2 * (uint64_t)r->hidden, sizeof *r->head_gradient);
     m.skipped = (Mp2__Journal__SkipReason)r->skipped;
     m.skip_text = text_of(r->skip_text);
-    s = pack(&m.base, b);
-done:
-    mem_free(m.groups);
-    mem_free(groups);
-    return s;
+    return pack(&m.base, b);
 }
 
 /* An array field has count elements of size bytes; absent is fine where the step was skipped. */

@@ -59,7 +59,12 @@ struct record_run {
 };
 
 /* A buffer that keeps its memory from step to step. */
-struct record_buffer { unsigned char *data; size_t bytes, room; };
+struct record_buffer {
+    unsigned char *data;
+    size_t bytes, room;
+    void *scratch;              /* of the encoder */
+    size_t scratch_room;
+};
 void record_buffer_fini(struct record_buffer *b);
 
 /* Local. Encode into b (grown as needed); what a struct points to stays the caller's. ST_MEMORY. */

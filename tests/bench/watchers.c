@@ -2,7 +2,8 @@
  * through the real feed; rounds without and with a crowd in turn: 200 subscribers, of which 50 never read, 10 send
  * garbage, 10 have wrong keys. The crowd runs in a process of its own. Prints a JSON line: median step times, their
  * ratio, and the ratio of two halves of the rounds without a crowd (the noise).
- *   watchers FOLDER [rounds] [steps] [threads] */
+ *   watchers FOLDER [rounds] [steps] [threads]
+ *   watchers crowd ADDRESS      the crowd alone, until it is killed: watchers.py sets it on a real run */
 #include <arpa/inet.h>
 #include <math.h>
 #include <signal.h>
@@ -174,6 +175,7 @@ int main(int argc, char **argv)
         ? atoi(argv[4]) : 2;
 
     log_init('C', 0, LOG_WARN);
+    if (argc == 3 && strcmp(argv[1], "crowd") == 0) crowd(argv[2]);
     if (argc < 2 || rounds < 2 || steps < 1 || steps > MOST || threads < 1) {
         fprintf(stderr, "usage: watchers FOLDER [rounds] [steps] [threads]\n");
         return status_exit(ST_USAGE);

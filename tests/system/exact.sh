@@ -20,19 +20,36 @@ same() {
     echo "ok $1 $2 ranks ${*:4}"
 }
 
+# same_killed NAME RANK WANT [options]: RANK of 3 is killed on the way, then the run goes on with 4.
+same_killed() {
+    local name=$1 rank=$2 pid
+    mpi 3 "$mp2" pretrain small.yaml --set run="$name" --set checkpoint.every=20 --set log=debug "${@:4}" > "$name.txt" 2>&1 &
+    pid=$!
+    for _ in $(seq 3000); do
+        grep -q 'step-commit step=25 ' "$name.txt" 2> /dev/null && break
+        sleep 0.01
+    done
+    kill -9 "$(pgrep -f "mp2 pretrain small.yaml --set run=$name " | while read -r p; do
+        [ "$(cat "/proc/$p/comm" 2> /dev/null)" = mp2 ] && echo "$p"; done | sort -n | sed -n "$((rank + 1))p")"
+    wait $pid && fail "$name: a killed run ended well"
+    [ -e "$name/step-50" ] && fail "$name was not killed in time"
+    same "$name" 4 "$3" "${@:4}" --set checkpoint.every=20 --resume
+}
+
 precisions="f32"
 grep -q avx512_bf16 /proc/cpuinfo && precisions="f32 bf16"
 for precision in $precisions; do
     for batch in 27 32; do
-        p="--set machine.precision=$precision --set train.batch=$batch"
+        p="--set machine.precision=$precision --set train.batch=$batch --set train.steps=50"
         # shellcheck disable=SC2086
         want=$(one "$precision-$batch" 1 $p) || exit 1
         # shellcheck disable=SC2086
         {
-            same "$precision-$batch-2" 2 "$want" $p --set machine.unit_examples=1
-            same "$precision-$batch-3" 3 "$want" $p --set machine.threads=2
+            same "$precision-$batch-2" 2 "$want" $p --set machine.unit_examples=1 --set machine.threads=2
+            same "$precision-$batch-3" 3 "$want" $p --set machine.unit_examples=8 --set machine.threads=2
             same "$precision-$batch-4" 4 "$want" $p --set machine.unit_memory=2M
-            same "$precision-$batch-6" 6 "$want" $p
+            same "$precision-$batch-6" 6 "$want" $p --set machine.unit_examples=8
+            same_killed "$precision-$batch-killed" $((batch % 3)) "$want" $p
         }
     done
 done

@@ -70,6 +70,12 @@ status share_read(struct share *s, const int32_t *words, size_t count)
     return ST_OK;
 }
 
+status share_reserve(struct share *s, size_t examples)
+{
+    TRY(mem_grow(&s->deal.blocks, &s->deal.room, examples, sizeof *s->deal.blocks));
+    return mem_grow(&s->examples, &s->room, examples, sizeof *s->examples);
+}
+
 void share_fini(struct share *s)
 {
     deal_fini(&s->deal);
@@ -78,6 +84,16 @@ void share_fini(struct share *s)
 }
 
 /* ---- computing ---- */
+
+/* Nodes that a worker holds at most: a block for every bit of its number of slots, and one at every height of the block that
+ * is being added up. */
+static size_t nodes_most(int32_t batch)
+{
+    size_t bits = 0;
+
+    while ((int32_t)1 << bits < batch) bits++;
+    return 2 * bits + 1 < (size_t)batch ? 2 * bits + 1 : (size_t)batch;
+}
 
 status compute_open(const struct encoder *e, struct pool *pool, const struct compute_options *o, struct compute *c)
 {
@@ -106,6 +122,8 @@ status compute_open(const struct encoder *e, struct pool *pool, const struct com
         tree_sum_init(&c->heads[g], o->batch, TREE_FLOAT, 2 * width);
         c->prompt_list[g] = &c->prompts[g];
         c->head_list[g] = &c->heads[g];
+        s = tree_sum_reserve(&c->prompts[g], nodes_most(o->batch));
+        if (s == ST_OK) s = tree_sum_reserve(&c->heads[g], nodes_most(o->batch));
     }
     if (s != ST_OK) compute_close(c);
     return s;

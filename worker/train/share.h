@@ -35,6 +35,8 @@ struct share {
 };
 /* Local. words stays the caller's and must live as long as the share is used. ST_SYSTEM on a malformed message. */
 status share_read(struct share *s, const int32_t *words, size_t count);
+/* Local. Room for the largest share there can be, so that no step allocates. */
+status share_reserve(struct share *s, size_t examples);
 void share_fini(struct share *s);
 
 /* What computes shares: units of at most so many examples and rows, and the partial sums of each group. */
