@@ -25,14 +25,16 @@ struct desk {
 static status find_model(struct desk *d, const char *path, const struct predict_config *config)
 {
     const char *slash = strrchr(path, '/');
+    char folder[4096];
 
     if (!d->tuned.encoder) {
         if (!config->model[0]) return fault(ST_USAGE, "expected --model, the folder of the encoder that the task was tuned over");
         return file_keep_path(d->model, sizeof d->model, config->model);
     }
     if (!slash) return file_keep_path(d->model, sizeof d->model, d->tuned.encoder);
-    snprintf(d->model, sizeof d->model, "%.*s", (int)(slash - path), path);
-    return file_join(d->model, sizeof d->model, d->model, d->tuned.encoder);
+    TRY(file_keep_path(folder, sizeof folder, path));
+    folder[slash - path + 1] = 0;
+    return file_join(d->model, sizeof d->model, folder, d->tuned.encoder);
 }
 
 static status open_source(struct desk *d, const char *path, const struct predict_config *config)

@@ -112,6 +112,7 @@ static status describe_tensors(struct writer *w, const struct tuned_task *task, 
 {
     int64_t hidden = w->t->hidden;
 
+    if (task->layers == 0) return add_tensor(w, id, "head.weight", task->head, 2, (int64_t[]){2, hidden});
     TRY(add_tensor(w, id, "prompt", task->prompt, 3, (int64_t[]){task->layers, task->form.prompt, hidden}));
     TRY(add_tensor(w, id, "head.weight", task->head, 2, (int64_t[]){2, hidden}));
     return add_tensor(w, id, "router", task->router, 2, (int64_t[]){task->layers, task->modules});

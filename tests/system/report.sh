@@ -55,6 +55,16 @@ for method in gradient prompt; do
     [ "$said" = "$got" ] || fail "$method: the report says $said, predict $got"
 done
 
+# An encoder that was tuned stands beside its tuned file and is taken from there; it joins with no other.
+mpi 2 "$mp2" report report.yaml --set run=whole --set tasks=afqmc --set methods=full --set seeds=8 --set full.epochs=3 > out.txt 2>&1 ||
+    fail "full: $(tail -5 out.txt)"
+said=$(awk -F, '$2 == "full" {printf "%.6f", $9}' whole/cells.csv)
+got=$("$mp2" predict whole/cells/afqmc/full/8/tuned questions.tsv 2> out.txt | grep -o '"index":[0-9]*' | cut -d: -f2 |
+    paste - <(cut -f3 raw/AFQMC/dev.txt) | awk '$1 == $2 {n++} END {printf "%.6f", n / NR}')
+[ "$said" = "$got" ] || fail "full: the report says $said, predict $got: $(cat out.txt)"
+"$mp2" checkpoint merge joined grid/cells/afqmc/prompt/8/tuned whole/cells/afqmc/full/8/tuned > out.txt 2>&1
+[ $? = 2 ] && grep -q "encoder of its own" out.txt || fail "joined with a tuned encoder: $(cat out.txt)"
+
 # Tasks that are not imported are left out with a notice; a grid of nothing is none.
 "$mp2" report report.yaml --set tasks=afqmc,lcqmc --set report.out=less > out.txt 2>&1 || fail "a task that is missing: $(cat out.txt)"
 grep -q "lcqmc" out.txt && ! grep -q lcqmc less/report.md || fail "a task that is missing: $(cat out.txt)"

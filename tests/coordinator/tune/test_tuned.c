@@ -113,6 +113,28 @@ static void there_and_back(void **state)
     unmake(&m);
 }
 
+/* Layers 0: the encoder was tuned; what else the caller's struct points to is not written. */
+static void without_prompt(void **state)
+{
+    struct tuned back;
+    struct made m;
+
+    (void)state;
+    make(&m);
+    m.task[0].layers = 0;
+    m.task[0].modules = 0;
+    m.tuned.count = 1;
+    m.tuned.encoder = "encoder";
+    assert_int_equal(tuned_save(m.path, &m.tuned), ST_OK);
+    assert_int_equal(tuned_load(m.path, &back), ST_OK);
+    assert_string_equal(back.encoder, "encoder");
+    assert_string_equal(tuned_depth(&back, &back.task[0]), "none");
+    assert_null(back.task[0].prompt);
+    assert_memory_equal(back.task[0].head, m.head, sizeof m.head);
+    tuned_fini(&back);
+    unmake(&m);
+}
+
 static void read_both(const struct made *m, char **text, size_t n[2])
 {
     assert_int_equal(file_read(m->json, 1 << 20, &text[0], &n[0]), ST_OK);
@@ -223,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back),
+        cmocka_unit_test(without_prompt),
         cmocka_unit_test(same_bytes),
         cmocka_unit_test(refused),
         cmocka_unit_test(not_written),
