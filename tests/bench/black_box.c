@@ -1,8 +1,9 @@
 /* Not a test: what a candidate of the black box costs at CPT-large's size with random weights, over a whole round of stage
  * two, as the team works: what lies below a layer is kept, all candidates of the layer share it. compare_black_box.py runs
  * PyTorch on the same lengths, padded.
- *     black_box_bench CASE all|answers [--threads N] [--layers N]      CASE: short, middle or long; a line of JSON
- * answers: the loss is over the tokens that answers are read from, two options or a context, and the last layer is computed
+ *     black_box_bench CASE all|answers whole|pair [--threads N] [--layers N]   CASE: short, middle or long; a line of JSON
+ * pair: of the round only a low layer and the high one as far from the top, whose mean is the round's (a candidate's cost is
+ * linear in its layer): for busy machines. answers: the loss is over the tokens that answers are read from, two options or a context, and the last layer is computed
  * for these alone.
  * Lengths are those of real few-shot batches, P = 50 included: AFQMC, ChnSentiCorp, CMRC 2018. A round has one candidate a
  * layer here; moving up a layer, which 20 candidates share, counts a twentieth. */
@@ -104,40 +105,42 @@ static void add(struct spent *sum, struct spent more, double weight)
 }
 
 /* Seconds a candidate: the mean over the layers. */
-static status run_round(struct round_bench *r, int32_t layers, struct spent *out)
+static status run_round(struct round_bench *r, int32_t layers, int pair, struct spent *out)
 {
     const struct encoder *e = r->bench.encoder;
     struct unit_inputs in = {.batch = &r->batch, .prompts = r->prompts, .head = r->head, .batch_examples = BATCH,
                              .rows = r->rows, .row_count = r->row_count};
     struct unit_outputs results = {.loss = r->loss};
     size_t bytes = (size_t)r->batch.rows * 1024 * sizeof(float);
+    double share = pair ? 0.5 : 1.0 / layers;
 
     *out = (struct spent){0, 0};
     for (int32_t l = 0; l < layers; l++) {
         struct spent start = since((struct spent){0, 0});
 
+        if (pair && l != layers / 8 && l != layers - 1 - layers / 8) continue;
         if (l > 0) {
             if (l > 1) memcpy(unit_state(r->unit), r->state, bytes);
             TRY(unit_advance(r->unit, e, r->bench.pool, &r->batch, &r->prompts, l - 1, l));
             memcpy(r->state, unit_state(r->unit), bytes);
-            add(out, since(start), 1.0 / POPULATION / layers);
+            add(out, since(start), share / POPULATION);
             start = since((struct spent){0, 0});
             memcpy(unit_state(r->unit), r->state, bytes);
         }
         TRY(unit_finish(r->unit, e, r->bench.pool, &in, l, &results));
-        add(out, since(start), 1.0 / layers);
+        add(out, since(start), share);
     }
     return ST_OK;
 }
 
-static status run(const struct bench_options *o, const struct bench_case *c, int answers)
+static status run(const struct bench_options *o, const struct bench_case *c, int answers, int pair)
 {
     struct round_bench r = {.unit = NULL};
     struct spent spent;
     status s = open_bench(&r, o, c);
 
     if (s == ST_OK && answers) s = list_rows(&r, c);
-    if (s == ST_OK) s = run_round(&r, o->layers, &spent);
+    if (s == ST_OK) s = run_round(&r, o->layers, pair, &spent);
     if (s == ST_OK)
         printf("{\"bench\":\"black-box\",\"case\":\"%s %s\",\"layers\":%d,\"threads\":%d,\"tokens\":%d,\"seconds\":%.4f,"
                "\"cpu\":%.4f}\n", c->name, answers ? "answers" : "all", o->layers, o->threads, r.batch.tokens,
@@ -150,11 +153,12 @@ int main(int argc, char **argv)
 {
     struct bench_options o;
 
-    for (size_t i = 0; argc > 2 && i < sizeof CASES / sizeof *CASES; i++)
+    for (size_t i = 0; argc > 3 && i < sizeof CASES / sizeof *CASES; i++)
         if (strcmp(argv[1], CASES[i].name) == 0) {
-            status s = bench_options_parse(argc - 2, argv + 2, &o);
+            status s = bench_options_parse(argc - 3, argv + 3, &o);
 
-            return status_exit(s == ST_OK ? run(&o, &CASES[i], strcmp(argv[2], "answers") == 0) : s);
+            if (s == ST_OK) s = run(&o, &CASES[i], strcmp(argv[2], "answers") == 0, strcmp(argv[3], "pair") == 0);
+            return status_exit(s);
         }
     fprintf(stderr, "see the first lines of tests/bench/black_box.c\n");
     return 2;

@@ -1,6 +1,6 @@
 """What a candidate of the black box costs: mp2 over a whole round of stage two, PyTorch over the padded batch from the ids.
 
-    python compare_black_box.py BUILD/tests/black_box_bench [LAYERS [THREADS [REPEATS]]]
+    python compare_black_box.py BUILD/tests/black_box_bench [LAYERS [THREADS [REPEATS [whole|pair]]]]
 
 Needs torch. Both have CPT-large's sizes, random weights in bf16, prompts before every layer, the head and the loss of every
 example, and neither attends padding; PyTorch runs in inference mode with scaled_dot_product_attention. The runs alternate; the least of each is compared.
@@ -72,14 +72,16 @@ def torch_seconds(model, prompts, lengths):
 
 
 def run(program, case, what, layers, threads):
-    out = subprocess.run([program, case, what, "--layers", str(layers), "--threads", str(threads)], check=True,
+    how = sys.argv[5] if len(sys.argv) > 5 else "whole"
+    out = subprocess.run([program, case, what, how, "--layers", str(layers), "--threads", str(threads)], check=True,
                          capture_output=True, text=True).stdout
     return json.loads(out)
 
 
 def main():
     program = sys.argv[1]
-    layers, threads, repeats = (list(map(int, sys.argv[2:5])) + [24, 2, 2][len(sys.argv) - 2:])[:3]
+    given = list(map(int, sys.argv[2:5]))
+    layers, threads, repeats = given + [24, 2, 2][len(given):]
     torch.set_num_threads(threads)
     ratios = {("all", "seconds"): [], ("all", "cpu"): [], ("answers", "seconds"): [], ("answers", "cpu"): []}
     with torch.inference_mode():
