@@ -114,7 +114,7 @@ static status compute(struct probe_run *r)
 
     if (s == ST_OK) s = probe_pass(r, &first);
     if (s == ST_OK && !isfinite(first.loss))
-        s = fault(ST_NUMBER, "%s: the loss is %g: the weights of %s or the prompts are out of range", r->options->kase,
+        s = fault(ST_NUMBER, "%s: the loss is %g: the values of %s or of the prompts are too large for float32", r->options->kase,
                   first.loss, r->options->model);
     if (s == ST_OK && r->options->updates > 0) s = probe_update(r, &first, 1);
     if (s == ST_OK && r->options->updates > 1) s = probe_result_new(r, &later);

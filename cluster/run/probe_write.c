@@ -1,5 +1,6 @@
 /* The out file of mp2 probe. The two tensors of A's size are made row by row while writing, never held whole. */
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "cluster/base/file.h"
@@ -42,8 +43,19 @@ static size_t list_specs(const struct probe_run *r, struct tensor_spec *specs)
     return count;
 }
 
-static status put(struct writer *w, const float *data, int64_t count)
+/* Huge inputs, each of them finite, may have led to infinities on the way: an answer of NaN would be no answer. */
+static status check_finite(const struct writer *w, const char *name, const float *data, int64_t count)
 {
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(data[i]))
+            return fault(ST_NUMBER, "%s: %s has an element that is %g: the values of %s or of the prompts are too large for "
+                         "float32", w->run->options->kase, name, (double)data[i], w->run->options->model);
+    return ST_OK;
+}
+
+static status put(struct writer *w, const char *name, const float *data, int64_t count)
+{
+    TRY(check_finite(w, name, data, count));
     if (fwrite(data, sizeof *data, (size_t)count, w->out.stream) != (size_t)count)
         return fault(ST_IO, "%s: cannot be written: %s", w->out.path, strerror(errno));
     return ST_OK;
@@ -59,7 +71,7 @@ static status put_gradient_a(struct writer *w)
         const float *g = w->first->grad_prompts + i / p->intrinsic * n;
 
         for (int64_t j = 0; j < n; j++) w->row[j] = (float)(w->first->u[i] * (double)g[j]);
-        TRY(put(w, w->row, n));
+        TRY(put(w, "grad.A", w->row, n));
     }
     return ST_OK;
 }
@@ -77,7 +89,7 @@ static status put_updated_a(struct writer *w)
 
             memcpy(w->row + first, block, (size_t)(next - first) * sizeof *w->row);
         }
-        TRY(put(w, w->row, n));
+        TRY(put(w, "updated.A", w->row, n));
     }
     return ST_OK;
 }
@@ -92,7 +104,7 @@ static status put_gradient_router(struct writer *w)
 
     TRY(mem_alloc((size_t)n, sizeof *zeros, &zeros));
     for (int64_t t = 0; t < p->tasks && s == ST_OK; t++)
-        s = put(w, t == w->run->kase->task ? w->first->grad_router : zeros, n);
+        s = put(w, "grad.router", t == w->run->kase->task ? w->first->grad_router : zeros, n);
     mem_free(zeros);
     return s;
 }
@@ -104,18 +116,18 @@ static status put_all(struct writer *w)
     int64_t grid = r->kase->examples * r->kase->width;
     const float loss = (float)w->first->loss;
 
-    TRY(put(w, &loss, 1));
-    TRY(put(w, w->first->start_logits, grid));
-    TRY(put(w, w->first->end_logits, grid));
+    TRY(put(w, "loss", &loss, 1));
+    TRY(put(w, "start_logits", w->first->start_logits, grid));
+    TRY(put(w, "end_logits", w->first->end_logits, grid));
     TRY(put_gradient_a(w));
-    TRY(put(w, w->first->grad_z, p->z->count));
+    TRY(put(w, "grad.z", w->first->grad_z, p->z->count));
     TRY(put_gradient_router(w));
-    TRY(put(w, w->first->grad_head, p->head->count));
+    TRY(put(w, "grad.head.weight", w->first->grad_head, p->head->count));
     if (r->options->updates == 0) return ST_OK;
     TRY(put_updated_a(w));
-    TRY(put(w, r->z, p->z->count));
-    TRY(put(w, r->router, p->router->count));
-    return put(w, r->head, p->head->count);
+    TRY(put(w, "updated.z", r->z, p->z->count));
+    TRY(put(w, "updated.router", r->router, p->router->count));
+    return put(w, "updated.head.weight", r->head, p->head->count);
 }
 
 static status write_file(struct writer *w, const struct safetensors_layout *layout)

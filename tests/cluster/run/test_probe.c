@@ -195,6 +195,32 @@ static void expect_case_refused(const struct context *c, const struct small_case
     expect_refused(c, "--case", path, says);
 }
 
+/* The stored prompts with one tensor times a factor (its own numbers are about 1 or smaller). */
+static void write_scaled_prompts(const char *path, const char *scaled, float factor)
+{
+    static const char *const names[] = {"A", "z", "router", "head.weight"};
+    struct tensor_spec specs[4];
+    const void *data[4];
+    struct safetensors f;
+
+    assert_int_equal(safetensors_open(STORED "/deep.prompts.safetensors", &f), ST_OK);
+    for (int i = 0; i < 4; i++) {
+        const struct tensor *t = safetensors_find(&f, names[i]);
+        float *values = NULL;
+
+        assert_non_null(t);
+        assert_int_equal(mem_alloc((size_t)t->count, sizeof *values, &values), ST_OK);
+        assert_int_equal(tensor_read_f32(f.path, t, 0, t->count, values), ST_OK);
+        for (int64_t j = 0; j < t->count && strcmp(names[i], scaled) == 0; j++) values[j] = values[j] < 0 ? -factor : factor;
+        specs[i] = (struct tensor_spec){.name = names[i], .type = TENSOR_F32, .rank = t->rank};
+        memcpy(specs[i].shape, t->shape, sizeof specs[i].shape);
+        data[i] = values;
+    }
+    safetensors_close(&f);
+    assert_int_equal(safetensors_write(path, specs, 4, NULL, 0, data), ST_OK);
+    for (int i = 0; i < 4; i++) mem_free((void *)(uintptr_t)data[i]);
+}
+
 static void test_bad_case(void **state)
 {
     const struct context *c = *state;
@@ -244,6 +270,24 @@ static void test_bad_case(void **state)
     expect_refused(c, "--prompts", "/nowhere/at/all", "/nowhere/at/all");
 }
 
+/* Every input is finite, but what comes of it is not: a message, exit status 1 and no file. */
+static void test_huge_values(void **state)
+{
+    const struct context *c = *state;
+    static const char *const names[] = {"A", "z", "head.weight"};
+    char path[600], out[600], text[2000];
+
+    snprintf(path, sizeof path, "%s/huge.safetensors", c->folder);
+    snprintf(out, sizeof out, "%s/huge.out", c->folder);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        write_scaled_prompts(path, names[i], 1e38f);
+        assert_int_equal(1, test_run(text, sizeof text, TEST_MP2 " probe --model " STORED "/model --prompts %s --case " STORED
+                                     "/deep_train.case.safetensors --updates 1 --out %s", path, out));
+        assert_non_null(strstr(text, "too large"));
+        assert_false(file_exists(out));
+    }
+}
+
 static void test_bad_usage(void **state)
 {
     char text[2000];
@@ -263,7 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_f32), cmocka_unit_test(test_openblas), cmocka_unit_test(test_bf16),
-        cmocka_unit_test(test_bad_case), cmocka_unit_test(test_bad_usage),
+        cmocka_unit_test(test_bad_case), cmocka_unit_test(test_huge_values), cmocka_unit_test(test_bad_usage),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
