@@ -84,6 +84,7 @@ static status prepare(struct cell_work *w, struct brief *brief)
     if (brief->cached) return ST_OK;
     TRY(forget_result(w));
     TRY(few_shot_draw(t->data, w->cell->task, w->k, (uint64_t)w->cell->seed, &w->draw));
+    TRY(cell_save_examples(w->folder, &w->draw));
     TRY(cell_choose(w));
     *brief = (struct brief){.layers = w->bank->layers, .tokens = w->bank->tokens, .count = w->draw.train_count,
                             .gradients = w->cell->method != METHOD_BLACK_BOX, .full = w->cell->method == METHOD_FULL};

@@ -2,6 +2,7 @@
  *
  * A cell has a folder RUN/cells/TASK/METHOD/SEED/:
  *     tuned.safetensors, tuned.json   what inference needs (tuned.h); the same bytes for any number of ranks
+ *     examples.json                   which rows were trained on and looked at
  *     curve.jsonl                     a line a dev check: stage, step, evaluations, loss, dev, dev_loss, best
  *     result.json                     what came of it (struct cell_result), written last: the cell is done
  *     snapshot.safetensors, journal/  while it is under way; a killed cell goes on from there to the same bytes

@@ -67,24 +67,56 @@ static json_t *router_json(const struct cell_result *r)
     return layers;
 }
 
+static json_t *rows_json(const int64_t *rows, int64_t count)
+{
+    json_t *list = json_array();
+
+    for (int64_t i = 0; i < count; i++) json_array_append_new(list, json_integer(rows[i]));
+    return list;
+}
+
+/* root is given up. */
+static status write_json(const char *folder, const char *name, json_t *root, size_t flags)
+{
+    char path[4096 + 32], *text = root ? json_dumps(root, flags | JSON_REAL_PRECISION(17)) : NULL;
+    status s;
+
+    json_decref(root);
+    if (!text) return fault(ST_MEMORY, "out of memory: %s", name);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    s = file_replace(path, text, strlen(text));
+    free(text);
+    return s;
+}
+
+status cell_save_examples(const char *folder, const struct few_shot *draw)
+{
+    json_t *root = json_object();
+    int bad = json_object_set_new(root, "split", json_string(split_text(draw->split)));
+
+    bad |= json_object_set_new(root, "train", rows_json(draw->train, draw->train_count));
+    bad |= json_object_set_new(root, "dev", rows_json(draw->dev, draw->dev_count));
+    if (bad) {
+        json_decref(root);
+        root = NULL;
+    }
+    return write_json(folder, "examples.json", root, 0);
+}
+
 status cell_save(const char *folder, const struct cell_result *r)
 {
     json_t *root = json_object();
-    char path[4096 + 16], *text;
     int bad = json_object_set_new(root, "version", json_integer(RESULT_VERSION));
-    status s;
 
     for (int i = 0; i < FIELD_COUNT; i++) bad |= json_object_set_new(root, fields[i].name, field_json(r, &fields[i]));
     bad |= json_object_set_new(root, "layers", json_integer(r->layers));
     bad |= json_object_set_new(root, "modules", json_integer(r->modules));
     bad |= json_object_set_new(root, "router", router_json(r));
-    text = bad ? NULL : json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-    json_decref(root);
-    if (!text) return fault(ST_MEMORY, "out of memory: a result");
-    snprintf(path, sizeof path, "%s/result.json", folder);
-    s = file_replace(path, text, strlen(text));
-    free(text);
-    return s;
+    if (bad) {
+        json_decref(root);
+        root = NULL;
+    }
+    return write_json(folder, "result.json", root, JSON_INDENT(1));
 }
 
 /* ---- reading ---- */

@@ -32,6 +32,9 @@ status cell_choose(struct cell_work *w);
  * parameters, seconds. */
 status cell_tune(struct cell_work *w, struct team *team);
 
+/* Local. examples.json: which rows (of `mp2 data export`) the cell trains on and looks at. */
+status cell_save_examples(const char *folder, const struct few_shot *draw);
+
 /* Local. result.json, whole. */
 status cell_save(const char *folder, const struct cell_result *r);
 
