@@ -1,6 +1,7 @@
 /* The stream does the reading; here a line becomes an object. */
 #include "coordinator/predict/lines.h"
 
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ struct lines {
     const char *name;
     const struct meta *meta;
     enum line_form form;
+    int standard_input;
     char *first;                    /* table: the first line, cut at its tabs */
     const char *column[COLUMN_LIMIT];
     int columns;
@@ -35,8 +37,9 @@ status lines_open(const char *path, enum line_form form, const struct meta *meta
     if (form == LINES_TABLE && meta->kind == TASK_CHOICES)
         return fault(ST_INPUT, "task %s: a table has no options, expected JSON lines", meta->id);
     TRY(mem_alloc(1, sizeof *l, &l));
-    *l = (struct lines){.name = strcmp(path, "-") == 0 ? "standard input" : path, .meta = meta, .form = form};
-    s = strcmp(path, "-") == 0 ? stream_open_raw(STDIN_FILENO, l->name, &l->stream) : stream_open(path, &l->stream);
+    *l = (struct lines){.name = path, .meta = meta, .form = form, .standard_input = strcmp(path, "-") == 0};
+    if (l->standard_input) l->name = "standard input";
+    s = l->standard_input ? stream_open_raw(STDIN_FILENO, l->name, &l->stream) : stream_open(path, &l->stream);
     if (s != ST_OK) lines_close(&l);
     *out = l;
     return s;
@@ -156,7 +159,10 @@ const char *lines_name(const struct lines *l)
 
 int lines_wait(const struct lines *l)
 {
-    return stream_waits(l->stream);
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+
+    if (!l->standard_input || !stream_waits(l->stream)) return 0;
+    return poll(&in, 1, 0) == 0;
 }
 
 void lines_progress(const struct lines *l, uint64_t *done, uint64_t *total)

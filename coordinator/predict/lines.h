@@ -24,7 +24,8 @@ void lines_close(struct lines **lines);
  * table's first line lacks a field. */
 status lines_next(struct lines *lines, json_t **row, const char **why);
 
-/* Local. The number of the line that came last, from 1; the name for messages; 1 when the next may have to be waited for. */
+/* Local. The number of the line that came last, from 1; the name for messages; 1 when nothing more stands ready, so that what
+ * there is had better be answered first (standard input alone: files never keep one waiting). */
 int64_t lines_number(const struct lines *lines);
 const char *lines_name(const struct lines *lines);
 int lines_wait(const struct lines *lines);

@@ -56,6 +56,19 @@ done
     fail "packed otherwise: $(cat more.txt)"
 cmp more.out spans.out || fail "other answers when packed otherwise"
 
+# An answer comes before the next question does.
+mkfifo ask reply
+"$mp2" predict run --task cmrc2018 < ask > reply 2> dialogue.err &
+exec 3> ask 4< reply
+for i in 3 1; do
+    sed -n ${i}p spans.jsonl >&3
+    read -r -t 120 line <&4 || fail "no answer while the next question is waited for: $(cat dialogue.err)"
+    [ "${line#*,}" = "$(sed -n ${i}p spans.out | cut -d, -f2-)" ] || fail "in a dialogue: $line"
+done
+exec 3>&-
+wait $! || fail "dialogue: $(cat dialogue.err)"
+exec 4<&-
+
 # Bad lines.
 printf '{"context": "丁丂", "question": "七"}\n{"context": "丁"}\n\n[1]\n{"context": "丁丂", "question": "七"}' > bad.jsonl
 "$mp2" predict run bad.jsonl --task cmrc2018 > bad.out 2> bad.err
