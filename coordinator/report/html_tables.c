@@ -30,12 +30,14 @@ static void put_method(const struct report *r, size_t m, int other, FILE *to)
     } else {
         fputs("–", to);
     }
+    if (s.cells == 0) {
+        fputs("</td><td>–</td><td>–</td><td>–</td><td>–</td></tr>\n", to);
+        return;
+    }
     fputs("</td><td>", to);
-    if (s.cells > 0 && s.least_parameters != s.most_parameters) html_count(to, (double)s.least_parameters), fputs(" to ", to);
-    if (s.cells > 0) html_count(to, (double)s.most_parameters);
-    fprintf(to, "</td><td>%.0f</td><td>%.0f</td><td>", s.steps, s.evaluations);
-    if (s.cells > 0) fprintf(to, "%.1f", s.seconds.mean);
-    fputs("</td></tr>\n", to);
+    if (s.least_parameters != s.most_parameters) html_count(to, (double)s.least_parameters), fputs(" to ", to);
+    html_count(to, (double)s.most_parameters);
+    fprintf(to, "</td><td>%.0f</td><td>%.0f</td><td>%.1f</td></tr>\n", s.steps, s.evaluations, s.seconds.mean);
 }
 
 void html_methods(const struct report *r, FILE *to)

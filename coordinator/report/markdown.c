@@ -34,8 +34,9 @@ static void put_methods(const struct report *r, FILE *to)
 
         fprintf(to, "| %s | ", method_title(r->method[m]));
         put_stat(to, &s.score);
-        fprintf(to, " | %zu | %zu | %lld", s.tasks, s.cells, (long long)s.most_parameters);
-        fprintf(to, " | %.0f | %.0f | %.1f |\n", s.steps, s.evaluations, s.cells ? s.seconds.mean : 0);
+        fprintf(to, " | %zu | %zu | ", s.tasks, s.cells);
+        if (s.cells == 0) fputs("– | – | – | – |\n", to);
+        else fprintf(to, "%lld | %.0f | %.0f | %.1f |\n", (long long)s.most_parameters, s.steps, s.evaluations, s.seconds.mean);
     }
 }
 
