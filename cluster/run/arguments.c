@@ -66,3 +66,17 @@ status arguments_load(struct comm *c, const struct arguments *a, const struct op
     if (!*text) return fault(ST_MEMORY, "out of memory: the resolved configuration");
     return options_load_text(table, count, config, "resolved configuration", *text, bytes, options);
 }
+
+status arguments_run(int argc, char **argv, int words, status (*run)(struct comm *c, const struct arguments *a))
+{
+    struct arguments a;
+    struct comm comm;
+    status s;
+
+    TRY(arguments_parse(argc, argv, words, &a));
+    s = comm_init(&comm);
+    if (s == ST_OK) s = run(&comm, &a);
+    comm_fini(&comm, s);
+    arguments_fini(&a);
+    return s;
+}

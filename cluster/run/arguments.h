@@ -19,6 +19,10 @@ struct arguments {
 status arguments_parse(int argc, char **argv, int words, struct arguments *a);
 void arguments_fini(struct arguments *a);
 
+/* Collective. A whole command: parses the command line (words as above), starts MPI, lets `run` do the work on every rank, and
+ * ends MPI with its status, which it returns. */
+status arguments_run(int argc, char **argv, int words, status (*run)(struct comm *c, const struct arguments *a));
+
 /* Collective. Rank 0 reads the file and resolves the options; the others get the resolved values. text: the resolved
  * configuration as YAML, on all ranks, freed by free(). */
 status arguments_load(struct comm *c, const struct arguments *a, const struct option *table, size_t count, void *config,

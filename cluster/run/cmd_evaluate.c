@@ -104,10 +104,11 @@ static status load(struct comm *c, const struct target *t, struct pretrain *p)
     return comm_agree(c, s);
 }
 
-static status run(struct comm *c, struct arguments *a)
+static status run(struct comm *c, const struct arguments *a)
 {
     struct target target;
     struct pretrain_config config;
+    struct arguments of_run = *a;
     struct options options;
     struct pretrain pretrain;
     char *text = NULL;
@@ -115,8 +116,8 @@ static status run(struct comm *c, struct arguments *a)
 
     TRY(comm_agree(c, s));
     TRY(comm_broadcast(c, &target, sizeof target, 0));
-    a->config = target.config;
-    TRY(arguments_load(c, a, pretrain_options, pretrain_option_count, &config, &options, &text));
+    of_run.config = target.config;
+    TRY(arguments_load(c, &of_run, pretrain_options, pretrain_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
     s = pretrain_open(c, &config, &options, text, &pretrain);
     if (s == ST_OK) {
@@ -131,14 +132,5 @@ static status run(struct comm *c, struct arguments *a)
 
 status cmd_evaluate(int argc, char **argv)
 {
-    struct arguments a;
-    struct comm comm;
-    status s;
-
-    TRY(arguments_parse(argc, argv, 2, &a));
-    s = comm_init(&comm);
-    if (s == ST_OK) s = run(&comm, &a);
-    comm_fini(&comm, s);
-    arguments_fini(&a);
-    return s;
+    return arguments_run(argc, argv, 2, run);
 }

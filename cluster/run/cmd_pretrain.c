@@ -62,16 +62,7 @@ static status run(struct comm *c, const struct arguments *a)
 
 status cmd_pretrain(int argc, char **argv)
 {
-    struct arguments a;
-    struct comm comm;
-    status s;
-
-    TRY(arguments_parse(argc, argv, 1, &a));
-    s = comm_init(&comm);
-    if (s == ST_OK) s = run(&comm, &a);
-    comm_fini(&comm, s);
-    arguments_fini(&a);
-    return s;
+    return arguments_run(argc, argv, 1, run);
 }
 
 void help_pretrain(void)
