@@ -28,16 +28,31 @@ static int32_t candidates(const struct choice *c)
     return n;
 }
 
-/* Place `at` of n is chosen when it is among the first `wanted` of the key's permutation: a bijection, so that many are. */
-static void choose_tokens(struct choice *c)
+static int is_first(const struct choice *c, int32_t i)
 {
-    uint64_t n = (uint64_t)candidates(c), at = 0;
+    for (int32_t j = 0; j < c->m->firsts; j++)
+        if (c->m->first[j] == token_id(c->tokens[i])) return 1;
+    return 0;
+}
 
+/* Of the tokens that come first, or of the others, as many as are wanted still: place `at` of n is chosen when it is among the first so
+ * many of the key's permutation, a bijection. */
+static void choose_some(struct choice *c, int first)
+{
+    uint64_t n = 0, at = 0, wanted = (uint64_t)(c->wanted - c->count);
+
+    for (int32_t i = 0; i < c->length; i++) n += can(c, i) && is_first(c, i) == first;
     for (int32_t i = 0; i < c->length; i++)
-        if (can(c, i) && random_permute(c->key, n, at++) < (uint64_t)c->wanted) {
+        if (can(c, i) && is_first(c, i) == first && random_permute(c->key, n, at++) < wanted) {
             c->fate[i] = CHOSEN + i;
             c->count++;
         }
+}
+
+static void choose_tokens(struct choice *c)
+{
+    if (c->m->firsts > 0) choose_some(c, 1);
+    choose_some(c, 0);
 }
 
 static int32_t word_end(const struct choice *c, int32_t first)

@@ -15,6 +15,7 @@
 
 #include "cluster/base/random.h"
 
+enum { MASKING_FIRST = 16 };
 enum mask_unit { MASK_TOKENS, MASK_WORDS, MASK_SPANS };
 
 struct masking {
@@ -25,6 +26,8 @@ struct masking {
     int64_t pool_tokens;
     double p;                     /* MASK_SPANS */
     int32_t longest;
+    int32_t first[MASKING_FIRST]; /* tokens that are chosen before all others (salient masking, arXiv 2002.08909); firsts of them */
+    int32_t firsts;
 };
 
 /* A text's word carries this bit where it goes on with the word before it; the rest is its id. */

@@ -45,6 +45,9 @@ static status check_config(const struct mlm_config *c, const struct model_config
                      (long long)model->positions);
     if (special->vocabulary > model->vocab)
         return fault(ST_INPUT, "%s: %d rows, the encoder has %lld", c->vocab, special->vocabulary, (long long)model->vocab);
+    if (c->frozen > model->layers)
+        return fault(ST_INPUT, "train.frozen: found %lld layers, the encoder has %lld", (long long)c->frozen, (long long)model->layers);
+    if (c->frozen > 0 && !c->model[0]) return fault(ST_INPUT, "train.frozen: found %lld layers of a new encoder", (long long)c->frozen);
     if (c->masking.masked + c->masking.random > 1 + 1e-9)
         return fault(ST_INPUT, "masking.masked and masking.random: found %g and %g, expected at most 1 together", c->masking.masked,
                      c->masking.random);
@@ -124,6 +127,16 @@ static status prepare_text(struct mlm *m, const struct vocabulary *v)
     return mlm_text_make(&source, folder);
 }
 
+static status find_salient(struct mlm *m, const struct vocabulary *v)
+{
+    const struct option_list *first = &m->config->first;
+
+    if (first->count > MASKING_FIRST)
+        return fault(ST_INPUT, "masking.first: found %zu tokens, expected at most %d", first->count, MASKING_FIRST);
+    for (size_t i = 0; i < first->count; i++) TRY(vocabulary_need(v, first->items[i], &m->salient[m->salients++]));
+    return ST_OK;
+}
+
 static status prepare(struct mlm *m, struct model_source **model)
 {
     const struct mlm_config *c = m->config;
@@ -134,6 +147,7 @@ static status prepare(struct mlm *m, struct model_source **model)
     TRY(vocabulary_load(c->vocab, &v));
     snprintf(m->vocabulary_digest, sizeof m->vocabulary_digest, "%s", vocabulary_digest(v));
     s = mlm_special_find(v, &m->special);
+    if (s == ST_OK) s = find_salient(m, v);
     if (s == ST_OK) s = file_make_folder(c->run);
     if (s == ST_OK) s = start_folder(m, folder, sizeof folder);
     if (s == ST_OK && !c->model[0] && !c->evaluate) s = mlm_start_write(c, m->special.vocabulary, folder);
@@ -149,6 +163,8 @@ static status share_facts(struct mlm *m)
 {
     TRY(comm_broadcast(m->comm, &m->special, sizeof m->special, 0));
     TRY(comm_broadcast(m->comm, &m->aside, sizeof m->aside, 0));
+    TRY(comm_broadcast(m->comm, m->salient, sizeof m->salient, 0));
+    TRY(comm_broadcast(m->comm, &m->salients, sizeof m->salients, 0));
     TRY(comm_broadcast(m->comm, m->encoder_digest, sizeof m->encoder_digest, 0));
     TRY(comm_broadcast(m->comm, m->text_digest, sizeof m->text_digest, 0));
     return comm_broadcast(m->comm, m->vocabulary_digest, sizeof m->vocabulary_digest, 0);
@@ -206,7 +222,8 @@ static status open_worker(struct mlm *m)
 {
     const struct train_config *t = &m->config->train;
     int32_t rows = (int32_t)t->batch * m->length, targets = (int32_t)t->batch * (m->wanted > m->asked ? m->wanted : m->asked);
-    struct mlm_sizes sizes = {rows, (int32_t)t->batch, targets, pool_threads(m->replica.pool), !m->config->evaluate};
+    int32_t examples = m->config->apart ? rows / 2 : (int32_t)t->batch;
+    struct mlm_sizes sizes = {rows, examples, targets, pool_threads(m->replica.pool), !m->config->evaluate, (int32_t)m->config->frozen};
     size_t count = (size_t)m->flat.count;
 
     blocks_columns(&m->blocks, m->comm->worker, &m->first, &m->last);
@@ -218,7 +235,8 @@ static status open_worker(struct mlm *m)
     TRY(mem_alloc((size_t)targets, sizeof *m->rows, &m->rows));
     TRY(mem_alloc((size_t)targets, sizeof *m->targets, &m->targets));
     TRY(mem_alloc(encoder_weights_bytes(m->replica.encoder), 1, &m->packed));
-    TRY(batch_init(&m->batch, (int32_t)t->batch, rows, encoder_row_align(m->replica.encoder)));
+    if (m->config->apart) m->replica.encoder->exact = EXACT_ROWS;   /* documents are packed without gaps */
+    TRY(batch_init(&m->batch, examples, rows, encoder_row_align(m->replica.encoder)));
     TRY(mlm_unit_new(m->replica.encoder, &m->flat, &sizes, &m->unit));
     m->own = m->values + m->first;
     return read_start(m);
@@ -252,6 +270,8 @@ static void set_masking(struct mlm *m)
     m->masking.random = c->random;
     m->masking.p = c->span;
     m->masking.longest = (int32_t)c->longest;
+    memcpy(m->masking.first, m->salient, sizeof m->salient);
+    m->masking.firsts = m->salients;
     if (c->from != REPLACE_FROM_TEXT) return;
     m->masking.pool = m->train.words;
     m->masking.pool_tokens = m->train.tokens;
@@ -271,6 +291,14 @@ static status deal_micro(struct mlm *m)
         TRY(deal_add(&m->deal, 0, worker, (struct tree_node){i, 1}));
     }
     return ST_OK;
+}
+
+/* Documents apart are packed without gaps, so products cannot be cut by document. */
+static status check_apart(const struct mlm *m)
+{
+    if (!m->config->apart || m->replica.facts.exact != EXACT_EXAMPLE || !m->config->machine.exact) return ST_OK;
+    if (!comm_is_coordinator(m->comm)) return ST_INPUT;
+    return fault(ST_INPUT, "train.apart: products on this machine are exact only when cut by example; machine.exact: false goes on");
 }
 
 static status say_libraries(struct mlm *m)
@@ -295,6 +323,7 @@ static status open_all(struct mlm *m, struct model_source **model)
     TRY(comm_agree(m->comm, s));
     TRY(share_facts(m));
     TRY(replica_open(m->comm, &ro, *model, &m->replica));
+    TRY(check_apart(m));
     TRY(say_libraries(m));
     m->length = (int32_t)m->config->length;
     m->wanted = tokens_to_guess(m->config->masked, m->length);

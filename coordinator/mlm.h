@@ -27,6 +27,7 @@ struct mlm {
     struct ranges ranges;
     struct deal deal;              /* micro-batches to workers */
     struct mlm_special special;
+    int32_t salient[MASKING_FIRST], salients;   /* ids of masking.first */
     struct mlm_text train, heldout;
     struct masking masking, exam;  /* in training; of held-out text */
     int32_t length, wanted, asked; /* tokens of a sequence; to guess in it, in training and held-out text */

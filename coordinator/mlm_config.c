@@ -27,6 +27,8 @@ const struct option mlm_options[] = {
     {"train.micro", OPTION_INT, AT(train.groups), "2", 1, 65536, AFFECTS_RESULT, "", "micro-batches of a step, dealt to the workers; at least as many as workers keeps all busy", NULL},
     {"train.sequences", OPTION_INT, AT(train.batch), "16", 1, 65536, AFFECTS_RESULT, "sequences", "of a micro-batch", NULL},
     {"train.length", OPTION_INT, AT(length), "128", 16, 65536, AFFECTS_RESULT, "tokens", "of a sequence; a multiple of 16, at most the encoder's positions", NULL},
+    {"train.apart", OPTION_BOOL, AT(apart), "false", 0, 0, AFFECTS_RESULT, "", "documents of a sequence do not see each other: each begins with a [CLS] of its own, in the place of the [SEP] before it", NULL},
+    {"train.frozen", OPTION_INT, AT(frozen), "0", 0, 255, AFFECTS_RESULT, "layers", "layers from below that stay as they are, with the embeddings (of a given encoder); 0: all is trained", NULL},
     {"train.masked", OPTION_REAL, AT(masked), "0.15", 0.001, 0.9, AFFECTS_RESULT, "", "share of a sequence's tokens to guess", NULL},
     {"train.rate", OPTION_REAL, AT(train.rate), "1e-3", 0, 10, AFFECTS_RESULT, "", "learning rate", NULL},
     {"train.weight_decay", OPTION_REAL, AT(train.decay), "0.01", 0, 1, AFFECTS_RESULT, "", "AdamW's, on matrices and tables; not on biases and LayerNorms", NULL},
@@ -43,6 +45,7 @@ const struct option mlm_options[] = {
     {"masking.masked", OPTION_REAL, AT(masking.masked), "0.8", 0, 1, AFFECTS_RESULT, "", "share of the tokens to guess that become [MASK]", NULL},
     {"masking.random", OPTION_REAL, AT(masking.random), "0.1", 0, 1, AFFECTS_RESULT, "", "share that become another token; the rest stays as it is", NULL},
     {"masking.from", OPTION_CHOICE, AT(masking.from), "vocabulary", 0, 0, AFFECTS_RESULT, "", "where the other token is drawn from: all alike, or as the text has them", "vocabulary|text"},
+    {"masking.first", OPTION_LIST, AT(first), "", 0, 0, AFFECTS_RESULT, "", "tokens that are guessed before all others, as far as train.masked goes (unit: token)", NULL},
     {"masking.span", OPTION_REAL, AT(masking.span), "0.2", 0.01, 1, AFFECTS_RESULT, "", "spans are geometric in length, with this probability to end after a token", NULL},
     {"masking.longest", OPTION_INT, AT(masking.longest), "10", 1, 1000, AFFECTS_RESULT, "tokens", "longest span", NULL},
 

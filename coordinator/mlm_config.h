@@ -13,10 +13,10 @@ struct mlm_sizes_config { int64_t layers, hidden, heads, feed_forward, positions
 
 struct mlm_config {
     const char *run, *model, *vocab, *output, *batches;
-    struct option_list texts;
-    int documents, log, start, evaluate;
+    struct option_list texts, first;
+    int documents, apart, log, start, evaluate;
     double heldout, masked, clip;
-    int64_t seed, length;
+    int64_t seed, length, frozen;
     struct mlm_sizes_config encoder;
     struct masking_config masking;
     struct train_config train;      /* groups: micro-batches of a step; batch: sequences of one */

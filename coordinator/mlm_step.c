@@ -19,6 +19,21 @@ status mlm_refresh(struct mlm *m)
 
 /* ---- micro-batches ---- */
 
+/* The sequence in m->ids as an example; or (train.apart) each of its documents as one, whose [CLS] takes the place of the [SEP]
+ * before it. */
+static void add_sequence(struct mlm *m)
+{
+    int32_t first = 0;
+
+    for (int32_t i = 1; i < m->length - 1 && m->config->apart; i++) {
+        if (m->ids[i] != m->special.sep) continue;
+        m->ids[i] = m->special.cls;
+        batch_add(&m->batch, m->ids + first, i - first, 0, -1, -1);
+        first = i;
+    }
+    batch_add(&m->batch, m->ids + first, m->length - first, 0, -1, -1);
+}
+
 /* Sequences of the text, masked under the micro-batch's key, or (exam) of held-out text, each under its own, into m->batch. */
 static int32_t fill(struct mlm *m, int exam, const int64_t *sequences, int32_t count, struct random_key key)
 {
@@ -35,7 +50,7 @@ static int32_t fill(struct mlm *m, int exam, const int64_t *sequences, int32_t c
                              m->ids, m->rows + targets, m->targets + targets, m->fate);
         for (int32_t j = 0; j < here; j++) m->rows[targets + j] += i * m->length;
         targets += here;
-        batch_add(&m->batch, m->ids, m->length, 0, -1, -1);
+        add_sequence(m);
     }
     return targets;
 }
@@ -256,9 +271,10 @@ static void update_job(void *arg, int thread, int threads)
 {
     const struct updating *u = arg;
     struct mlm *m = u->m;
-    int64_t first, last;
+    int64_t first, last, frozen = m->config->frozen > 0 ? flat_layer(&m->flat, m->config->frozen, FLAT_QUERY) - m->first : 0;
 
     pool_share(m->last - m->first, BLOCK_COLUMNS, thread, threads, &first, &last);
+    if (first < frozen) first = frozen;
     if (first >= last) return;
     flat_adamw(&m->flat, &m->replica.encoder->kernels, &u->w, m->first + first, m->first + last, m->grad + first, m->own + first,
                m->m + first, m->v + first);

@@ -167,10 +167,33 @@ static void test_spans(void **state)
     for (int32_t wanted = 1; wanted < 70; wanted += 17) apply(&m, 3, wanted, tokens, &s, fate);
 }
 
+/* Tokens that come first are all chosen while there is room, then some of the others; or some of them, when there is not. */
+static void test_first(void **state)
+{
+    struct masking m = make(MASK_TOKENS);
+    struct seen s = {0};
+    int32_t tokens[LENGTH];
+    int fate[LENGTH];
+
+    (void)state;
+    sequence(tokens);
+    m.first[0] = 110;
+    m.first[1] = 140;
+    m.firsts = 2;
+    for (uint32_t round = 0; round < 200; round++) {
+        apply(&m, round, WANTED, tokens, &s, fate);
+        assert_true(fate[10] && fate[40]);
+    }
+    s = (struct seen){0};
+    for (uint32_t round = 0; round < 2000; round++) apply(&m, round, 1, tokens, &s, fate);
+    assert_int_equal(s.hits[10] + s.hits[40], 2000);
+    assert_in_range(s.hits[10], 900, 1100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_tokens), cmocka_unit_test(test_pool), cmocka_unit_test(test_words),
-                                       cmocka_unit_test(test_spans)};
+                                       cmocka_unit_test(test_spans), cmocka_unit_test(test_first)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,6 +49,20 @@ for precision in $precisions; do
         echo "ok $precision $ranks ranks"
     done
 done
+# Documents apart, the first layer frozen: it and the embeddings stay as they were, whatever the ranks; the last layer does not.
+apart="--set train.apart=true --set machine.exact=false --set train.frozen=1 --set model=f32/model --set masking.first=bd,bi"
+# shellcheck disable=SC2086
+want_apart=$(one apart 1 $apart) || exit 1
+# shellcheck disable=SC2086
+[ "$(one apart-3 3 $apart)" = "$want_apart" ] || fail "documents apart: other bytes with 3 ranks"
+# The first byte that differs lies behind the first layer's; layers are equal, and the word table is small.
+differs=$(cmp f32/model/model.safetensors apart/model/model.safetensors | grep -o 'byte [0-9]*' | cut -d' ' -f2)
+[ "$differs" -gt $(($(stat -c %s f32/model/model.safetensors) / 2)) ] || fail "train.frozen: byte $differs differs, a frozen tensor's"
+expect_2() { "$mp2" mlm mlm.yaml "$@" > bad.txt 2>&1; [ $? = 2 ] || fail "expected status 2: $*"; }
+expect_2 --set run=bad --set train.frozen=1
+expect_2 --set run=bad --set train.frozen=3 --set model=f32/model
+expect_2 --set run=bad --set masking.first=nothing
+
 [ "$(one seed 1 --set seed=7 --set machine.precision=f32)" != "$want" ] || fail "another seed gave the same"
 
 # Killed at some step, gone on with other ranks. Long enough that the signal comes before the end on any machine.

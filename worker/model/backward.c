@@ -241,11 +241,12 @@ status encoder_backward(const struct encoder *e, struct pool *pool, struct activ
     pass_init(&p, e, pool, a, b, prompts, dropout);
     p.d_prompts = d_prompts;
     p.sink = sink;
-    for (p.layer = p.last - 1; p.layer >= 0; p.layer--) {
+    for (p.layer = p.last - 1; p.layer >= (sink ? sink->lowest : 0); p.layer--) {
         TRY(pass_phase(&p, layer_job));
         TRY(pass_phase(&p, attention_job));
         if (sink) TRY(sink_layer(&p));
     }
+    if (sink && sink->lowest > 0) return ST_OK;
     TRY(pass_phase(&p, leave_job));
     if (slice_count(&p, 0) > 0) TRY(pass_phase(&p, sum_job));
     return sink ? sink_embedding(&p) : ST_OK;

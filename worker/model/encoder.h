@@ -76,6 +76,7 @@ struct encoder_sink {
     status (*layer)(void *arg, const struct encoder_layer_view *view);
     status (*embedding)(void *arg, const struct encoder_embedding_view *view);
     void *arg;
+    int32_t lowest;                       /* layers below are not visited; above 0: nor is the embedding block */
 };
 
 /* Local. Compile the products and (check) measure exactness on the pool. Weights are attached afterwards. */

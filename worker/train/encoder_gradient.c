@@ -122,6 +122,6 @@ status encoder_gradient_begin(struct encoder_gradient *g, struct pool *pool, con
     g->token_type = token_type;
     g->grad = grad;
     clear_gradient(g, grad);
-    *sink = (struct encoder_sink){take_layer, take_embedding, g};
+    *sink = (struct encoder_sink){.layer = take_layer, .embedding = take_embedding, .arg = g};
     return ST_OK;
 }

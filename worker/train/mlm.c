@@ -98,7 +98,9 @@ status mlm_train(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs 
     struct encoder_sink sink;
 
     TRY(encoder_gradient_begin(&u->gradient, pool, in->batch, in->token_type, grad, &sink));
+    sink.lowest = u->sizes.frozen;
     TRY(run(u, pool, in, grad, NULL, out));
+    if (u->sizes.frozen > 0) memset(grad, 0, (size_t)flat_layer(u->flat, u->sizes.frozen, FLAT_QUERY) * sizeof *grad);
     return encoder_backward(u->e, pool, u->activations, in->batch, NULL, &in->dropout, NULL, &sink);
 }
 

@@ -21,8 +21,9 @@ struct mlm_score { double loss; int64_t targets, correct; };   /* loss: the sum 
 
 struct mlm_unit;
 
-/* Local. For micro-batches of at most so many rows, sequences and targets. e gets a token-type row of its own from here on. */
-struct mlm_sizes { int32_t rows, examples, targets, threads; int train; };
+/* Local. For micro-batches of at most so many rows, examples and targets. frozen: layers from below whose gradient is 0, with that of the
+ * embeddings; 0: none. e gets a token-type row of its own from here on. */
+struct mlm_sizes { int32_t rows, examples, targets, threads; int train; int32_t frozen; };
 status mlm_unit_new(struct encoder *e, const struct flat *flat, const struct mlm_sizes *sizes, struct mlm_unit **out);
 void mlm_unit_destroy(struct mlm_unit **u);
 

@@ -116,7 +116,7 @@ static status see_embedding(void *arg, const struct encoder_embedding_view *v)
 
 static void check(struct rig *r, const char *name, size_t n)
 {
-    const struct encoder_sink sink = {see_layer, see_embedding, r};
+    const struct encoder_sink sink = {.layer = see_layer, .embedding = see_embedding, .arg = r};
     const struct encoder_dropout dropout = {1, random_seed(7, RANDOM_DROPOUT)};
     static double direction[MOST];
     const double h = 3e-3;

@@ -44,7 +44,7 @@ static void open_batch(struct world *w)
 static void open_world(struct world *w, enum number precision, int threads)
 {
     struct encoder_options o = {.precision = precision, .threads = threads, .check = 1};
-    struct mlm_sizes sizes = {ROWS, EXAMPLES, TARGETS, threads, 1};
+    struct mlm_sizes sizes = {ROWS, EXAMPLES, TARGETS, threads, 1, 0};
     struct random_key key = random_seed(9, RANDOM_INIT);
 
     memset(w, 0, sizeof *w);

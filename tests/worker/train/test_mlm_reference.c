@@ -28,7 +28,7 @@ struct world {
 static void open_world(struct world *w, enum number precision)
 {
     const struct encoder_options o = {.precision = precision, .threads = 2, .check = 1};
-    const struct mlm_sizes sizes = {BATCH * LENGTH, BATCH, TARGETS, 2, 1};
+    const struct mlm_sizes sizes = {BATCH * LENGTH, BATCH, TARGETS, 2, 1, 0};
     struct packed_source source;
     int head;
 
