@@ -2,6 +2,8 @@
  * (method.md section 8). Coordinator only; a step is one request to the team for loss and gradient of the whole training set,
  * without dropout and with the deterministic router, so an epoch is a step.
  *
+ * A stage goes on from the last state of the one before, as in the reference; the best state of all stages is the result.
+ *
  * AdamW as PyTorch has it. Moments: every stage begins with moments of 0 for what moves in it. The reference has one AdamW over
  * both stages with rates of about 0 for what stands still, so that prompts and head enter stage two with warm moments; `warm`
  * does that (Q15).
