@@ -80,13 +80,13 @@ static status digest_file(XXH3_state_t *state, const char *path, char *buffer)
 }
 
 /* What the tokenised text depends on: the files, how they are cut, the vocabulary. */
-static status digest_texts(struct mlm *m)
+static status digest_texts(struct mlm *m, const struct word_list *words)
 {
     const struct mlm_config *c = m->config;
     struct corpus corpus;
     XXH3_state_t *state;
     XXH128_hash_t h;
-    char text[96 + 33], *buffer = NULL;
+    char text[128 + 66], *buffer = NULL;
     status s;
 
     TRY(corpus_open(&c->texts, &corpus));
@@ -96,8 +96,8 @@ static status digest_texts(struct mlm *m)
     for (size_t i = 0; i < corpus.count && s == ST_OK; i++) s = digest_file(state, corpus.paths[i], buffer);
     if (s == ST_OK) {
         h = XXH3_128bits_digest(state);
-        snprintf(text, sizeof text, "%016llx%016llx %d %.17g %s", (unsigned long long)h.high64, (unsigned long long)h.low64,
-                 c->documents, c->heldout, m->vocabulary_digest);
+        snprintf(text, sizeof text, "%016llx%016llx %d %.17g %s %s", (unsigned long long)h.high64, (unsigned long long)h.low64,
+                 c->documents, c->heldout, m->vocabulary_digest, words ? word_list_digest(words) : "");
         digest_text(text, m->text_digest);
     }
     mem_free(buffer);
@@ -118,13 +118,20 @@ static status prepare_text(struct mlm *m, const struct vocabulary *v)
     struct mlm_source source = {.texts = &c->texts, .documents = (enum documents)c->documents, .heldout = c->heldout,
                                 .vocabulary = v, .digest = m->text_digest};
 
+    struct word_list *words = NULL;
     char folder[4096];
+    status s = c->masking.words[0] ? word_list_load(c->masking.words, v, &words) : ST_OK;
 
-    TRY(digest_texts(m));
-    m->aside = c->evaluate && !mlm_text_made(&source, c->run);
-    TRY(text_folder(m, folder, sizeof folder));
-    if (m->aside) TRY(file_make_folder(folder));
-    return mlm_text_make(&source, folder);
+    source.words = words;
+    if (s == ST_OK) s = digest_texts(m, words);
+    if (s == ST_OK) {
+        m->aside = c->evaluate && !mlm_text_made(&source, c->run);
+        s = text_folder(m, folder, sizeof folder);
+    }
+    if (s == ST_OK && m->aside) s = file_make_folder(folder);
+    if (s == ST_OK) s = mlm_text_make(&source, folder);
+    word_list_destroy(&words);
+    return s;
 }
 
 static status find_salient(struct mlm *m, const struct vocabulary *v)

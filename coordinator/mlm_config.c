@@ -42,6 +42,7 @@ const struct option mlm_options[] = {
     {"train.skips", OPTION_INT, AT(train.skips), "20", 1, 1e9, AFFECTS_LIMIT, "steps", "stop after so many steps in a row whose loss or gradient is not finite", NULL},
 
     {"masking.unit", OPTION_CHOICE, AT(masking.unit), "token", 0, 0, AFFECTS_RESULT, "", "what is masked together: tokens one by one, whole words, spans", "token|word|span"},
+    {"masking.words", OPTION_TEXT, AT(masking.words), "", 0, 0, AFFECTS_PLACEMENT, "", "for whole words of Chinese: a file with a word a line; empty: only pieces like ##ing are parts of words", NULL},
     {"masking.masked", OPTION_REAL, AT(masking.masked), "0.8", 0, 1, AFFECTS_RESULT, "", "share of the tokens to guess that become [MASK]", NULL},
     {"masking.random", OPTION_REAL, AT(masking.random), "0.1", 0, 1, AFFECTS_RESULT, "", "share that become another token; the rest stays as it is", NULL},
     {"masking.from", OPTION_CHOICE, AT(masking.from), "vocabulary", 0, 0, AFFECTS_RESULT, "", "where the other token is drawn from: all alike, or as the text has them", "vocabulary|text"},

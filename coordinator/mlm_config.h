@@ -5,7 +5,7 @@
 #include "coordinator/pretrain_config.h"
 
 enum replace_from { REPLACE_FROM_VOCABULARY, REPLACE_FROM_TEXT };
-struct masking_config { int unit, from; double masked, random, span; int64_t longest; };
+struct masking_config { const char *words; int unit, from; double masked, random, span; int64_t longest; };
 
 enum mlm_start { START_PLAIN, START_NEIGHBOURS };
 

@@ -63,6 +63,7 @@ static status end_document(struct maker *m)
 
         m->ids[i] = id | (continues_word(m->source->vocabulary, id) ? TOKEN_JOINED : 0);
     }
+    if (m->source->words) word_list_mark(m->source->words, m->ids, (int64_t)n);
     m->ids[n] = m->special.sep;
     if (fwrite(m->ids, sizeof *m->ids, n + 1, m->out[which].stream) != n + 1)
         return fault(ST_IO, "%s: cannot be written", m->out[which].path);

@@ -8,6 +8,7 @@
 #include "cluster/base/options.h"
 #include "cluster/base/random.h"
 #include "coordinator/text/vocabulary.h"
+#include "coordinator/word_list.h"
 
 enum documents { DOCUMENTS_LINE, DOCUMENTS_BLOCK };   /* a document: a line; the lines up to an empty one */
 
@@ -16,6 +17,7 @@ struct mlm_source {
     enum documents documents;
     double heldout;                    /* share of documents, [0,1) */
     const struct vocabulary *vocabulary;
+    const struct word_list *words;     /* pieces of its words are joined; NULL: pieces like ##ing alone */
     const char *digest;                /* 32 digits: of all that the files depend on, the caller's words */
 };
 

@@ -14,6 +14,8 @@ status cmd_tokenize(int argc, char **argv);
 status cmd_encoder(int argc, char **argv);
 void help_encoder(void);
 status cmd_evaluate(int argc, char **argv);
+status cmd_fill_mask(int argc, char **argv);
+void cmd_fill_mask_help(void);
 status cmd_mlm(int argc, char **argv);
 void cmd_mlm_help(void);
 status cmd_predict(int argc, char **argv);

@@ -15,6 +15,7 @@ static const struct command commands[] = {
     {"tokenize", "--vocab FILE [--offsets]", "turn lines on standard input into ids, as JSON lines", cmd_tokenize, NULL},
     {"mlm", "CONFIG.yaml [--set key=value …] [--resume | --new | --evaluate]",
      "pre-train an encoder as a masked language model on plain text (under mpirun)", cmd_mlm, cmd_mlm_help},
+    {"fill-mask", "MODEL [TEXT|-] [--top N] …", "show what an encoder would put in the place of [MASK]", cmd_fill_mask, cmd_fill_mask_help},
     {"probe", "--model DIR --prompts FILE --case FILE --out FILE [--precision f32|bf16] [--attend-padding] [--updates N]",
      "take one batch through forward, backward and AdamW, for comparison with other programs", cmd_probe,
      cmd_probe_help},

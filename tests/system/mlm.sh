@@ -109,6 +109,21 @@ sequences() { sed -n 's/.* in \([0-9]*\) sequences.*/\1/p' "$1"; }
 head -1 batches.jsonl | grep -Eq '^\{"ids":\[[0-9,]+\],"positions":\[[0-9,]+\],"targets":\[[0-9,]+\]\}$' || fail "batches.jsonl: $(head -1 batches.jsonl)"
 echo "ok evaluate"
 
+# What stands at [MASK]: probabilities that fall; the same from standard input.
+words=$(head -1 text.txt | awk '{ $3 = "[MASK]"; print }')
+"$mp2" fill-mask whole/model "$words" --top 3 > fill.txt 2>&1 || fail "fill-mask: $(cat fill.txt)"
+awk 'NR == 2 && NF == 6 && $2 >= $4 && $4 >= $6 && $6 > 0 { ok = 1 } END { exit !ok }' fill.txt || fail "fill-mask: $(cat fill.txt)"
+echo "$words" | "$mp2" fill-mask whole/model --top 3 | cmp - fill.txt || fail "fill-mask from standard input"
+"$mp2" fill-mask whole/model "no mask" > fill2.txt 2>&1
+[ $? = 2 ] || fail "fill-mask without [MASK]: $(cat fill2.txt)"
+echo "ok fill-mask"
+
+# Other masking trains too.
+for unit in word span; do
+    mpi 2 "$mp2" mlm mlm.yaml --set run="$unit" --set masking.unit="$unit" --set masking.from=text --set train.steps=3 > "$unit.txt" 2>&1 ||
+        fail "$unit: $(cat "$unit.txt")"
+done
+
 # The folder is an encoder to go on from.
 mpi 2 "$mp2" mlm mlm.yaml --set run=more --set model=whole/model --set train.steps=5 > more.txt 2>&1 || fail "more: $(cat more.txt)"
 
@@ -131,5 +146,6 @@ bad "MASK" --set vocab=nomask.txt
 bad "multiple of encoder.heads" --set encoder.heads=5
 bad "multiple of 16" --set train.length=33
 bad "at most 1 together" --set masking.random=0.5
+bad "cannot be opened" --set masking.words=none.txt
 bad "64 positions" --set train.length=128
 echo "all equal"
