@@ -10,6 +10,7 @@
 status bench_gemm(int argc, char **argv);
 status bench_journal(int argc, char **argv);
 status bench_kernels(int argc, char **argv);
+status bench_mlm(int argc, char **argv);
 status bench_reduce(int argc, char **argv);
 status bench_step(int argc, char **argv);
 status bench_tokenizer(int argc, char **argv);

@@ -16,6 +16,7 @@ static const struct bench {
     {"gemm", "the encoder's products, FLOP/s; the limit is single products on operands that stay in the caches", bench_gemm},
     {"journal", "durable appends of steps; the limit is the disk's own write and fdatasync of the same bytes", bench_journal},
     {"kernels", "one thread: attention beside multiply-adds in registers, the rest beside memcpy", bench_kernels},
+    {"mlm", "a step of masked-language-model training, 4 layers of 256; the limit is the rate of its products by themselves", bench_mlm},
     {"reduce", "what a step sends at CPT-large's size; under mpirun also how fast", bench_reduce},
     {"step", "a training step at CPT-large's size; the limit is the rate of its products by themselves", bench_step},
     {"tokenizer", "WordPiece on generated text, one thread; the limit is reading the same text and writing its tokens", bench_tokenizer},
