@@ -41,7 +41,7 @@ static status open_work(const struct bench_options *o, struct bench_work *w)
     const struct model_config config = {.layers = LAYERS, .hidden = HIDDEN, .heads = 4, .feed_forward = 4 * HIDDEN, .positions = 512,
                                         .vocab = VOCABULARY, .types = 2, .eps = 1e-12, .hidden_dropout = .1, .attention_dropout = .1};
     const struct encoder_options options = {.precision = o->precision, .engine = o->engine, .threads = o->threads, .check = 1};
-    const struct mlm_sizes sizes = {SEQUENCES * LENGTH, SEQUENCES, TARGETS, o->threads, 1};
+    const struct mlm_sizes sizes = {.rows = SEQUENCES * LENGTH, .examples = SEQUENCES, .targets = TARGETS, .threads = o->threads, .train = 1};
     const struct random_key key = random_seed(1, RANDOM_INIT);
     struct packed_source source = packed_from_random(&key);
 

@@ -48,7 +48,7 @@ struct filler {
 static status open_arrays(struct filler *f)
 {
     struct packed_source source = packed_from_model(f->model);
-    const struct mlm_sizes sizes = {f->length, 1, f->length, 1, 0};
+    const struct mlm_sizes sizes = {.rows = f->length, .examples = 1, .targets = f->length, .threads = 1};
 
     TRY(mem_alloc((size_t)f->flat.count, sizeof *f->values, &f->values));
     TRY(mem_alloc(encoder_weights_bytes(f->encoder), 1, &f->packed));
