@@ -1,5 +1,6 @@
 /* Workers answer every step, so that a worker that is there is up to date. When no answers come, those who owe one are shown
- * as late; one whose process is gone ends all ranks within milliseconds, which is just long enough to say who it was (lookout.h). */
+ * as late; one whose process is gone ends all ranks within milliseconds, which is just long enough to say who it was
+ * (lookout.h). */
 #include "coordinator/crew.h"
 
 #include <math.h>

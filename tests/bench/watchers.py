@@ -13,7 +13,8 @@ import time
 
 build, folder = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 steps = int(sys.argv[3]) if len(sys.argv) > 3 else 2000
-BLOCK, SETTLE = 250, 80   # steps; the first ones after a change are left out
+BLOCK = max(20, steps // 8)   # steps
+SETTLE = BLOCK // 3           # the first ones after a change are left out
 environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", PMIX_MCA_gds="hash")
 
 
@@ -43,13 +44,13 @@ def run(name, crowded):
                                 "-n", "3", f"{build}/mp2", "pretrain", "small.yaml", "--set", f"run={name}", "--set",
                                 f"train.steps={steps}", "--set", "checkpoint.every=1000000", "--set", "watch.listen=127.0.0.1:0"],
                                cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    seconds, crowd, refused = {}, None, 0
+    seconds, crowd = {}, None
     for m in follow(f"{target}/metrics.jsonl", process):
         if "step" not in m:
             continue
         step = m["step"]["step"]
         seconds[step] = m["step"]["seconds"]
-        if crowded(step // BLOCK) and not crowd:
+        if crowded(step // BLOCK) and not crowd and os.path.exists(f"{target}/stream"):   # gone when the run ended
             with open(f"{target}/stream", encoding="utf-8") as f:
                 crowd = subprocess.Popen([f"{build}/tests/watchers", "crowd", f.readline().strip()])
         if crowd and not crowded(step // BLOCK):

@@ -25,7 +25,7 @@ same_killed() {
     local name=$1 rank=$2 pid
     mpi 3 "$mp2" pretrain small.yaml --set run="$name" --set checkpoint.every=20 --set log=debug "${@:4}" > "$name.txt" 2>&1 &
     pid=$!
-    for _ in $(seq 3000); do
+    for _ in $(seq 6000); do
         grep -q 'step-commit step=25 ' "$name.txt" 2> /dev/null && break
         sleep 0.01
     done

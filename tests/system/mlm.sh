@@ -74,7 +74,7 @@ for round in 1 2; do
     # shellcheck disable=SC2086
     mpi 3 "$mp2" mlm mlm.yaml --set run="killed-$round" $long > "killed-$round.txt" 2>&1 &
     mpirun_pid=$!
-    for _ in $(seq 600); do
+    for _ in $(seq 6000); do
         grep -q "step-commit step=$((30 * round)) " "killed-$round.txt" 2> /dev/null && break
         sleep 0.01
     done
