@@ -84,7 +84,7 @@ class Model(torch.nn.Module):
 
 def batches():
     """All steps' inputs, masked beforehand."""
-    ids = np.fromfile(a.ids, dtype=np.int32, offset=64)
+    ids = np.fromfile(a.ids, dtype=np.int32, offset=64) & ((1 << 30) - 1)   # the bit above marks pieces of a word
     random = np.random.default_rng(1)
     out = []
     for step in range(a.steps + 3):

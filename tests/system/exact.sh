@@ -29,7 +29,7 @@ same_killed() {
         grep -q 'step-commit step=25 ' "$name.txt" 2> /dev/null && break
         sleep 0.01
     done
-    kill -9 "$(pgrep -f "mp2 pretrain small.yaml --set run=$name " | while read -r p; do
+    kill -9 "$(pgrep -f "$mp2 pretrain small.yaml --set run=$name " | while read -r p; do
         [ "$(cat "/proc/$p/comm" 2> /dev/null)" = mp2 ] && echo "$p"; done | sort -n | sed -n "$((rank + 1))p")"
     wait $pid && fail "$name: a killed run ended well"
     [ -e "$name/step-50" ] && fail "$name was not killed in time"

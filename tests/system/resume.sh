@@ -22,7 +22,7 @@ for round in 0 1 2 3 4 5; do
         sleep 0.02
     done
     # The ranks of this run, in the order mpirun started them.
-    mapfile -t pids < <(pgrep -f "mp2 pretrain small.yaml --set run=$run " | while read -r p; do
+    mapfile -t pids < <(pgrep -f "$mp2 pretrain small.yaml --set run=$run " | while read -r p; do
         [ "$(cat "/proc/$p/comm" 2> /dev/null)" = mp2 ] && echo "$p"; done | sort -n)
     [ ${#pids[@]} -gt "$rank" ] && kill -9 "${pids[$rank]}"
     wait $mpirun_pid

@@ -69,7 +69,7 @@ for round in 1 2 3; do
         kill -0 $mpirun_pid 2> /dev/null || break
         sleep 0.01
     done
-    mapfile -t pids < <(pgrep -f "mp2 tune tune.yaml --set run=killed-$round " | while read -r p; do
+    mapfile -t pids < <(pgrep -f "$mp2 tune tune.yaml --set run=killed-$round " | while read -r p; do
         [ "$(cat "/proc/$p/comm" 2> /dev/null)" = mp2 ] && echo "$p"; done | sort -n)
     [ ${#pids[@]} -gt $((round - 1)) ] && kill -9 "${pids[$((round - 1))]}"
     wait $mpirun_pid && fail "round $round was not killed in time"
