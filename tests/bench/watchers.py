@@ -42,7 +42,7 @@ def run(name, crowded):
     shutil.rmtree(target, ignore_errors=True)
     process = subprocess.Popen(["mpirun", "--oversubscribe", "--bind-to", "none", "--mca", "btl_vader_single_copy_mechanism", "none",
                                 "-n", "3", f"{build}/mp2", "pretrain", "small.yaml", "--set", f"run={name}", "--set",
-                                f"train.steps={steps}", "--set", "checkpoint.every=1000000", "--set", "watch.listen=127.0.0.1:0"],
+                                f"train.steps={steps}", "--set", "checkpoint.every=100000", "--set", "watch.listen=127.0.0.1:0"],
                                cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     seconds, crowd = {}, None
     for m in follow(f"{target}/metrics.jsonl", process):
