@@ -9,6 +9,7 @@ cd "$top"
 mp2=$top/build/mp2
 home=runs/quickstart
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export HWLOC_COMPONENTS="${HWLOC_COMPONENTS:--gl}"   # mpirun need not ask X servers for graphics cards (minutes without name service)
 if [ "${1:-}" = --fresh ]; then
     rm -rf "$home"
 fi

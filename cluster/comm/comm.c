@@ -52,9 +52,12 @@ status comm_wait(MPI_Request *requests, int n)
     return wait_for(requests, n, 0, &done);
 }
 
-/* Without a launcher there is one rank and no shared memory to set up: keep Open MPI from probing networks. */
+/* Without a launcher there is one rank and no shared memory to set up: keep Open MPI from probing networks. Nor does anyone
+ * here need hwloc to look for graphics cards: its plugin asks ten X servers on "localhost", and where neither /etc/hosts nor a
+ * name server knows that name every one of them costs 5 s. */
 static void quiet_alone(void)
 {
+    setenv("HWLOC_COMPONENTS", "-gl", 0);
     if (getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK")) return;
     setenv("OMPI_MCA_pml", "ob1", 0);
     setenv("OMPI_MCA_btl", "self", 0);

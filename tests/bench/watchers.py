@@ -15,7 +15,8 @@ build, folder = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 steps = int(sys.argv[3]) if len(sys.argv) > 3 else 2000
 BLOCK = max(20, steps // 8)   # steps
 SETTLE = BLOCK // 3           # the first ones after a change are left out
-environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", PMIX_MCA_gds="hash")
+environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", PMIX_MCA_gds="hash",
+                   HWLOC_COMPONENTS="-gl")
 
 
 def follow(path, process):

@@ -120,7 +120,8 @@ def pretrain(ranks, *more):
     command = ["mpirun", "--oversubscribe", "--bind-to", "none", "--mca", "btl_vader_single_copy_mechanism", "none", "-n", str(ranks),
                f"{build}/mp2", "pretrain", "small.yaml", "--set", "run=real", "--set", "train.steps=1000000", "--set", "eval.every=20",
                "--set", "eval.rows=12", "--set", "checkpoint.every=40", "--set", "watch.listen=127.0.0.1:0", *more]
-    environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", PMIX_MCA_gds="hash")
+    environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", PMIX_MCA_gds="hash",
+                       HWLOC_COMPONENTS="-gl")
     started.append(subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
     return started[-1]
 
