@@ -225,6 +225,19 @@ static status alloc_moments(struct mlm *m)
     return mem_alloc(own / BLOCK_COLUMNS, sizeof *m->block_squares, &m->block_squares);
 }
 
+/* The sum of gradients, layer by layer as backward completes them. */
+static status plan_sum(struct mlm *m)
+{
+    struct ranges_part *parts;
+    status s;
+
+    TRY(mem_alloc((size_t)flat_parts(&m->flat), sizeof *parts, &parts));
+    for (int i = 0; i < flat_parts(&m->flat); i++) flat_part(&m->flat, i, &parts[i].first, &parts[i].last);
+    s = ranges_plan(&m->ranges, &m->deal, parts, flat_parts(&m->flat), m->replica.pool);
+    mem_free(parts);
+    return s;
+}
+
 static status open_worker(struct mlm *m)
 {
     const struct train_config *t = &m->config->train;
@@ -235,7 +248,10 @@ static status open_worker(struct mlm *m)
 
     blocks_columns(&m->blocks, m->comm->worker, &m->first, &m->last);
     TRY(mem_alloc(count, sizeof *m->values, &m->values));
-    if (!m->config->evaluate) TRY(alloc_moments(m));
+    if (!m->config->evaluate) {
+        TRY(alloc_moments(m));
+        TRY(plan_sum(m));
+    }
     TRY(mem_alloc((size_t)m->length, sizeof *m->ids, &m->ids));
     TRY(mem_alloc((size_t)m->length, sizeof *m->words, &m->words));
     TRY(mem_alloc((size_t)m->length, sizeof *m->fate, &m->fate));
@@ -340,7 +356,6 @@ static status open_all(struct mlm *m, struct model_source **model)
         m->blocks = blocks_make(m->flat.count, m->comm->workers);
         reduce_init(&m->reduce, m->comm, &m->blocks, 1);
         ranges_init(&m->ranges, m->comm, &m->blocks);
-        tree_sum_init(&m->partial, (int32_t)m->config->train.groups, TREE_FLOAT, (size_t)m->flat.count);
         tree_sum_init(&m->squares, m->blocks.count, TREE_DOUBLE, 1);
         s = mem_alloc(3 * (size_t)m->flat.slots, sizeof *m->tensors, &m->tensors);
     }
@@ -376,7 +391,6 @@ void mlm_close(struct mlm *m)
 
     mlm_unit_destroy(&m->unit);
     batch_fini(&m->batch);
-    tree_sum_fini(&m->partial);
     tree_sum_fini(&m->squares);
     deal_fini(&m->deal);
     reduce_fini(&m->reduce);

@@ -1,9 +1,9 @@
 /* Pre-training of an encoder as a masked language model: the job behind `mp2 mlm`.
  *
  * A step is a fixed number of micro-batches of full sequences. A worker computes whole micro-batches; their gradients are added
- * along the fixed tree and scattered, so that each worker has the sum of its own range of the parameters, with AdamW's
- * moments of that range alone (ZeRO-1). The updated ranges are gathered before the next use. Bits depend on neither ranks nor
- * threads. The coordinator decides about skipping and clipping; steps are not journalled but computed again from the newest
+ * along the fixed tree and scattered, each layer's while backward works on those below, so that each worker has the sum of its own
+ * range of the parameters, with AdamW's moments of that range alone (ZeRO-1). The updated ranges are gathered before the next use.
+ * Bits depend on neither ranks nor threads. The coordinator decides about skipping and clipping; steps are not journalled but computed again from the newest
  * checkpoint. */
 #ifndef MP2_COORDINATOR_MLM_H
 #define MP2_COORDINATOR_MLM_H
@@ -48,7 +48,7 @@ struct mlm {
     struct mlm_unit *unit;
     struct batch batch;
     int32_t *rows, *targets, *ids, *words, *fate;   /* of the micro-batch; of one sequence */
-    struct tree_sum partial, squares;
+    struct tree_sum squares;
     double scale;                  /* of this step's gradient */
     /* coordinator */
     struct checkpoint_tensor *tensors;

@@ -116,38 +116,42 @@ static status clear_notes(struct mlm *m, int64_t items)
     return ST_OK;
 }
 
+static void part_done(void *arg)
+{
+    ranges_done(arg);
+}
+
+static void progress(void *arg)
+{
+    ranges_progress(arg);
+}
+
 static status micro_batch(struct mlm *m, int64_t step, int32_t micro)
 {
     const struct train_config *t = &m->config->train;
     uint64_t seed = (uint64_t)m->config->seed, first = ((uint64_t)(step - 1) * (uint64_t)t->groups + (uint64_t)micro) * (uint64_t)t->batch;
     uint32_t low = (uint32_t)step, high = (uint32_t)((uint64_t)step >> 32);
     struct random_key key = random_derive(random_seed(seed, RANDOM_MASK), low, (uint32_t)micro, high, 0);
-    struct mlm_inputs in = {.batch = &m->batch, .rows = m->rows, .targets = m->targets,
+    const struct gradient_watch watch = {part_done, progress, &m->ranges};
+    struct mlm_inputs in = {.batch = &m->batch, .rows = m->rows, .targets = m->targets, .watch = &watch,
                             .divide = (double)m->wanted * (double)t->batch * (double)t->groups,
                             .token_type = (int32_t)(random_word(key, 1u << 20) & 1),
                             .dropout = {t->dropout, random_derive(random_seed(seed, RANDOM_DROPOUT), low, (uint32_t)micro, high, 0)}};
     struct mlm_score score;
     int64_t *sequences;
-    void *grad;
-    status s;
 
     TRY(mem_alloc((size_t)t->batch, sizeof *sequences, &sequences));
     for (int64_t i = 0; i < t->batch; i++) sequences[i] = sequence_at(m, first + (uint64_t)i);
     in.count = fill(m, 0, sequences, (int32_t)t->batch, key);
     mem_free(sequences);
-    TRY(tree_sum_take_unset(&m->partial, &grad));
-    s = mlm_train(m->unit, m->replica.pool, &in, grad, &score);
-    if (s == ST_OK) {
-        note(m, micro, &score);
-        return tree_sum_add(&m->partial, (struct tree_node){micro, 1}, grad);
-    }
-    mem_free(grad);
-    return s;
+    TRY(mlm_train(m->unit, m->replica.pool, &in, ranges_array(&m->ranges), &score));
+    note(m, micro, &score);
+    return ST_OK;
 }
 
 static status compute(struct mlm *m, int64_t step)
 {
-    tree_sum_clear(&m->partial, m->deal.batch);
+    ranges_begin(&m->ranges);
     for (size_t i = 0; i < m->deal.count; i++)
         if (m->deal.blocks[i].worker == m->comm->worker) TRY(micro_batch(m, step, m->deal.blocks[i].node.first));
     return ST_OK;
@@ -247,10 +251,11 @@ status mlm_step(void *self, int64_t step, struct crew *crew, struct job_step *ou
         s = compute(m, step);
         note_report(m, t->groups, crew_report_here(crew, clock_now() - started));
     }
+    if (s != ST_OK && m->comm->size > 1) comm_abort(m->comm, s);   /* others wait for this one's gradient */
     TRY(comm_agree(m->comm, s));
     computed = clock_now();
     TRY(share_notes(m, t->groups, &score));
-    TRY(ranges_sum(&m->ranges, &m->deal, &m->partial, &m->grad));
+    TRY(ranges_sum(&m->ranges, &m->grad));
     TRY(find_norm(m, &norm));
     m->scale = m->config->clip > 0 && norm > m->config->clip ? m->config->clip / norm : 1;
     TRY(comm_broadcast(m->comm, &m->scale, sizeof m->scale, 0));

@@ -118,8 +118,10 @@ static void update_routers(struct parameters *p, const struct rates *rates, cons
     }
 }
 
-void parameters_update(struct parameters *p, const struct rates *rates, int groups, const struct group_draw *draws,
-                       const double *g, const double *grad_head)
+/* Of z and the routers, into p->work; drawn, behind them: which tasks were drawn. */
+struct gradients { double *dz, *dtheta, *drawn; };
+
+static struct gradients find_gradients(struct parameters *p, int groups, const struct group_draw *draws, const double *g)
 {
     size_t gates = (size_t)p->layers * (size_t)p->modules;
     double *dz = p->work, *dtheta = dz + p->z.count, *drawn = dtheta + p->router.count;
@@ -137,8 +139,62 @@ void parameters_update(struct parameters *p, const struct rates *rates, int grou
                             dz + at * (size_t)p->d, dtheta + (size_t)draw->task * gates + at);
         }
     }
+    return (struct gradients){dz, dtheta, drawn};
+}
+
+void parameters_update(struct parameters *p, const struct rates *rates, int groups, const struct group_draw *draws,
+                       const double *g, const double *grad_head)
+{
+    struct gradients found = find_gradients(p, groups, draws, g);
+
     p->applied++;
-    adamw(&p->z, 0, p->z.count, dz, rates->other, rates, p->applied);
-    update_routers(p, rates, dtheta, drawn);
+    adamw(&p->z, 0, p->z.count, found.dz, rates->other, rates, p->applied);
+    update_routers(p, rates, found.dtheta, found.drawn);
     adamw(&p->head, 0, p->head.count, grad_head, rates->other, rates, p->applied);
+}
+
+/* ---- norms ---- */
+
+static double square(const double *x, size_t n)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++) sum += x[i] * x[i];
+    return sum;
+}
+
+double parameters_square(struct parameters *p, int groups, const struct group_draw *draws, const double *g,
+                         const double *grad_head)
+{
+    struct gradients found = find_gradients(p, groups, draws, g);
+
+    return square(found.dz, p->z.count) + square(found.dtheta, p->router.count) + square(grad_head, p->head.count);
+}
+
+/* In eight sums, so that one addition need not wait for the one before. */
+static double dot(const float *x, const float *y, size_t n)
+{
+    double lane[8] = {0};
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8)
+        for (size_t j = 0; j < 8; j++) lane[j] += (double)x[i + j] * (double)y[i + j];
+    for (size_t j = 0; i < n; i++, j++) lane[j] += (double)x[i] * (double)y[i];
+    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+}
+
+double parameters_square_of_a(const struct parameters *p, int groups, const struct group_draw *draws, int64_t columns,
+                              const float *gradient)
+{
+    size_t d = (size_t)p->d, n = (size_t)columns, bank = (size_t)p->layers * n;
+    double sum = 0;
+
+    for (size_t l = 0; l < (size_t)p->layers; l++)
+        for (int a = 0; a < groups; a++)
+            for (int b = 0; b <= a; b++) {
+                const float *of_a = gradient + (size_t)a * bank + l * n, *of_b = gradient + (size_t)b * bank + l * n;
+
+                sum += (a == b ? 1 : 2) * dot(draws[a].u + l * d, draws[b].u + l * d, d) * dot(of_a, of_b, n);
+            }
+    return sum;
 }

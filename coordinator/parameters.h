@@ -44,4 +44,12 @@ void parameters_draw(const struct parameters *p, struct group_draw *draw);
 void parameters_update(struct parameters *p, const struct rates *rates, int groups, const struct group_draw *draws,
                        const double *g, const double *grad_head);
 
+/* Local. The sum of squares of the gradients that parameters_update takes them for: of z, the routers and the head. */
+double parameters_square(struct parameters *p, int groups, const struct group_draw *draws, const double *g,
+                         const double *grad_head);
+/* Local. That of A's gradient, the sum over groups of u_l^T G_l for each layer, from the scalar products of the u and the G: dA is
+ * not made. G (groups,layers,columns). */
+double parameters_square_of_a(const struct parameters *p, int groups, const struct group_draw *draws, int64_t columns,
+                              const float *gradient);
+
 #endif

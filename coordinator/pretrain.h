@@ -138,8 +138,8 @@ void pretrain_introduce(void *self, struct crew_card *card);
 status pretrain_step(void *self, int64_t step, struct crew *crew, struct job_step *out);
 status pretrain_commit(void *self, int64_t step, int apply);
 status pretrain_flush(void *self);
-/* Coordinator. The Step message of planned groups whose losses are in record_groups. */
-void pretrain_fill_message(struct pretrain *p, int64_t step);
+/* Coordinator. The Step message of planned groups whose losses are in record_groups; applied: their gradients are there. */
+void pretrain_fill_message(struct pretrain *p, int64_t step, int applied);
 struct rates pretrain_rates(const struct pretrain *p, int64_t step);
 
 /* ---- pretrain_state.c: for struct job ---- */

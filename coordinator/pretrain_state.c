@@ -93,7 +93,7 @@ status pretrain_replay(void *self, int64_t step, const struct journal_record *re
         if (s == ST_OK) s = take_record(p, step, &r);
         apply = s == ST_OK && r.skipped == RECORD_APPLIED;
         for (int g = 0; g < p->shape.groups && s == ST_OK; g++) p->record_groups[g] = r.groups[g];
-        if (s == ST_OK) pretrain_fill_message(p, step);
+        if (s == ST_OK) pretrain_fill_message(p, step, apply);
         p->step_message.skipped = !apply;
         *message = &p->step_message;
         record_step_fini(&r);

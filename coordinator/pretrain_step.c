@@ -274,7 +274,13 @@ static void learn_speeds(struct pretrain *p)
     }
 }
 
-void pretrain_fill_message(struct pretrain *p, int64_t step)
+static double gradient_norm(struct pretrain *p)
+{
+    return sqrt(parameters_square(p->parameters, p->shape.groups, p->draws, p->pull, p->record_head) +
+                parameters_square_of_a(p->parameters, p->shape.groups, p->draws, p->shape.columns, p->all_grad));
+}
+
+void pretrain_fill_message(struct pretrain *p, int64_t step, int applied)
 {
     struct rates r = pretrain_rates(p, step);
     Mp2__Step *m = &p->step_message;
@@ -299,6 +305,7 @@ void pretrain_fill_message(struct pretrain *p, int64_t step)
     }
     m->learning_rate = r.other;
     m->router_rate = r.router;
+    m->gradient_norm = applied ? gradient_norm(p) : 0;
 }
 
 static void fill_times(struct pretrain *p, double planned, double answered)
@@ -327,7 +334,7 @@ static void conclude(struct pretrain *p, int64_t step, double planned, double an
 
     learn_speeds(p);
     out->failed = pretrain_record(p, step, skipped, out);
-    pretrain_fill_message(p, step);
+    pretrain_fill_message(p, step, skipped == RECORD_APPLIED);
     fill_times(p, planned, answered);
     out->message = &p->step_message;
     out->reports = p->reports;

@@ -151,24 +151,27 @@ double tree_total(const double *leaves, int32_t count)
     return count > 0 ? total(leaves, 0, size, count) : 0;
 }
 
-size_t tree_merge_nodes(int32_t leaves, struct tree_node *nodes, size_t count)
+/* Nodes that remain and merges together are never more than have come: the back of merges keeps the places of those that remain. */
+size_t tree_merge_plan(int32_t leaves, struct tree_node *nodes, size_t count, struct tree_merge *merges)
 {
-    size_t kept = 0;
+    size_t kept = 0, merged = 0;
 
-    for (size_t i = 1; i < count; i++)
-        for (size_t j = i; j > 0 && nodes[j - 1].first > nodes[j].first; j--) {
-            struct tree_node swap = nodes[j];
-            nodes[j] = nodes[j - 1];
-            nodes[j - 1] = swap;
-        }
     for (size_t i = 0; i < count; i++) {
         nodes[kept++] = nodes[i];
+        if (merges) merges[count - kept].from = (int32_t)i;
         for (;;) {
             struct tree_node *last = &nodes[kept - 1];
 
             if (sibling_absent(leaves, *last)) {
                 last->size *= 2;
             } else if (kept > 1 && siblings(last[-1], *last)) {
+                struct tree_merge m = {.at = (int32_t)i};
+
+                if (merges) {
+                    m.from = merges[count - kept].from;
+                    m.into = merges[count - kept + 1].from;
+                    merges[merged++] = m;
+                }
                 last[-1].size *= 2;
                 kept--;
             } else {
@@ -177,4 +180,15 @@ size_t tree_merge_nodes(int32_t leaves, struct tree_node *nodes, size_t count)
         }
     }
     return kept;
+}
+
+size_t tree_merge_nodes(int32_t leaves, struct tree_node *nodes, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        for (size_t j = i; j > 0 && nodes[j - 1].first > nodes[j].first; j--) {
+            struct tree_node swap = nodes[j];
+            nodes[j] = nodes[j - 1];
+            nodes[j - 1] = swap;
+        }
+    return tree_merge_plan(leaves, nodes, count, NULL);
 }

@@ -48,6 +48,13 @@ const void *tree_sum_root(const struct tree_sum *t);
 /* Local. The sum of plain numbers along the tree. */
 double tree_total(const double *leaves, int32_t count);
 
+/* How that comes about, for those who keep the vectors themselves: nodes (count, sorted by first leaf, disjoint) come one after the
+ * other; when node `at` has come, the sum of `from` is added to that of `into` (all three: places in the list as it was given).
+ * Every node that is never `from` ends as one that remains, in this order; the result says how many, nodes holds them. merges: room
+ * for count; count less the result are written. NULL: not wanted. */
+struct tree_merge { int32_t at, into, from; };
+size_t tree_merge_plan(int32_t leaves, struct tree_node *nodes, size_t count, struct tree_merge *merges);
+
 /* The nodes that remain when the given ones (count, sorted or not) are merged as above: what a holder of these leaves sends.
  * Written back to nodes; returns how many. Every rank computes it alike from the plan. */
 size_t tree_merge_nodes(int32_t leaves, struct tree_node *nodes, size_t count);

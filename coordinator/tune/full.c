@@ -29,7 +29,7 @@ struct full {
     int32_t examples, micros, rows;  /* rows of every micro-batch */
     struct team *team;
     const struct share *share;       /* the team's examples */
-    struct tree_sum partial, heads;
+    struct tree_sum heads;
     int64_t *losses;                 /* (examples) bits of doubles */
     float *head;                     /* (2,H) */
     int64_t applied;
@@ -123,7 +123,6 @@ void full_close(struct full **out)
     encoder_gradient_close(&f->gradient);
     unit_destroy(&f->unit);
     batch_fini(&f->batch);
-    tree_sum_fini(&f->partial);
     tree_sum_fini(&f->heads);
     deal_fini(&f->deal);
     ranges_fini(&f->ranges);
@@ -199,16 +198,18 @@ static status prepare_worker(struct full *f)
 
 status full_prepare(struct full *f, struct team *team)
 {
+    const struct ranges_part whole = {0, f->flat.count};
+
     f->team = team;
     f->share = &team->share;
     f->examples = team->examples;
     f->micros = (f->examples + MICRO - 1) / MICRO;
-    tree_sum_init(&f->partial, f->micros, TREE_FLOAT, (size_t)f->flat.count);
     tree_sum_init(&f->heads, f->micros, TREE_FLOAT, 2 * (size_t)f->flat.config.hidden);
     TRY(mem_alloc((size_t)f->examples, sizeof *f->losses, &f->losses));
     deal_clear(&f->deal, 1, f->micros, f->comm->workers);
     for (int32_t i = 0; i < f->micros; i++)
         TRY(deal_add(&f->deal, 0, (int)((int64_t)i * f->comm->workers / f->micros), (struct tree_node){i, 1}));
+    TRY(ranges_plan(&f->ranges, &f->deal, &whole, 1, f->t->replica.pool));
     return comm_is_worker(f->comm) ? prepare_worker(f) : ST_OK;
 }
 
@@ -236,22 +237,23 @@ static status run_micro(struct full *f, int32_t micro)
     struct encoder_sink sink;
     struct unit_inputs in = {.batch = &f->batch, .head = f->head, .batch_examples = f->examples, .sink = &sink};
     struct unit_outputs out = {.loss = f->unit_loss};
-    void *grad, *head;
+    float *grad = ranges_array(&f->ranges);
+    void *head;
 
     TRY(fill(f, micro));
-    TRY(tree_sum_take(&f->partial, &grad));
     TRY(tree_sum_take(&f->heads, &head));
     out.grad_head = head;
-    TRY(encoder_gradient_begin(&f->gradient, f->t->replica.pool, &f->batch, 1, grad, &sink));
+    memset(grad, 0, (size_t)f->flat.count * sizeof *grad);   /* the word table is added to, the language model's head is not there */
+    TRY(encoder_gradient_begin(&f->gradient, f->t->replica.pool, &f->batch, 1, grad, NULL, &sink));
     TRY(unit_train(f->unit, f->t->replica.encoder, f->t->replica.pool, &in, &out));
     memcpy(f->losses + micro * MICRO, f->unit_loss, (size_t)micro_size(f, micro) * sizeof *f->losses);
-    TRY(tree_sum_add(&f->partial, (struct tree_node){micro, 1}, grad));
+    ranges_done(&f->ranges);
     return tree_sum_add(&f->heads, (struct tree_node){micro, 1}, head);
 }
 
 static status compute(struct full *f)
 {
-    tree_sum_clear(&f->partial, f->micros);
+    ranges_begin(&f->ranges);
     tree_sum_clear(&f->heads, f->micros);
     for (int32_t i = 0; i < f->micros; i++)
         if (f->deal.blocks[i].worker == f->comm->worker) TRY(run_micro(f, i));
@@ -269,8 +271,9 @@ static status look(struct full *f)
     TRY(comm_broadcast(f->comm, f->head, head * sizeof *f->head, 0));
     memset(f->losses, 0, (size_t)f->examples * sizeof *f->losses);
     if (comm_is_worker(f->comm)) s = compute(f);
-    TRY(comm_agree(f->comm, s));
-    TRY(ranges_sum(&f->ranges, &f->deal, &f->partial, &f->grad));
+    if (s != ST_OK && f->comm->size > 1) comm_abort(f->comm, s);   /* others wait for this one's part */
+    TRY(s);
+    TRY(ranges_sum(&f->ranges, &f->grad));
     TRY(reduce_sum_to_coordinator(&f->reduce, &f->deal, heads, head, f->d_head));
     return comm_sum(f->comm, f->losses, f->examples);
 }

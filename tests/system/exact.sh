@@ -55,6 +55,13 @@ for precision in $precisions; do
 done
 [ "$(sha f32-27/latest/)" != "$(sha f32-32/latest/)" ] || fail "another batch gave the same checkpoint"
 
+# So are the figures of every step, replayed ones too.
+norms() { sed -n 's/.*"step":{"step":\([0-9]*\),.*"gradient_norm":\([0-9.e+-]*\).*/\1 \2/p' "$1/metrics.jsonl"; }
+[ "$(norms f32-27 | awk '$2 > 0' | wc -l)" = 50 ] || fail "steps without a gradient's norm: $(norms f32-27)"
+for other in f32-27-6 f32-27-killed; do
+    diff <(norms f32-27) <(norms $other) || fail "$other: other norms"
+done
+
 # Several groups a step, shallow prompts, padding attended, idle rows.
 o="--set train.groups=2 --set prompt.depth=shallow --set reference.padding=true --set reference.idle_rows=true"
 # shellcheck disable=SC2086

@@ -49,6 +49,19 @@ for precision in $precisions; do
         echo "ok $precision $ranks ranks"
     done
 done
+# More workers than micro-batches, and many micro-batches of one worker: same sums.
+for micro in 1 2 11; do
+    few="--set train.micro=$micro --set train.steps=8 --set eval.every=0 --set machine.precision=f32"
+    # shellcheck disable=SC2086
+    want_few=$(one "micro-$micro" 1 $few) || exit 1
+    for ranks in 3 4; do
+        # shellcheck disable=SC2086
+        got=$(one "micro-$micro-$ranks" "$ranks" $few --set machine.threads=$((ranks - 2))) || exit 1
+        [ "$got" = "$want_few" ] || fail "$micro micro-batches, $ranks ranks: $got, expected $want_few"
+    done
+done
+echo "ok micro-batches"
+
 # Documents apart, the first layer frozen: it and the embeddings stay as they were, whatever the ranks; the last layer does not.
 apart="--set train.apart=true --set machine.exact=false --set train.frozen=1 --set model=f32/model --set masking.first=bd,bi"
 # shellcheck disable=SC2086

@@ -51,7 +51,7 @@ wait $second || fail "a stopped run ends with $?"
 until_lines 1 '"state":"STOPPED"' recorded/metrics.jsonl
 # Fields that only the steps can fill.
 grep '"step":{"step":' run/metrics.jsonl | grep -q '"accuracy":"NaN"' && fail "a step of unknown accuracy"
-for field in '"accuracy":0\.[0-9]' '"bytes_sent":[1-9]' '"wait_seconds":[0-9.e-]*[1-9]' '"flops":[1-9]'; do
+for field in '"accuracy":0\.[0-9]' '"bytes_sent":[1-9]' '"wait_seconds":[0-9.e-]*[1-9]' '"flops":[1-9]' '"gradient_norm":[0-9.e-]*[1-9]'; do
     grep '"step":{"step":' run/metrics.jsonl | grep -q "$field" || fail "no step with $field"
 done
 for field in '"memory":[1-9]' '"threads":1' '"columns":[1-9]' '"units":[1-9]' '"behind":[0-9.e-]*[1-9]'; do

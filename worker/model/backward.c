@@ -105,6 +105,12 @@ static void block_attention_back(struct pass *p, int thread, const struct row_bl
                  row_at(a->d_ctx, e->precision, block->first, hidden));
 }
 
+/* The calling thread of encoder_backward, between two pieces of work. */
+static void take_turn(const struct pass *p, int thread)
+{
+    if (thread == 0 && p->sink && p->sink->turn) p->sink->turn(p->sink->arg);
+}
+
 static void layer_job(void *arg, int thread, int threads)
 {
     struct pass *p = arg;
@@ -122,6 +128,7 @@ static void layer_job(void *arg, int thread, int threads)
         }
         block_feed_forward_back(p, thread, block, back);
         block_attention_back(p, thread, block);
+        take_turn(p, thread);
     }
 }
 
@@ -171,6 +178,7 @@ static void attention_job(void *arg, int thread, int threads)
     while ((item = pass_deal(p, items + slices)) >= 0) {
         if (item < items) attention_item(p, thread, item);
         else sum_slice(p, above, item - items);
+        take_turn(p, thread);
     }
 }
 

@@ -75,6 +75,7 @@ struct encoder_embedding_view {
 struct encoder_sink {
     status (*layer)(void *arg, const struct encoder_layer_view *view);
     status (*embedding)(void *arg, const struct encoder_embedding_view *view);
+    void (*turn)(void *arg);              /* now and then, on that thread, while others work: a moment to look after messages; or NULL */
     void *arg;
     int32_t lowest;                       /* layers below are not visited; above 0: nor is the embedding block */
 };

@@ -36,6 +36,14 @@ void flat_fini(struct flat *f)
     *f = (struct flat){0};
 }
 
+void flat_part(const struct flat *f, int part, int64_t *first, int64_t *last)
+{
+    int64_t layers = f->config.layers, below = layers - part;
+
+    *first = part > layers ? 0 : f->offset[NAME_EMBEDDINGS + NAME_LAYER * below];
+    *last = part == 0 ? f->count : f->offset[NAME_EMBEDDINGS + NAME_LAYER * (below + 1)];
+}
+
 int flat_decays(const struct flat *f, int64_t slot)
 {
     int64_t shape[2];

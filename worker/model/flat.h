@@ -38,6 +38,11 @@ static inline int64_t flat_head(const struct flat *f, enum flat_head_slot slot)
     return f->offset[names_encoder(f->config.layers) + slot];
 }
 
+/* Local. The parts in which backward completes a gradient, in that order: the head without the word table, the layers from the
+ * last, the embeddings. */
+static inline int flat_parts(const struct flat *f) { return (int)f->config.layers + 2; }
+void flat_part(const struct flat *f, int part, int64_t *first, int64_t *last);
+
 /* Local. AdamW decays matrices and tables, not biases and LayerNorms. */
 int flat_decays(const struct flat *f, int64_t slot);
 

@@ -41,6 +41,18 @@ static struct norm_piece layer_norm(const struct encoder_gradient *g, const stru
     return (struct norm_piece){n, 0, second ? view->d_norm2 : view->d_norm1, second ? view->xhat2 : view->xhat1, gamma, beta};
 }
 
+static void tell_part(const struct encoder_gradient *g)
+{
+    if (g->watch) g->watch->part(g->watch->arg);
+}
+
+static void take_turn(void *arg)
+{
+    const struct encoder_gradient *g = arg;
+
+    g->watch->turn(g->watch->arg);
+}
+
 static status take_layer(void *arg, const struct encoder_layer_view *view)
 {
     static const enum flat_layer_slot slots[] = {FLAT_QUERY, FLAT_OUT, FLAT_UP, FLAT_DOWN};
@@ -62,7 +74,11 @@ static status take_layer(void *arg, const struct encoder_layer_view *view)
     }
     w.norm[0] = layer_norm(g, view, 0);
     w.norm[1] = layer_norm(g, view, 1);
-    return weight_gradient(&w, g->pool);
+    w.turn = g->watch ? take_turn : NULL;
+    w.turn_arg = g;
+    TRY(weight_gradient(&w, g->pool));
+    tell_part(g);
+    return ST_OK;
 }
 
 /* A table's row gets its sums in the order of the batch's rows. The word table has the decoder's gradient already. */
@@ -98,6 +114,7 @@ static status take_embedding(void *arg, const struct encoder_embedding_view *vie
     struct embedding_work w = {.g = arg, .view = view};
 
     pool_run(w.g->pool, embedding_job, &w);
+    tell_part(w.g);
     return ST_OK;
 }
 
@@ -113,7 +130,7 @@ static void clear_gradient(const struct encoder_gradient *g, float *grad)
 }
 
 status encoder_gradient_begin(struct encoder_gradient *g, struct pool *pool, const struct batch *batch, int32_t token_type,
-                              float *grad, struct encoder_sink *sink)
+                              float *grad, const struct gradient_watch *watch, struct encoder_sink *sink)
 {
     if (batch->rows != g->rows)
         return fault(ST_SYSTEM, "internal error: a micro-batch of %d rows, expected %d", batch->rows, g->rows);
@@ -121,7 +138,8 @@ status encoder_gradient_begin(struct encoder_gradient *g, struct pool *pool, con
     g->batch = batch;
     g->token_type = token_type;
     g->grad = grad;
+    g->watch = watch;
     clear_gradient(g, grad);
-    *sink = (struct encoder_sink){.layer = take_layer, .embedding = take_embedding, .arg = g};
+    *sink = (struct encoder_sink){.layer = take_layer, .embedding = take_embedding, .turn = watch ? take_turn : NULL, .arg = g};
     return ST_OK;
 }

@@ -7,6 +7,13 @@
 #include "worker/model/encoder.h"
 #include "worker/model/flat.h"
 
+/* Who wants to know how far a gradient is; called on the thread that computes it. */
+struct gradient_watch {
+    void (*part)(void *arg);     /* the next part (flat.h) is final */
+    void (*turn)(void *arg);     /* as in struct encoder_sink */
+    void *arg;
+};
+
 struct encoder_gradient {
     struct encoder *e;
     const struct flat *flat;
@@ -17,6 +24,7 @@ struct encoder_gradient {
     const struct batch *batch;
     int32_t token_type;
     float *grad;
+    const struct gradient_watch *watch;   /* NULL: nobody */
 };
 
 /* Local. For micro-batches of exactly so many rows, gaps included. */
@@ -24,8 +32,8 @@ status encoder_gradient_open(struct encoder_gradient *g, struct encoder *e, cons
 void encoder_gradient_close(struct encoder_gradient *g);
 
 /* Local. The sink for the backward of a batch, all of whose tokens are of token_type. It writes the encoder's part of grad
- * (flat), but adds to the word table's. */
+ * (flat), but adds to the word table's. watch hears of layers and embeddings; NULL: nobody. */
 status encoder_gradient_begin(struct encoder_gradient *g, struct pool *pool, const struct batch *batch, int32_t token_type,
-                              float *grad, struct encoder_sink *sink);
+                              float *grad, const struct gradient_watch *watch, struct encoder_sink *sink);
 
 #endif

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "cluster/base/memory.h"
-#include "worker/train/encoder_gradient.h"
 #include "worker/train/vocabulary_head.h"
 
 struct mlm_unit {
@@ -97,11 +96,14 @@ status mlm_train(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs 
 {
     struct encoder_sink sink;
 
-    TRY(encoder_gradient_begin(&u->gradient, pool, in->batch, in->token_type, grad, &sink));
+    TRY(encoder_gradient_begin(&u->gradient, pool, in->batch, in->token_type, grad, in->watch, &sink));
     sink.lowest = u->sizes.frozen;
     TRY(run(u, pool, in, grad, NULL, out));
     if (u->sizes.frozen > 0) memset(grad, 0, (size_t)flat_layer(u->flat, u->sizes.frozen, FLAT_QUERY) * sizeof *grad);
-    return encoder_backward(u->e, pool, u->activations, in->batch, NULL, &in->dropout, NULL, &sink);
+    if (in->watch) in->watch->part(in->watch->arg);
+    TRY(encoder_backward(u->e, pool, u->activations, in->batch, NULL, &in->dropout, NULL, &sink));
+    for (int32_t i = 0; i < u->sizes.frozen + (u->sizes.frozen > 0) && in->watch; i++) in->watch->part(in->watch->arg);
+    return ST_OK;
 }
 
 status mlm_evaluate(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs *in, float *logits, struct mlm_score *out)

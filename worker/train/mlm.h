@@ -7,6 +7,7 @@
 
 #include "worker/model/encoder.h"
 #include "worker/model/flat.h"
+#include "worker/train/encoder_gradient.h"
 
 struct mlm_inputs {
     const struct batch *batch;       /* no gaps: lengths are multiples of the encoder's row align; masked ids in place */
@@ -15,6 +16,7 @@ struct mlm_inputs {
     int32_t token_type;              /* of all tokens, 0 or 1 */
     double divide;                   /* the loss that gradients belong to is the sum over the targets over this */
     struct encoder_dropout dropout;
+    const struct gradient_watch *watch;   /* hears of every part of the gradient (flat.h); NULL: nobody */
 };
 
 struct mlm_score { double loss; int64_t targets, correct; };   /* loss: the sum over the targets */

@@ -71,7 +71,8 @@ static void gradient_job(void *arg, int thread, int threads)
     struct shared *s = arg;
 
     (void)threads;
-    while (run_piece(s, atomic_fetch_add(&s->next, 1), thread)) continue;
+    while (run_piece(s, atomic_fetch_add(&s->next, 1), thread))
+        if (thread == 0 && s->work->turn) s->work->turn(s->work->turn_arg);
 }
 
 status weight_gradient(const struct weight_work *w, struct pool *pool)

@@ -29,6 +29,8 @@ struct weight_work {
     struct bias_piece bias[WEIGHT_PIECES];
     struct norm_piece norm[WEIGHT_PIECES];
     int weights, biases, norms;
+    void (*turn)(void *arg);        /* as in struct encoder_sink; NULL: none */
+    void *turn_arg;
 };
 
 /* Local. All pieces, on all threads of the pool. */
