@@ -126,7 +126,7 @@ static status finish_row(struct exam *e)
             ids = x.ids + e->best.start;
             count = e->best.end - e->best.start + 1;
         }
-        credit = answer_f1(ids, count, x.gold, x.gold_count);
+        credit = answer_f1(&task->roles, ids, count, x.gold, x.gold_count);
     } else {
         credit = e->best.choice == x.label;
         e->out->correct += e->best.choice == x.label;

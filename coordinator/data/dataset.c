@@ -92,7 +92,8 @@ static void describe(struct member *m)
 
     m->task = (struct task){.id = m->meta.id, .name = m->meta.name, .kind = m->meta.kind, .metric = m->meta.metric,
                             .labels = w->labels, .classes = m->meta.labels, .words = w->words, .label_set = w->label_set,
-                            .group = m->meta.group, .upstream = m->meta.upstream, .downstream = m->meta.downstream, .few_shot = m->meta.few_shot};
+                            .group = m->meta.group, .upstream = m->meta.upstream, .downstream = m->meta.downstream, .few_shot = m->meta.few_shot,
+                            .roles = m->meta.roles};
 }
 
 static void member_free(struct member *m)

@@ -1,6 +1,7 @@
 /* Writing a task's description. One array of tokens a fixed text and a label; fields by number. */
 #include "coordinator/data/meta.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,6 +125,37 @@ static status special_make(struct maker *m, json_t *out)
     return ST_OK;
 }
 
+static int is_punctuation(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text >= 128 || !ispunct((unsigned char)*text)) return 0;
+    return 1;
+}
+
+static int role_of(const char *text)
+{
+    if (strncmp(text, "##", 2) == 0 && text[2]) return TOKEN_JOINED;
+    if (strcmp(text, "a") == 0 || strcmp(text, "an") == 0 || strcmp(text, "the") == 0) return TOKEN_ARTICLE;
+    return text[0] && is_punctuation(text) ? TOKEN_PUNCTUATION : TOKEN_WORD;
+}
+
+/* What scoring answers needs to know of the vocabulary: [role, first id, ids] of every run of ids that are not plain words. */
+static void roles_make(const struct maker *m, json_t *out)
+{
+    json_t *runs = json_array();
+    int32_t size = vocabulary_size(m->vocabulary), first = 0;
+    int role = TOKEN_WORD;
+
+    json_object_set_new(out, "roles", runs);
+    for (int32_t id = 0; id <= size; id++) {
+        int next = id < size ? role_of(vocabulary_text(m->vocabulary, id, NULL)) : TOKEN_WORD;
+        if (next == role) continue;
+        if (role != TOKEN_WORD) json_array_append_new(runs, json_pack("[i,i,i]", role, (int)first, (int)(id - first)));
+        role = next;
+        first = id;
+    }
+}
+
 static status describe(struct maker *m, json_t *out)
 {
     const struct entry *e = m->entry;
@@ -143,6 +175,7 @@ static status describe(struct maker *m, json_t *out)
     for (int i = 0; i < e->fields; i++)
         json_array_append_new(fields, json_pack("{s:s,s:i}", "name", e->field[i], "shorten", e->shorten[i]));
     TRY(special_make(m, out));
+    if (e->kind == TASK_EXTRACTIVE) roles_make(m, out);
     return wordings_make(m, out);
 }
 

@@ -34,6 +34,7 @@ struct meta {
     int shorten[FIELD_LIMIT];
     int32_t cls, sep, comma, vocabulary_size;
     const char *vocabulary;             /* digest, 32 hex digits */
+    struct token_roles roles;           /* extraction; none in shards of an import that did not write them */
     struct meta_wording wording[WORDING_COUNT];
     struct mem_keep keep;
 };

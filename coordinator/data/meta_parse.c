@@ -161,6 +161,27 @@ static status special_parse(const struct parse *p, const json_t *root)
     return strlen(m->vocabulary) == 32 ? ST_OK : broken(p, "vocabulary");
 }
 
+static status roles_parse(const struct parse *p, const json_t *root)
+{
+    const json_t *runs = json_object_get(root, "roles");
+    int32_t size = p->meta->vocabulary_size;
+    unsigned char *role;
+
+    if (!runs) return ST_OK;
+    if (!json_is_array(runs)) return broken(p, "roles");
+    TRY(mem_keep_new(&p->meta->keep, (size_t)size, sizeof *role, &role));
+    for (size_t i = 0; i < json_array_size(runs); i++) {
+        const json_t *run = json_array_get(runs, i);
+        json_int_t what = json_integer_value(json_array_get(run, 0)), first = json_integer_value(json_array_get(run, 1));
+        json_int_t count = json_integer_value(json_array_get(run, 2));
+        if (what <= TOKEN_WORD || what > TOKEN_ARTICLE || first < 0 || first >= size || count < 1 || count > size - first)
+            return broken(p, "roles");
+        memset(role + first, (int)what, (size_t)count);
+    }
+    p->meta->roles = (struct token_roles){size, role};
+    return ST_OK;
+}
+
 static status root_parse(const struct parse *p, const json_t *root)
 {
     const json_t *wordings = json_object_get(root, "wordings");
@@ -177,6 +198,7 @@ static status root_parse(const struct parse *p, const json_t *root)
     TRY(kind_parse(p, root));
     TRY(fields_parse(p, root));
     TRY(special_parse(p, root));
+    TRY(roles_parse(p, root));
     if (json_array_size(wordings) != WORDING_COUNT) return broken(p, "wordings");
     for (size_t i = 0; i < WORDING_COUNT; i++) TRY(wording_parse(p, json_array_get(wordings, i), &m->wording[i]));
     return ST_OK;

@@ -10,6 +10,10 @@ enum task_metric { METRIC_ACCURACY, METRIC_F1 };
 
 enum split { SPLIT_TRAIN, SPLIT_DEV, SPLIT_TEST, SPLIT_POOL, SPLIT_COUNT };
 
+/* What tokens are to a bag of words, a TOKEN_… by id; ids from count on, or all where count is 0, are words of their own. */
+enum { TOKEN_WORD, TOKEN_JOINED, TOKEN_PUNCTUATION, TOKEN_ARTICLE };
+struct token_roles { int32_t count; const unsigned char *role; };
+
 struct task {
     const char *id;             /* method.md section 11's name in lower case: the name in checkpoints and tables */
     const char *name;           /* as people write it */
@@ -23,6 +27,7 @@ struct task {
     int upstream;               /* place in the reference's router, -1: none */
     int downstream;             /* one of the tasks that few-shot tuning is measured on */
     int few_shot;               /* examples per label (labels) or in all; 0: not said */
+    struct token_roles roles;   /* extraction: how answers are scored (answer.h) */
 };
 
 /* "train", "dev", "test", "pool"; "labels", "choices", "extractive"; "accuracy", "f1". */
