@@ -67,7 +67,7 @@ static void test_clean_up(void **state)
 static void test_roles(void **state)
 {
     static const char vocab[] = "[UNK]\n[CLS]\n[SEP]\n，\na\nab\n##a\n##.\n.\n...\n##\nThe\nthe\nan\n京\n";
-    static const char entry[] = "name: X\nkind: extractive\ntemplate: '：“{context}”问{question}'\nsources:\n  - format: jsonl\n"
+    static const char entry[] = "name: X\nkind: extractive\ntemplate: '：“{context}”问{question}'\nsources:\n  - folder: x\n    format: jsonl\n"
                                 "    files: {train: x}\n    fields: {context: c, question: q}\n    answers: y\n";
     static const unsigned char expected[] = {0, 0, 0, 0, TOKEN_ARTICLE, 0, TOKEN_JOINED, TOKEN_JOINED, TOKEN_PUNCTUATION,
                                              TOKEN_PUNCTUATION, TOKEN_PUNCTUATION, 0, TOKEN_ARTICLE, TOKEN_ARTICLE, 0};
