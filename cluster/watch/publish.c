@@ -223,14 +223,14 @@ static void publish_until_stop(struct publisher *p)
             next = now + HEARTBEAT_MS * 1e-3;
         }
         if (p->bad_requests >= BAD_REQUESTS) items[1].events = 0;
-        if (zmq_poll(items, p->sockets.zap ? 5 : 4, (long)((next - now) * 1e3) + 1) < 0 && errno != EINTR) {
+        if (zmq_poll(items, sizeof items / sizeof *items, (long)((next - now) * 1e3) + 1) < 0 && errno != EINTR) {
             log_error("stream-poll", "why=%s", zmq_strerror(errno));
             return;
         }
         if (items[0].revents && read(p->wake, &count, sizeof count) < 0 && errno != EAGAIN) return;
         send_ring(p);
         if (items[1].revents) answer_requests(p);
-        if (p->sockets.zap && items[4].revents) sockets_answer_zap(&p->sockets, &p->allowed, &refused);
+        if (items[4].revents) sockets_answer_zap(&p->sockets, p->has_keys ? &p->allowed : NULL, &refused);
         count_refused(p, refused, "a key that is not on the list");
         if (items[2].revents || items[3].revents) count_refused(p, sockets_failures(&p->sockets), "failed handshake");
     }

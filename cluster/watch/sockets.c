@@ -19,7 +19,8 @@ enum {
     LINGER_MS = 1000,
     PORT_TRIES = 32,
     FAILURE_EVENTS = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+                     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH,
+    DOOR_EVENTS = FAILURE_EVENTS | ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED
 };
 
 static status set_int(void *socket, int option, int value)
@@ -41,17 +42,19 @@ static status set_common(void *socket, int queue, const struct curve_pair *pair)
     TRY(set_int(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS));
     TRY(set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS));
     TRY(set_int(socket, ZMQ_IPV6, 1));
+    /* Asking who may connect, even where everybody may, keeps out the protocols before ZMTP 3. Stray bytes look like one of
+     * them, and libzmq 4.3 aborts the process when such a peer comes in while the socket is being closed. */
+    if (zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, "mp2", 3) != 0) return fault(ST_SYSTEM, "stream: ZAP: %s", zmq_strerror(errno));
     if (!pair) return ST_OK;
     TRY(set_int(socket, ZMQ_CURVE_SERVER, 1));
-    if (zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, pair->secret, CURVE_KEY) != 0 ||
-        zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, "mp2", 3) != 0)
+    if (zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, pair->secret, CURVE_KEY) != 0)
         return fault(ST_SYSTEM, "stream: CURVE: %s", zmq_strerror(errno));
     return ST_OK;
 }
 
 static status open_monitor(struct sockets *s, void *socket, const char *name, void **out)
 {
-    if (zmq_socket_monitor(socket, name, FAILURE_EVENTS) != 0 || !(*out = zmq_socket(s->context, ZMQ_PAIR)) ||
+    if (zmq_socket_monitor(socket, name, DOOR_EVENTS) != 0 || !(*out = zmq_socket(s->context, ZMQ_PAIR)) ||
         zmq_connect(*out, name) != 0)
         return fault(ST_SYSTEM, "stream: monitor: %s", zmq_strerror(errno));
     return set_int(*out, ZMQ_LINGER, 0);
@@ -61,12 +64,10 @@ static status open_all(const struct curve_pair *pair, struct sockets *s)
 {
     s->context = zmq_ctx_new();
     if (!s->context) return fault(ST_SYSTEM, "stream: %s", zmq_strerror(errno));
-    if (pair) {
-        s->zap = zmq_socket(s->context, ZMQ_REP);
-        if (!s->zap || zmq_bind(s->zap, "inproc://zeromq.zap.01") != 0)
-            return fault(ST_SYSTEM, "stream: ZAP: %s", zmq_strerror(errno));
-        TRY(set_int(s->zap, ZMQ_LINGER, 0));
-    }
+    s->zap = zmq_socket(s->context, ZMQ_REP);
+    if (!s->zap || zmq_bind(s->zap, "inproc://zeromq.zap.01") != 0)
+        return fault(ST_SYSTEM, "stream: ZAP: %s", zmq_strerror(errno));
+    TRY(set_int(s->zap, ZMQ_LINGER, 0));
     s->pub = zmq_socket(s->context, ZMQ_PUB);
     s->router = zmq_socket(s->context, ZMQ_ROUTER);
     if (!s->pub || !s->router) return fault(ST_SYSTEM, "stream: %s", zmq_strerror(errno));
@@ -147,6 +148,15 @@ static int receive_parts(void *socket, zmq_msg_t *parts, int most)
     return n;
 }
 
+/* Without keys everybody is on the list: the address is loopback. */
+static int may_enter(const struct curve_list *allowed, zmq_msg_t *mechanism, zmq_msg_t *credentials)
+{
+    const char *expected = allowed ? "CURVE" : "NULL";
+
+    if (zmq_msg_size(mechanism) != strlen(expected) || memcmp(zmq_msg_data(mechanism), expected, strlen(expected)) != 0) return 0;
+    return !allowed || (credentials && curve_allowed(allowed, zmq_msg_data(credentials), zmq_msg_size(credentials)));
+}
+
 void sockets_answer_zap(struct sockets *s, const struct curve_list *allowed, uint64_t *refused)
 {
     enum { VERSION, REQUEST, MECHANISM = 5, CREDENTIALS, PARTS };
@@ -154,9 +164,7 @@ void sockets_answer_zap(struct sockets *s, const struct curve_list *allowed, uin
     int n = receive_parts(s->zap, parts, PARTS), ok;
 
     if (n == 0) return;
-    ok = n >= PARTS && zmq_msg_size(&parts[MECHANISM]) == 5 &&
-        memcmp(zmq_msg_data(&parts[MECHANISM]), "CURVE", 5) == 0 &&
-         curve_allowed(allowed, zmq_msg_data(&parts[CREDENTIALS]), zmq_msg_size(&parts[CREDENTIALS]));
+    ok = n > MECHANISM && may_enter(allowed, &parts[MECHANISM], n > CREDENTIALS ? &parts[CREDENTIALS] : NULL);
     *refused += !ok;
     /* Version, request, status, its text, user, metadata. The peer is this process: it reads. */
     if (zmq_send(s->zap, "1.0", 3, ZMQ_SNDMORE) < 0 ||
@@ -169,14 +177,37 @@ void sockets_answer_zap(struct sockets *s, const struct curve_list *allowed, uin
     for (int i = 0; i < n && i < PARTS; i++) zmq_msg_close(&parts[i]);
 }
 
+/* 1 when the event is of a peer who did not get in. One that speaks an old protocol leaves without another word. */
+static int door_event(struct door *d, unsigned event)
+{
+    int waiting = d->knocking > 0;
+
+    if (event == ZMQ_EVENT_ACCEPTED) {
+        d->knocking++;
+        return 0;
+    }
+    if (event == ZMQ_EVENT_DISCONNECTED && d->sent_away > 0) {
+        d->sent_away--;
+        return 0;
+    }
+    d->knocking -= waiting;
+    d->sent_away += (event & FAILURE_EVENTS) != 0;
+    return (event & FAILURE_EVENTS) || (event == ZMQ_EVENT_DISCONNECTED && waiting);
+}
+
 uint64_t sockets_failures(struct sockets *s)
 {
     zmq_msg_t parts[2];
     uint64_t n = 0;
 
-    for (int i = 0; i < 2; i++)
-        for (int got; (got = receive_parts(s->monitors[i], parts, 2)) > 0; n++)
+    for (int i = 0; i < 2; i++) {
+        for (int got; (got = receive_parts(s->monitors[i], parts, 2)) > 0;) {
+            uint16_t event = 0;
+            if (zmq_msg_size(&parts[0]) >= sizeof event) memcpy(&event, zmq_msg_data(&parts[0]), sizeof event);
+            n += (uint64_t)door_event(&s->doors[i], event);
             for (int k = 0; k < got && k < 2; k++) zmq_msg_close(&parts[k]);
+        }
+    }
     return n;
 }
 

@@ -3,6 +3,7 @@
 #include "tests/support/support.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -331,6 +332,46 @@ static void broken_crowd_is_bounded(void **state)
     zmq_ctx_destroy(context);
 }
 
+/* A peer that says `text` where ZMTP is spoken. */
+static int stray_peer(const char *address, const char *text, size_t n)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct timeval limit = {5, 0};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    to.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
+    assert_true(fd >= 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    assert_int_equal(write(fd, text, n), n);
+    return fd;
+}
+
+/* Stray bytes that look like ZMTP 1: a length, flags. Such peers are sent away, get no message, and are counted. */
+static void old_protocols_are_refused(void **state)
+{
+    struct publisher_stats stats = {0};
+    struct publisher *p;
+    char bytes[4096];
+    ssize_t n, got = 0;
+    int fd;
+    (void)state;
+
+    assert_int_equal(publisher_new(&anywhere, "run", NULL, &p), ST_OK);
+    fd = stray_peer(publisher_address(p), "\1\0", 2);
+    for (int i = 0; i < 20; i++) post_step(p, (uint64_t)i + 1);
+    while ((n = read(fd, bytes, sizeof bytes)) > 0) got += n;
+    assert_true(n == 0 || errno == ECONNRESET);
+    assert_true(got < 64);   /* the greeting */
+    close(fd);
+    for (int i = 0; i < 100 && stats.refused == 0; i++) {
+        nanosleep(&(struct timespec){0, 20000000}, NULL);
+        publisher_stats(p, &stats);
+    }
+    assert_int_equal(stats.refused, 1);
+    publisher_destroy(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +382,7 @@ int main(void)
         cmocka_unit_test(keys_are_asked_for),
         cmocka_unit_test(bad_addresses_are_refused),
         cmocka_unit_test(broken_crowd_is_bounded),
+        cmocka_unit_test(old_protocols_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
