@@ -3,7 +3,8 @@
  * garbage, 10 have wrong keys. The crowd runs in a process of its own. Prints a JSON line: median step times, their
  * ratio, and the ratio of two halves of the rounds without a crowd (the noise).
  *   watchers FOLDER [rounds] [steps] [threads]
- *   watchers crowd ADDRESS      the crowd alone, until it is killed: watchers.py sets it on a real run */
+ *   watchers crowd ADDRESS      the crowd alone, until it is killed: watchers.py sets it on a real run. Prints every second how
+ *                               many messages it has had */
 #include <arpa/inet.h>
 #include <math.h>
 #include <signal.h>
@@ -58,7 +59,9 @@ static void crowd(const char *address)
 {
     void *context = zmq_ctx_new();
     zmq_pollitem_t good[GOOD];
+    double said = clock_now();
     char buffer[4096];
+    long had = 0;
 
     /* A crowd is on other machines: here it gets what training leaves. */
     if (nice(19) < 0) sleep(0);
@@ -68,7 +71,12 @@ static void crowd(const char *address)
     for (;;) {
         if (zmq_poll(good, GOOD, 100) < 0) _exit(1);
         for (int i = 0; i < GOOD; i++)
-            while (zmq_recv(good[i].socket, buffer, sizeof buffer, ZMQ_DONTWAIT) >= 0) continue;
+            while (zmq_recv(good[i].socket, buffer, sizeof buffer, ZMQ_DONTWAIT) >= 0) had++;
+        if (clock_now() - said > 1) {
+            said = clock_now();
+            printf("%ld\n", had);
+            fflush(stdout);
+        }
         for (int i = 0; i < GARBAGE; i++) throw_garbage(address);
     }
 }
