@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job on generated data, from a bare Debian 12 to a table: set-up, data, a tiny encoder with heads set by rule,
-# prompts pre-trained by a coordinator and two workers under mpirun, scores. A second time it goes on where it was, or only prints the table.
+# The main job on generated data, from a bare Debian 12 to a table: set-up, data, a tiny encoder, prompts pre-trained by a
+# coordinator and two workers under mpirun, scores. A second time it goes on where it was, or only prints the table.
 #   usage: configs/quickstart.sh [--fresh]
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -16,7 +16,7 @@ fi
 mkdir -p "$home"
 started=$(date +%s)
 
-echo "quickstart: generated tasks, text, vocabulary and a tiny encoder (set by rule, not trained) in $home/raw"
+echo "quickstart: generated tasks, text, vocabulary and a tiny encoder to start from (heads set by rule) in $home/raw"
 [ -f "$home/raw/vocab.txt" ] || "$mp2" data demo "$home/raw"
 echo "quickstart: tokenised shards in $home/data"
 "$mp2" data import --raw "$home/raw" --data "$home/data" --vocab "$home/raw/vocab.txt" > "$home/import.txt"
@@ -24,6 +24,8 @@ tail -n 1 "$home/import.txt"
 ranks() {
     mpirun --oversubscribe --bind-to none --mca btl_vader_single_copy_mechanism none -n 3 "$@"
 }
-echo "quickstart: prompts for 38 tasks, 1 coordinator and 2 workers (mpirun -n 3)"
+echo "quickstart: step one, the encoder: a masked language model on the generated text, in $home/encoder"
+ranks "$mp2" mlm configs/quickstart-mlm.yaml 2> >(tee "$home/mlm.log" >&2) | tee "$home/mlm.txt"
+echo "quickstart: step two, prompts for 38 tasks, 1 coordinator and 2 workers (mpirun -n 3)"
 ranks "$mp2" pretrain configs/quickstart.yaml 2> >(tee "$home/pretrain.log" >&2) | tee "$home/table.txt"
 echo "quickstart: $(($(date +%s) - started)) s; table in $home/table.txt, checkpoints and metrics in $home/run"

@@ -23,39 +23,41 @@ static void moments_free(struct moments *m)
     mem_free(m->v);
 }
 
-static void fill(struct parameters *p, uint64_t seed)
+static void fill_uniform(struct moments *x, struct random_key key, double centre, double half)
+{
+    for (size_t i = 0; i < x->count; i++) x->value[i] = (float)(centre + (2.0 * half * random_uniform(key, i) - half));
+}
+
+static void fill(struct parameters *p, const struct parameters_shape *shape, uint64_t seed)
 {
     struct random_key root = random_seed(seed, RANDOM_INIT);
-    struct random_key z = random_derive(root, 'z', 0, 0, 0), router = random_derive(root, 'r', 0, 0, 0);
     struct random_key head = random_derive(root, 'h', 0, 0, 0);
 
-    for (size_t i = 0; i < p->z.count; i++) p->z.value[i] = (float)(2e-3 * random_uniform(z, i) - 1e-3);
-    for (size_t i = 0; i < p->router.count; i++) p->router.value[i] = (float)(2e-3 * random_uniform(router, i) - 1e-3);
+    fill_uniform(&p->z, random_derive(root, 'z', 0, 0, 0), 0.0, shape->z_start);
+    fill_uniform(&p->router, random_derive(root, 'r', 0, 0, 0), shape->router_centre, shape->router_start);
     for (size_t i = 0; i < p->head.count; i++) p->head.value[i] = (float)(0.02 * random_normal(head, i));
 }
 
-status parameters_new(int layers, int modules, int d, int hidden, int tasks, int idle_rows, uint64_t seed,
-                      struct parameters **out)
+status parameters_new(const struct parameters_shape *shape, uint64_t seed, struct parameters **out)
 {
     struct parameters *p;
-    size_t gates = (size_t)layers * (size_t)modules;
+    size_t gates = (size_t)shape->layers * (size_t)shape->modules, tasks = (size_t)shape->tasks, d = (size_t)shape->d;
     status s;
 
     *out = NULL;
     TRY(mem_alloc(1, sizeof *p, &p));
-    *p = (struct parameters){.layers = layers, .modules = modules, .d = d, .hidden = hidden, .tasks = tasks,
-                             .idle_rows = idle_rows};
-    s = moments_new(gates * (size_t)d, &p->z);
-    if (s == ST_OK) s = moments_new((size_t)tasks * gates, &p->router);
-    if (s == ST_OK) s = moments_new(2 * (size_t)hidden, &p->head);
-    if (s == ST_OK) s = mem_alloc((size_t)tasks, sizeof *p->row_applied, &p->row_applied);
-    if (s == ST_OK) s = mem_alloc(gates * (size_t)d + (size_t)tasks * gates + (size_t)tasks + (size_t)d, sizeof(double),
-                                  &p->work);
+    *p = (struct parameters){.layers = shape->layers, .modules = shape->modules, .d = shape->d, .hidden = shape->hidden,
+                             .tasks = shape->tasks, .idle_rows = shape->idle_rows};
+    s = moments_new(gates * d, &p->z);
+    if (s == ST_OK) s = moments_new(tasks * gates, &p->router);
+    if (s == ST_OK) s = moments_new(2 * (size_t)shape->hidden, &p->head);
+    if (s == ST_OK) s = mem_alloc(tasks, sizeof *p->row_applied, &p->row_applied);
+    if (s == ST_OK) s = mem_alloc(gates * d + tasks * gates + tasks + d, sizeof(double), &p->work);
     if (s != ST_OK) {
         parameters_destroy(&p);
         return s;
     }
-    fill(p, seed);
+    fill(p, shape, seed);
     *out = p;
     return ST_OK;
 }

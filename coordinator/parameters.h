@@ -31,9 +31,15 @@ struct group_draw {
 
 struct rates { double router, other, decay, beta1, beta2, eps; };
 
-/* Local. First values, functions of the seed: router and z ~ U(-1e-3, 1e-3), head ~ N(0, .02). */
-status parameters_new(int layers, int modules, int d, int hidden, int tasks, int idle_rows, uint64_t seed,
-                      struct parameters **out);
+struct parameters_shape {
+    int layers, modules, d, hidden, tasks;
+    int idle_rows;              /* see above */
+    double z_start, router_start, router_centre;    /* see parameters_new; the reference's: 1e-3, 1e-3, 0 */
+};
+
+/* Local. First values, functions of the seed: z ~ U(-z_start, z_start), head ~ N(0, .02),
+ * router ~ router_centre + U(-router_start, router_start). */
+status parameters_new(const struct parameters_shape *shape, uint64_t seed, struct parameters **out);
 void parameters_destroy(struct parameters **p);
 
 /* Local. Gates of a group and u_l = sum_k r_lk z_lk. */

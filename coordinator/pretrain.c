@@ -150,12 +150,17 @@ static status open_coordinator(struct pretrain *p, struct dataset *data)
 
     p->planner.data = data;
     TRY(planner_open(p->config, s, p->comm->workers, data, &p->planner));
-    TRY(parameters_new(s->layers, s->modules, s->intrinsic, s->hidden, s->tasks, p->config->reference.idle_rows,
+    TRY(parameters_new(&(struct parameters_shape){.layers = s->layers, .modules = s->modules, .d = s->intrinsic,
+                                                  .hidden = s->hidden, .tasks = s->tasks,
+                                                  .idle_rows = p->config->reference.idle_rows,
+                                                  .z_start = p->config->prompt.module_start,
+                                                  .router_start = p->config->prompt.router_start,
+                                                  .router_centre = p->config->prompt.router_centre},
                        (uint64_t)p->config->seed, &p->parameters));
     TRY(mem_alloc(groups, sizeof *p->draws, &p->draws));
     TRY(mem_alloc(3 * groups * gates, sizeof *p->uniform, &p->uniform));
     for (size_t g = 0; g < groups; g++)
-        p->draws[g] = (struct group_draw){.uniform = p->uniform + g * gates, .s = p->uniform + (groups + g) * gates,
+        p->draws[g] = (struct group_draw){.s = p->uniform + (groups + g) * gates,
                                           .r = p->uniform + (2 * groups + g) * gates,
                                           .u = p->u + g * (size_t)s->layers * (size_t)s->intrinsic};
     TRY(mem_alloc(groups * s->bank, sizeof *p->all_grad, &p->all_grad));

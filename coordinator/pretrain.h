@@ -138,6 +138,8 @@ void pretrain_introduce(void *self, struct crew_card *card);
 status pretrain_step(void *self, int64_t step, struct crew *crew, struct job_step *out);
 status pretrain_commit(void *self, int64_t step, int apply);
 status pretrain_flush(void *self);
+/* Coordinator, local. Gates and u of group g of a step, which trains `task`. */
+void pretrain_draw_gates(struct pretrain *p, int64_t step, int g, int task);
 /* Coordinator. The Step message of planned groups whose losses are in record_groups; applied: their gradients are there. */
 void pretrain_fill_message(struct pretrain *p, int64_t step, int applied);
 struct rates pretrain_rates(const struct pretrain *p, int64_t step);

@@ -17,6 +17,9 @@ const struct option pretrain_options[] = {
     {"prompt.tokens", OPTION_INT, AT(prompt.tokens), "50", 1, 4096, AFFECTS_RESULT, "tokens", "length P of the prompt", NULL},
     {"prompt.modules", OPTION_INT, AT(prompt.modules), "8", 1, 256, AFFECTS_RESULT, "", "number K of modular prompts", NULL},
     {"prompt.intrinsic", OPTION_INT, AT(prompt.intrinsic), "300", 1, 65536, AFFECTS_RESULT, "", "dimensions d of a module's intrinsic vector", NULL},
+    {"prompt.module_start", OPTION_REAL, AT(prompt.module_start), "1e-3", 1e-9, 1e3, AFFECTS_RESULT, "", "modules start uniform between plus and minus this; with wider ones they differ from the first step", NULL},
+    {"prompt.router_start", OPTION_REAL, AT(prompt.router_start), "1e-3", 0, 100, AFFECTS_RESULT, "", "router logits start uniform so far around router_centre; with wider ones every task mixes modules of its own from the first step", NULL},
+    {"prompt.router_centre", OPTION_REAL, AT(prompt.router_centre), "0", -100, 100, AFFECTS_RESULT, "", "see router_start; below 0 few modules prevail in a task", NULL},
     {"prompt.first_placeholder", OPTION_INT, AT(prompt.first_placeholder), "1000", 0, 1e9, AFFECTS_RESULT, "", "vocabulary id at the prompt's first position; P ids from there", NULL},
     {"prompt.max_length", OPTION_INT, AT(prompt.max_length), "512", 8, 65536, AFFECTS_RESULT, "tokens", "longest input, prompt included; never more than the encoder's positions", NULL},
 
@@ -32,6 +35,7 @@ const struct option pretrain_options[] = {
     {"train.schedule", OPTION_CHOICE, AT(train.schedule), "constant", 0, 0, AFFECTS_RESULT, "", "of both learning rates, after the warm-up, down to 0 at train.steps", "constant|linear|cosine"},
     {"train.warmup", OPTION_INT, AT(train.warmup), "0", 0, 1e9, AFFECTS_RESULT, "steps", "both rates grow linearly over so many steps", NULL},
     {"train.dropout", OPTION_BOOL, AT(train.dropout), "true", 0, 0, AFFECTS_RESULT, "", "dropout at the encoder's own rates while training", NULL},
+    {"train.gate_noise", OPTION_BOOL, AT(train.gate_noise), "true", 0, 0, AFFECTS_RESULT, "", "gates are drawn while training (relaxed Bernoulli); false: their means, as in evaluation", NULL},
     {"train.tau", OPTION_REAL, AT(train.tau), "1", 1e-3, 1e3, AFFECTS_RESULT, "", "temperature of the relaxed Bernoulli gates", NULL},
     {"train.tau_least", OPTION_REAL, AT(train.tau_least), "1e-3", 1e-3, 1e3, AFFECTS_RESULT, "", "the temperature does not fall below", NULL},
     {"train.tau_decay", OPTION_REAL, AT(train.tau_decay), "0", 0, 1, AFFECTS_RESULT, "1/step", "tau_t = max(tau_least, tau exp(-tau_decay t))", NULL},

@@ -35,12 +35,13 @@ struct machine_config {
 struct prompt_config {
     int depth;
     int64_t tokens, modules, intrinsic, first_placeholder, max_length;
+    double module_start, router_start, router_centre;
 };
 
 struct train_config {
     int64_t steps, batch, groups, warmup, skips;
     double router_rate, rate, decay, beta1, beta2, eps, tau, tau_least, tau_decay;
-    int schedule, dropout;
+    int schedule, dropout, gate_noise;
 };
 
 struct reference_config { int form, padding, idle_rows, product, sum_groups; };

@@ -61,14 +61,12 @@ static status take_record(struct pretrain *p, int64_t step, const struct record_
                      (long long)step);
     for (int g = 0; g < s->groups; g++) {
         struct group_draw *d = &p->draws[g];
+        int task = schedule_task(p->planner.schedule, step - 1, g);
 
-        d->task = schedule_task(p->planner.schedule, step - 1, g);
-        if (r->groups[g].task != (uint32_t)d->task)
+        if (r->groups[g].task != (uint32_t)task)
             return fault(ST_INPUT, "%s/journal: step %lld trained task %u, the configuration draws %d", p->config->run,
-                         (long long)step, r->groups[g].task, d->task);
-        d->tau = train_tau(&p->config->train, step - 1);
-        schedule_noise(p->planner.schedule, step - 1, g, s->layers, s->modules, (double *)(uintptr_t)d->uniform);
-        parameters_draw(p->parameters, d);
+                         (long long)step, r->groups[g].task, task);
+        pretrain_draw_gates(p, step, g, task);
         if (r->skipped != RECORD_APPLIED) continue;
         if (memcmp(d->u, r->groups[g].u, per_group(s) * sizeof *d->u) != 0)
             return fault(ST_INPUT, "%s/journal: step %lld: another prompt mixture was recorded than its parameters give",

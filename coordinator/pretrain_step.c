@@ -22,6 +22,19 @@ struct rates pretrain_rates(const struct pretrain *p, int64_t step)
 
 /* ---- go: the coordinator says with which u and head, and who gets which examples ---- */
 
+void pretrain_draw_gates(struct pretrain *p, int64_t step, int g, int task)
+{
+    const struct shape *s = &p->shape;
+    struct group_draw *d = &p->draws[g];
+    double *noise = p->uniform + (size_t)g * (size_t)s->layers * (size_t)s->modules;
+
+    d->task = task;
+    d->tau = train_tau(&p->config->train, step - 1);
+    d->uniform = p->config->train.gate_noise ? noise : NULL;
+    if (d->uniform) schedule_noise(p->planner.schedule, step - 1, g, s->layers, s->modules, noise);
+    parameters_draw(p->parameters, d);
+}
+
 static status draw(struct pretrain *p, int64_t step)
 {
     const struct shape *s = &p->shape;
@@ -34,14 +47,7 @@ static status draw(struct pretrain *p, int64_t step)
     } else {
         TRY(planner_plan(planner, p->config, s, p->comm->workers, step, &planner->now));
     }
-    for (int g = 0; g < s->groups; g++) {
-        struct group_draw *d = &p->draws[g];
-
-        d->task = planner->now.groups[g].task;
-        d->tau = train_tau(&p->config->train, step - 1);
-        schedule_noise(planner->schedule, step - 1, g, s->layers, s->modules, (double *)(uintptr_t)d->uniform);
-        parameters_draw(p->parameters, d);
-    }
+    for (int g = 0; g < s->groups; g++) pretrain_draw_gates(p, step, g, planner->now.groups[g].task);
     return ST_OK;
 }
 

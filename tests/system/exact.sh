@@ -62,12 +62,17 @@ for other in f32-27-6 f32-27-killed; do
     diff <(norms f32-27) <(norms $other) || fail "$other: other norms"
 done
 
-# Several groups a step, shallow prompts, padding attended, idle rows.
+# Several groups a step, shallow prompts, padding attended, idle rows; gates at their means, modules that differ from the start.
 o="--set train.groups=2 --set prompt.depth=shallow --set reference.padding=true --set reference.idle_rows=true"
 # shellcheck disable=SC2086
 want=$(one groups 1 $o) || exit 1
 # shellcheck disable=SC2086
 same groups-4 4 "$want" $o
+o="--set train.steps=50 --set train.gate_noise=false --set prompt.module_start=0.1 --set prompt.router_start=6 --set prompt.router_centre=-4"
+# shellcheck disable=SC2086
+want=$(one means 2 $o) || exit 1
+# shellcheck disable=SC2086
+same_killed means-killed 1 "$want" $o
 
 # Scores do not depend on who computes them either.
 mpi 1 "$mp2" evaluate f32-27 dev > scores-1.txt 2>&1 || fail "evaluate on one rank: $(tail -3 scores-1.txt)"
