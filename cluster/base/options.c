@@ -367,6 +367,20 @@ status options_dump(const struct options *o, FILE *to)
     return ferror(to) ? fault(ST_IO, "the resolved configuration cannot be written") : ST_OK;
 }
 
+status options_text(const struct options *o, char **text)
+{
+    size_t bytes = 0;
+    FILE *to;
+    status s;
+
+    *text = NULL;
+    to = open_memstream(text, &bytes);
+    if (!to) return fault(ST_MEMORY, "out of memory: the resolved configuration");
+    s = options_dump(o, to);
+    if (fclose(to) != 0 && s == ST_OK) s = fault(ST_MEMORY, "out of memory: the resolved configuration");
+    return s;
+}
+
 void options_digest(const struct options *o, char out[33])
 {
     options_digest_where(o, NULL, NULL, out);

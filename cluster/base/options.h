@@ -60,6 +60,8 @@ void options_fini(struct options *o);
 
 /* Local. The resolved values as YAML that options_load reads back to the same values. */
 status options_dump(const struct options *o, FILE *to);
+/* The same as a string, freed by free(). */
+status options_text(const struct options *o, char **text);
 
 /* Local. 128-bit digest (32 hex digits and a 0) over the names and values of the options that affect the result. */
 void options_digest(const struct options *o, char out[33]);

@@ -34,17 +34,6 @@ void arguments_fini(struct arguments *a)
     *a = (struct arguments){0};
 }
 
-static status dump(const struct options *o, char **text, size_t *bytes)
-{
-    FILE *to = open_memstream(text, bytes);
-    status s;
-
-    if (!to) return fault(ST_MEMORY, "out of memory: the resolved configuration");
-    s = options_dump(o, to);
-    if (fclose(to) != 0 && s == ST_OK) s = fault(ST_MEMORY, "out of memory: the resolved configuration");
-    return s;
-}
-
 status arguments_load(struct comm *c, const struct arguments *a, const struct option *table, size_t count, void *config,
                       struct options *options, char **text)
 {
@@ -55,8 +44,9 @@ status arguments_load(struct comm *c, const struct arguments *a, const struct op
     *text = NULL;
     if (comm_is_coordinator(c)) {
         s = options_load(table, count, config, a->config, a->args.sets, a->args.set_count, options);
-        if (s == ST_OK) s = dump(options, text, &bytes);
+        if (s == ST_OK) s = options_text(options, text);
         resolved = *text;
+        bytes = resolved ? strlen(resolved) : 0;
     }
     TRY(comm_agree(c, s));
     TRY(comm_broadcast_sized(c, (void **)&resolved, &bytes, 0));

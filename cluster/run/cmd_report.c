@@ -116,15 +116,23 @@ static void print_cell(void *arg, const struct cell_result *r)
     fflush(stdout);
 }
 
-static status run_cells(struct comm *c, const struct report_config *config, const struct options *options, const char *text,
-                        struct grid *grid)
+/* The run's configuration is that of its cells, so that mp2 tune can go on with it: without the report's own options, which stand
+ * behind tune's. */
+static status run_cells(struct comm *c, const struct report_config *config, const struct options *options, struct grid *grid)
 {
+    struct options cells = *options;
     struct tuning tuning;
+    char *text;
     status s;
 
-    TRY(tuning_open(c, &config->tune, options, text, "report", &tuning));
-    s = grid_run(&tuning, grid, print_cell, NULL);
-    tuning_close(&tuning, s);
+    cells.count = tune_option_count;
+    TRY(comm_agree(c, options_text(&cells, &text)));
+    s = tuning_open(c, &config->tune, &cells, text, "report", &tuning);
+    if (s == ST_OK) {
+        s = grid_run(&tuning, grid, print_cell, NULL);
+        tuning_close(&tuning, s);
+    }
+    free(text);
     return s;
 }
 
@@ -143,7 +151,7 @@ static status run(struct comm *c, const struct arguments *a, const struct option
     if (s == ST_OK && comm_is_coordinator(c) && config.run_missing) s = keep_imported(&config.tune, kept);
     if (s == ST_OK && comm_is_coordinator(c)) s = grid_make(&config.tune, &grid);
     s = comm_agree(c, s);
-    if (s == ST_OK && config.run_missing) s = run_cells(c, &config, &options, text, &grid);
+    if (s == ST_OK && config.run_missing) s = run_cells(c, &config, &options, &grid);
     if (s == ST_END && comm_is_coordinator(c)) printf("report: stopped in order; started again, it goes on from there\n");
     if (s == ST_OK && comm_is_coordinator(c)) s = write_report(&config, &grid);
     mem_free(kept);

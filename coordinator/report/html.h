@@ -16,6 +16,10 @@ void html_stat(FILE *to, const struct stat *s);
 /* "1.2 M", "64": at most four digits and a suffix. */
 void html_count(FILE *to, double n);
 
+/* The head of a table with a row a task and a column a method that is wanted (NULL: all), up to its body. kind: class of those
+ * columns, "" none. */
+void html_head(const struct report *r, int (*wanted)(const struct report *r, size_t method), const char *kind, FILE *to);
+
 /* Sections that need no script. */
 void html_methods(const struct report *r, FILE *to);
 void html_bars(const struct report *r, FILE *to);

@@ -79,14 +79,8 @@ void html_modules(const struct report *r, FILE *to)
     double share[MODULES_MOST];
 
     fputs("<section id=\"modules\"><h2>Modules that a task activates</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"modules\">"
-          "<table><thead><tr><th class=\"text\" scope=\"col\">task</th>", to);
-    for (size_t m = 0; m < r->methods; m++) {
-        if (!has_router(r, m)) continue;
-        fputs("<th class=\"text\" scope=\"col\">", to);
-        html_text(to, method_title(r->method[m]));
-        fputs("</th>", to);
-    }
-    fputs("</tr></thead><tbody>\n", to);
+          "<table>\n", to);
+    html_head(r, has_router, "text", to);
     for (size_t t = 0; t < r->tasks; t++) {
         fputs("<tr><th scope=\"row\">", to);
         html_text(to, r->task[t]);

@@ -9,6 +9,18 @@ static void put_swatch(FILE *to, enum method method)
     fprintf(to, "<i class=\"swatch m%d\"></i> ", (int)method);
 }
 
+void html_head(const struct report *r, int (*wanted)(const struct report *r, size_t method), const char *kind, FILE *to)
+{
+    fputs("<thead><tr><th class=\"text\" scope=\"col\">task</th>", to);
+    for (size_t m = 0; m < r->methods; m++) {
+        if (wanted && !wanted(r, m)) continue;
+        fprintf(to, "<th class=\"%s\" scope=\"col\">", kind);
+        html_text(to, method_title(r->method[m]));
+        fputs("</th>", to);
+    }
+    fputs("</tr></thead><tbody>\n", to);
+}
+
 /* ---- methods ---- */
 
 static void put_method(const struct report *r, size_t m, int other, FILE *to)
@@ -127,14 +139,8 @@ static int mixed(const struct report *r)
 
 void html_tasks(const struct report *r, FILE *to)
 {
-    fputs("<section id=\"tasks\"><h2>All scores</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"all scores\"><table>\n"
-          "<thead><tr><th class=\"text\" scope=\"col\">task</th>", to);
-    for (size_t m = 0; m < r->methods; m++) {
-        fputs("<th scope=\"col\">", to);
-        html_text(to, method_title(r->method[m]));
-        fputs("</th>", to);
-    }
-    fputs("</tr></thead><tbody>\n", to);
+    fputs("<section id=\"tasks\"><h2>All scores</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"all scores\"><table>\n", to);
+    html_head(r, NULL, "", to);
     for (size_t t = 0; t < r->tasks; t++) {
         fputs("<tr><th scope=\"row\">", to);
         html_text(to, r->task[t]);

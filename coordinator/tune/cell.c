@@ -189,6 +189,8 @@ static status clean(const struct cell_work *w)
 
     snprintf(path, sizeof path, "%s/snapshot.safetensors", w->folder);
     if (file_exists(path) && unlink(path) != 0) return fault(ST_IO, "%s: cannot be removed", path);
+    snprintf(path, sizeof path, "%s/snapshot", w->folder);
+    TRY(file_remove_tree(path));
     snprintf(path, sizeof path, "%s/journal", w->folder);
     return file_remove_tree(path);
 }

@@ -78,13 +78,16 @@ static json_t *rows_json(const int64_t *rows, int64_t count)
 /* root is given up. */
 static status write_json(const char *folder, const char *name, json_t *root, size_t flags)
 {
-    char path[4096 + 32], *text = root ? json_dumps(root, flags | JSON_REAL_PRECISION(17)) : NULL;
+    char path[4096 + 32], *text = NULL;
+    size_t bytes = 0;
+    FILE *to = open_memstream(&text, &bytes);
+    int bad = !root || !to || json_dumpf(root, to, flags | JSON_REAL_PRECISION(17)) != 0 || fputc('\n', to) == EOF;
     status s;
 
     json_decref(root);
-    if (!text) return fault(ST_MEMORY, "out of memory: %s", name);
+    if (to && fclose(to) != 0) bad = 1;
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    s = file_replace(path, text, strlen(text));
+    s = bad ? fault(ST_MEMORY, "out of memory: %s", name) : file_replace(path, text, bytes);
     free(text);
     return s;
 }

@@ -61,18 +61,47 @@ static void draw_normal(const struct cell_work *w, enum fresh what, double devia
     for (size_t i = 0; i < n; i++) out[i] = (float)(deviation * random_normal(key, i));
 }
 
+/* Which pre-trained router fits the training examples best, by the loss of its prompts. */
+static status best_row(const struct cell_work *w, struct team *team, int *best)
+{
+    const struct bank *b = w->bank;
+    size_t gates = (size_t)b->layers * (size_t)b->modules;
+    double *s, *r, least = INFINITY;
+    float *prompts = NULL;
+    status done = mem_alloc(2 * gates, sizeof *s, &s);
+
+    *best = -1;
+    if (done == ST_OK) done = mem_alloc((size_t)b->layers * b->columns, sizeof *prompts, &prompts);
+    r = s + gates;
+    for (int row = 0; row < (int)b->state.task_count && done == ST_OK; row++) {
+        double loss = INFINITY;
+
+        bank_gates(b, b->router + (size_t)row * gates, s, r);
+        bank_mix(b, b->values, r, prompts);
+        done = team_loss(team, 1, prompts, b->head, &loss);
+        if (!(loss < least)) continue;
+        least = loss;
+        *best = row;
+    }
+    mem_free(s);
+    mem_free(prompts);
+    return done;
+}
+
 /* The router's logits: a seen task's row, or near 0. Zero-shot takes the task's own row, or exactly 0: all modules alike. */
-static status start_router(const struct cell_work *w, float *theta)
+static status start_router(const struct cell_work *w, struct team *team, float *theta)
 {
     const struct bank *b = w->bank;
     const char *start = w->t->config->start;
     size_t gates = (size_t)b->layers * (size_t)b->modules;
     struct random_key key = key_of(w, FRESH_ROUTER);
-    int own = w->cell->method == METHOD_ZERO_SHOT || strcmp(start, "seen") == 0, row;
+    int own = w->cell->method == METHOD_ZERO_SHOT || strcmp(start, "seen") == 0, row = -1;
 
     memset(theta, 0, gates * sizeof *theta);
     if (b->modules == 1) return ST_OK;
-    row = own ? bank_task(b, w->task->id) : start[0] ? bank_task(b, start) : -1;
+    if (own) row = bank_task(b, w->task->id);
+    else if (strcmp(start, "best") == 0) TRY(best_row(w, team, &row));
+    else if (start[0]) row = bank_task(b, start);
     if (row >= 0) memcpy(theta, b->router + (size_t)row * gates, gates * sizeof *theta);
     else if (w->cell->method != METHOD_ZERO_SHOT)
         for (size_t i = 0; i < gates; i++) theta[i] = (float)(2e-3 * random_uniform(key, i) - 1e-3);
@@ -81,7 +110,7 @@ static status start_router(const struct cell_work *w, float *theta)
 
 struct start { float *theta, *modules, *head; };
 
-static status start_values(const struct cell_work *w, struct start *s)
+static status start_values(const struct cell_work *w, struct team *team, struct start *s)
 {
     const struct bank *b = w->bank;
     size_t gates = (size_t)b->layers * (size_t)b->modules, head = 2 * (size_t)b->hidden;
@@ -90,7 +119,7 @@ static status start_values(const struct cell_work *w, struct start *s)
     TRY(mem_alloc(gates, sizeof *s->theta, &s->theta));
     TRY(mem_alloc(gates * b->columns, sizeof *s->modules, &s->modules));
     TRY(mem_alloc(head, sizeof *s->head, &s->head));
-    TRY(start_router(w, s->theta));
+    TRY(start_router(w, team, s->theta));
     if (fresh) draw_normal(w, FRESH_PROMPT, 0.02, gates * b->columns, s->modules);
     else memcpy(s->modules, b->values, gates * b->columns * sizeof *s->modules);
     if (fresh && w->t->config->fresh_head) draw_normal(w, FRESH_HEAD, 0.02, head, s->head);
@@ -176,7 +205,7 @@ static status tune_black_box(struct cell_work *w, struct team *team)
     snprintf(b.folder, sizeof b.folder, "%.4000s/journal", w->folder);
     snprintf(b.digest, sizeof b.digest, "%s", w->digest);
     TRY(mem_alloc((size_t)w->bank->layers * (size_t)w->bank->modules, sizeof *theta, &theta));
-    s = start_router(w, theta);
+    s = start_router(w, team, theta);
     b.theta = theta;
     if (s == ST_OK) s = black_box_run(&b);
     w->result->evaluations = b.evaluations;
@@ -197,7 +226,7 @@ static status tune_gradient(struct cell_work *w, struct team *team)
     g.stage_count = stages_of(w->t, w->cell->method, g.stages);
     snprintf(g.snapshot, sizeof g.snapshot, "%.4000s/snapshot.safetensors", w->folder);
     snprintf(g.digest, sizeof g.digest, "%s", w->digest);
-    s = start_values(w, &start);
+    s = start_values(w, team, &start);
     if (s == ST_OK) s = gradient_open(&g, start.theta, start.modules, start.head);
     start_free(&start);
     if (s != ST_OK) return s;
@@ -209,17 +238,17 @@ static status tune_gradient(struct cell_work *w, struct team *team)
     return s;
 }
 
-static status tune_full(struct cell_work *w)
+static status tune_full(struct cell_work *w, struct team *team)
 {
     const struct tune_config *c = w->t->config;
-    const struct full_options o = {c->full.epochs, c->dev_every, c->full.rate, c->weight_decay};
+    char snapshot[4096 + 16];
+    const struct full_options o = {c->full.epochs, c->dev_every, c->full.rate, c->weight_decay, snapshot, w->digest};
     struct start start = {NULL, NULL, NULL};
-    double started = clock_now();
-    status s = start_values(w, &start);
+    status s = start_values(w, team, &start);
 
-    if (s == ST_OK) s = full_run(w->full, &w->course, &o, start.head);
+    snprintf(snapshot, sizeof snapshot, "%.4000s/snapshot", w->folder);
+    if (s == ST_OK) s = full_run(w->full, &w->course, &o, start.head, &w->result->seconds);
     w->result->steps = o.epochs;
-    w->result->seconds = clock_now() - started;
     w->result->parameters = full_parameters(w->full);
     start_free(&start);
     return s;
@@ -228,5 +257,5 @@ static status tune_full(struct cell_work *w)
 status cell_tune(struct cell_work *w, struct team *team)
 {
     if (w->cell->method == METHOD_BLACK_BOX) return tune_black_box(w, team);
-    return w->full ? tune_full(w) : tune_gradient(w, team);
+    return w->full ? tune_full(w, team) : tune_gradient(w, team);
 }

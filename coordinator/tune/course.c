@@ -188,3 +188,18 @@ status course_resume(struct course *c, const struct course_point *points, size_t
         if (points[i].best) c->best = points[i];
     return write_curve(c);
 }
+
+void course_put_point(const struct course_point *p, int stage, double to[COURSE_NUMBERS])
+{
+    const double numbers[COURSE_NUMBERS] = {stage, (double)p->step, (double)p->evaluations, p->loss, p->dev, p->dev_loss, p->best};
+
+    memcpy(to, numbers, sizeof numbers);
+}
+
+/* Returns the stage's number; 0 where it is none that fits an int. */
+int course_take_point(const double from[COURSE_NUMBERS], struct course_point *p)
+{
+    *p = (struct course_point){.step = (int64_t)from[1], .evaluations = (int64_t)from[2], .loss = from[3], .dev = from[4],
+                               .dev_loss = from[5], .best = from[6] != 0};
+    return from[0] >= 0 && from[0] < 1024 ? (int)from[0] : 0;
+}

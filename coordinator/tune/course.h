@@ -73,6 +73,11 @@ status course_note(struct course *c, struct course_point *at, const struct cours
 /* Take over the curve of a snapshot, whose best state the caller has put into best_prompts, best_head, best_gates. */
 status course_resume(struct course *c, const struct course_point *points, size_t count);
 
+/* A point as numbers, for snapshots; the stage is the caller's to number (and to name again). */
+enum { COURSE_NUMBERS = 7 };
+void course_put_point(const struct course_point *p, int stage, double to[COURSE_NUMBERS]);
+int course_take_point(const double from[COURSE_NUMBERS], struct course_point *p);
+
 /* A step or an evaluation is done: `done` of the cell so far. Message, bar. replayed: without a message. */
 void course_step(struct course *c, const char *stage, int64_t done, double loss, int replayed);
 

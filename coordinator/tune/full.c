@@ -1,53 +1,19 @@
-#include "coordinator/tune/full.h"
+#include "coordinator/tune/full_state.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
-#include "cluster/comm/ranges.h"
-#include "coordinator/tune/team_state.h"
 #include "worker/model/folder.h"
-#include "worker/train/encoder_gradient.h"
 
 enum { MICRO = 4 };   /* examples of a micro-batch; part of the bits */
 
-enum request { FULL_LOOK, FULL_UPDATE, FULL_KEEP, FULL_BEST, FULL_COLLECT };
-
 static const double BETA1 = 0.9, BETA2 = 0.999, EPS = 1e-8;
-
-struct full {
-    struct tuning *t;
-    struct comm *comm;
-    struct flat flat;
-    struct blocks blocks;
-    struct ranges ranges;
-    struct reduce reduce;
-    struct deal deal;                /* micro-batches to workers */
-    int32_t examples, micros, rows;  /* rows of every micro-batch */
-    struct team *team;
-    const struct share *share;       /* the team's examples */
-    struct tree_sum heads;
-    int64_t *losses;                 /* (examples) bits of doubles */
-    float *head;                     /* (2,H) */
-    int64_t applied;
-    int32_t stale;                   /* ranges changed since the encoder got them */
-    double rate, decay;
-    /* workers */
-    int64_t first, last;             /* own range */
-    float *values, *m, *v, *best;
-    const float *grad;
-    void *packed;
-    struct encoder_gradient gradient;
-    struct unit *unit;
-    struct batch batch;
-    double *unit_loss;
-    int32_t *pad;
-    /* coordinator */
-    float *d_head, *head_m, *head_v, *whole;
-};
+static const double SNAPSHOT_SHARE = 10;   /* seconds of work for each one that snapshots take */
 
 /* ---- opening ---- */
 
@@ -116,7 +82,7 @@ void full_close(struct full **out)
 
     if (!f) return;
     void *owned[] = {f->losses, f->head, f->d_head, f->head_m, f->head_v, f->whole, f->values, f->m, f->v, f->best, f->packed,
-                     f->unit_loss, f->pad};
+                     f->unit_loss, f->pad, f->curve};
 
     /* What was attached once can be attached again. */
     if (f->packed && f->t->replica.encoder) encoder_attach(f->t->replica.encoder, arena_at(&f->t->replica.arena, 0, NULL));
@@ -326,12 +292,14 @@ status full_request(void *arg, int what)
 {
     struct full *f = arg;
 
-    switch ((enum request)what) {
+    switch ((enum full_op)what) {
     case FULL_LOOK: return look(f);
     case FULL_UPDATE: return update(f);
     case FULL_KEEP: return keep(f, 0);
     case FULL_BEST: return keep(f, 1);
     case FULL_COLLECT: return reduce_collect(&f->reduce, 1, f->values + f->first, f->whole);
+    case FULL_SAVE: return full_save(f);
+    case FULL_RESUME: return full_resume(f);
     }
     return ST_OK;
 }
@@ -368,23 +336,55 @@ static void update_head(struct full *f, const struct kernels *k)
     k->adamw(&w, 2 * f->flat.config.hidden, f->d_head, f->head, f->head_m, f->head_v);
 }
 
-status full_run(struct full *f, struct course *course, const struct full_options *o, const float *head)
+/* A snapshot is several times the encoder: only when the work since the last one was worth it. */
+static status save(struct full *f, double *saved)
+{
+    double now = clock_now();
+
+    if (now - saved[0] < SNAPSHOT_SHARE * saved[1]) return ST_OK;
+    TRY(team_own(f->team, FULL_SAVE));
+    saved[0] = clock_now();
+    saved[1] = saved[0] - now;
+    return ST_OK;
+}
+
+static status start(struct full *f, struct course *course, const struct full_options *o, const float *head)
 {
     memcpy(f->head, head, 2 * (size_t)f->flat.config.hidden * sizeof *head);
     f->rate = o->rate;
     f->decay = o->decay;
-    for (int64_t step = 0;; step++) {
+    f->course = course;
+    snprintf(f->snapshot, sizeof f->snapshot, "%s", o->snapshot);
+    snprintf(f->digest, sizeof f->digest, "%s", o->digest);
+    return team_own(f->team, FULL_RESUME);
+}
+
+status full_run(struct full *f, struct course *course, const struct full_options *o, const float *head, double *seconds)
+{
+    double started = clock_now(), before, saved[2] = {started, 0};
+    int checked;
+
+    TRY(start(f, course, o, head));
+    before = f->seconds;
+    checked = course->count > 0;   /* a snapshot is made behind a check */
+    for (;; f->step++) {
         double loss = 0;
 
         TRY(team_own(f->team, FULL_LOOK));
-        TRY(loss_of(f, course, step, &loss));
-        if (step % o->check_every == 0 || step == o->epochs) TRY(check(f, course, step, loss));
-        course_step(course, "full", step, loss, 0);
-        if (step == o->epochs) break;
+        TRY(loss_of(f, course, f->step, &loss));
+        if (!checked && (f->step % o->check_every == 0 || f->step == o->epochs)) {
+            TRY(check(f, course, f->step, loss));
+            f->seconds = before + clock_now() - started;
+            if (f->step > 0 && f->step < o->epochs) TRY(save(f, saved));
+        }
+        checked = 0;
+        course_step(course, "full", f->step, loss, 0);
+        if (f->step == o->epochs) break;
         if (course_stopped(course)) return ST_END;
         TRY(team_own(f->team, FULL_UPDATE));
         update_head(f, &f->t->bank.kernels);
     }
+    *seconds = before + clock_now() - started;
     return team_own(f->team, FULL_BEST);
 }
 

@@ -2,8 +2,9 @@
  * are computed whole by one worker each, their gradients summed along the tree, each worker updates its range of the weights
  * (ZeRO-1), and ranges are shared and packed again before the next step. Bits depend on neither ranks nor threads.
  *
- * Placeholders stand where they stand for prompts; no prompt is added. There is no dropout, as in all of tuning. A killed cell
- * begins anew (its state is three times the encoder), to the same bits. */
+ * Placeholders stand where they stand for prompts; no prompt is added. There is no dropout, as in all of tuning. A look at dev
+ * leaves a snapshot, a checkpoint that all ranks write their ranges of (four times the encoder, so not after every look); a
+ * killed cell computes the steps since again, on any number of ranks, to the same bits. */
 #ifndef MP2_TUNE_FULL_H
 #define MP2_TUNE_FULL_H
 
@@ -12,7 +13,8 @@
 
 struct full;
 
-struct full_options { int64_t epochs, check_every; double rate, decay; };
+/* snapshot: its folder; digest: of the cell, a snapshot of another is not gone on from. */
+struct full_options { int64_t epochs, check_every; double rate, decay; const char *snapshot, *digest; };
 
 /* Collective. For a cell; team_options then get own = full_request and own_arg = the new one. */
 status full_open(struct tuning *t, struct full **out);
@@ -24,9 +26,10 @@ status full_request(void *full, int what);
 /* Local, on all ranks, once the team is open and before it serves: room for the team's examples. The status is this rank's. */
 status full_prepare(struct full *f, struct team *team);
 
-/* Coordinator, inside the dialogue: all epochs from a head (2,H), looks at dev; in the end the encoder's weights are those of
- * the best state. ST_NUMBER (said): a loss is not finite; ST_END: asked to stop. */
-status full_run(struct full *f, struct course *course, const struct full_options *o, const float *head);
+/* Coordinator, inside the dialogue: all epochs from a head (2,H), or what a snapshot leaves of them, looks at dev; in the end
+ * the encoder's weights are those of the best state. seconds: of work, resumes included. ST_NUMBER (said): a loss is not
+ * finite; ST_END: asked to stop. */
+status full_run(struct full *f, struct course *course, const struct full_options *o, const float *head, double *seconds);
 
 /* Coordinator, inside the dialogue: write the weights as they are as a Hugging Face folder, with its digest. */
 status full_write(struct full *f, const char *folder, char digest[33]);

@@ -11,7 +11,7 @@
 #include "cluster/store/safetensors.h"
 #include "coordinator/tune/gradient.h"
 
-enum { TENSORS_MOST = 16, POINT_NUMBERS = 7 };
+enum { TENSORS_MOST = 16 };
 
 struct list {
     struct tensor_spec specs[TENSORS_MOST];
@@ -38,21 +38,11 @@ static int stage_number(const struct gradient *g, const char *name)
     return 0;
 }
 
-static void put_point(const struct gradient *g, const struct course_point *p, double *to)
-{
-    const double numbers[POINT_NUMBERS] = {stage_number(g, p->stage), (double)p->step, (double)p->evaluations, p->loss, p->dev,
-                                           p->dev_loss, p->best};
-
-    memcpy(to, numbers, sizeof numbers);
-}
-
 static void take_point(const struct gradient *g, const double *from, struct course_point *p)
 {
-    int stage = from[0] >= 1 && from[0] <= g->stage_count ? (int)from[0] : 0;
+    int stage = course_take_point(from, p);
 
-    *p = (struct course_point){.step = (int64_t)from[1], .evaluations = (int64_t)from[2], .loss = from[3], .dev = from[4],
-                               .dev_loss = from[5], .best = from[6] != 0};
-    snprintf(p->stage, sizeof p->stage, "%s", stage ? g->stages[stage - 1].name : "start");
+    snprintf(p->stage, sizeof p->stage, "%s", stage > 0 && stage <= g->stage_count ? g->stages[stage - 1].name : "start");
 }
 
 /* ---- writing ---- */
@@ -67,9 +57,10 @@ status gradient_save(const struct gradient *g, double seconds)
     double *curve;
     status s;
 
-    TRY(mem_alloc(c->count * POINT_NUMBERS, sizeof *curve, &curve));
-    for (size_t i = 0; i < c->count; i++) put_point(g, &c->points[i], curve + i * POINT_NUMBERS);
-    add(&l, "curve", TENSOR_F64, (int64_t)c->count, POINT_NUMBERS, curve);
+    TRY(mem_alloc(c->count * COURSE_NUMBERS, sizeof *curve, &curve));
+    for (size_t i = 0; i < c->count; i++)
+        course_put_point(&c->points[i], stage_number(g, c->points[i].stage), curve + i * COURSE_NUMBERS);
+    add(&l, "curve", TENSOR_F64, (int64_t)c->count, COURSE_NUMBERS, curve);
     add(&l, "best.gates", TENSOR_F64, 1, (int64_t)c->gate_count, c->best_gates);
     add(&l, "best.prompts", TENSOR_F32, 1, (int64_t)c->bank, c->best_prompts);
     add(&l, "best.head", TENSOR_F32, 1, (int64_t)c->head_count, c->best_head);
@@ -136,15 +127,15 @@ static status read_course(struct gradient *g, const struct safetensors *f)
     size_t count;
     status s;
 
-    TRY(safetensors_expect(f, "curve", TENSOR_F64, 2, (int64_t[]){-1, POINT_NUMBERS}, &t));
+    TRY(safetensors_expect(f, "curve", TENSOR_F64, 2, (int64_t[]){-1, COURSE_NUMBERS}, &t));
     count = (size_t)t->shape[0];
     TRY(read_floats(f, "best.prompts", c->bank, c->best_prompts));
     TRY(read_floats(f, "best.head", c->head_count, c->best_head));
     TRY(read_doubles(f, "best.gates", 1, (int64_t)c->gate_count, c->best_gates));
-    s = mem_alloc(count * POINT_NUMBERS, sizeof *numbers, &numbers);
+    s = mem_alloc(count * COURSE_NUMBERS, sizeof *numbers, &numbers);
     if (s == ST_OK) s = mem_alloc(count, sizeof *points, &points);
-    if (s == ST_OK) s = read_doubles(f, "curve", (int64_t)count, POINT_NUMBERS, numbers);
-    for (size_t i = 0; i < count && s == ST_OK; i++) take_point(g, numbers + i * POINT_NUMBERS, &points[i]);
+    if (s == ST_OK) s = read_doubles(f, "curve", (int64_t)count, COURSE_NUMBERS, numbers);
+    for (size_t i = 0; i < count && s == ST_OK; i++) take_point(g, numbers + i * COURSE_NUMBERS, &points[i]);
     if (s == ST_OK) s = count > 0 ? course_resume(c, points, count) : damaged(g);
     mem_free(numbers);
     mem_free(points);

@@ -19,7 +19,7 @@ const struct option tune_options[] = {
     {"methods", OPTION_LIST, AT(methods), "gradient", 0, 0, AFFECTS_PLACEMENT, "", "gradient, black-box, router, prompt, deep-prompt, single, full, zero-shot", NULL},
     {"seeds", OPTION_LIST, AT(seeds), "8,13,21,42,100", 0, 0, AFFECTS_PLACEMENT, "", "of the few examples and of everything drawn; one cell each", NULL},
     {"k", OPTION_INT, AT(k), "0", 0, 1e6, AFFECTS_RESULT, "examples", "per label (in all where there are no labels) to train on, and as many for dev; 0: as the task says", NULL},
-    {"start", OPTION_TEXT, AT(start), "", 0, 0, AFFECTS_RESULT, "", "router to begin with: empty: near 0; seen: the task's own row where it was pre-trained; or a pre-trained task's id", NULL},
+    {"start", OPTION_TEXT, AT(start), "", 0, 0, AFFECTS_RESULT, "", "router to begin with: empty: near 0; seen: the task's own row where it was pre-trained; best: that pre-trained row whose training loss is least; or a pre-trained task's id", NULL},
     {"dev_every", OPTION_INT, AT(dev_every), "25", 1, 1e9, AFFECTS_RESULT, "steps", "between looks at the dev examples; the best state is kept", NULL},
     {"weight_decay", OPTION_REAL, AT(weight_decay), "0.01", 0, 1, AFFECTS_RESULT, "", "AdamW's, of all gradient methods", NULL},
     {"fresh_head", OPTION_BOOL, AT(fresh_head), "false", 0, 0, AFFECTS_RESULT, "", "prompt, deep-prompt and full begin with a fresh head instead of the pre-trained one", NULL},

@@ -24,7 +24,7 @@ struct tune_config {
     int log;
     int64_t dev_every, test_rows, batch_tokens;
     double weight_decay;
-    const char *start;              /* "", "seen", or a seen task: the router to begin with */
+    const char *start;              /* "", "seen", "best" or a seen task: the router to begin with */
     struct stage_config router;     /* stage one of gradient; all of router */
     struct stage_config gradient;   /* stage two; rate 0: by depth */
     struct stage_config prompt, deep_prompt, single, full;

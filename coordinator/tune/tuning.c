@@ -68,7 +68,8 @@ static status check_tasks(struct tuning *t)
         TRY(few_shot_draw(t->data, i, tuning_k(t, i), (uint64_t)seeds[0], &draw));
         few_shot_fini(&draw);
     }
-    if (t->config->start[0] && strcmp(t->config->start, "seen") != 0 && bank_task(&t->bank, t->config->start) < 0)
+    if (t->config->start[0] && strcmp(t->config->start, "seen") != 0 && strcmp(t->config->start, "best") != 0 &&
+        bank_task(&t->bank, t->config->start) < 0)
         return fault(ST_INPUT, "start: %s was not among the tasks that %s was trained on", t->config->start, t->config->prompts);
     return ST_OK;
 }
@@ -98,7 +99,8 @@ static status read_inputs(struct tuning *t, struct model_source **model)
 
 static status open_run(struct tuning *t)
 {
-    struct progress_options po = {.folder = t->config->run, .watch = t->config->watch};
+    /* What earlier runs said of their cells stays: a cell that goes on says its last steps again. */
+    struct progress_options po = {.folder = t->config->run, .watch = t->config->watch, .resume = 1, .resume_step = UINT64_MAX};
 
     TRY(run_folder_open(t->config->run, RUN_FOLDER_EITHER, 3000, &t->folder));
     TRY(run_folder_save_config(&t->folder, t->resolved, strlen(t->resolved)));

@@ -3,7 +3,7 @@
 
 As a check: usage peft_example.py MODEL ADAPTER QUESTIONS ANSWERS compares the logits with those of
 `mp2 predict TUNED QUESTIONS --model MODEL --set machine.precision=f32 > ANSWERS` (QUESTIONS as JSON lines) and fails when
-they differ by more than 1e-5 of the largest. Needs torch, transformers and safetensors; nothing of mp2 does."""
+they differ by more than 1e-5 of the largest, or when another span is found. Needs torch, transformers and safetensors; nothing of mp2 does."""
 import json
 import sys
 
@@ -15,7 +15,7 @@ from transformers import BertModel, BertTokenizerFast
 def load(model, adapter):
     config = json.load(open(adapter + "/adapter_config.json"))
     tensors = load_file(adapter + "/adapter_model.safetensors")
-    bert = BertModel.from_pretrained(model, add_pooling_layer=False).eval()
+    bert = BertModel.from_pretrained(model, add_pooling_layer=False).float().eval()
     places = slice(1, 1 + config["num_virtual_tokens"])
     for layer, prompt in zip(bert.encoder.layer, tensors["prompt"]):
         def add(module, args, prompt=prompt):
@@ -35,21 +35,48 @@ def logits(bert, head, config, ids):
 
 
 def inputs(tokenizer, config, question):
-    """Ids, and the first and last token of each option. Texts that are too long are not cut here."""
+    """Ids; the first and last token of each option; of a context the first token and each token's characters. Texts that are
+    too long are not cut here."""
     def tok(text):
         return tokenizer(text, add_special_tokens=False)["input_ids"]
     ids = [config["cls_id"]] + [config["first_placeholder_id"] + i for i in range(config["num_virtual_tokens"])]
+    first, characters = 0, []
     for part in config["template"]:
+        if part.get("field") == "context":
+            first = len(ids)
+            characters = tokenizer(question["context"], add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
         ids += part["ids"] if "ids" in part else tok(question[part["field"]])
     if config["kind"] == "extractive":
-        return ids + [config["sep_id"]], []
+        return ids + [config["sep_id"]], [], first, characters
     places = []
     for option in [o["ids"] for o in config["options"]] or [tok(o) for o in question["options"]]:
         places.append((len(ids), len(ids) + len(option) - 1))
         ids += option + [config["separator_id"]]
     if config["kind"] == "choices":
         ids[-1] = config["sep_id"]
-    return ids, places
+    return ids, places, first, characters
+
+
+def span(logits, first, count):
+    """The best span of a context: where start and end logit add up to most."""
+    end = first + count
+    sums = logits[first:end, 0].double()[:, None] + logits[first:end, 1].double()[None, :]
+    best = sums.masked_fill(~torch.ones(count, count).triu().bool(), -torch.inf).argmax().item()
+    return first + best // count, first + best % count
+
+
+def compare(config, mine, places, first, characters, answer):
+    """Pairs of our logits and mp2's; for a span where they stand, too."""
+    if config["kind"] != "extractive":
+        return [pair for (a, b), option in zip(places, answer["options"])
+                for pair in zip((mine[a, 0].item(), mine[b, 1].item()), option["logits"])]
+    if answer["answer"] is None:
+        return []
+    a, b = span(mine, first, len(characters))
+    found = [characters[a - first][0], characters[b - first][1]]
+    if found != answer["characters"]:
+        raise SystemExit(f"line {answer['line']}: the span {found} here, {answer['characters']} there")
+    return list(zip((mine[a, 0].item(), mine[b, 1].item()), answer["logits"]))
 
 
 def main():
@@ -57,15 +84,15 @@ def main():
     bert, head, config = load(model, adapter)
     tokenizer = BertTokenizerFast(model + "/vocab.txt")
     largest = scale = 0.0
+    count = 0
     for question, answer in zip(map(json.loads, open(questions)), map(json.loads, open(answers))):
-        ids, places = inputs(tokenizer, config, question)
+        ids, places, first, characters = inputs(tokenizer, config, question)
         if len(ids) > config["max_length"]:
             continue
-        mine = logits(bert, head, config, ids)
-        for (first, last), option in zip(places, answer["options"]):
-            for a, b in zip((mine[first, 0].item(), mine[last, 1].item()), option["logits"]):
-                largest, scale = max(largest, abs(a - b)), max(scale, abs(b))
-    print(f"largest difference {largest:.3g}, largest logit {scale:.3g}")
+        for a, b in compare(config, logits(bert, head, config, ids), places, first, characters, answer):
+            largest, scale = max(largest, abs(a - b)), max(scale, abs(b))
+        count += 1
+    print(f"{count} questions: largest difference {largest:.3g}, largest logit {scale:.3g}")
     return 0 if scale > 0 and largest <= 1e-5 * scale else 1
 
 

@@ -33,6 +33,13 @@ for f in report.md report.csv cells.csv report.html; do [ -s grid/$f ] || fail "
 [ "$(wc -l < grid/cells.csv)" = 13 ] || fail "cells.csv: $(cat grid/cells.csv)"
 [ "$(grep -c 'n 2' grid/report.md)" -ge 2 ] || fail "report.md: $(cat grid/report.md)"
 
+# mp2 tune goes on with the run's own configuration: all is done, and the stream of the report's cells stays.
+lines=$(wc -l < grid/metrics.jsonl)
+"$mp2" tune grid/config.resolved.yaml > tuned.txt 2>&1 || fail "tune: $(tail -5 tuned.txt)"
+[ "$(grep -c 'was done' tuned.txt)" = 12 ] || fail "tune ran the report's cells again: $(cat tuned.txt)"
+[ "$(wc -l < grid/metrics.jsonl)" -gt "$lines" ] || fail "metrics.jsonl began anew"
+[ -z "$(tail -c 1 grid/cells/afqmc/gradient/8/result.json)" ] || fail "result.json ends without a line's end"
+
 # From the files alone: the same bytes.
 mkdir kept
 cp grid/report.* grid/cells.csv kept/

@@ -54,42 +54,49 @@ cp -r whole changed
 tune changed 1 --set prompt.epochs=2 || fail "changed: $(tail -5 changed.txt)"
 [ "$(grep -c 'was done' changed.txt)" = 18 ] || fail "a changed option: $(cat changed.txt)"
 
-# Killed at some look at dev, gone on with other ranks.
-long="--set router.epochs=120 --set gradient.epochs=120 --set dev_every=10 --set methods=gradient --set tasks=cmrc2018"
-# shellcheck disable=SC2086
-tune long 1 $long || fail "long: $(tail -5 long.txt)"
-want=$(content long)
-for round in 1 2 3; do
+# killed METHOD NAME RANK RANKS: killed at some look at dev (rank RANK of 3), gone on with RANKS from the snapshot that stands there.
+long="--set router.epochs=120 --set gradient.epochs=120 --set full.epochs=60 --set dev_every=10 --set tasks=cmrc2018"
+killed() {
+    local method=$1 name=$2 cell=$2/cells/cmrc2018/$1/8 options="$long --set methods=$1"
     # shellcheck disable=SC2086
-    tune "killed-$round" 3 $long &
+    tune "$name" 3 $options &
     mpirun_pid=$!
-    curve=killed-$round/cells/cmrc2018/gradient/8/curve.jsonl
     for _ in $(seq 1000); do
-        [ "$(cat "$curve" 2> /dev/null | wc -l)" -ge $((4 * round + 1)) ] && break
+        [ "$(cat "$cell/curve.jsonl" 2> /dev/null | wc -l)" -ge 5 ] && break
         kill -0 $mpirun_pid 2> /dev/null || break
         sleep 0.01
     done
-    mapfile -t pids < <(pgrep -f "$mp2 tune tune.yaml --set run=killed-$round " | while read -r p; do
+    mapfile -t pids < <(pgrep -f "$mp2 tune tune.yaml --set run=$name " | while read -r p; do
         [ "$(cat "/proc/$p/comm" 2> /dev/null)" = mp2 ] && echo "$p"; done | sort -n)
-    [ ${#pids[@]} -gt $((round - 1)) ] && kill -9 "${pids[$((round - 1))]}"
-    wait $mpirun_pid && fail "round $round was not killed in time"
-    [ -e "killed-$round/cells/cmrc2018/gradient/8/result.json" ] && fail "round $round was not killed in time"
+    [ ${#pids[@]} -gt "$3" ] && kill -9 "${pids[$3]}"
+    wait $mpirun_pid && fail "$name was not killed in time"
+    [ -e "$cell/result.json" ] && fail "$name was not killed in time"
+    [ -e "$cell/snapshot.safetensors" ] || [ -e "$cell/snapshot/latest/state.pb" ] || fail "$name: no snapshot to go on from"
     # shellcheck disable=SC2086
-    tune "killed-$round" $round $long || fail "killed-$round, gone on: $(tail -5 "killed-$round.txt")"
-    [ "$(content "killed-$round")" = "$want" ] || fail "killed and gone on: other files"
-    echo "ok killed $round"
-done
+    tune "$name" "$4" $options || fail "$name, gone on: $(tail -5 "$name.txt")"
+    [ "$(content "$name")" = "$want" ] || fail "$name, gone on: other files"
+    echo "ok $name"
+}
+# shellcheck disable=SC2086
+tune long-full 1 $long --set methods=full || fail "long: $(tail -5 long-full.txt)"
+want=$(content long-full)
+killed full killed-full-1 0 1
+killed full killed-full-2 2 4
+# shellcheck disable=SC2086
+tune long 1 $long --set methods=gradient || fail "long: $(tail -5 long.txt)"
+want=$(content long)
+for round in 0 1 2; do killed gradient killed-$round $round $((round + 1)); done
 
 # An orderly stop: status 0, and the same files in the end.
 # shellcheck disable=SC2086
-tune stopped 2 $long &
+tune stopped 2 $long --set methods=gradient &
 mpirun_pid=$!
 for _ in $(seq 1000); do [ -e stopped/cells/cmrc2018/gradient/8/snapshot.safetensors ] && break; sleep 0.01; done
 "$mp2" stop stopped --wait 60 > stop.txt 2>&1 || fail "mp2 stop: $(cat stop.txt)"
 wait $mpirun_pid || fail "a stopped run ends with $?: $(tail -5 stopped.txt)"
 grep -q "stopped in order" stopped.txt || fail "not stopped: $(tail -3 stopped.txt)"
 # shellcheck disable=SC2086
-tune stopped 1 $long || fail "stopped, gone on: $(tail -5 stopped.txt)"
+tune stopped 1 $long --set methods=gradient || fail "stopped, gone on: $(tail -5 stopped.txt)"
 [ "$(content stopped)" = "$want" ] || fail "stopped and gone on: other files"
 
 # bad STATUS WORDS [options]: one line with these words, on two ranks too; no result.
@@ -131,6 +138,15 @@ tune single 2 --set methods=single --set single.prompts=one --set single.epochs=
 tune shallow-1 1 --set prompts=flat --set reference.moments=true --set reference.padding=true || fail "shallow: $(tail -5 shallow-1.txt)"
 tune shallow-3 3 --set prompts=flat --set reference.moments=true --set reference.padding=true || fail "shallow: $(tail -5 shallow-3.txt)"
 [ "$(content shallow-1)" = "$(content shallow-3)" ] || fail "shallow: other files on three ranks"
+# Begun with the pre-trained router that fits best: on any number of ranks, and no worse than any one of them.
+tune best-1 1 --set start=best --set methods=gradient,black-box --set tasks=afqmc || fail "best: $(tail -5 best-1.txt)"
+tune best-3 3 --set start=best --set methods=gradient,black-box --set tasks=afqmc || fail "best: $(tail -5 best-3.txt)"
+[ "$(content best-1)" = "$(content best-3)" ] || fail "best: other files on three ranks"
+first() { head -1 "$1/cells/afqmc/gradient/8/curve.jsonl" | grep -o '"loss":[0-9.e+-]*' | cut -d: -f2; }
+for row in afqmc ccpm cmrc2018; do
+    tune "row-$row" 1 --set start=$row --set methods=gradient --set tasks=afqmc --set router.epochs=0 --set gradient.epochs=0 || fail "row: $(cat "row-$row.txt")"
+    awk -v best="$(first best-1)" -v one="$(first "row-$row")" 'BEGIN { exit !(best <= one) }' || fail "start=best begins at $(first best-1), $row at $(first "row-$row")"
+done
 # A task of one's own: an entry, a file, no more.
 mkdir -p mine/tasks mine/raw/tickets
 cat > mine/tasks/tickets.yaml << 'YAML'
