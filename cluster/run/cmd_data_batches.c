@@ -72,7 +72,7 @@ status data_batches(int argc, char **argv)
     struct drawing d = {0};
     status s;
 
-    TRY(data_view_open(argc, argv, 0, &d.view));
+    TRY(data_view_open(argc, argv, VIEW_UPSTREAM, &d.view));
     s = open_schedule(&d);
     for (int64_t step = 1; s == ST_OK && step <= d.view.own.steps; step++) {
         schedule_seek(d.schedule, step - 1);

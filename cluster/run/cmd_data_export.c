@@ -42,7 +42,7 @@ status data_export(int argc, char **argv)
     enum split split;
     status s;
 
-    TRY(data_view_open(argc, argv, 0, &view));
+    TRY(data_view_open(argc, argv, VIEW_UPSTREAM, &view));
     s = view.own.task[0] ? data_view_split(&view, &split) : fault(ST_USAGE, "mp2 data export: expected --task ID");
     if (s == ST_OK) s = export_rows(view.dataset, split);
     data_view_close(&view);

@@ -96,7 +96,7 @@ status data_show(int argc, char **argv)
     struct data_view view;
     status s;
 
-    TRY(data_view_open(argc, argv, 1, &view));
+    TRY(data_view_open(argc, argv, VIEW_TASK_WORD, &view));
     s = show(&view);
     data_view_close(&view);
     return s;

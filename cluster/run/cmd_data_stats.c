@@ -85,7 +85,7 @@ status data_stats(int argc, char **argv)
     struct data_view view;
     status s;
 
-    TRY(data_view_open(argc, argv, 0, &view));
+    TRY(data_view_open(argc, argv, VIEW_EVERY, &view));
     s = show(&view);
     data_view_close(&view);
     return s;

@@ -81,24 +81,25 @@ static status longest(const struct pretrain_config *run, int *most)
     return ST_OK;
 }
 
-static status open_dataset(struct data_view *v)
+static status open_dataset(struct data_view *v, enum view_scope scope)
 {
     const struct prompt_config *p = &v->run.prompt;
     const struct option_list one = {1, &v->own.task};
     struct input_form form = {(int)p->tokens, (int32_t)p->first_placeholder, (int)p->max_length, v->run.reference.form};
 
     TRY(longest(&v->run, &form.max_length));
-    return dataset_open(v->run.data, v->own.task[0] ? &one : &v->run.tasks, &form, &v->dataset);
+    if (v->own.task[0]) return dataset_open(v->run.data, &one, &form, &v->dataset);
+    return dataset_open(v->run.data, scope == VIEW_EVERY && v->run.tasks.count == 0 ? NULL : &v->run.tasks, &form, &v->dataset);
 }
 
-status data_view_open(int argc, char **argv, int task_word, struct data_view *out)
+status data_view_open(int argc, char **argv, enum view_scope scope, struct data_view *out)
 {
     status s;
 
     memset(out, 0, sizeof *out);
-    TRY(args_parse(argc, argv, 1 + task_word, &out->args));
-    s = read_words(out, task_word);
-    if (s == ST_OK) s = open_dataset(out);
+    TRY(args_parse(argc, argv, scope == VIEW_TASK_WORD ? 2 : 1, &out->args));
+    s = read_words(out, scope == VIEW_TASK_WORD);
+    if (s == ST_OK) s = open_dataset(out, scope);
     if (s != ST_OK) data_view_close(out);
     return s;
 }

@@ -18,10 +18,13 @@ struct data_view {
     struct dataset *dataset;
 };
 
+/* Where neither --task nor --tasks says what to look at: what a run would take, a task must be said as a word, or all there is. */
+enum view_scope { VIEW_UPSTREAM, VIEW_TASK_WORD, VIEW_EVERY };
+
 /* Local. Read the command line ([CONFIG.yaml] and options of `mp2 pretrain`, besides our own), then open the dataset:
- * the one task of --task (or, where task_word is 1, the word that is no *.yaml), else --tasks, else every upstream
- * task. */
-status data_view_open(int argc, char **argv, int task_word, struct data_view *out);
+ * the one task of --task (or, with VIEW_TASK_WORD, the word that is no *.yaml), else --tasks, else every upstream task
+ * (VIEW_EVERY: every task that was imported). */
+status data_view_open(int argc, char **argv, enum view_scope scope, struct data_view *out);
 void data_view_close(struct data_view *view);
 
 /* Local. --split as a split. */

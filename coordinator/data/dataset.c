@@ -143,25 +143,28 @@ static status add_task(struct dataset *d, const char *folder, const char *id)
     return ST_OK;
 }
 
-/* ---- every upstream task of a folder ---- */
+/* ---- every upstream task of a folder, or every task ---- */
 
 struct found { int upstream; char id[65]; };
 
+/* Upstream tasks by their number, then the others by name. */
 static int found_order(const void *a, const void *b)
 {
     const struct found *x = a, *y = b;
 
+    if ((x->upstream < 0) != (y->upstream < 0)) return x->upstream < 0 ? 1 : -1;
     return x->upstream != y->upstream ? x->upstream - y->upstream : strcmp(x->id, y->id);
 }
 
-/* The number of a task of the folder; -1: none, no upstream task. */
-static status peek(const char *folder, const char *id, int *upstream)
+/* Whether the folder has that task, and its number; -1: no upstream task. */
+static status peek(const char *folder, const char *id, int *there, int *upstream)
 {
     struct shard shard;
     struct meta meta;
     char path[4096], name[128];
     status s;
 
+    *there = 0;
     *upstream = -1;
     snprintf(name, sizeof name, "%.64s/train.shard", id);
     TRY(file_join(path, sizeof path, folder, name));
@@ -170,12 +173,13 @@ static status peek(const char *folder, const char *id, int *upstream)
     s = meta_parse(path, shard.meta, shard.meta_bytes, &meta);
     shard_close(&shard);
     if (s != ST_OK) return s;
+    *there = 1;
     *upstream = meta.upstream;
     meta_fini(&meta);
     return ST_OK;
 }
 
-static status add_upstream(struct dataset *d, const char *folder)
+static status add_found(struct dataset *d, const char *folder, int every)
 {
     struct found *found;
     struct dirent *entry;
@@ -187,17 +191,19 @@ static status add_upstream(struct dataset *d, const char *folder)
     s = mem_alloc(TASK_LIMIT, sizeof *found, &found);
     while (s == ST_OK && count < TASK_LIMIT && (entry = readdir(dir)) != NULL) {
         size_t n = strlen(entry->d_name);
+        int there;
         if (entry->d_name[0] == '.' || n >= sizeof found->id) continue;
         memcpy(found[count].id, entry->d_name, n + 1);
-        s = peek(folder, entry->d_name, &found[count].upstream);
-        count += found[count].upstream >= 0;
+        s = peek(folder, entry->d_name, &there, &found[count].upstream);
+        count += there && (every || found[count].upstream >= 0);
     }
     closedir(dir);
     if (s == ST_OK) qsort(found, (size_t)count, sizeof *found, found_order);
     for (int i = 0; i < count && s == ST_OK; i++) s = add_task(d, folder, found[i].id);
     mem_free(found);
     if (s == ST_OK && count == 0)
-        s = fault(ST_INPUT, "%s: no upstream task was imported there (`mp2 data import`)", folder);
+        s = fault(ST_INPUT, every ? "%s: no task was imported there (`mp2 data import`)"
+                                  : "%s: no upstream task was imported there (`mp2 data import`); expected the names of others in tasks", folder);
     return s;
 }
 
@@ -229,8 +235,8 @@ static status open_tasks(struct dataset *d, const char *folder, const struct opt
     if (d->form.prompt < 0 || d->form.max_length < 8 || d->form.reference < 0 || d->form.reference >= WORDING_COUNT)
         return fault(ST_INPUT, "an input form of %d prompt tokens, %d tokens in all", d->form.prompt,
                      d->form.max_length);
-    if (tasks->count == 0) TRY(add_upstream(d, folder));
-    for (size_t i = 0; i < tasks->count; i++) TRY(add_task(d, folder, tasks->items[i]));
+    if (!tasks || tasks->count == 0) TRY(add_found(d, folder, !tasks));
+    for (size_t i = 0; tasks && i < tasks->count; i++) TRY(add_task(d, folder, tasks->items[i]));
     return digest(d, 0, d->count, d->digest);
 }
 

@@ -7,10 +7,39 @@
 struct nested {
     json_t *root;
     json_t *rows;       /* array of objects */
-    size_t next;
+    int64_t *line;      /* (lines) where the row's object begins */
+    size_t lines, room, next;
 };
 
-static status load_root(struct reader *r, struct nested **out)
+/* jansson says nothing about places: in JSON that it has read, the objects inside `depth` brackets are the rows, in their
+ * order. A file all in one line has no lines to speak of. */
+static status find_lines(struct nested *nest, const char *data, size_t n, int depth)
+{
+    int inside = 0, quoted = 0;
+    int64_t line = 1;
+
+    for (size_t i = 0; i < n; i++) {
+        char c = data[i];
+        if (c == '\n') line++;
+        if (quoted) {
+            i += c == '\\';
+            quoted = c != '"';
+        } else if (c == '"') {
+            quoted = 1;
+        } else if (c == '{' || c == '[') {
+            if (inside++ != depth || c != '{') continue;
+            TRY(mem_grow(&nest->line, &nest->room, nest->lines + 1, sizeof *nest->line));
+            nest->line[nest->lines++] = line;
+        } else if (c == '}' || c == ']') {
+            inside--;
+        }
+    }
+    if (line == 1) nest->lines = 0;
+    return ST_OK;
+}
+
+/* depth: brackets around a row. */
+static status load_root(struct reader *r, int depth, struct nested **out)
 {
     json_error_t error;
     struct nested *nest;
@@ -24,6 +53,7 @@ static status load_root(struct reader *r, struct nested **out)
     if (s == ST_OK) {
         nest->root = json_loadb(data + start, n - start, JSON_ALLOW_NUL, &error);
         if (!nest->root) s = fault(ST_INPUT, "%s:%d: %s", r->path, error.line, error.text);
+        else s = find_lines(nest, data + start, n - start, depth);
     }
     mem_free(data);
     nest->rows = json_array();
@@ -42,7 +72,7 @@ static status squad_open(struct reader *r)
     struct nested *nest;
     size_t a, p, q;
 
-    TRY(load_root(r, &nest));
+    TRY(load_root(r, 6, &nest));   /* {"data": [{"paragraphs": [{"qas": [{ */
     data = json_object_get(nest->root, "data");
     if (!json_is_array(data)) return fault(ST_INPUT, "%s: expected a SQuAD file: {\"data\": [{\"paragraphs\": …}]}",
                                            r->path);
@@ -94,7 +124,7 @@ static status c3_open(struct reader *r)
     struct nested *nest;
     size_t d, q;
 
-    TRY(load_root(r, &nest));
+    TRY(load_root(r, 3, &nest));   /* [[lines, [{ */
     if (!json_is_array(nest->root)) return fault(ST_INPUT,
                                                  "%s: expected a C3 file: an array of [lines, questions, id]", r->path);
     json_array_foreach(nest->root, d, document) {
@@ -120,6 +150,8 @@ static status nested_next(struct reader *r, json_t **row, const char **why)
     (void)why;
     *row = json_incref(json_array_get(nest->rows, nest->next));
     if (!*row) return ST_END;
+    /* Other objects as deep as the rows: nobody can tell which is which. */
+    r->line = nest->lines == json_array_size(nest->rows) ? nest->line[nest->next] : 0;
     nest->next++;
     return ST_OK;
 }
@@ -131,6 +163,7 @@ static void nested_close(struct reader *r)
     if (!nest) return;
     json_decref(nest->rows);
     json_decref(nest->root);
+    mem_free(nest->line);
     mem_free(nest);
 }
 

@@ -271,6 +271,11 @@ static void test_order_and_digest(void **state)
     assert_string_equal(dataset_task(d, 0)->id, "c");
     assert_string_equal(dataset_task(d, 1)->id, "b");
     assert_string_equal(dataset_task(d, 2)->id, "a");
+    dataset_close(&d);
+    assert_int_equal(dataset_open(t.shards, NULL, &form, &d), ST_OK);   /* every task: here all are upstream */
+    assert_int_equal(dataset_tasks(d), 3);
+    dataset_close(&d);
+    assert_int_equal(dataset_open(t.shards, &all, &form, &d), ST_OK);
     snprintf(digests[0], 33, "%s", dataset_digest(d));
     dataset_close(&d);
     assert_int_equal(dataset_open(t.shards, &order, &form, &d), ST_OK);
