@@ -1,4 +1,5 @@
 /* mp2: find the command, run it, turn its status into the exit status. */
+#include <errno.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ int main(int argc, char **argv)
     if (!command) s = fault(ST_USAGE, "unknown command \"%s\"; `mp2 help` lists them", argv[1]);
     else if (argc == 3 && strcmp(argv[2], "--help") == 0) s = command_help(2, (char *[]){argv[0], argv[1]});
     else s = command->run(argc - 1, argv + 1);
-    if (fflush(stdout) != 0 && s == ST_OK) s = fault(ST_IO, "standard output cannot be written");
+    if (fflush(stdout) != 0 && s == ST_OK)   /* `mp2 help | head`: a reader that has left needs no message */
+        s = errno == EPIPE ? ST_IO : fault(ST_IO, "standard output cannot be written");
     return status_exit(s);
 }
