@@ -252,6 +252,7 @@ static status open_worker(struct mlm *m)
         TRY(alloc_moments(m));
         TRY(plan_sum(m));
     }
+    TRY(mem_alloc((size_t)t->batch, sizeof *m->sequences, &m->sequences));
     TRY(mem_alloc((size_t)m->length, sizeof *m->ids, &m->ids));
     TRY(mem_alloc((size_t)m->length, sizeof *m->words, &m->words));
     TRY(mem_alloc((size_t)m->length, sizeof *m->fate, &m->fate));
@@ -386,7 +387,7 @@ status mlm_open(struct comm *c, const struct mlm_config *config, const struct op
 
 void mlm_close(struct mlm *m)
 {
-    void *owned[] = {m->values, m->m, m->v, m->block_squares, m->ids, m->words, m->fate, m->rows, m->targets, m->sums, m->tensors, m->names,
+    void *owned[] = {m->sequences, m->values, m->m, m->v, m->block_squares, m->ids, m->words, m->fate, m->rows, m->targets, m->sums, m->tensors, m->names,
                      m->reports, m->units};
 
     mlm_unit_destroy(&m->unit);

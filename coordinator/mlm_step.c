@@ -34,18 +34,18 @@ static void add_sequence(struct mlm *m)
     batch_add(&m->batch, m->ids + first, m->length - first, 0, -1, -1);
 }
 
-/* Sequences of the text, masked under the micro-batch's key, or (exam) of held-out text, each under its own, into m->batch. */
-static int32_t fill(struct mlm *m, int exam, const int64_t *sequences, int32_t count, struct random_key key)
+/* m->sequences of the text, masked under the micro-batch's key, or (exam) of held-out text, each under its own, into m->batch. */
+static int32_t fill(struct mlm *m, int exam, int32_t count, struct random_key key)
 {
     const struct mlm_text *text = exam ? &m->heldout : &m->train;
     int32_t targets = 0;
 
     batch_clear(&m->batch, 0);
     for (int32_t i = 0; i < count; i++) {
-        struct random_key own = exam ? mlm_exam_key(m, sequences[i]) : random_derive(key, (uint32_t)i, 0, 0, 0);
+        struct random_key own = exam ? mlm_exam_key(m, m->sequences[i]) : random_derive(key, (uint32_t)i, 0, 0, 0);
         int32_t here;
 
-        mlm_text_sequence(text, &m->special, sequences[i], m->length, m->words);
+        mlm_text_sequence(text, &m->special, m->sequences[i], m->length, m->words);
         here = masking_apply(exam ? &m->exam : &m->masking, own, m->words, m->length, exam ? m->asked : m->wanted,
                              m->ids, m->rows + targets, m->targets + targets, m->fate);
         for (int32_t j = 0; j < here; j++) m->rows[targets + j] += i * m->length;
@@ -138,12 +138,9 @@ static status micro_batch(struct mlm *m, int64_t step, int32_t micro)
                             .token_type = (int32_t)(random_word(key, 1u << 20) & 1),
                             .dropout = {t->dropout, random_derive(random_seed(seed, RANDOM_DROPOUT), low, (uint32_t)micro, high, 0)}};
     struct mlm_score score;
-    int64_t *sequences;
 
-    TRY(mem_alloc((size_t)t->batch, sizeof *sequences, &sequences));
-    for (int64_t i = 0; i < t->batch; i++) sequences[i] = sequence_at(m, first + (uint64_t)i);
-    in.count = fill(m, 0, sequences, (int32_t)t->batch, key);
-    mem_free(sequences);
+    for (int64_t i = 0; i < t->batch; i++) m->sequences[i] = sequence_at(m, first + (uint64_t)i);
+    in.count = fill(m, 0, (int32_t)t->batch, key);
     TRY(mlm_train(m->unit, m->replica.pool, &in, ranges_array(&m->ranges), &score));
     note(m, micro, &score);
     return ST_OK;
@@ -317,12 +314,9 @@ static status evaluate_micro(struct mlm *m, int64_t item, int64_t first, int32_t
     struct mlm_inputs in = {.batch = &m->batch, .rows = m->rows, .targets = m->targets, .divide = 1};
     const struct random_key none = {{0, 0}};
     struct mlm_score score;
-    int64_t *sequences;
 
-    TRY(mem_alloc((size_t)count, sizeof *sequences, &sequences));
-    for (int32_t i = 0; i < count; i++) sequences[i] = exam_sequence(m, first + i);
-    in.count = fill(m, 1, sequences, count, none);
-    mem_free(sequences);
+    for (int32_t i = 0; i < count; i++) m->sequences[i] = exam_sequence(m, first + i);
+    in.count = fill(m, 1, count, none);
     TRY(mlm_evaluate(m->unit, m->replica.pool, &in, NULL, &score));
     note(m, item, &score);
     return ST_OK;

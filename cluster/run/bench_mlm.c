@@ -8,7 +8,10 @@
 #include "cluster/run/bench_encoder.h"
 #include "worker/train/mlm.h"
 
-enum { LAYERS = 4, HIDDEN = 256, VOCABULARY = 21128, SEQUENCES = 16, LENGTH = 128, TARGETS = 19 * SEQUENCES, STEPS = 12, WARM = 2 };
+enum { VOCABULARY = 21128, SEQUENCES = 16, LENGTH = 128, TARGETS = 19 * SEQUENCES };
+
+/* A small encoder, and BERT's base size. */
+static const struct bench_case { int layers, hidden, heads, warm, steps; } cases[] = {{4, 256, 4, 2, 12}, {12, 768, 12, 1, 2}};
 
 struct bench_work {
     struct bench_encoder b;
@@ -36,9 +39,9 @@ static status open_batch(struct bench_work *w)
     return ST_OK;
 }
 
-static status open_work(const struct bench_options *o, struct bench_work *w)
+static status open_work(const struct bench_options *o, const struct bench_case *c, struct bench_work *w)
 {
-    const struct model_config config = {.layers = LAYERS, .hidden = HIDDEN, .heads = 4, .feed_forward = 4 * HIDDEN, .positions = 512,
+    const struct model_config config = {.layers = c->layers, .hidden = c->hidden, .heads = c->heads, .feed_forward = 4 * c->hidden, .positions = 512,
                                         .vocab = VOCABULARY, .types = 2, .eps = 1e-12, .hidden_dropout = .1, .attention_dropout = .1};
     const struct encoder_options options = {.precision = o->precision, .engine = o->engine, .threads = o->threads, .check = 1};
     const struct mlm_sizes sizes = {.rows = SEQUENCES * LENGTH, .examples = SEQUENCES, .targets = TARGETS, .threads = o->threads, .train = 1};
@@ -91,7 +94,7 @@ static status step(struct bench_work *w, int number)
     return ST_OK;
 }
 
-static status measure(const struct bench_options *o, struct bench_work *w)
+static status measure(const struct bench_options *o, const struct bench_case *c, struct bench_work *w)
 {
     double flops = mlm_flops(&w->flat.config, SEQUENCES, LENGTH, TARGETS), clock = INFINITY, cpu = INFINITY;
     struct bench_figure f = {.bench = "mlm", .unit = "flop/s"};
@@ -100,15 +103,15 @@ static status measure(const struct bench_options *o, struct bench_work *w)
 
     TRY(mlm_attach(w->unit, w->b.pool, w->values, w->b.weights));
     TRY(bench_layer_rate(&w->b, &limit));
-    for (int i = 0; i < WARM + STEPS; i++) {
+    for (int i = 0; i < c->warm + c->steps; i++) {
         double began = clock_now(), began_cpu = clock_cpu();
 
         TRY(step(w, i));
-        if (i < WARM) continue;
+        if (i < c->warm) continue;
         if (clock_now() - began < clock) clock = clock_now() - began;
         if (clock_cpu() - began_cpu < cpu) cpu = clock_cpu() - began_cpu;
     }
-    snprintf(what, sizeof what, "%dx%d %s, %d words, %d sequences of %d", LAYERS, HIDDEN, o->precision == NUMBER_BF16 ? "bf16" : "f32",
+    snprintf(what, sizeof what, "%dx%d %s, %d words, %d sequences of %d", c->layers, c->hidden, o->precision == NUMBER_BF16 ? "bf16" : "f32",
              VOCABULARY, SEQUENCES, LENGTH);
     f.what = what;
     f.value = flops / clock;
@@ -117,17 +120,24 @@ static status measure(const struct bench_options *o, struct bench_work *w)
                        flops * o->threads / cpu / limit.cpu, clock, SEQUENCES * LENGTH / clock, flops, o->threads);
 }
 
-status bench_mlm(int argc, char **argv)
+static status bench_one(const struct bench_options *o, const struct bench_case *c)
 {
-    struct bench_options options;
     struct bench_work *w;
     status s;
 
-    TRY(bench_options_parse(argc, argv, &options));
     TRY(mem_alloc(1, sizeof *w, &w));
-    s = open_work(&options, w);
-    if (s == ST_OK) s = measure(&options, w);
+    s = open_work(o, c, w);
+    if (s == ST_OK) s = measure(o, c, w);
     close_work(w);
     mem_free(w);
     return s;
+}
+
+status bench_mlm(int argc, char **argv)
+{
+    struct bench_options options;
+
+    TRY(bench_options_parse(argc, argv, &options));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) TRY(bench_one(&options, &cases[i]));
+    return ST_OK;
 }

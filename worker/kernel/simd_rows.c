@@ -57,21 +57,29 @@ static void scatter_add(int64_t rows, int width, const int32_t *index, const flo
     for (int64_t i = 0; i < rows; i++) add(width, out + (size_t)index[i] * (size_t)width, x + i * width);
 }
 
-/* A column's sum stays in registers while the rows pass. */
+/* A column's sum stays in registers while the rows pass: of so many columns that a row's part fills whole cache lines and few pages
+ * are opened for little. */
+enum { SUM_VECS = 8 };
+
+VEC_INLINE void sum_strip(enum number type, int64_t rows, int64_t n, size_t row_bytes, const void *x, float *out)
+{
+    vec sum[SUM_VECS];
+
+    for (int k = 0; k < SUM_VECS; k++) sum[k] = vec_at(out, k * LANES, n);
+    for (int64_t row = 0; row < rows; row++)
+        for (int k = 0; k < SUM_VECS; k++)
+            sum[k] = vec_add(sum[k], vec_at_type(type, (const char *)x + (size_t)row * row_bytes, k * LANES, n));
+    for (int k = 0; k < SUM_VECS; k++) vec_put(out, k * LANES, n, sum[k]);
+}
+
 VEC_INLINE void sum_rows_of(enum number type, int64_t rows, int width, int64_t ld, const void *x, float *out)
 {
-    enum { VECS = 4 };
-    size_t bytes = (size_t)ld * number_size(type);
+    enum { STRIP = SUM_VECS * LANES };
+    size_t size = number_size(type);
+    int i = 0;
 
-    for (int i = 0; i < width; i += VECS * LANES) {
-        vec sum[VECS];
-
-        for (int k = 0; k < VECS; k++) sum[k] = vec_at(out, i + k * LANES, width);
-        for (int64_t row = 0; row < rows; row++)
-            for (int k = 0; k < VECS; k++)
-                sum[k] = vec_add(sum[k], vec_at_type(type, (const char *)x + (size_t)row * bytes, i + k * LANES, width));
-        for (int k = 0; k < VECS; k++) vec_put(out, i + k * LANES, width, sum[k]);
-    }
+    for (; i + STRIP <= width; i += STRIP) sum_strip(type, rows, STRIP, (size_t)ld * size, (const char *)x + (size_t)i * size, out + i);
+    if (i < width) sum_strip(type, rows, width - i, (size_t)ld * size, (const char *)x + (size_t)i * size, out + i);
 }
 
 static void sum_rows(int64_t rows, int width, int64_t ld, enum number type, const void *x, float *out)

@@ -61,6 +61,11 @@ status encoder_attach(struct encoder *e, void *memory)
     return packed_attach(&e->config, e->precision, e->matmul, memory, &e->weights);
 }
 
+status encoder_weights_repack(struct encoder *e, const struct packed_source *source, struct pool *pool)
+{
+    return packed_refill(&e->weights, e->matmul, source, pool);
+}
+
 int32_t encoder_row_align(const struct encoder *e)
 {
     return e->exact == EXACT_EXAMPLE ? MATMUL_GRAIN : 1;

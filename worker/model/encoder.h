@@ -89,6 +89,8 @@ void encoder_destroy(struct encoder **e);
 size_t encoder_weights_bytes(const struct encoder *e);
 status encoder_weights_pack(const struct encoder *e, const struct packed_source *source, struct pool *pool, void *memory);
 status encoder_attach(struct encoder *e, void *memory);
+/* Local. Fill the block that is attached anew: for weights that change. The pool is always the same one. */
+status encoder_weights_repack(struct encoder *e, const struct packed_source *source, struct pool *pool);
 
 /* Local. What a batch's align must be: 1, or MATMUL_GRAIN where products are exact per example only. */
 int32_t encoder_row_align(const struct encoder *e);

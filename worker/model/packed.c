@@ -108,6 +108,7 @@ status packed_attach(const struct model_config *c, enum number p, const struct m
 void packed_fini(struct packed *w)
 {
     mem_free(w->layer);
+    mem_free(w->room);
     memset(w, 0, sizeof *w);
 }
 
@@ -211,6 +212,7 @@ struct filling {
     struct packer packer;        /* without a matrix: every thread has its own */
     struct packed *out;
     int64_t word_parts;
+    float *room;                 /* (threads, matrix); NULL: every thread takes its own for the time */
     atomic_int next, failed;     /* failed: a status */
 };
 
@@ -232,35 +234,59 @@ static status pack_part(struct filling *f, struct packer *p, int64_t part)
     return ST_OK;
 }
 
+/* The widest matrix of a layer. */
+static int64_t matrix_floats(const struct model_config *c)
+{
+    return (c->feed_forward > 3 * c->hidden ? c->feed_forward : 3 * c->hidden) * c->hidden;
+}
+
 static void fill_job(void *arg, int thread, int threads)
 {
     struct filling *f = arg;
     struct packer p = f->packer;
-    int64_t h = p.config->hidden, widest = p.config->feed_forward > 3 * h ? p.config->feed_forward : 3 * h, part;
-    status s = mem_alloc((size_t)(widest * h), sizeof *p.matrix, &p.matrix);
+    int64_t n = matrix_floats(p.config), part;
+    status s = ST_OK;
 
-    (void)thread, (void)threads;
+    (void)threads;
+    p.matrix = f->room + (f->room ? thread * n : 0);
+    if (!f->room) s = mem_alloc((size_t)n, sizeof *p.matrix, &p.matrix);
     while (s == ST_OK && (part = atomic_fetch_add(&f->next, 1)) < part_count(f)) s = pack_part(f, &p, part);
     if (s != ST_OK) atomic_store(&f->failed, (int)s);
-    mem_free(p.matrix);
+    if (!f->room) mem_free(p.matrix);
+}
+
+static status fill(struct filling *f, struct pool *pool)
+{
+    const struct model_config *c = f->packer.config;
+
+    f->word_parts = (c->vocab + word_rows(c) - 1) / word_rows(c);
+    TRY(kernels_choose(ISA_AUTO, &f->packer.kernels));
+    if (pool) pool_run(pool, fill_job, f);
+    else fill_job(f, 0, 1);
+    return (status)atomic_load(&f->failed);
 }
 
 status packed_fill(const struct model_config *c, enum number precision, const struct matmul *m,
                     const struct packed_source *source, struct pool *pool, void *memory)
 {
     struct packed w = {0};
-    struct filling f = {.packer = {.config = c, .matmul = m, .source = source}, .out = &w,
-                        .word_parts = (c->vocab + word_rows(c) - 1) / word_rows(c)};
+    struct filling f = {.packer = {.config = c, .matmul = m, .source = source}, .out = &w};
     status s;
 
-    TRY(kernels_choose(ISA_AUTO, &f.packer.kernels));
     TRY(attach(c, precision, m, memory, &w));
-    if (pool) pool_run(pool, fill_job, &f);
-    else fill_job(&f, 0, 1);
-    s = (status)atomic_load(&f.failed);
+    s = fill(&f, pool);
     if (s == ST_OK) header_make(memory, c, precision, m);
     packed_fini(&w);
     return s;
+}
+
+status packed_refill(struct packed *w, const struct matmul *m, const struct packed_source *source, struct pool *pool)
+{
+    struct filling f = {.packer = {.config = &w->config, .matmul = m, .source = source}, .out = w};
+
+    if (!w->room) TRY(mem_alloc((size_t)pool_threads(pool) * (size_t)matrix_floats(&w->config), sizeof *w->room, &w->room));
+    f.room = w->room;
+    return fill(&f, pool);
 }
 
 /* ---- sources ----------------------------------------------------------------------------------------------------- */

@@ -41,6 +41,7 @@ struct packed {
     float *position, *type;                /* (positions,H), (types,H) */
     float *norm_weight, *norm_bias;        /* (H) of the embeddings */
     struct packed_layer *layer;           /* (L); owned by this struct, not part of the block */
+    float *room;                           /* likewise: of packed_refill, a matrix for each thread */
 };
 
 /* Where weights come from: a model folder, or random numbers (tests, bench). */
@@ -71,5 +72,8 @@ status packed_fill(const struct model_config *c, enum number p, const struct mat
 status packed_attach(const struct model_config *c, enum number p, const struct matmul *m, void *memory,
                       struct packed *out);
 void packed_fini(struct packed *w);
+
+/* Local. Fill an attached block anew, on all threads of a pool that is always the same; memory is taken the first time only. */
+status packed_refill(struct packed *w, const struct matmul *m, const struct packed_source *source, struct pool *pool);
 
 #endif

@@ -14,6 +14,8 @@ struct mlm_unit {
     struct encoder_gradient gradient;    /* for training */
     float *token_type;                   /* (2,H): row 1 is what the encoder adds */
     const float *values;
+    void *packed;                        /* what the encoder is attached to */
+    float *packed_type;                  /* the token types in it */
 };
 
 /* ---- memory ---- */
@@ -61,8 +63,15 @@ status mlm_attach(struct mlm_unit *u, struct pool *pool, const float *values, vo
     struct packed_source source = packed_from_flat(&view);
 
     u->values = values;
+    if (memory == u->packed) {
+        u->e->weights.type = u->packed_type;
+        TRY(encoder_weights_repack(u->e, &source, pool));
+        return vocabulary_head_pack(u->head, pool, values);
+    }
     TRY(encoder_weights_pack(u->e, &source, pool, memory));
     TRY(encoder_attach(u->e, memory));
+    u->packed = memory;
+    u->packed_type = u->e->weights.type;
     return vocabulary_head_pack(u->head, pool, values);
 }
 

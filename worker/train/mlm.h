@@ -30,7 +30,7 @@ status mlm_unit_new(struct encoder *e, const struct flat *flat, const struct mlm
 void mlm_unit_destroy(struct mlm_unit **u);
 
 /* Local. Take over parameters (flat): packed into memory (encoder_weights_bytes, 64-byte aligned), which the encoder is
- * attached to, and into the head. values must stay as they are until the next call. */
+ * attached to from the first time on, and into the head. values must stay as they are until the next call. */
 status mlm_attach(struct mlm_unit *u, struct pool *pool, const float *values, void *memory);
 
 /* Local. Of a whole micro-batch (sizes.rows rows), grad (flat) is written in full but for the gaps between tensors. A loss that

@@ -80,12 +80,14 @@ static int last_has_most(int slot, int slots) { return slot == slots / 2 ? 0 : c
 
 static void test_deals(void **state)
 {
+    static const int slots[] = {1, 2, 3, 5, 6, 13};
+
     (void)state;
-    for (int slots = 1; slots <= 13; slots++) {
-        check(slots, in_runs);
-        check(slots, by_turns);
-        check(slots, last_has_all);
-        check(slots, last_has_most);
+    for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
+        check(slots[i], in_runs);
+        check(slots[i], by_turns);
+        check(slots[i], last_has_all);
+        check(slots[i], last_has_most);
     }
 }
 
