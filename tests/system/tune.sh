@@ -61,7 +61,7 @@ killed() {
     # shellcheck disable=SC2086
     tune "$name" 3 $options &
     mpirun_pid=$!
-    for _ in $(seq 1000); do
+    for _ in $(seq 6000); do
         [ "$(cat "$cell/curve.jsonl" 2> /dev/null | wc -l)" -ge 5 ] && break
         kill -0 $mpirun_pid 2> /dev/null || break
         sleep 0.01
