@@ -152,7 +152,7 @@ void parameters_update(struct parameters *p, const struct rates *rates, int grou
     p->applied++;
     adamw(&p->z, 0, p->z.count, found.dz, rates->other, rates, p->applied);
     update_routers(p, rates, found.dtheta, found.drawn);
-    adamw(&p->head, 0, p->head.count, grad_head, rates->other, rates, p->applied);
+    adamw(&p->head, 0, p->head.count, grad_head, rates->head, rates, p->applied);
 }
 
 /* ---- norms ---- */

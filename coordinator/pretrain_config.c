@@ -28,6 +28,7 @@ const struct option pretrain_options[] = {
     {"train.groups", OPTION_INT, AT(train.groups), "1", 1, 1024, AFFECTS_RESULT, "", "tasks drawn in a step, each with a batch (gradient accumulation)", NULL},
     {"train.router_rate", OPTION_REAL, AT(train.router_rate), "5e-4", 0, 10, AFFECTS_RESULT, "", "learning rate of the routers; the authors' for CPT-large", NULL},
     {"train.rate", OPTION_REAL, AT(train.rate), "1e-4", 0, 10, AFFECTS_RESULT, "", "learning rate of A, z and the head; the authors' for CPT-large", NULL},
+    {"train.head_factor", OPTION_REAL, AT(train.head_factor), "1", 0, 1e3, AFFECTS_RESULT, "", "the head's learning rate in multiples of train.rate; 0: it stays as it started", NULL},
     {"train.weight_decay", OPTION_REAL, AT(train.decay), "0.01", 0, 1, AFFECTS_RESULT, "", "AdamW's decoupled weight decay, on everything", NULL},
     {"train.beta1", OPTION_REAL, AT(train.beta1), "0.9", 0, 0.99999, AFFECTS_RESULT, "", "AdamW", NULL},
     {"train.beta2", OPTION_REAL, AT(train.beta2), "0.999", 0, 0.9999999, AFFECTS_RESULT, "", "AdamW", NULL},

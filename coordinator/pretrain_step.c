@@ -16,8 +16,9 @@ struct rates pretrain_rates(const struct pretrain *p, int64_t step)
     const struct train_config *t = &p->config->train;
     double factor = train_rate_factor(t, step - 1);
 
-    return (struct rates){.router = t->router_rate * factor, .other = t->rate * factor, .decay = t->decay,
-                          .beta1 = t->beta1, .beta2 = t->beta2, .eps = t->eps};
+    return (struct rates){.router = t->router_rate * factor, .other = t->rate * factor,
+                          .head = t->rate * t->head_factor * factor, .decay = t->decay, .beta1 = t->beta1,
+                          .beta2 = t->beta2, .eps = t->eps};
 }
 
 /* ---- go: the coordinator says with which u and head, and who gets which examples ---- */

@@ -86,7 +86,7 @@ static void test_update(void **state)
     double s[GATES], r[GATES], g[LAYERS * D], head[2 * HIDDEN], before[2 * HIDDEN];
     float u[LAYERS * D], routers[TASKS * GATES];
     struct group_draw draw = {.task = 1, .s = s, .r = r, .u = u};
-    struct rates rates = {.router = 1e-2, .other = 1e-3, .decay = 0.01, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
+    struct rates rates = {.router = 1e-2, .other = 1e-3, .head = 4e-3, .decay = 0.01, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
 
     (void)state;
     assert_int_equal(parameters_new(&plain, 7, &p), ST_OK);
@@ -99,7 +99,7 @@ static void test_update(void **state)
     parameters_draw(p, &draw);
     parameters_update(p, &rates, 1, &draw, g, head);
     for (int i = 0; i < 2 * HIDDEN; i++) {
-        double want = before[i] * (1 - 1e-3 * 0.01) - 1e-3 * (head[i] > 0 ? 1 : -1);
+        double want = before[i] * (1 - 4e-3 * 0.01) - 4e-3 * (head[i] > 0 ? 1 : -1);
 
         assert_true(fabs(p->head.value[i] - want) < 1e-8);
     }

@@ -74,6 +74,15 @@ want=$(one means 2 $o) || exit 1
 # shellcheck disable=SC2086
 same_killed means-killed 1 "$want" $o
 
+# The head stands still without a rate of its own, and goes its own way with another one; all else is trained with either.
+moved() { "$mp2" checkpoint diff "$1" "$2" | grep -oE '^(A|z|router|head.weight):' | sort | tr -d '\n'; }
+one still-1 1 --set train.head_factor=0 --set train.steps=1 > /dev/null || exit 1
+want=$(one still 1 --set train.head_factor=0) || exit 1
+same still-3 3 "$want" --set train.head_factor=0
+[ "$(moved still-1 still)" = "A:router:z:" ] || fail "head_factor 0: $(moved still-1 still) moved"
+one fast-1 1 --set train.head_factor=3 --set train.steps=1 > /dev/null || exit 1
+[ "$(moved still-1 fast-1)" = "head.weight:" ] || fail "head_factor 3, one step: $(moved still-1 fast-1) differ"
+
 # Scores do not depend on who computes them either.
 mpi 1 "$mp2" evaluate f32-27 dev > scores-1.txt 2>&1 || fail "evaluate on one rank: $(tail -3 scores-1.txt)"
 mpi 4 "$mp2" evaluate f32-27/latest dev > scores-4.txt 2>&1 || fail "evaluate on four ranks: $(tail -3 scores-4.txt)"
