@@ -22,16 +22,9 @@ same() {
 
 # same_killed NAME RANK WANT [options]: RANK of 3 is killed on the way, then the run goes on with 4.
 same_killed() {
-    local name=$1 rank=$2 pid
+    local name=$1 rank=$2 words="pretrain small.yaml --set run=$1 "
     mpi 3 "$mp2" pretrain small.yaml --set run="$name" --set checkpoint.every=20 --set log=debug "${@:4}" > "$name.txt" 2>&1 &
-    pid=$!
-    for _ in $(seq 6000); do
-        grep -q 'step-commit step=25 ' "$name.txt" 2> /dev/null && break
-        sleep 0.01
-    done
-    kill -9 "$(pgrep -f "$mp2 pretrain small.yaml --set run=$name " | while read -r p; do
-        [ "$(cat "/proc/$p/comm" 2> /dev/null)" = mp2 ] && echo "$p"; done | sort -n | sed -n "$((rank + 1))p")"
-    wait $pid && fail "$name: a killed run ended well"
+    kill_rank "$rank" 3 grep -q 'step-commit step=25 ' "$name.txt" && fail "$name: a killed run ended well"
     [ -e "$name/step-50" ] && fail "$name was not killed in time"
     same "$name" 4 "$3" "${@:4}" --set checkpoint.every=20 --resume
 }

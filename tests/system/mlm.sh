@@ -86,20 +86,8 @@ want=$(one whole 1 $long) || exit 1
 for round in 1 2; do
     # shellcheck disable=SC2086
     mpi 3 "$mp2" mlm mlm.yaml --set run="killed-$round" $long > "killed-$round.txt" 2>&1 &
-    mpirun_pid=$!
-    # Its ranks by process id first, so that the signal follows the step at once.
-    for _ in $(seq 3000); do
-        mapfile -t pids < <(pgrep -f "$mp2 mlm mlm.yaml --set run=killed-$round" | while read -r p; do
-            [ "$(cat "/proc/$p/comm" 2> /dev/null)" = mp2 ] && echo "$p"; done | sort -n)
-        [ ${#pids[@]} = 3 ] && break
-    done
-    [ ${#pids[@]} = 3 ] || fail "round $round: ${#pids[@]} ranks"
-    for _ in $(seq 6000); do
-        grep -q "step-commit step=$((30 * round)) " "killed-$round.txt" 2> /dev/null && break
-        sleep 0.01
-    done
-    kill -9 "${pids[$round]}"
-    wait $mpirun_pid
+    words="mlm mlm.yaml --set run=killed-$round "
+    kill_rank $round 3 grep -q "step-commit step=$((30 * round)) " "killed-$round.txt"
     [ -e "killed-$round/step-$steps" ] && fail "round $round was not killed in time"
     # shellcheck disable=SC2086
     got=$(one "killed-$round" $((2 * round)) $long --resume) || exit 1

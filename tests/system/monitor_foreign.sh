@@ -12,6 +12,6 @@ trap finish EXIT
 
 protoc -I "$top/proto" --descriptor_set_out=progress.desc "$top/proto/progress.proto" || fail "protoc"
 "$build/tests/play" run steps=100000 rate=50 tasks=5 eval=50 listen=127.0.0.1:0 > play.txt 2>&1 & pids+=($!)
-for _ in $(seq 100); do [ -s run/stream ] && break; sleep 0.1; done
+while [ -n "$(jobs -pr)" ] && [ ! -s run/stream ]; do sleep 0.1; done
 "$build/mp2-monitor" record --out recorded run > record.txt 2>&1 & pids+=($!)
 "$python" "$top/tests/system/monitor_foreign.py" progress.desc "$(cat run/stream)" recorded || fail "a reader that is not ours"

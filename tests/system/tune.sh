@@ -56,20 +56,12 @@ tune changed 1 --set prompt.epochs=2 || fail "changed: $(tail -5 changed.txt)"
 
 # killed METHOD NAME RANK RANKS: killed at some look at dev (rank RANK of 3), gone on with RANKS from the snapshot that stands there.
 long="--set router.epochs=120 --set gradient.epochs=120 --set full.epochs=60 --set dev_every=10 --set tasks=cmrc2018"
+looked() { [ "$(wc -l < "$2")" -ge "$1" ]; }
 killed() {
-    local method=$1 name=$2 cell=$2/cells/cmrc2018/$1/8 options="$long --set methods=$1"
+    local words="tune tune.yaml --set run=$2 " name=$2 cell=$2/cells/cmrc2018/$1/8 options="$long --set methods=$1"
     # shellcheck disable=SC2086
     tune "$name" 3 $options &
-    mpirun_pid=$!
-    for _ in $(seq 6000); do
-        [ "$(cat "$cell/curve.jsonl" 2> /dev/null | wc -l)" -ge 5 ] && break
-        kill -0 $mpirun_pid 2> /dev/null || break
-        sleep 0.01
-    done
-    mapfile -t pids < <(pgrep -f "$mp2 tune tune.yaml --set run=$name " | while read -r p; do
-        [ "$(cat "/proc/$p/comm" 2> /dev/null)" = mp2 ] && echo "$p"; done | sort -n)
-    [ ${#pids[@]} -gt "$3" ] && kill -9 "${pids[$3]}"
-    wait $mpirun_pid && fail "$name was not killed in time"
+    kill_rank "$3" 3 looked 5 "$cell/curve.jsonl" && fail "$name was not killed in time"
     [ -e "$cell/result.json" ] && fail "$name was not killed in time"
     [ -e "$cell/snapshot.safetensors" ] || [ -e "$cell/snapshot/latest/state.pb" ] || fail "$name: no snapshot to go on from"
     # shellcheck disable=SC2086
@@ -91,8 +83,8 @@ for round in 0 1 2; do killed gradient killed-$round $round $((round + 1)); done
 # shellcheck disable=SC2086
 tune stopped 2 $long --set methods=gradient &
 mpirun_pid=$!
-for _ in $(seq 1000); do [ -e stopped/cells/cmrc2018/gradient/8/snapshot.safetensors ] && break; sleep 0.01; done
-"$mp2" stop stopped --wait 60 > stop.txt 2>&1 || fail "mp2 stop: $(cat stop.txt)"
+while kill -0 $mpirun_pid 2> /dev/null && [ ! -e stopped/cells/cmrc2018/gradient/8/snapshot.safetensors ]; do sleep 0.01; done
+"$mp2" stop stopped --wait 3000 > stop.txt 2>&1 || fail "mp2 stop: $(cat stop.txt)"
 wait $mpirun_pid || fail "a stopped run ends with $?: $(tail -5 stopped.txt)"
 grep -q "stopped in order" stopped.txt || fail "not stopped: $(tail -3 stopped.txt)"
 # shellcheck disable=SC2086

@@ -8,13 +8,15 @@ jobs_pids=()
 finish() { for pid in "${jobs_pids[@]}"; do kill "$pid" 2> /dev/null; done; wait; }
 trap finish EXIT
 
-# until COUNT PATTERN FILE: so many lines with the pattern (at most a minute).
+# until COUNT PATTERN FILE: so many lines with the pattern while a job of the script's runs.
 until_lines() {
-    for _ in $(seq 600); do
+    local running=1
+    while [ -n "$running" ]; do
+        running=$(jobs -pr)
         [ -e "$3" ] && [ "$(grep -c -- "$2" "$3")" -ge "$1" ] && return 0
         sleep 0.1
     done
-    fail "fewer than $1 lines with $2 in $3: $(tail -3 "$3" 2>&1)"
+    fail "all ended with fewer than $1 lines with $2 in $3: $(tail -3 "$3" 2>&1)"
 }
 
 grace=1   # mpirun's own default: time for the coordinator to say who died
