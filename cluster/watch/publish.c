@@ -30,7 +30,8 @@ enum {
     RING_SLOTS = 1024,
     RING_BYTES = 16 << 20,
     NICE = 10,
-    PACE = 16,                 /* messages between two pauses of a millisecond */
+    PACE = 32, PAUSE_MS = 16,  /* messages between two pauses */
+    SEND_MS = 200,             /* from one batch to the next */
     HEARTBEAT_MS = 1000,
     REQUESTS_AT_ONCE = 32,     /* snapshot requests between two looks at the ring */
     BAD_REQUESTS = 64          /* in a second; then the socket is left alone until the next */
@@ -45,9 +46,10 @@ struct publisher {
     uint64_t epoch;
 
     struct ring *ring;
-    atomic_uint_fast64_t posted, dropped, snapshots, refused;
+    atomic_uint_fast64_t posted, dropped, batches, snapshots, refused;
+    atomic_uint waiting;           /* messages, about, since the thread last looked at the ring */
     atomic_int stop;
-    int wake;                      /* eventfd: the ring has something, or stop */
+    int wake, hurry;               /* eventfds: the ring has something; it is half full, or stop */
 
     pthread_mutex_t lock;          /* of history and the bound addresses; never taken by publisher_post */
     struct history *history;
@@ -65,10 +67,30 @@ struct publisher {
 
 /* ---- the giver's side ------------------------------------------------------------------------------------------- */
 
+static void signal_thread(int eventfd)
+{
+    uint64_t one = 1;
+
+    while (write(eventfd, &one, sizeof one) < 0)
+        if (errno != EINTR) {
+            log_debug("stream-wake", "why=%s", strerror(errno));
+            return;
+        }
+}
+
+/* The first that waits calls the thread; those after it cost no call of the kernel, but the one that half fills the
+ * ring. */
+static void call_thread(struct publisher *p)
+{
+    unsigned before = atomic_fetch_add(&p->waiting, 1);
+
+    if (before == 0) signal_thread(p->wake);
+    if (before == RING_SLOTS / 2) signal_thread(p->hurry);
+}
+
 void publisher_post(struct publisher *p, Mp2__Progress *m)
 {
     struct ring_item *item;
-    uint64_t one = 1;
 
     m->version = 1;
     m->name = p->name;
@@ -81,7 +103,7 @@ void publisher_post(struct publisher *p, Mp2__Progress *m)
     item->sequence = m->sequence;
     mp2__progress__pack(m, item->bytes);
     atomic_fetch_add(&p->dropped, ring_push(p->ring, &item));
-    if (write(p->wake, &one, sizeof one) < 0) log_debug("stream-wake", "why=%s", strerror(errno));
+    call_thread(p);
 }
 
 static void remember(struct publisher *p, const Mp2__Progress *m, const unsigned char *bytes, size_t size)
@@ -116,12 +138,28 @@ static void send_message(struct publisher *p, const char *topic, const void *byt
         log_debug("stream-send", "why=%s", zmq_strerror(errno));
 }
 
-/* Paced: a burst longer than a subscriber's queue (an evaluation says something about every task) would otherwise lose
- * messages to subscribers that are quick enough. */
-static void send_ring(struct publisher *p)
+/* Who posts after the exchange calls again; what was posted before it is seen in the ring. */
+static size_t take_ring(struct publisher *p)
 {
-    const struct timespec pause = {0, 1000000};
-    size_t n = ring_drain(p->ring, p->drained);
+    const int calls[] = {p->wake, p->hurry};
+    uint64_t count;
+    size_t n;
+
+    for (int i = 0; i < 2; i++)
+        if (read(calls[i], &count, sizeof count) < 0 && errno != EAGAIN)
+            log_debug("stream-wake", "why=%s", strerror(errno));
+    atomic_exchange(&p->waiting, 0);
+    n = ring_drain(p->ring, p->drained);
+    if (n) atomic_fetch_add(&p->batches, 1);
+    return n;
+}
+
+/* All that waits, a batch. Paced: one longer than a subscriber's queue (an evaluation says something about every task)
+ * would otherwise lose messages to subscribers that are quick enough. Returns how many messages it was. */
+static size_t send_ring(struct publisher *p)
+{
+    const struct timespec pause = {0, PAUSE_MS * 1000000};
+    size_t n = take_ring(p);
 
     for (size_t i = 0; i < n; i++) {
         struct ring_item *item = p->drained[i];
@@ -135,6 +173,7 @@ static void send_ring(struct publisher *p)
         mem_free(item);
         if (i % PACE == PACE - 1) nanosleep(&pause, NULL);
     }
+    return n;
 }
 
 static void send_heartbeat(struct publisher *p)
@@ -205,34 +244,49 @@ static void bind_again(struct publisher *p)
     if (sockets_bind(&p->sockets, &p->at) == ST_OK && p->sockets.bound) tell_address(p);
 }
 
+/* Every second, with a batch that leaves shortly before. */
+static void beat(struct publisher *p)
+{
+    p->bad_requests = 0;
+    if (!p->sockets.bound) bind_again(p);
+    send_heartbeat(p);
+}
+
+/* A message after a pause is sent at once, then none for SEND_MS: of steps faster than that, several leave together, and
+ * what they cost (a call of the kernel a subscriber) is paid once for all of them. Meanwhile posts do not wake us. */
 static void publish_until_stop(struct publisher *p)
 {
-    double next = clock_now();
+    enum { WAKE, HURRY, ROUTER, MONITOR, MONITOR_TOO, ZAP };
+    const double rest = SEND_MS * 1e-3;
+    double now = clock_now(), send_at = now, beat_at = now;
 
     while (!atomic_load(&p->stop)) {
         zmq_pollitem_t items[] = {
-            {NULL, p->wake, ZMQ_POLLIN, 0}, {p->sockets.router, 0, ZMQ_POLLIN, 0},
-                {p->sockets.monitors[0], 0, ZMQ_POLLIN, 0},
+            {NULL, p->wake, ZMQ_POLLIN, 0}, {NULL, p->hurry, ZMQ_POLLIN, 0},
+            {p->sockets.router, 0, ZMQ_POLLIN, 0}, {p->sockets.monitors[0], 0, ZMQ_POLLIN, 0},
             {p->sockets.monitors[1], 0, ZMQ_POLLIN, 0}, {p->sockets.zap, 0, ZMQ_POLLIN, 0}};
-        double now = clock_now();
-        uint64_t count, refused = 0;
-        if (now >= next) {
-            p->bad_requests = 0;
-            if (!p->sockets.bound) bind_again(p);
-            send_heartbeat(p);
-            next = now + HEARTBEAT_MS * 1e-3;
-        }
-        if (p->bad_requests >= BAD_REQUESTS) items[1].events = 0;
-        if (zmq_poll(items, sizeof items / sizeof *items, (long)((next - now) * 1e3) + 1) < 0 && errno != EINTR) {
+        double until = now < send_at && send_at < beat_at ? send_at : beat_at;
+        uint64_t refused = 0;
+        size_t sent = 0;
+        if (now < send_at) items[WAKE].events = 0;
+        if (p->bad_requests >= BAD_REQUESTS) items[ROUTER].events = 0;
+        if (zmq_poll(items, sizeof items / sizeof *items, until > now ? (long)((until - now) * 1e3) + 1 : 0) < 0 &&
+            errno != EINTR) {
             log_error("stream-poll", "why=%s", zmq_strerror(errno));
             return;
         }
-        if (items[0].revents && read(p->wake, &count, sizeof count) < 0 && errno != EAGAIN) return;
-        send_ring(p);
-        if (items[1].revents) answer_requests(p);
-        if (items[4].revents) sockets_answer_zap(&p->sockets, p->has_keys ? &p->allowed : NULL, &refused);
+        if (items[WAKE].revents || items[HURRY].revents) sent = send_ring(p);
+        now = clock_now();
+        if (sent) send_at = now + rest;
+        if (now >= (sent ? beat_at - rest : beat_at)) {
+            beat(p);
+            beat_at = now + HEARTBEAT_MS * 1e-3;
+        }
+        if (items[ROUTER].revents) answer_requests(p);
+        if (items[ZAP].revents) sockets_answer_zap(&p->sockets, p->has_keys ? &p->allowed : NULL, &refused);
         count_refused(p, refused, "a key that is not on the list");
-        if (items[2].revents || items[3].revents) count_refused(p, sockets_failures(&p->sockets), "failed handshake");
+        if (items[MONITOR].revents || items[MONITOR_TOO].revents)
+            count_refused(p, sockets_failures(&p->sockets), "failed handshake");
     }
 }
 
@@ -240,6 +294,7 @@ static status thread_open(struct publisher *p)
 {
     status s;
 
+    pthread_setname_np(pthread_self(), "mp2-stream");   /* in top -H */
     if (setpriority(PRIO_PROCESS, (id_t)gettid(), NICE) != 0) log_debug("stream-nice", "why=%s", strerror(errno));
     TRY(sockets_open(p->has_keys ? &p->pair : NULL, &p->sockets));
     s = sockets_bind(&p->sockets, &p->at);
@@ -297,7 +352,8 @@ static status prepare(const struct watch_config *c, const char *name, const char
     TRY(history_new(&p->history));
     TRY(mem_alloc(RING_SLOTS, sizeof *p->drained, &p->drained));
     p->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    return p->wake < 0 ? fault(ST_SYSTEM, "eventfd: %s", strerror(errno)) : ST_OK;
+    p->hurry = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return p->wake < 0 || p->hurry < 0 ? fault(ST_SYSTEM, "eventfd: %s", strerror(errno)) : ST_OK;
 }
 
 /* Signals are the step loop's business: the thread is started with all of them blocked. */
@@ -320,6 +376,7 @@ static status start_thread(struct publisher *p)
 static void discard(struct publisher *p)
 {
     if (p->wake >= 0) close(p->wake);
+    if (p->hurry >= 0) close(p->hurry);
     mem_free(p->drained);
     history_destroy(&p->history);
     ring_destroy(&p->ring);
@@ -337,7 +394,7 @@ status publisher_new(const struct watch_config *config, const char *name, const 
 
     *out = NULL;
     TRY(mem_alloc(1, sizeof *p, &p));
-    p->wake = -1;
+    p->wake = p->hurry = -1;
     pthread_mutex_init(&p->lock, NULL);
     sem_init(&p->ready, 0, 0);
     s = prepare(config, name, folder, p);
@@ -354,11 +411,10 @@ void publisher_destroy(struct publisher **publisher)
 {
     struct publisher *p = *publisher;
     char path[4096 + 16];
-    uint64_t one = 1;
 
     if (!p) return;
     atomic_store(&p->stop, 1);
-    while (write(p->wake, &one, sizeof one) < 0 && errno == EINTR) continue;
+    signal_thread(p->hurry);
     pthread_join(p->thread, NULL);
     if (p->folder[0] && p->address[0]) {
         snprintf(path, sizeof path, "%s/stream", p->folder);
@@ -372,6 +428,7 @@ void publisher_stats(const struct publisher *p, struct publisher_stats *out)
 {
     out->posted = atomic_load(&p->posted);
     out->dropped = atomic_load(&p->dropped);
+    out->batches = atomic_load(&p->batches);
     out->snapshots = atomic_load(&p->snapshots);
     out->refused = atomic_load(&p->refused);
 }

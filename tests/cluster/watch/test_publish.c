@@ -3,6 +3,7 @@
 #include "tests/support/support.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/watch/curve.h"
@@ -166,6 +168,169 @@ static void taken_port_is_waited_for(void **state)
     assert_true(wait_for(f, &h, 7, 15000));
     follow_close(&f);
     publisher_destroy(&second);
+}
+
+/* ---- batches ---- */
+
+static const double REST = 0.2;   /* from one batch to the next */
+
+static void wait_ms(int milliseconds)
+{
+    nanosleep(&(struct timespec){milliseconds / 1000, milliseconds % 1000 * 1000000L}, NULL);
+}
+
+static uint64_t batches_of(struct publisher *p)
+{
+    struct publisher_stats stats;
+
+    publisher_stats(p, &stats);
+    return stats.batches;
+}
+
+static void wait_for_batch(struct publisher *p, uint64_t before)
+{
+    for (int i = 0; i < 30000 && batches_of(p) == before; i++) wait_ms(1);
+    assert_true(batches_of(p) > before);
+}
+
+/* How often the publisher's thread went to sleep so far. */
+static long sleeps_of_thread(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    char path[600], line[200];
+    long sleeps = -1;
+
+    assert_non_null(tasks);
+    for (struct dirent *d; sleeps < 0 && (d = readdir(tasks));) {
+        int ours = 0;
+        FILE *f;
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", d->d_name);
+        if (d->d_name[0] == '.' || !(f = fopen(path, "r"))) continue;
+        while (fgets(line, sizeof line, f)) {
+            ours |= strcmp(line, "Name:\tmp2-stream\n") == 0;
+            if (ours) sscanf(line, "voluntary_ctxt_switches: %ld", &sleeps);
+        }
+        fclose(f);
+    }
+    closedir(tasks);
+    assert_true(sleeps >= 0);
+    return sleeps;
+}
+
+/* Steps of two milliseconds: few batches, and the thread sleeps through the rest. The bounds grow with the time that it
+ * took, so a slow machine meets them, too. */
+static void quick_steps_leave_together(void **state)
+{
+    enum { STEPS = 400, PACE = 32 };
+    struct publisher *p;
+    double began, took;
+    long sleeps;
+    (void)state;
+
+    assert_int_equal(publisher_new(&anywhere, "run", NULL, &p), ST_OK);
+    began = clock_now();
+    sleeps = sleeps_of_thread();
+    for (uint64_t i = 1; i <= STEPS; i++) {
+        post_step(p, i);
+        wait_ms(2);
+    }
+    sleeps = sleeps_of_thread() - sleeps;
+    took = clock_now() - began;
+    assert_in_range(batches_of(p), 1, (uint64_t)(took / REST) + 1);
+    assert_in_range(sleeps, 1, 2 * batches_of(p) + STEPS / PACE + (uint64_t)took + 5);
+    publisher_destroy(&p);
+}
+
+/* The least time in which so many messages set off, after a rest or right after a batch; any that is less than the
+ * rest between batches will do. */
+static double quickest_batch(struct publisher *p, int rested, uint64_t messages)
+{
+    double least = 1e9;
+
+    for (int try = 0; try < 50 && least >= REST / 2; try++) {
+        uint64_t before = batches_of(p);
+        double began;
+        post_step(p, 1);
+        wait_for_batch(p, before);
+        if (rested) wait_ms((int)(REST * 1500));
+        before = batches_of(p);
+        began = clock_now();
+        for (uint64_t i = 0; i < messages; i++) post_step(p, 2 + i);
+        wait_for_batch(p, before);
+        if (clock_now() - began < least) least = clock_now() - began;
+    }
+    return least;
+}
+
+static void after_a_pause_it_leaves_at_once(void **state)
+{
+    struct publisher *p;
+    (void)state;
+
+    assert_int_equal(publisher_new(&anywhere, "run", NULL, &p), ST_OK);
+    assert_true(quickest_batch(p, 1, 1) < REST / 2);
+    publisher_destroy(&p);
+}
+
+/* A ring that fills is not left alone until the rest is over: what comes next would push out the oldest. */
+static void full_ring_hurries(void **state)
+{
+    struct publisher *p;
+    (void)state;
+
+    assert_int_equal(publisher_new(&anywhere, "run", NULL, &p), ST_OK);
+    assert_true(quickest_batch(p, 0, 1000) < REST / 2);
+    publisher_destroy(&p);
+}
+
+/* The second frame of a step's message: its number; 0 when nothing comes. */
+static uint64_t receive_step(void *subscriber)
+{
+    unsigned char bytes[1000];
+    Mp2__Progress *m;
+    uint64_t step;
+    int n;
+
+    if (zmq_recv(subscriber, bytes, sizeof bytes, 0) < 0) return 0;
+    n = zmq_recv(subscriber, bytes, sizeof bytes, 0);
+    assert_in_range(n, 1, sizeof bytes);
+    m = mp2__progress__unpack(NULL, (size_t)n, bytes);
+    assert_non_null(m);
+    assert_int_equal(m->body_case, MP2__PROGRESS__BODY_STEP);
+    step = m->step->step;
+    mp2__progress__free_unpacked(m, NULL);
+    return step;
+}
+
+/* What waits for the next batch when the run ends leaves nevertheless. */
+static void the_end_sends_what_waits(void **state)
+{
+    enum { STEPS = 60, JOINED = 1000 };   /* fewer than a subscriber's queue takes: nothing may be lost */
+    void *context = zmq_ctx_new(), *subscriber = zmq_socket(context, ZMQ_SUB);
+    int wait = 100, long_wait = 20000;
+    struct publisher *p;
+    uint64_t heard = 0;
+    (void)state;
+
+    assert_int_equal(publisher_new(&anywhere, "run", NULL, &p), ST_OK);
+    assert_int_equal(zmq_setsockopt(subscriber, ZMQ_SUBSCRIBE, "step", 4), 0);
+    assert_int_equal(zmq_setsockopt(subscriber, ZMQ_RCVTIMEO, &wait, sizeof wait), 0);
+    assert_int_equal(zmq_connect(subscriber, publisher_address(p)), 0);
+    for (int i = 0; i < 200 && heard == 0; i++) {
+        post_step(p, JOINED);
+        heard = receive_step(subscriber);
+    }
+    assert_int_equal(heard, JOINED);
+    for (uint64_t i = 1; i <= STEPS; i++) post_step(p, i);
+    publisher_destroy(&p);
+    assert_int_equal(zmq_setsockopt(subscriber, ZMQ_RCVTIMEO, &long_wait, sizeof long_wait), 0);
+    while (heard == JOINED) heard = receive_step(subscriber);
+    for (uint64_t i = 1; i <= STEPS; i++) {
+        assert_int_equal(heard, i);
+        if (i < STEPS) heard = receive_step(subscriber);
+    }
+    zmq_close(subscriber);
+    zmq_ctx_destroy(context);
 }
 
 /* ---- keys ---- */
@@ -365,7 +530,7 @@ static void old_protocols_are_refused(void **state)
     assert_true(got < 64);   /* the greeting */
     close(fd);
     for (int i = 0; i < 100 && stats.refused == 0; i++) {
-        nanosleep(&(struct timespec){0, 20000000}, NULL);
+        wait_ms(20);
         publisher_stats(p, &stats);
     }
     assert_int_equal(stats.refused, 1);
@@ -378,6 +543,10 @@ int main(void)
         cmocka_unit_test(late_joiner_sees_all),
         cmocka_unit_test(restart_is_a_new_picture),
         cmocka_unit_test(taken_port_is_waited_for),
+        cmocka_unit_test(quick_steps_leave_together),
+        cmocka_unit_test(after_a_pause_it_leaves_at_once),
+        cmocka_unit_test(full_ring_hurries),
+        cmocka_unit_test(the_end_sends_what_waits),
         cmocka_unit_test(wrong_keys_see_nothing),
         cmocka_unit_test(keys_are_asked_for),
         cmocka_unit_test(bad_addresses_are_refused),
