@@ -150,7 +150,7 @@ void parameters_update(struct parameters *p, const struct rates *rates, int grou
     struct gradients found = find_gradients(p, groups, draws, g);
 
     p->applied++;
-    adamw(&p->z, 0, p->z.count, found.dz, rates->other, rates, p->applied);
+    adamw(&p->z, 0, p->z.count, found.dz, rates->z, rates, p->applied);
     update_routers(p, rates, found.dtheta, found.drawn);
     adamw(&p->head, 0, p->head.count, grad_head, rates->head, rates, p->applied);
 }

@@ -29,7 +29,7 @@ struct group_draw {
     float *u;                   /* (L,d) out: what workers multiply A with */
 };
 
-struct rates { double router, other, head, decay, beta1, beta2, eps; };
+struct rates { double router, z, a, head, decay, beta1, beta2, eps; };
 
 struct parameters_shape {
     int layers, modules, d, hidden, tasks;

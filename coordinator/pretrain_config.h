@@ -40,7 +40,7 @@ struct prompt_config {
 
 struct train_config {
     int64_t steps, batch, groups, warmup, skips;
-    double router_rate, rate, head_factor, decay, beta1, beta2, eps, tau, tau_least, tau_decay;
+    double router_rate, rate, projection_factor, head_factor, decay, beta1, beta2, eps, tau, tau_least, tau_decay;
     int schedule, dropout, gate_noise;
 };
 

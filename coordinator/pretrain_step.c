@@ -16,9 +16,9 @@ struct rates pretrain_rates(const struct pretrain *p, int64_t step)
     const struct train_config *t = &p->config->train;
     double factor = train_rate_factor(t, step - 1);
 
-    return (struct rates){.router = t->router_rate * factor, .other = t->rate * factor,
-                          .head = t->rate * t->head_factor * factor, .decay = t->decay, .beta1 = t->beta1,
-                          .beta2 = t->beta2, .eps = t->eps};
+    return (struct rates){.router = t->router_rate * factor, .z = t->rate * factor,
+                          .a = t->rate * t->projection_factor * factor, .head = t->rate * t->head_factor * factor,
+                          .decay = t->decay, .beta1 = t->beta1, .beta2 = t->beta2, .eps = t->eps};
 }
 
 /* ---- go: the coordinator says with which u and head, and who gets which examples ---- */
@@ -88,7 +88,7 @@ static struct adamw column_adamw(const struct pretrain *p, int64_t step)
 {
     struct rates r = pretrain_rates(p, step);
 
-    return (struct adamw){.lr = r.other, .beta1 = r.beta1, .beta2 = r.beta2, .eps = r.eps, .decay = r.decay,
+    return (struct adamw){.lr = r.a, .beta1 = r.beta1, .beta2 = r.beta2, .eps = r.eps, .decay = r.decay,
                           .correction1 = 1.0 - pow(r.beta1, (double)p->applied),
                           .correction2 = 1.0 - pow(r.beta2, (double)p->applied)};
 }
@@ -310,7 +310,7 @@ void pretrain_fill_message(struct pretrain *p, int64_t step, int applied)
         m->tokens += gm->tokens;
         if (p->state_tasks[group->task].first_loss == 0) p->state_tasks[group->task].first_loss = gm->loss;
     }
-    m->learning_rate = r.other;
+    m->learning_rate = r.z;
     m->router_rate = r.router;
     m->gradient_norm = applied ? gradient_norm(p) : 0;
 }

@@ -76,6 +76,14 @@ same still-3 3 "$want" --set train.head_factor=0
 one fast-1 1 --set train.head_factor=3 --set train.steps=1 > /dev/null || exit 1
 [ "$(moved still-1 fast-1)" = "head.weight:" ] || fail "head_factor 3, one step: $(moved still-1 fast-1) differ"
 
+# So does A.
+want=$(one fixed 1 --set train.projection_factor=0) || exit 1
+same fixed-4 4 "$want" --set train.projection_factor=0
+one fixed-1 1 --set train.projection_factor=0 --set train.steps=1 > /dev/null || exit 1
+[ "$(moved fixed-1 fixed)" = "head.weight:router:z:" ] || fail "projection_factor 0: $(moved fixed-1 fixed) moved"
+one slow-1 3 --set train.projection_factor=0.5 --set train.steps=1 > /dev/null || exit 1
+[ "$(moved fixed-1 slow-1)" = "A:" ] || fail "projection_factor 0.5, one step: $(moved fixed-1 slow-1) differ"
+
 # Scores do not depend on who computes them either.
 mpi 1 "$mp2" evaluate f32-27 dev > scores-1.txt 2>&1 || fail "evaluate on one rank: $(tail -3 scores-1.txt)"
 mpi 4 "$mp2" evaluate f32-27/latest dev > scores-4.txt 2>&1 || fail "evaluate on four ranks: $(tail -3 scores-4.txt)"
