@@ -54,10 +54,13 @@ status comm_wait(MPI_Request *requests, int n)
 
 /* Without a launcher there is one rank and no shared memory to set up: keep Open MPI from probing networks. Nor does anyone
  * here need hwloc to look for graphics cards: its plugin asks ten X servers on "localhost", and where neither /etc/hosts nor a
- * name server knows that name every one of them costs 5 s. */
+ * name server knows that name every one of them costs 5 s. Files have no shared pointer here, either: the usual component keeps one
+ * in shared memory behind a semaphore, in a file under /tmp named after the process, and where a killed process of that number has
+ * left one, opening a checkpoint waits for ever. */
 static void quiet_alone(void)
 {
     setenv("HWLOC_COMPONENTS", "-gl", 0);
+    setenv("OMPI_MCA_sharedfp", "individual", 0);
     if (getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK")) return;
     setenv("OMPI_MCA_pml", "ob1", 0);
     setenv("OMPI_MCA_btl", "self", 0);
