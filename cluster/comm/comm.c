@@ -52,12 +52,11 @@ status comm_wait(MPI_Request *requests, int n)
     return wait_for(requests, n, 0, &done);
 }
 
-/* Without a launcher there is one rank and no shared memory to set up: keep Open MPI from probing networks. Nor does anyone
- * here need hwloc to look for graphics cards: its plugin asks ten X servers on "localhost", and where neither /etc/hosts nor a
- * name server knows that name every one of them costs 5 s. Files have no shared pointer here, either: the usual component keeps one
- * in shared memory behind a semaphore, in a file under /tmp named after the process, and where a killed process of that number has
- * left one, opening a checkpoint waits for ever. */
-static void quiet_alone(void)
+/* What Open MPI would do for nothing. hwloc's plugin for graphics cards asks ten X servers on "localhost": where no name server
+ * knows that name, 5 s each. A shared file pointer, which nothing here uses, is kept behind a semaphore in a file under /tmp
+ * named after the process: where a killed process of that number has left it taken, opening a checkpoint waits for ever; the
+ * component `individual` has none. Without a launcher there is one rank: no networks to probe. */
+static void quiet_libraries(void)
 {
     setenv("HWLOC_COMPONENTS", "-gl", 0);
     setenv("OMPI_MCA_sharedfp", "individual", 0);
@@ -71,7 +70,7 @@ status comm_init(struct comm *c)
     int provided;
 
     *c = (struct comm){.all = MPI_COMM_NULL, .node = MPI_COMM_NULL, .worker = -1};
-    quiet_alone();
+    quiet_libraries();
     TRY(comm_check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread"));
     TRY(comm_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler"));
     TRY(comm_check(MPI_Comm_dup(MPI_COMM_WORLD, &c->all), "MPI_Comm_dup"));
