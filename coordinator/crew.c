@@ -13,6 +13,8 @@
 #include "cluster/base/memory.h"
 #include "coordinator/lookout.h"
 
+enum { TAG_CREW = 400 };
+
 static const double TELL_EVERY = 2, LOOK_EVERY = 1;                           /* seconds */
 static const double LATE_AFTER = 5, LATE_TIMES = 3, LATE_FIRST = 600;         /* overdue: so long, and so many usual times */
 
@@ -37,6 +39,13 @@ static void fill_card(struct crew_card *card)
     card->memory = resident_bytes();
 }
 
+static status coordinator_memory(struct crew *crew)
+{
+    TRY(mem_alloc((size_t)crew->workers, sizeof *crew->members, &crew->members));
+    TRY(mem_alloc((size_t)crew->workers, sizeof *crew->words, &crew->words));
+    return mem_alloc((size_t)crew->workers, sizeof *crew->heard, &crew->heard);
+}
+
 status crew_open(struct comm *c, const struct crew_card *mine, struct crew *crew)
 {
     status s = ST_OK;
@@ -47,7 +56,7 @@ status crew_open(struct comm *c, const struct crew_card *mine, struct crew *crew
     crew->workers = c->workers;
     crew->first = c->size == 1 ? 0 : 1;
     crew->told = clock_now();
-    if (comm_is_coordinator(c)) s = mem_alloc((size_t)c->workers, sizeof *crew->members, &crew->members);
+    if (comm_is_coordinator(c)) s = coordinator_memory(crew);
     TRY(comm_agree(c, s));
     for (int w = 0; w < crew->workers; w++) {
         struct crew_card card = *mine;
@@ -67,6 +76,8 @@ void crew_close(struct crew *crew)
     lookout_destroy(&crew->lookout);
     pthread_mutex_destroy(&crew->lock);
     mem_free(crew->members);
+    mem_free(crew->words);
+    mem_free(crew->heard);
     memset(crew, 0, sizeof *crew);
 }
 
@@ -76,13 +87,25 @@ static void count_sent(struct crew *crew)
     crew->mark = crew->comm->sent;
 }
 
-void crew_begin_step(struct crew *crew)
+/* From now on answers are expected. */
+static void ask(struct crew *crew, int round)
 {
-    crew->mark = crew->comm->sent;
     if (!crew->members) return;
     pthread_mutex_lock(&crew->lock);
     crew->asked = clock_now();
+    crew->round = round;
     pthread_mutex_unlock(&crew->lock);
+}
+
+void crew_begin_step(struct crew *crew)
+{
+    crew->mark = crew->comm->sent;
+    ask(crew, 0);
+}
+
+void crew_begin_round(struct crew *crew)
+{
+    ask(crew, 1);
 }
 
 void crew_end_step(struct crew *crew)
@@ -208,7 +231,9 @@ static void note_terminated(void *arg)
 /* How long an answer may take: longer than usual, whatever is usual for this model. */
 static double patience(const struct crew *crew)
 {
-    return crew->usual > 0 ? fmax(LATE_AFTER, LATE_TIMES * crew->usual) : LATE_FIRST;
+    double usual = crew->round ? crew->usual_round : crew->usual;
+
+    return usual > 0 ? fmax(LATE_AFTER, LATE_TIMES * usual) : LATE_FIRST;
 }
 
 /* Steps tell how things stand; between them, when they take long, this does. */
@@ -277,6 +302,45 @@ void crew_hear(struct crew *crew, const unsigned char *heard)
     for (int w = 0; w < crew->workers; w++)
         if (heard[w] && crew->members[w].heard < crew->asked) crew->members[w].heard = now;
     pthread_mutex_unlock(&crew->lock);
+}
+
+static void note_words(struct crew *crew)
+{
+    for (int w = 0; w < crew->workers; w++) crew->heard[w] = crew->words[w] >= 0;
+    crew_hear(crew, crew->heard);
+}
+
+static void end_round(struct crew *crew)
+{
+    pthread_mutex_lock(&crew->lock);
+    if (crew->round) crew->usual_round = fmax(crew->usual_round, clock_now() - crew->asked);
+    crew->round = 0;
+    crew->asked = 0;
+    pthread_mutex_unlock(&crew->lock);
+}
+
+/* Those who come say so to the coordinator one by one: a sum over all ranks would not tell who is missing. */
+status crew_agree(struct crew *crew, status mine)
+{
+    struct comm *c = crew->comm;
+    struct exchange x = {0};
+    int32_t word = (int32_t)mine;
+    int in_step = crew->asked > 0 && !crew->round;
+    status s;
+
+    if (crew->members && crew->asked == 0) ask(crew, 0);
+    for (int w = 0; crew->members && w < crew->workers; w++) {
+        crew->words[w] = -1;
+        exchange_receive(c, &x, &crew->words[w], sizeof *crew->words, comm_rank_of_worker(c, w), TAG_CREW);
+    }
+    if (comm_is_worker(c)) exchange_send(c, &x, &word, sizeof word, 0, TAG_CREW);
+    while (crew->members && !exchange_rest(&x)) note_words(crew);
+    s = exchange_wait(c, &x);
+    exchange_fini(&x);
+    if (crew->members && s == ST_OK) note_words(crew);
+    if (crew->members && !in_step) end_round(crew);
+    TRY(s);
+    return comm_agree(c, mine);
 }
 
 /* Under the lock. Returns the bytes sent. */

@@ -42,6 +42,10 @@ struct crew {
     double told;                    /* clock_now of the last messages */
     double asked;                   /* clock_now when the answers under way were asked for; 0: none are */
     double usual;                   /* seconds that the slowest worker computes in a step; 0: not known yet */
+    double usual_round;             /* seconds of the longest round of an evaluation; 0: not known yet */
+    int round;                      /* what is under way is such a round */
+    int32_t *words;                 /* (workers) of crew_agree */
+    unsigned char *heard;           /* (workers) those that are there */
     int64_t step, steps;            /* the last one done; how many since the last messages */
     /* every rank */
     int64_t mark, sent;             /* bytes it had sent when it last counted; counted and not reported yet */
@@ -56,6 +60,12 @@ void crew_close(struct crew *crew);
  * coordinator answers are expected from the beginning on; whoever takes too long is shown as late. */
 void crew_begin_step(struct crew *crew);
 void crew_end_step(struct crew *crew);
+
+/* Local, any rank. A round of an evaluation begins: answers are expected until crew_agree, and may take as long as a round does. */
+void crew_begin_round(struct crew *crew);
+
+/* Collective. comm_agree that knows whom it waits for: a worker that does not come is shown as late. Ends a round. */
+status crew_agree(struct crew *crew, status mine);
 
 /* Local, any rank. This rank's report of a step that it computed for so many seconds. */
 struct crew_report crew_report_here(struct crew *crew, double seconds);

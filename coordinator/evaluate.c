@@ -220,8 +220,10 @@ static status run_round(struct exam *e, int64_t *sizes, int *more)
     TRY(comm_broadcast(c, sizes, 2 * (size_t)c->workers * sizeof *sizes, 0));
     *more = sizes[0] > 0;
     if (!*more) return ST_OK;
+    if (e->x->crew) crew_begin_round(e->x->crew);
     if (comm_is_coordinator(c)) s = send_round(e, sizes, &x);
     if (s == ST_OK && comm_is_worker(c) && sizes[2 * c->worker + 1] > 0) s = answer_round(e->x, sizes, &x);
+    if (s == ST_OK && e->x->crew) s = crew_agree(e->x->crew, s);
     if (s == ST_OK) s = exchange_wait(c, &x);
     exchange_fini(&x);
     for (int w = 0; comm_is_coordinator(c) && s == ST_OK && w < c->workers; w++)
@@ -309,11 +311,11 @@ static status compose_task(struct pretrain *p, int task)
     return reduce_gather_prompts(&p->reduce, 1, p->local, p->whole);
 }
 
-status evaluate_task(struct pretrain *p, int task, enum split split, int64_t rows, evaluate_row *each, void *arg,
-                     struct eval_result *out)
+status evaluate_task(struct pretrain *p, int task, enum split split, int64_t rows, struct crew *crew, evaluate_row *each,
+                     void *arg, struct eval_result *out)
 {
     const struct reference_config *r = &p->config->reference;
-    struct examiner x = {.comm = p->comm, .data = p->planner.data, .compute = &p->compute,
+    struct examiner x = {.comm = p->comm, .crew = crew, .data = p->planner.data, .compute = &p->compute,
                          .prompts = {p->shape.layers, p->shape.tokens, p->whole}, .head = p->head,
                          .rules = {.padding = r->padding, .product = r->product, .independent = r->form != FORM_RIGHT,
                                    .batch_tokens = p->config->eval.batch_tokens, .seed = (uint64_t)p->config->seed}};

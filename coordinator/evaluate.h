@@ -28,6 +28,7 @@ struct examiner_rules {
 /* Who examines: the coordinator has the data, the workers an encoder and prompts. */
 struct examiner {
     struct comm *comm;
+    struct crew *crew;                /* told who has answered; NULL: nobody watches */
     struct examiner_rules rules;
     struct dataset *data;             /* coordinator */
     struct compute *compute;          /* workers, as below */
@@ -45,9 +46,9 @@ struct exam_rows { int task; enum split split; const int64_t *rows; int64_t coun
 status examine(struct examiner *x, const struct exam_rows *what, evaluate_row *each, void *arg, struct eval_result *out);
 
 /* Collective. At most `rows` rows (0: all) of a split of a task, a keyed subset of the seed; result on the coordinator.
- * each may be NULL. No update may be pending (pretrain_flush). */
-status evaluate_task(struct pretrain *p, int task, enum split split, int64_t rows, evaluate_row *each, void *arg,
-                     struct eval_result *out);
+ * crew and each may be NULL. No update may be pending (pretrain_flush). */
+status evaluate_task(struct pretrain *p, int task, enum split split, int64_t rows, struct crew *crew, evaluate_row *each,
+                     void *arg, struct eval_result *out);
 
 /* Local. Print the table of the last evaluation: a line a task and the means (README "Quick start"). */
 void evaluate_print(const struct pretrain *p, enum split split, FILE *to);

@@ -186,7 +186,7 @@ static status do_checkpoint(struct loop *l)
     double t = clock_now();
     status s = ST_OK;
 
-    TRY(comm_agree(l->comm, l->job->flush(l->job->self)));
+    TRY(crew_agree(&l->crew, l->job->flush(l->job->self)));
     TRY(comm_agree(l->comm, l->job->tensors(l->job->self, &tensors, &count)));
     if (comm_is_coordinator(l->comm)) {
         s = journal_wait_durable(l->journal, (uint64_t)l->step);
@@ -243,9 +243,9 @@ static status do_evaluate(struct loop *l, int full)
     int counts = !full || !l->o->eval_subset;   /* a full one is no match for scores on a subset */
     status s = ST_OK;
 
-    TRY(comm_agree(l->comm, l->job->flush(l->job->self)));
+    TRY(crew_agree(&l->crew, l->job->flush(l->job->self)));
     if (comm_is_coordinator(l->comm)) loop_post_run(l, MP2__RUN__STATE__EVALUATING, 0);
-    TRY(l->job->evaluate(l->job->self, l->step, full, &e));
+    TRY(l->job->evaluate(l->job->self, l->step, full, &l->crew, &e));
     if (comm_is_coordinator(l->comm) && counts) {
         double old = l->result->best;
 

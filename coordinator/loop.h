@@ -52,8 +52,9 @@ struct job {
     /* Collective. Apply a step from its record; record is NULL on other ranks than the coordinator. message (coordinator): what
      * the record still knows of the step, for metrics that were lost. */
     status (*replay)(void *self, int64_t step, const struct journal_record *record, Mp2__Step **message);
-    /* Collective. Score the dev rows; full: all rows whatever the configuration says. */
-    status (*evaluate)(void *self, int64_t step, int full, struct job_eval *out);
+    /* Collective. Score the dev rows; full: all rows whatever the configuration says. The crew is told who has answered; NULL:
+     * nobody watches. */
+    status (*evaluate)(void *self, int64_t step, int full, struct crew *crew, struct job_eval *out);
     /* Local. The tensors of a checkpoint with this rank's parts; the job's, until it is closed. */
     status (*tensors)(void *self, const struct checkpoint_tensor **list, size_t *count);
     /* Coordinator, local. Everything a checkpoint's state says but step, best score and files. Texts and arrays the job's. */

@@ -87,7 +87,7 @@ status mlm_start_write(const struct mlm_config *config, int32_t vocabulary, cons
 void mlm_introduce(void *self, struct crew_card *card);
 status mlm_step(void *self, int64_t step, struct crew *crew, struct job_step *out);
 status mlm_commit(void *self, int64_t step, int apply);
-status mlm_evaluate_heldout(void *self, int64_t step, int full, struct job_eval *out);
+status mlm_evaluate_heldout(void *self, int64_t step, int full, struct crew *crew, struct job_eval *out);
 /* Collective. All parameters to all workers, packed for the encoder. */
 status mlm_refresh(struct mlm *m);
 

@@ -249,7 +249,7 @@ status mlm_step(void *self, int64_t step, struct crew *crew, struct job_step *ou
         note_report(m, t->groups, crew_report_here(crew, clock_now() - started));
     }
     if (s != ST_OK && m->comm->size > 1) comm_abort(m->comm, s);   /* others wait for this one's gradient */
-    TRY(comm_agree(m->comm, s));
+    TRY(crew_agree(crew, s));
     computed = clock_now();
     TRY(share_notes(m, t->groups, &score));
     TRY(ranges_sum(&m->ranges, &m->grad));
@@ -347,7 +347,7 @@ static void tell_eval(struct mlm *m, const struct mlm_score *score, int64_t rows
                              .message = &m->eval};
 }
 
-status mlm_evaluate_heldout(void *self, int64_t step, int full, struct job_eval *out)
+status mlm_evaluate_heldout(void *self, int64_t step, int full, struct crew *crew, struct job_eval *out)
 {
     struct mlm *m = self;
     int64_t all = mlm_text_sequences(&m->heldout, m->length), most = m->config->eval.rows, size = m->config->train.batch;
@@ -358,11 +358,12 @@ status mlm_evaluate_heldout(void *self, int64_t step, int full, struct job_eval 
 
     (void)step;
     TRY(mlm_refresh(m));
+    if (crew) crew_begin_round(crew);
     s = clear_notes(m, items);
     for (int64_t i = 0; i < items && s == ST_OK && comm_is_worker(m->comm); i++)
         if (i % m->comm->workers == m->comm->worker)
             s = evaluate_micro(m, i, i * size, (int32_t)(rows - i * size < size ? rows - i * size : size));
-    TRY(comm_agree(m->comm, s));
+    TRY(crew ? crew_agree(crew, s) : comm_agree(m->comm, s));
     TRY(share_notes(m, items, &score));
     if (comm_is_coordinator(m->comm)) tell_eval(m, &score, rows, rows < all, clock_now() - started, out);
     return ST_OK;

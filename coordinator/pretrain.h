@@ -156,7 +156,7 @@ void pretrain_describe(void *self, Mp2__Run *run);
 /* ---- pretrain_evaluate.c ---- */
 
 struct eval_message;
-status pretrain_evaluate(void *self, int64_t step, int full, struct job_eval *out);
+status pretrain_evaluate(void *self, int64_t step, int full, struct crew *crew, struct job_eval *out);
 void pretrain_eval_message_free(struct eval_message **m);
 
 #endif

@@ -78,7 +78,7 @@ static status score_all(struct pretrain *p, enum split split)
         struct eval_result r;
 
         tell(progress, p, MP2__RUN__STATE__EVALUATING, t);
-        s = evaluate_task(p, t, split, 0, NULL, NULL, &r);
+        s = evaluate_task(p, t, split, 0, NULL, NULL, NULL, &r);
         if (s != ST_OK || !comm_is_coordinator(p->comm)) continue;
         p->last_eval[t] = r;
         tell_score(progress, p, split, t, &r);

@@ -33,7 +33,7 @@ static status evaluate(struct comm *c, struct mlm *m)
     struct job_eval unused;
     status s;
 
-    TRY(mlm_evaluate_heldout(m, 0, 1, &unused));
+    TRY(mlm_evaluate_heldout(m, 0, 1, NULL, &unused));
     s = comm_is_coordinator(c) && m->config->batches[0] ? mlm_batches_write(m, m->config->batches) : ST_OK;
     if (s == ST_OK && comm_is_coordinator(c))
         printf("mlm: held-out loss %.4f, perplexity %.2f, accuracy %.4f (%lld of %lld masked tokens in %lld sequences)\n",

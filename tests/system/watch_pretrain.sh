@@ -30,8 +30,8 @@ wait_for step-commit first.txt
 until_lines 2 '"router":{' recorded/metrics.jsonl
 until_lines 2 '^eval dev' watch.txt
 worker=$(grep -o '"worker":{"rank":2,[^}]*"pid":[0-9]*' run/metrics.jsonl | head -1 | grep -o '[0-9]*$')
-# A worker that stands still is late, and is well again when it goes on. In a checkpoint nobody waits for its answer: one that was
-# stopped there goes on for a moment and is stopped again.
+# A worker that stands still is late, and is well again when it goes on. Within the writing of a checkpoint nobody waits for one
+# answer: one that was stopped there goes on for a moment and is stopped again.
 for _ in $(seq 6); do
     kill -STOP "$worker" || fail "no worker $worker"
     for _ in $(seq 150); do
