@@ -75,6 +75,7 @@ void crew_close(struct crew *crew)
 {
     lookout_destroy(&crew->lookout);
     pthread_mutex_destroy(&crew->lock);
+    exchange_fini(&crew->words_under_way);
     mem_free(crew->members);
     mem_free(crew->words);
     mem_free(crew->heard);
@@ -323,7 +324,7 @@ static void end_round(struct crew *crew)
 status crew_agree(struct crew *crew, status mine)
 {
     struct comm *c = crew->comm;
-    struct exchange x = {0};
+    struct exchange *x = &crew->words_under_way;
     int32_t word = (int32_t)mine;
     int in_step = crew->asked > 0 && !crew->round;
     status s;
@@ -331,12 +332,11 @@ status crew_agree(struct crew *crew, status mine)
     if (crew->members && crew->asked == 0) ask(crew, 0);
     for (int w = 0; crew->members && w < crew->workers; w++) {
         crew->words[w] = -1;
-        exchange_receive(c, &x, &crew->words[w], sizeof *crew->words, comm_rank_of_worker(c, w), TAG_CREW);
+        exchange_receive(c, x, &crew->words[w], sizeof *crew->words, comm_rank_of_worker(c, w), TAG_CREW);
     }
-    if (comm_is_worker(c)) exchange_send(c, &x, &word, sizeof word, 0, TAG_CREW);
-    while (crew->members && !exchange_rest(&x)) note_words(crew);
-    s = exchange_wait(c, &x);
-    exchange_fini(&x);
+    if (comm_is_worker(c)) exchange_send(c, x, &word, sizeof word, 0, TAG_CREW);
+    while (crew->members && !exchange_rest(x)) note_words(crew);
+    s = exchange_wait(c, x);
     if (crew->members && s == ST_OK) note_words(crew);
     if (crew->members && !in_step) end_round(crew);
     TRY(s);

@@ -48,6 +48,7 @@ struct crew {
     unsigned char *heard;           /* (workers) those that are there */
     int64_t step, steps;            /* the last one done; how many since the last messages */
     /* every rank */
+    struct exchange words_under_way;   /* of crew_agree; kept, so that a step allocates nothing */
     int64_t mark, sent;             /* bytes it had sent when it last counted; counted and not reported yet */
     double memory, looked;          /* own resident bytes, and when they were looked up */
 };
