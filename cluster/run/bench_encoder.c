@@ -73,7 +73,7 @@ static status open_encoder(const struct bench_options *o, int64_t vocabulary, st
                                         .positions = 512, .vocab = vocabulary, .types = 2, .eps = 1e-12,
                                         .hidden_dropout = .1, .attention_dropout = .1};
     const struct encoder_options options = {.precision = o->precision, .isa = ISA_AUTO, .engine = o->engine,
-                                            .threads = o->threads, .check = 1};
+                                            .threads = o->threads, .check = 1, .int8 = o->int8};
     const struct random_key key = random_seed(1, RANDOM_INIT);
     const struct packed_source source = packed_from_random(&key);
 

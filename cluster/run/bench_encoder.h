@@ -12,6 +12,7 @@ struct bench_options {
     int layers;             /* 24 unless a shorter model was asked for */
     const char *only;       /* of step: "afqmc", "cmrc", NULL: both */
     size_t budget;          /* bytes of activations */
+    int int8;               /* of forward alone; no option */
 };
 
 /* Local. [--precision f32|bf16] [--engine onednn|openblas] [--threads N] [--layers N] [--case afqmc|cmrc] [--memory MiB].

@@ -10,6 +10,9 @@
  * instead of over all: after pre-training nearly the same number, since hardly any probability lies elsewhere, and the last
  * layer is computed for them alone.
  *
+ * With int8 these losses come from products in whole numbers of 8 bits (worker/model/encoder.h), nearly twice as fast and a
+ * little off; all of them, so that what is compared is alike. Looks at dev, the test and the tuned file know nothing of it.
+ *
  * Where the reference has quirks (Q17, Q18):
  *                       here                                              reference
  *   looks at dev        stage one: the point of lowest loss so far;       the candidate that is evaluated when the

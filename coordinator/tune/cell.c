@@ -41,7 +41,7 @@ status cell_digest(const struct cell_work *w, char out[33])
 /* ---- before ---- */
 
 /* What all ranks must know. */
-struct brief { int32_t cached, layers, tokens, gradients, full; int64_t count; };
+struct brief { int32_t cached, layers, tokens, gradients, int8, full; int64_t count; };
 
 /* Is it done already? A result of another configuration is not looked at. */
 static status find_cached(struct cell_work *w, int *cached)
@@ -87,7 +87,8 @@ static status prepare(struct cell_work *w, struct brief *brief)
     TRY(cell_save_examples(w->folder, &w->draw));
     TRY(cell_choose(w));
     *brief = (struct brief){.layers = w->bank->layers, .tokens = w->bank->tokens, .count = w->draw.train_count,
-                            .gradients = w->cell->method != METHOD_BLACK_BOX, .full = w->cell->method == METHOD_FULL};
+                            .gradients = w->cell->method != METHOD_BLACK_BOX,
+                            .int8 = w->cell->method == METHOD_BLACK_BOX && t->config->black_box.int8, .full = w->cell->method == METHOD_FULL};
     return ST_OK;
 }
 
@@ -241,7 +242,7 @@ static status run_team(struct cell_work *w, const struct brief *b)
 {
     const struct tuning *t = w->t;
     const struct team_options o = {.comm = t->comm, .replica = &t->replica, .layers = b->layers, .tokens = b->tokens,
-                                   .longest = t->longest, .gradients = b->gradients,
+                                   .longest = t->longest, .gradients = b->gradients, .int8 = b->int8,
                                    .answers_only = t->config->black_box.answers_only, .machine = &t->config->machine,
                                    .rules = {.padding = t->config->reference.padding, .product = t->config->reference.product,
                                              .independent = t->form.reference != FORM_RIGHT,

@@ -102,6 +102,16 @@ static status take_own(struct team *t)
     return ST_OK;
 }
 
+static status open_searcher(struct team *t)
+{
+    t->searcher = t->o.int8 ? t->replica->int8 : t->replica->encoder;
+    if (t->o.int8)
+        TRY(unit_new(t->searcher, t->compute.most_rows, t->compute.most_examples, t->o.tokens, pool_threads(t->replica->pool),
+                     UNIT_EVALUATE, &t->int8_unit));
+    t->unit = t->o.int8 ? t->int8_unit : t->compute.unit;
+    return ST_OK;
+}
+
 static status open_worker(struct team *t)
 {
     const struct machine_config *m = t->o.machine;
@@ -114,6 +124,7 @@ static status open_worker(struct team *t)
     TRY(mem_alloc(t->bank, sizeof *t->trial, &t->trial));
     TRY(mem_alloc((size_t)co.unit_examples, sizeof *t->part_loss, &t->part_loss));
     t->examiner.compute = &t->compute;
+    TRY(open_searcher(t));
     return take_own(t);
 }
 
@@ -125,7 +136,7 @@ static status open_parts(struct team *t)
     if (comm_is_worker(t->comm)) {
         limits[0] = -t->compute.most_rows;
         limits[1] = -t->compute.most_examples;
-        limits[2] = encoder_row_align(t->replica->encoder);
+        limits[2] = encoder_row_align(t->searcher);
     }
     TRY(comm_max(t->comm, limits, 3));
     return comm_agree(t->comm, team_parts_open(t, (int32_t)-limits[0], (int32_t)-limits[1], (int32_t)limits[2]));
@@ -176,6 +187,7 @@ void team_close(struct team **out)
 
     if (!t) return;
     team_parts_close(t);
+    unit_destroy(&t->int8_unit);
     compute_close(&t->compute);
     share_fini(&t->own);
     share_fini(&t->share);

@@ -26,6 +26,7 @@ struct team_options {
     int32_t longest;            /* rows of the longest input: the form's max_length */
     int gradients;              /* 1: team_gradient will be called */
     int answers_only;           /* team_loss and team_losses: over the tokens that answers are read from alone */
+    int int8;                   /* likewise: computed in whole numbers, by the replica's second encoder */
     const struct machine_config *machine;
     struct examiner_rules rules;
     status (*own)(void *arg, int what);   /* for team_own; NULL: none */

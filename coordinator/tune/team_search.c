@@ -52,7 +52,7 @@ void team_parts_close(struct team *t)
 
 static status fill_batch(struct team *t, struct team_part *p)
 {
-    int32_t align = encoder_row_align(t->replica->encoder), rows = 0;
+    int32_t align = encoder_row_align(t->searcher), rows = 0;
 
     if (p->batch.examples > 0) return ST_OK;
     for (int32_t i = 0; i < p->count; i++) rows += example_rows(t, p->first + i, align);
@@ -76,14 +76,14 @@ static size_t state_floats(const struct team *t, const struct team_part *p)
 static status reach(struct team *t, struct team_part *p, int32_t layer)
 {
     struct encoder_prompts placed = {t->o.layers, t->o.tokens, t->placed};
-    float *state = unit_state(t->compute.unit);
+    float *state = unit_state(t->unit);
     size_t bytes = state_floats(t, p) * sizeof *state;
 
     if (p->at > layer) p->at = 0;
     if (p->at == layer) return ST_OK;
     if (!p->state) TRY(mem_alloc(state_floats(t, p), sizeof *p->state, &p->state));
     if (p->at > 0) memcpy(state, p->state, bytes);
-    TRY(unit_advance(t->compute.unit, t->replica->encoder, t->replica->pool, &p->batch, &placed, p->at, layer));
+    TRY(unit_advance(t->unit, t->searcher, t->replica->pool, &p->batch, &placed, p->at, layer));
     memcpy(p->state, state, bytes);
     p->at = layer;
     return ST_OK;
@@ -124,8 +124,8 @@ static status run_pair(struct team *t, const struct team_order *order, int64_t p
                t->columns * sizeof *t->trial);
         TRY(reach(t, p, from));
     }
-    if (from > 0) memcpy(unit_state(t->compute.unit), p->state, state_floats(t, p) * sizeof(float));
-    return unit_finish(t->compute.unit, t->replica->encoder, t->replica->pool, &in, from, &out);
+    if (from > 0) memcpy(unit_state(t->unit), p->state, state_floats(t, p) * sizeof(float));
+    return unit_finish(t->unit, t->searcher, t->replica->pool, &in, from, &out);
 }
 
 static status run_pairs(struct team *t, const struct team_order *order, double *losses)

@@ -46,6 +46,8 @@ struct team {
     int32_t part_count;
     /* workers */
     struct compute compute;
+    const struct encoder *searcher;   /* of losses of candidates: the replica's, and a unit for it */
+    struct unit *unit, *int8_unit;    /* int8_unit: owned; NULL: compute's serves */
     struct share own;           /* the examples that this worker computes gradients of */
     float *trial;               /* a whole set of prompts with one layer replaced */
     double *part_loss;

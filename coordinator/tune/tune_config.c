@@ -50,6 +50,7 @@ const struct option tune_options[] = {
     {"black_box.sigma", OPTION_REAL, AT(black_box.sigma), "0", 0, 1e3, AFFECTS_RESULT, "", "first step size; 0: 0.5 for the first layer of deep prompts, else 0.1", NULL},
     {"black_box.bound", OPTION_REAL, AT(black_box.bound), "5", 0, 1e6, AFFECTS_RESULT, "", "of intrinsic vectors (deep); 0: none", NULL},
     {"black_box.answers_only", OPTION_BOOL, AT(black_box.answers_only), "false", 0, 0, AFFECTS_RESULT, "", "the loss is over the tokens that answers are read from instead of all: the last layer is computed for them alone", NULL},
+    {"black_box.int8", OPTION_BOOL, AT(black_box.int8), "false", 0, 0, AFFECTS_RESULT, "", "losses of candidates from products in whole numbers of 8 bits (CPUs with AVX-512 VNNI), nearly twice as fast; looks at dev and the test are as ever", NULL},
 
     {"reference.few_shot", OPTION_BOOL, AT(reference.few_shot), "false", 0, 0, AFFECTS_RESULT, "", "k of the authors' gradient descent: 32 over the labels, 8 from ten labels on", NULL},
     {"reference.moments", OPTION_BOOL, AT(reference.moments), "false", 0, 0, AFFECTS_RESULT, "", "one AdamW over both stages: prompts and head enter stage two with the moments of stage one", NULL},
@@ -101,6 +102,15 @@ status tune_methods(const struct tune_config *c, enum method methods[METHOD_COUN
         methods[(*count)++] = method;
     }
     return ST_OK;
+}
+
+int tune_has_method(const struct tune_config *c, enum method method)
+{
+    enum method one;
+
+    for (size_t i = 0; i < c->methods.count; i++)
+        if (method_parse(c->methods.items[i], &one) == 0 && one == method) return 1;
+    return 0;
 }
 
 /* Which sections of the table a method reads. */

@@ -14,7 +14,7 @@ struct stage_config { int64_t epochs; double rate; };
 struct black_box_config {
     int64_t router_evaluations, router_random, evaluations, population, router_check, check;
     double sigma, bound;
-    int answers_only;
+    int answers_only, int8;
 };
 
 struct tune_config {
@@ -42,6 +42,9 @@ extern const size_t tune_option_count;
 /* Local. The seeds and the methods; ST_INPUT (said) on what is none, or stands there twice. */
 status tune_seeds(const struct tune_config *c, int64_t seeds[TUNE_SEEDS_MOST], size_t *count);
 status tune_methods(const struct tune_config *c, enum method methods[METHOD_COUNT], size_t *count);
+
+/* Local. Whether it is among the methods, which need not all be known. */
+int tune_has_method(const struct tune_config *c, enum method method);
 
 /* Local. Digest of the options that matter to one method. */
 void tune_method_digest(const struct options *o, enum method method, char out[33]);

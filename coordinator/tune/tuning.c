@@ -112,7 +112,8 @@ static status open_all(struct tuning *t, struct model_source **model)
     const struct machine_config *m = &t->config->machine;
     struct replica_options ro = {.folder = t->config->model, .spill = t->config->run,
                                  .precision = (enum precision_choice)m->precision, .isa = (enum isa)m->isa,
-                                 .engine = (enum matmul_engine)m->engine, .exact = m->exact};
+                                 .engine = (enum matmul_engine)m->engine, .exact = m->exact,
+                                 .int8 = t->config->black_box.int8 && tune_has_method(t->config, METHOD_BLACK_BOX)};
     status s = stop_install();
 
     if (s == ST_OK && comm_is_coordinator(t->comm)) {

@@ -1,7 +1,8 @@
 /* Not a test: what a candidate of the black box costs at CPT-large's size with random weights, over a whole round of stage
  * two, as the team works: what lies below a layer is kept, all candidates of the layer share it. compare_black_box.py runs
  * PyTorch on the same lengths, padded.
- *     black_box_bench CASE all|answers whole|pair [--threads N] [--layers N]   CASE: short, middle or long; a line of JSON
+ *     black_box_bench CASE all|answers[-int8] whole|pair [--threads N] [--layers N]   CASE: short, middle or long; a line of JSON
+ * int8: as with black_box.int8, products in whole numbers of 8 bits.
  * pair: of the round only a low layer and the high one as far from the top, whose mean is the round's (a candidate's cost is
  * linear in its layer): for busy machines. answers: the loss is over the tokens that answers are read from, two options or a context, and the last layer is computed
  * for these alone.
@@ -133,8 +134,9 @@ static status run_round(struct round_bench *r, int32_t layers, int pair, struct 
     return ST_OK;
 }
 
-static status run(const struct bench_options *o, const struct bench_case *c, int answers, int pair)
+static status run(const struct bench_options *o, const struct bench_case *c, const char *what, int pair)
 {
+    int answers = strncmp(what, "answers", 7) == 0;
     struct round_bench r = {.unit = NULL};
     struct spent spent;
     status s = open_bench(&r, o, c);
@@ -143,7 +145,7 @@ static status run(const struct bench_options *o, const struct bench_case *c, int
     if (s == ST_OK) s = run_round(&r, o->layers, pair, &spent);
     if (s == ST_OK)
         printf("{\"bench\":\"black-box\",\"case\":\"%s %s\",\"layers\":%d,\"threads\":%d,\"tokens\":%d,\"seconds\":%.4f,"
-               "\"cpu\":%.4f}\n", c->name, answers ? "answers" : "all", o->layers, o->threads, r.batch.tokens,
+               "\"cpu\":%.4f}\n", c->name, what, o->layers, o->threads, r.batch.tokens,
                spent.clock, spent.cpu);
     close_bench(&r);
     return s;
@@ -157,7 +159,8 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], CASES[i].name) == 0) {
             status s = bench_options_parse(argc - 3, argv + 3, &o);
 
-            if (s == ST_OK) s = run(&o, &CASES[i], strcmp(argv[2], "answers") == 0, strcmp(argv[3], "pair") == 0);
+            o.int8 = strstr(argv[2], "-int8") != NULL;
+            if (s == ST_OK) s = run(&o, &CASES[i], argv[2], strcmp(argv[3], "pair") == 0);
             return status_exit(s);
         }
     fprintf(stderr, "see the first lines of tests/bench/black_box.c\n");

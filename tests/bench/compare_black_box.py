@@ -83,13 +83,14 @@ def main():
     given = list(map(int, sys.argv[2:5]))
     layers, threads, repeats = given + [24, 2, 2][len(given):]
     torch.set_num_threads(threads)
-    ratios = {("all", "seconds"): [], ("all", "cpu"): [], ("answers", "seconds"): [], ("answers", "cpu"): []}
+    kinds = ["all", "answers", "all-int8", "answers-int8"]
+    ratios = {(kind, unit): [] for kind in kinds for unit in ("seconds", "cpu")}
     with torch.inference_mode():
         model = Encoder(layers).bfloat16().eval()
         prompts = torch.randn(layers, TOKENS, HIDDEN).mul(.01).bfloat16()
-        print(f"{'case':8}{'loss over':>10}{'mp2 s':>9}{'torch s':>9}{'ratio':>7}{'mp2 cpu':>10}{'torch cpu':>10}{'ratio':>7}")
+        print(f"{'case':8}{'loss over':>14}{'mp2 s':>9}{'torch s':>9}{'ratio':>7}{'mp2 cpu':>10}{'torch cpu':>10}{'ratio':>7}")
         for case, lengths in LENGTHS.items():
-            ours, theirs = {"all": [], "answers": []}, []
+            ours, theirs = {kind: [] for kind in kinds}, []
             torch_seconds(model, prompts, lengths[:4])
             for _ in range(repeats):
                 for what in ours:
@@ -101,7 +102,7 @@ def main():
                     a, b = min(r[unit] for r in runs), min(t[i] for t in theirs)
                     ratios[what, unit].append(b / a)
                     row += [a, b, b / a]
-                print(f"{case:8}{what:>10}{row[0]:9.3f}{row[1]:9.3f}{row[2]:7.2f}{row[3]:10.3f}{row[4]:10.3f}{row[5]:7.2f}",
+                print(f"{case:8}{what:>14}{row[0]:9.3f}{row[1]:9.3f}{row[2]:7.2f}{row[3]:10.3f}{row[4]:10.3f}{row[5]:7.2f}",
                       flush=True)
     for (what, unit), values in ratios.items():
         print(f"geometric mean, loss over {what}, {unit}: {math.exp(sum(map(math.log, values)) / len(values)):.2f}")

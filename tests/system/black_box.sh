@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Black-box tuning: the same tuned file and curve, byte for byte, on 1, 2 and 4 ranks, with other threads and parts; a killed
+# Black-box tuning: the same tuned file and curve, byte for byte, on 1, 2 and 4 ranks, with other threads, parts and whole numbers; a killed
 # run goes on from its journal to the same bytes; deep and shallow; the reference's choices give other results and run through.
 . "$(dirname "$0")/common.sh"
 small_world
@@ -93,6 +93,16 @@ tune answers-1 1 --set black_box.answers_only=true
 tune answers-4 4 --set black_box.answers_only=true --set machine.unit_memory=2M
 same answers-1 answers-4
 cmp -s one/$cell/tuned.safetensors answers-1/$cell/tuned.safetensors && fail "a loss over other tokens changed nothing"
+if "$mp2" tune tune.yaml --set run=int8-1 --set black_box.int8=true > int8-1.txt 2>&1; then
+    tune int8-4 4 --set black_box.int8=true --set machine.unit_memory=2M
+    same int8-1 int8-4
+    cmp -s one/$cell/tuned.safetensors int8-1/$cell/tuned.safetensors && fail "losses in whole numbers changed nothing"
+else
+    grep -q 'AVX-512 VNNI is missing' int8-1.txt || fail "int8: $(tail -5 int8-1.txt)"
+    echo "skipped: int8 on a CPU without AVX-512 VNNI"
+fi
+mpi 2 "$mp2" tune tune.yaml --set run=blas --set black_box.int8=true --set machine.engine=openblas --set machine.precision=f32 > blas.txt 2>&1
+[ $? = 2 ] && grep -q 'OpenBLAS engine computes in f32 only, not int8' blas.txt || fail "int8 with OpenBLAS: $(tail -5 blas.txt)"
 tune shallow-1 1 --set prompts=shallow
 tune shallow-4 4 --set prompts=shallow
 same shallow-1 shallow-4

@@ -20,8 +20,14 @@
 #include "cluster/base/random.h"
 #include "cluster/base/status.h"
 
-enum number { NUMBER_F32, NUMBER_BF16 };
-static inline size_t number_size(enum number type) { return type == NUMBER_BF16 ? 2 : 4; }
+enum number { NUMBER_F32, NUMBER_BF16, NUMBER_U8, NUMBER_S32 };   /* whole numbers: of int8 products alone */
+static inline size_t number_size(enum number type) { return type == NUMBER_U8 ? 1 : type == NUMBER_BF16 ? 2 : 4; }
+static inline const char *number_name(enum number type)
+{
+    static const char *const names[] = {"f32", "bf16", "u8", "s32"};
+
+    return names[type];
+}
 
 enum isa { ISA_AUTO, ISA_AVX2, ISA_AVX512, ISA_AVX512BF16 };
 
@@ -77,6 +83,17 @@ struct attention {
     uint32_t slot;
 };
 
+/* A product of whole numbers. A row x stands as q = x / x_scale + 128, 1..255, a column of W as -127..127 times w_scale; what is
+ * summed up, sum[i][c] = q[i] . w[c], is exact, and
+ *     y[i][c] = (sum[i][c] - offset[c]) * (x_scale[i] w_scale[c]) + bias[c],    offset[c] = 128 sum(w[c])
+ * Behind GELU, whose least value is -.16998, q = (x + INT8_FLOOR) / x_scale, 0..255: the floor's part is in the bias, offset 0. */
+#define INT8_FLOOR 0.17f
+struct int8_scales {
+    const float *x_scale;             /* [rows] */
+    const float *w_scale, *bias;      /* [width] */
+    const int32_t *offset;            /* [width] */
+};
+
 enum { COLUMN_BLOCK = 64 };           /* columns of A in a block; a ragged last block is stored in full, padded with 0 */
 
 /* One AdamW update, PyTorch's arithmetic: p *= 1 - lr wd; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2;
@@ -127,6 +144,15 @@ struct kernels {
     void (*gelu_forward)(int64_t n, enum number x_type, const void *x, enum number y_type, void *y);
     /* d_x = d_y (Phi(x) + x phi(x)); d_x (x's type) may be x, or d_y when the types are equal. */
     void (*gelu_backward)(int64_t n, enum number x_type, const void *x, enum number dy_type, const void *d_y, void *d_x);
+
+    /* ---- int8 products ---- */
+
+    /* q and scale of rows of type. A row that is not finite gets the scale NaN, and so does what is made of it. */
+    void (*int8_quantize)(int64_t rows, int width, enum number type, const void *x, uint8_t *q, float *scale);
+    /* y of type from sums [rows][width] s32. */
+    void (*int8_dequantize)(int64_t rows, int width, const struct int8_scales *s, const void *sums, enum number type, void *y);
+    /* From the sums straight to q and scale of GELU(y). sums are destroyed. */
+    void (*int8_gelu)(int64_t rows, int width, const struct int8_scales *s, void *sums, uint8_t *q, float *scale);
 
     /* ---- attention ---- */
 

@@ -12,6 +12,7 @@
 void KERNEL(embed_kernels)(struct kernels *k);
 void KERNEL(norm_kernels)(struct kernels *k);
 void KERNEL(gelu_kernels)(struct kernels *k);
+void KERNEL(int8_kernels)(struct kernels *k);
 void KERNEL(attention_forward_kernels)(struct kernels *k);
 void KERNEL(attention_backward_kernels)(struct kernels *k);
 void KERNEL(row_kernels)(struct kernels *k);

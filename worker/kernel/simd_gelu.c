@@ -1,64 +1,8 @@
-/* GELU with the error function, twice.
- *
- * f32: with t = |x|, the normal tail is Phi(-t) = exp(-t^2/2) Q(t), where Q = erfcx(t/sqrt 2)/2 falls slowly; Q(t) (t + 3)
- * is a polynomial of degree 8 in w = (t - 3)/(t + 3), to 4e-8 for 0 <= t <= 13.5. So the tail keeps its relative accuracy
- * where 1 + erf would cancel, and backward has the density for nothing.
- *
- * bf16: Phi - 1/2 and GELU' - 1/2 are odd, so x times a polynomial in x^2, on |x| <= c, of the form that is exact at c:
- * beyond c the tail is 0 and 1. Errors 4e-6 and 3e-5, far below the digit that rounding to bf16 leaves, without an
- * exponential: at 512 rows of 4,096 this is the costliest thing between matrix products.
- * All fits by least relative (f32) or absolute (bf16) maximum. */
+/* GELU over arrays, and back; how well it is met stands in gelu.h. */
+#include "worker/kernel/gelu.h"
 #include "worker/kernel/simd.h"
-#include "worker/kernel/vec.h"
 
-VEC_INLINE vec horner(const float *c, int degree, vec x)
-{
-    vec p = vec_set(c[degree]);
-
-#pragma GCC unroll 16
-    for (int i = degree - 1; i >= 0; i--) p = vec_fma(p, x, vec_set(c[i]));
-    return p;
-}
-
-/* exp(-x^2/2), its argument carried in two floats. */
-VEC_INLINE vec gauss(vec x)
-{
-    vec square = vec_mul(x, x), rest = vec_fma(x, x, vec_sub(vec_zero(), square)), half = vec_set(-0.5f);
-    vec e = vec_exp(vec_mul(half, square));
-
-    return vec_fma(e, vec_mul(half, rest), e);
-}
-
-/* Phi(x), given exp(-x^2/2). */
-VEC_INLINE vec normal(vec x, vec e)
-{
-    static const float fit[] = {7.29083670e-01f, -5.09332243e-01f, 2.30019287e-01f, -4.72569046e-02f, -1.04796621e-02f,
-                                6.92789736e-03f, 1.07712021e-03f, -9.09029699e-04f, -2.70633214e-04f};
-    vec t = vec_abs(x), one = vec_set(1.0f), three = vec_set(3.0f), inverse = vec_div(one, vec_add(t, three)), tail;
-
-    tail = vec_mul(vec_mul(e, horner(fit, 8, vec_mul(vec_sub(t, three), inverse))), inverse);
-    return vec_select(vec_less(x, vec_zero()), tail, vec_sub(one, tail));
-}
-
-/* 1/2 + x ((1 - k) fit(k) + 1/(2c)) with x held in -c..c and k = 2 x^2/c^2 - 1. */
-VEC_INLINE vec odd(const float *fit, int degree, float c, vec x)
-{
-    vec y = vec_min(vec_set(c), vec_max(vec_set(-c), x)), one = vec_set(1.0f);
-    vec k = vec_fma(vec_mul(y, y), vec_set(2.0f / (c * c)), vec_set(-1.0f));
-    vec p = vec_fma(vec_sub(one, k), horner(fit, degree, k), vec_set(0.5f / c));
-
-    return vec_fma(y, p, vec_set(0.5f));
-}
-
-/* Phi(x) and Phi(x) + x phi(x), as accurate as type asks. */
-VEC_INLINE vec gelu_factor(enum number type, vec x)
-{
-    static const float fit[] = {0.0457949608f, -0.0313886315f, 0.0232479155f, -0.0170250515f, 0.0118373358f,
-                                -0.00649817052f, 0.00314786206f, -0.00314460055f, 0.00182131029f};
-
-    return type == NUMBER_BF16 ? odd(fit, 8, 4.5f, x) : normal(x, gauss(x));
-}
-
+/* Phi(x) + x phi(x). */
 VEC_INLINE vec gelu_slope(enum number type, vec x)
 {
     static const float fit[] = {0.0449051929f, -0.0368347424f, 0.0387537232f, -0.042407855f, 0.0490075143f,

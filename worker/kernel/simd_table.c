@@ -10,6 +10,7 @@ void KERNEL(kernels)(struct kernels *k)
     KERNEL(embed_kernels)(k);
     KERNEL(norm_kernels)(k);
     KERNEL(gelu_kernels)(k);
+    KERNEL(int8_kernels)(k);
     KERNEL(attention_forward_kernels)(k);
     KERNEL(attention_backward_kernels)(k);
     KERNEL(row_kernels)(k);

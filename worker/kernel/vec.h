@@ -58,6 +58,12 @@ VEC_INLINE void vec_put_type(enum number type, void *x, int64_t i, int64_t n, ve
     else if (n > i) vec_store_bf16_part(half + i, (int)(n - i), a);
 }
 
+VEC_INLINE void vec_put_u8(uint8_t *x, int64_t i, int64_t n, vec a)
+{
+    if (n - i >= LANES) vec_store_u8(x + i, a);
+    else if (n > i) vec_store_u8_part(x + i, vec_first(n - i), a);
+}
+
 /* The lanes of vec_at(x, i, n) that are in the row. */
 VEC_INLINE lanes vec_in_row(int64_t i, int64_t n)
 {

@@ -170,6 +170,38 @@ VEC_INLINE void vec_store_bf16_part(uint16_t *x, int n, vec a)
     memcpy(x, all, (size_t)n * sizeof *x);
 }
 
+/* ---- whole numbers ---- */
+
+/* a - b of 32 bits each, as floats; 0 where m is not. */
+VEC_INLINE __m256 vec_half_difference(const int *a, const int *b, __m256i m)
+{
+    return _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_maskload_epi32(a, m), _mm256_maskload_epi32(b, m)));
+}
+
+VEC_INLINE vec vec_load_difference(const void *a, const void *b, lanes m)
+{
+    const int *x = a, *y = b;
+
+    return (vec){vec_half_difference(x, y, vec_spread(m)), vec_half_difference(x + 8, y + 8, vec_spread(m >> 8))};
+}
+
+/* To whole numbers 0..255, to nearest even. */
+VEC_INLINE void vec_store_u8(uint8_t *x, vec a)
+{
+    __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)), 0xd8);
+
+    _mm_storeu_si128((__m128i *)x, _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+}
+
+VEC_INLINE void vec_store_u8_part(uint8_t *x, lanes m, vec a)
+{
+    uint8_t all[16];
+
+    vec_store_u8(all, a);
+    for (int i = 0; i < 16; i++)
+        if (m >> i & 1) x[i] = all[i];
+}
+
 VEC_INLINE void vec_transpose8(__m256 r[8])
 {
     __m256 t[8];

@@ -70,6 +70,10 @@ static void lay_thread(struct layout *l, const struct sizes *s, const struct enc
     t->wide = take(l, s, ENCODER_BLOCK, 2 * s->ffn);   /* the second half: GELU's input in inference */
     t->sum = layout_floats(l, ENCODER_BLOCK * s->hidden);
     t->attention = layout_take(l, attention_bytes(e, s->rows));
+    if (!e->int8) return;
+    t->whole = layout_take(l, (size_t)(INT8_ROWS * (s->ffn > s->hidden ? s->ffn : s->hidden)));
+    t->scale = layout_floats(l, INT8_ROWS);
+    t->sums = layout_floats(l, INT8_ROWS * (s->ffn > 3 * s->hidden ? s->ffn : 3 * s->hidden));
 }
 
 /* base NULL: bytes only; a->layers and a->threads may then be NULL. */

@@ -6,6 +6,7 @@
 #include "worker/model/encoder.h"
 
 enum { ENCODER_BLOCK = 128 };   /* rows that one thread takes through a layer at a time, at most */
+enum { INT8_ROWS = 64 };        /* and through a product of whole numbers, whose sums should stay in the second cache */
 
 struct row_block { int32_t first, rows; };
 
@@ -34,6 +35,9 @@ struct thread_scratch {
     void *wide;                 /* (ENCODER_BLOCK,F) t */
     float *sum;                 /* (ENCODER_BLOCK,H) */
     void *attention;
+    uint8_t *whole;             /* int8: (INT8_ROWS,F), with the scales of rows and the sums (INT8_ROWS, the widest product) */
+    float *scale;
+    void *sums;
 };
 
 struct activations {

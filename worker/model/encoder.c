@@ -9,10 +9,11 @@ static status prepare(struct encoder *e, const struct encoder_options *o, struct
     struct matmul_spec specs[PRODUCT_COUNT];
 
     TRY(kernels_choose(o->isa, &e->kernels));
-    packed_products(&e->config, e->precision, specs);
-    TRY(matmul_new(o->engine, specs, PRODUCT_COUNT, o->threads, &e->matmul));
+    if (e->int8) packed_products_int8(&e->config, specs);
+    else packed_products(&e->config, e->precision, specs);
+    TRY(matmul_new(o->engine, specs, e->int8 ? PRODUCT_DOWN + 1 : PRODUCT_COUNT, o->threads, &e->matmul));
     e->exact = EXACT_ROWS;
-    return o->check ? matmul_check(e->matmul, pool, &e->exact) : ST_OK;
+    return o->check && !e->int8 ? matmul_check(e->matmul, pool, &e->exact) : ST_OK;
 }
 
 status encoder_new(const struct model_config *config, const struct encoder_options *options, struct pool *pool,
@@ -25,6 +26,7 @@ status encoder_new(const struct model_config *config, const struct encoder_optio
     TRY(mem_alloc(1, sizeof *e, &e));
     e->config = *config;
     e->precision = options->precision;
+    e->int8 = options->int8;
     s = prepare(e, options, pool);
     if (s != ST_OK) {
         encoder_destroy(&e);

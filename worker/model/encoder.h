@@ -24,11 +24,14 @@ struct encoder_options {
     enum matmul_engine engine;
     int threads;                /* of the pool that will run it */
     int check;                  /* measure exactness at start; 0: assume EXACT_ROWS */
+    int int8;                   /* products in whole numbers of 8 bits: inference only, nearly twice as fast, to about 1 % of a
+                                 * hidden state. Each row has a scale of its own, so its bits depend on itself alone */
 };
 
 struct encoder {
     struct model_config config;
     enum number precision;
+    int int8;
     enum matmul_exact exact;    /* EXACT_NONE: the caller decides whether to go on */
     struct matmul *matmul;
     struct kernels kernels;     

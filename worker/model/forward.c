@@ -1,5 +1,6 @@
 /* Forward. Phases: rows (embedding, or a kept state, up to the first layer's q, k, v); then for every layer attention by
  * (example, head), and rows from its output to the next layer's q, k, v. */
+#include "worker/model/int8.h"
 #include "worker/model/pass.h"
 
 #include <string.h>
@@ -125,9 +126,12 @@ static void block_feed_forward(struct pass *p, int thread, const struct row_bloc
     void *xhat = saved->xhat2 ? row_at(saved->xhat2, e->precision, block->first, hidden) : NULL;
     float *rstd = saved->rstd2 ? saved->rstd2 + block->first : NULL;
 
-    pass_product(p, thread, PRODUCT_UP, p->layer, block->rows, x, pre);
-    e->kernels.gelu_forward(block->rows * ffn, e->precision, pre, e->precision, t->wide);
-    pass_product(p, thread, PRODUCT_DOWN, p->layer, block->rows, t->wide, t->narrow);
+    if (e->int8) int8_feed_forward(p, thread, p->layer, block->rows, x, t->narrow);
+    else {
+        pass_product(p, thread, PRODUCT_UP, p->layer, block->rows, x, pre);
+        e->kernels.gelu_forward(block->rows * ffn, e->precision, pre, e->precision, t->wide);
+        pass_product(p, thread, PRODUCT_DOWN, p->layer, block->rows, t->wide, t->narrow);
+    }
     e->kernels.norm_forward(&n, state, t->narrow, state, next, xhat, rstd);
 }
 

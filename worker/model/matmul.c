@@ -95,20 +95,36 @@ static status broken(dnnl_status_t why, const char *doing, const struct matmul_s
 {
     if (why == dnnl_out_of_memory) return fault(ST_MEMORY, "oneDNN: out of memory (%s)", doing);
     return fault(ST_SYSTEM, "oneDNN cannot %s a product of %d rows by %lld x %lld in %s (status %d)", doing, rows,
-                 (long long)spec->k, (long long)spec->n, spec->in == NUMBER_BF16 ? "bf16" : "f32", (int)why);
+                 (long long)spec->k, (long long)spec->n, number_name(spec->in), (int)why);
 }
 
 static dnnl_data_type_t dnnl_type(enum number type)
 {
-    return type == NUMBER_BF16 ? dnnl_bf16 : dnnl_f32;
+    return type == NUMBER_BF16 ? dnnl_bf16 : type == NUMBER_U8 ? dnnl_u8 : type == NUMBER_S32 ? dnnl_s32 : dnnl_f32;
+}
+
+static dnnl_data_type_t weight_type(const struct matmul_spec *s)
+{
+    return s->in == NUMBER_U8 ? dnnl_s8 : dnnl_type(s->in);
 }
 
 /* oneDNN may have been told to use less than the CPU has (DNNL_MAX_CPU_ISA); each set of its list holds the lesser one's bits. */
+static int dnnl_has(dnnl_cpu_isa_t isa)
+{
+    unsigned here = (unsigned)dnnl_get_effective_cpu_isa(), needed = (unsigned)isa;
+
+    return (here & needed) == needed;
+}
+
 int matmul_has_bf16(void)
 {
-    unsigned here = (unsigned)dnnl_get_effective_cpu_isa(), needed = (unsigned)dnnl_cpu_isa_avx512_core_bf16;
+    return isa_usable(ISA_AVX512BF16) && dnnl_has(dnnl_cpu_isa_avx512_core_bf16);
+}
 
-    return isa_usable(ISA_AVX512BF16) && (here & needed) == needed;
+/* Without VNNI pairs of products are summed up in 16 bits, which do not hold them. */
+int matmul_has_int8(void)
+{
+    return isa_usable(ISA_AVX512) && dnnl_has(dnnl_cpu_isa_avx512_core_vnni);
 }
 
 /* Rows of the primitive on a rung, 0: none. A ladder of grains; for a fixed number of rows whole calls, and below the rest. */
@@ -146,7 +162,7 @@ static dnnl_status_t rung_describe(const struct matmul *m, struct product *p, in
     dnnl_primitive_attr_t attr = NULL;
     dnnl_status_t why = desc_make_strided(&x, dims_x, dnnl_type(s->in), s->x_columns ? columns_x : steps_x);
 
-    if (why == dnnl_success) why = desc_make(&w, dims_w, dnnl_type(s->in), s->w_plain ? dnnl_ab : dnnl_format_tag_any);
+    if (why == dnnl_success) why = desc_make(&w, dims_w, weight_type(s), s->w_plain ? dnnl_ab : dnnl_format_tag_any);
     if (why == dnnl_success) why = desc_make(&b, dims_b, dnnl_f32, dnnl_ab);
     if (why == dnnl_success) why = desc_make_strided(&y, dims_y, dnnl_type(s->out), steps_y);
     if (why == dnnl_success) why = dnnl_primitive_attr_create(&attr);
@@ -264,7 +280,8 @@ static status open_openblas(struct matmul *m)
         const struct matmul_spec *s = &m->products[i].spec;
 
         if (s->in != NUMBER_F32 || s->out != NUMBER_F32)
-            return fault(ST_INPUT, "the OpenBLAS engine computes in f32 only: choose precision f32 or engine onednn");
+            return fault(ST_INPUT, "the OpenBLAS engine computes in f32 only, not %s: choose precision f32 or engine onednn",
+                         s->in == NUMBER_U8 ? "int8" : number_name(s->in));
         m->products[i].packed_bytes = s->w_plain ? 0 : (size_t)(s->k * s->n) * sizeof(float);
     }
     return ST_OK;
@@ -277,9 +294,12 @@ status matmul_new(enum matmul_engine engine, const struct matmul_spec *specs, in
     status s;
 
     *out = NULL;
-    for (int i = 0; i < count; i++)
-        if (specs[i].in == NUMBER_BF16 && engine == ENGINE_ONEDNN && !matmul_has_bf16())
+    for (int i = 0; i < count && engine == ENGINE_ONEDNN; i++) {
+        if (specs[i].in == NUMBER_BF16 && !matmul_has_bf16())
             return fault(ST_INPUT, "this CPU cannot multiply bf16 (AVX-512 BF16 is missing): choose precision f32");
+        if (specs[i].in == NUMBER_U8 && !matmul_has_int8())
+            return fault(ST_INPUT, "this CPU cannot multiply whole numbers of 8 bits (AVX-512 VNNI is missing): int8 must be false");
+    }
     TRY(mem_alloc(1, sizeof *m, &m));
     m->engine = engine;
     m->count = count;

@@ -24,7 +24,8 @@ enum matmul_exact { EXACT_ROWS, EXACT_EXAMPLE, EXACT_NONE };
 
 struct matmul_spec {
     int64_t k, n;            /* X (rows,k), W (k,n), Y (rows,n) */
-    enum number in, out;     /* of X and W; of Y. Sums are f32 inside */
+    enum number in, out;     /* of X and W; of Y. Sums are f32 inside. U8: X is u8, W s8 (packed from floats that are whole
+                              * numbers), and Y, S32, exact */
     int bias;                /* add b (n), f32 */
     /* What weight gradients and large vocabularies need; 0 is the usual. */
     int64_t ld_x, ld_y;      /* elements from row to row of X and Y; 0: dense */
@@ -61,7 +62,8 @@ status matmul_check(const struct matmul *m, struct pool *pool, enum matmul_exact
 
 /* Local. "oneDNN 2.6.3 avx512_core_bf16", as recorded with a run. */
 const char *matmul_about(const struct matmul *m);
-/* Local. 1 when this CPU multiplies bf16 (AVX-512 BF16). */
+/* Local. 1 when this CPU multiplies bf16 (AVX-512 BF16), whole numbers of 8 bits (AVX-512 VNNI). */
 int matmul_has_bf16(void);
+int matmul_has_int8(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* The packed block. One walk over its parts serves for its size, for filling and for attaching. */
 #include "worker/model/packed.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,14 +35,32 @@ void packed_products(const struct model_config *c, enum number p, struct matmul_
     specs[PRODUCT_DOWN_BACK] = (struct matmul_spec){.k = h, .n = f, .in = p, .out = p, .bias = 0};
 }
 
+void packed_products_int8(const struct model_config *c, struct matmul_spec specs[PRODUCT_DOWN + 1])
+{
+    struct matmul_spec all[PRODUCT_COUNT];
+
+    packed_products(c, NUMBER_U8, all);
+    for (int i = 0; i <= PRODUCT_DOWN; i++)
+        specs[i] = (struct matmul_spec){.k = all[i].k, .n = all[i].n, .in = NUMBER_U8, .out = NUMBER_S32};
+}
+
 /* ---- the layout -------------------------------------------------------------------------------------------------- */
+
+static int is_int8(const struct matmul *m)
+{
+    return matmul_product(m, PRODUCT_QKV)->in == NUMBER_U8;
+}
 
 static void walk_layer(struct layout *w, const struct model_config *c, const struct matmul *m, struct packed_layer *l)
 {
     int64_t h = c->hidden;
 
-    for (int i = 0; i < PRODUCT_COUNT; i++) l->packed[i] = layout_take(w, matmul_packed_bytes(m, i));
+    for (int i = 0; i < matmul_count(m); i++) l->packed[i] = layout_take(w, matmul_packed_bytes(m, i));
     for (int i = 0; i <= PRODUCT_DOWN; i++) l->bias[i] = layout_floats(w, matmul_product(m, i)->n);
+    for (int i = 0; i <= PRODUCT_DOWN && is_int8(m); i++) {
+        l->scale[i] = layout_floats(w, matmul_product(m, i)->n);
+        l->offset[i] = layout_take(w, (size_t)matmul_product(m, i)->n * sizeof(int32_t));
+    }
     l->norm1_weight = layout_floats(w, h);
     l->norm1_bias = layout_floats(w, h);
     l->norm2_weight = layout_floats(w, h);
@@ -78,7 +97,7 @@ static void header_make(struct header *h, const struct model_config *c, enum num
     memcpy(h->magic, MAGIC, sizeof MAGIC);
     h->config = *c;
     h->precision = p;
-    for (int i = 0; i < PRODUCT_COUNT; i++) h->packed_bytes[i] = (int64_t)matmul_packed_bytes(m, i);
+    for (int i = 0; i < matmul_count(m); i++) h->packed_bytes[i] = (int64_t)matmul_packed_bytes(m, i);
     snprintf(h->about, sizeof h->about, "%s", matmul_about(m));
 }
 
@@ -129,7 +148,34 @@ static status read_layer(struct packer *p, int64_t layer, const char *name, int6
     return p->source->read(p->source->arg, p->name, 0, rows, width, out);
 }
 
-/* Matrix [n,k] and its bias, into a forward product and the backward one that multiplies by its transpose. */
+/* Rows of the matrix, which are W's columns, to whole numbers of their scale. What q's zero adds to a sum goes off again. */
+static void whole_rows(struct packer *p, struct packed_layer *l, int product)
+{
+    const struct matmul_spec *s = matmul_product(p->matmul, product);
+
+    for (int64_t i = 0; i < s->n; i++) {
+        float *row = p->matrix + i * s->k, largest = 0;
+        double sum = 0;
+
+        for (int64_t j = 0; j < s->k; j++) largest = fmaxf(largest, isfinite(row[j]) ? fabsf(row[j]) : INFINITY);
+        l->scale[product][i] = isfinite(largest) ? largest / 127 : NAN;
+        for (int64_t j = 0; j < s->k; j++) {
+            row[j] = isfinite(largest) && largest > 0 ? rintf(row[j] * (127 / largest)) : 0;
+            sum += row[j];
+        }
+        l->offset[product][i] = product == PRODUCT_DOWN ? 0 : (int32_t)(128 * sum);
+        if (product == PRODUCT_DOWN) l->bias[product][i] -= (float)(INT8_FLOOR * (double)l->scale[product][i] * sum);
+    }
+}
+
+/* The matrix [n,k], its bias known, into a forward product and the backward one that multiplies by its transpose. */
+static status pack_products(struct packer *p, struct packed_layer *l, int forward, int backward)
+{
+    if (is_int8(p->matmul)) whole_rows(p, l, forward);
+    TRY(matmul_pack(p->matmul, forward, p->matrix, 1, l->packed[forward]));
+    return is_int8(p->matmul) ? ST_OK : matmul_pack(p->matmul, backward, p->matrix, 0, l->packed[backward]);
+}
+
 static status pack_matrix(struct packer *p, struct packed_layer *l, int64_t layer, const char *name, int forward,
                           int backward)
 {
@@ -140,8 +186,7 @@ static status pack_matrix(struct packer *p, struct packed_layer *l, int64_t laye
     TRY(read_layer(p, layer, part, s->n, s->k, p->matrix));
     snprintf(part, sizeof part, "%s.bias", name);
     TRY(read_layer(p, layer, part, s->n, 1, l->bias[forward]));
-    TRY(matmul_pack(p->matmul, forward, p->matrix, 1, l->packed[forward]));
-    return matmul_pack(p->matmul, backward, p->matrix, 0, l->packed[backward]);
+    return pack_products(p, l, forward, backward);
 }
 
 static status pack_qkv(struct packer *p, struct packed_layer *l, int64_t layer)
@@ -156,8 +201,7 @@ static status pack_qkv(struct packer *p, struct packed_layer *l, int64_t layer)
         snprintf(part, sizeof part, "attention.self.%s.bias", parts[i]);
         TRY(read_layer(p, layer, part, h, 1, l->bias[PRODUCT_QKV] + i * h));
     }
-    TRY(matmul_pack(p->matmul, PRODUCT_QKV, p->matrix, 1, l->packed[PRODUCT_QKV]));
-    return matmul_pack(p->matmul, PRODUCT_QKV_BACK, p->matrix, 0, l->packed[PRODUCT_QKV_BACK]);
+    return pack_products(p, l, PRODUCT_QKV, PRODUCT_QKV_BACK);
 }
 
 enum { LAYER_PARTS = 5 };

@@ -1,6 +1,6 @@
 /* The frozen encoder's weights, packed for the products, in one relocatable block of memory: offsets only, so that the
  * ranks of a node map one copy (design.md section 3). A layer holds each matrix twice: W for forward, W^T for the activation
- * gradients. Layout: header, tables, then layer after layer; every part 64-byte aligned. */
+ * gradients; of whole numbers (int8, for inference) once. Layout: header, tables, then layer after layer; every part 64-byte aligned. */
 #ifndef MP2_MODEL_PACKED_H
 #define MP2_MODEL_PACKED_H
 
@@ -30,6 +30,8 @@ enum packed_product {
 struct packed_layer {
     void *packed[PRODUCT_COUNT];
     float *bias[PRODUCT_DOWN + 1];         /* of the four forward products */
+    float *scale[PRODUCT_DOWN + 1];        /* int8: of W's columns, and what is taken off their sums (kernels.h: struct */
+    int32_t *offset[PRODUCT_DOWN + 1];     /* int8_scales); else NULL */
     float *norm1_weight, *norm1_bias;      /* (H) after attention */
     float *norm2_weight, *norm2_bias;      /* (H) after the feed-forward part */
 };
@@ -56,8 +58,9 @@ struct packed_source packed_from_model(const struct model_source *model);
 /* Seeded, nearly normal numbers of deviation .02, biases 0, LayerNorm 1 and 0. key stays the caller's. */
 struct packed_source packed_from_random(const struct random_key *key);
 
-/* Local. The eight products of a config. */
+/* Local. The eight products of a config; or its four forward ones in whole numbers. A block of those holds nothing for backward. */
 void packed_products(const struct model_config *c, enum number p, struct matmul_spec specs[PRODUCT_COUNT]);
+void packed_products_int8(const struct model_config *c, struct matmul_spec specs[PRODUCT_DOWN + 1]);
 
 /* Local. Bytes of the block. */
 size_t packed_bytes(const struct model_config *c, enum number p, const struct matmul *m);

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "worker/model/int8.h"
+
 void pass_init(struct pass *p, const struct encoder *e, struct pool *pool, struct activations *a, const struct batch *b,
                const struct encoder_prompts *prompts, const struct encoder_dropout *dropout)
 {
@@ -61,7 +63,12 @@ void pass_product(struct pass *p, int thread, int product, int32_t layer, int32_
 {
     const struct packed_layer *w = &p->e->weights.layer[layer];
     const float *bias = product <= PRODUCT_DOWN ? w->bias[product] : NULL;
-    status s = matmul_run(p->e->matmul, product, thread, rows, x, w->packed[product], bias, y);
+    status s;
 
+    if (p->e->int8) {
+        int8_product(p, thread, product, layer, rows, x, y);
+        return;
+    }
+    s = matmul_run(p->e->matmul, product, thread, rows, x, w->packed[product], bias, y);
     if (s != ST_OK) atomic_store(&p->failed, (int)s);
 }

@@ -49,9 +49,12 @@ static status first_of_node(struct comm *c, int *first)
     return ST_OK;
 }
 
-static status pack(struct comm *c, const struct replica_options *o, struct replica *r)
+/* Weights of an encoder, and where they stand. */
+struct weights { const struct replica_facts *facts; struct encoder *encoder; struct arena *arena; };
+
+static status pack(struct comm *c, const struct replica_options *o, const struct weights *w)
 {
-    const struct arena_part part = {"weights", encoder_weights_bytes(r->encoder), 4096};
+    const struct arena_part part = {"weights", encoder_weights_bytes(w->encoder), 4096};
     struct model_source *source;
     struct packed_source from;
     char name[64];
@@ -59,21 +62,21 @@ static status pack(struct comm *c, const struct replica_options *o, struct repli
 
     TRY(model_source_open(o->folder, &source));
     snprintf(name, sizeof name, "mp2-weights-%ld", (long)getpid());
-    if (memcmp(model_source_config(source), &r->facts.config, sizeof r->facts.config) != 0)
+    if (memcmp(model_source_config(source), &w->facts->config, sizeof w->facts->config) != 0)
         s = fault(ST_INPUT, "%s: another encoder here than on the coordinator's node", o->folder);
-    else if (c->node_size == 1) s = arena_new(&part, 1, &r->arena);
-    else s = arena_create(&part, 1, name, o->spill, "encoder weights", &r->arena);
+    else if (c->node_size == 1) s = arena_new(&part, 1, w->arena);
+    else s = arena_create(&part, 1, name, o->spill, "encoder weights", w->arena);
     if (s == ST_OK) {
         model_source_prefetch(source);
         from = packed_from_model(source);
-        s = encoder_weights_pack(r->encoder, &from, NULL, arena_at(&r->arena, 0, NULL));
-        if (s == ST_OK) arena_seal(&r->arena);
+        s = encoder_weights_pack(w->encoder, &from, NULL, arena_at(w->arena, 0, NULL));
+        if (s == ST_OK) arena_seal(w->arena);
     }
     model_source_close(&source);
     return s;
 }
 
-static status share_weights(struct comm *c, const struct replica_options *o, struct replica *r)
+static status share_weights(struct comm *c, const struct replica_options *o, const struct weights *w)
 {
     char path[ARENA_PATH_BYTES] = "";
     MPI_Request request;
@@ -82,19 +85,30 @@ static status share_weights(struct comm *c, const struct replica_options *o, str
 
     TRY(first_of_node(c, &first));
     if (c->node_rank == first) {
-        s = pack(c, o, r);
-        memcpy(path, r->arena.path, sizeof path);
+        s = pack(c, o, w);
+        memcpy(path, w->arena->path, sizeof path);
     }
     TRY(comm_agree(c, s));
     if (first < c->node_size) {
         TRY(comm_check(MPI_Ibcast(path, sizeof path, MPI_BYTE, first, c->node, &request), "MPI_Ibcast"));
         TRY(comm_wait(&request, 1));
     }
-    if (comm_is_worker(c) && c->node_rank != first) s = arena_open(path, "encoder weights", 0, &r->arena);
-    if (s == ST_OK && comm_is_worker(c)) s = encoder_attach(r->encoder, arena_at(&r->arena, 0, NULL));
+    if (comm_is_worker(c) && c->node_rank != first) s = arena_open(path, "encoder weights", 0, w->arena);
+    if (s == ST_OK && comm_is_worker(c)) s = encoder_attach(w->encoder, arena_at(w->arena, 0, NULL));
     s = comm_agree(c, s);
-    if (c->node_rank == first) arena_unlink(&r->arena);
+    if (c->node_rank == first) arena_unlink(w->arena);
     return s;
+}
+
+/* The second encoder; its weights take the way of the first one's. */
+static status open_int8(struct comm *c, const struct replica_options *o, struct encoder_options options, struct replica *r)
+{
+    status s = ST_OK;
+
+    options.int8 = 1;
+    if (comm_is_worker(c)) s = encoder_new(&r->facts.config, &options, r->pool, &r->int8);
+    TRY(comm_agree(c, s));
+    return share_weights(c, o, &(struct weights){&r->facts, r->int8, &r->int8_arena});
 }
 
 static status check_exact(struct comm *c, const struct replica_options *o, struct replica *r)
@@ -127,7 +141,8 @@ status replica_open(struct comm *c, const struct replica_options *o, const struc
     }
     s = comm_agree(c, s);
     if (s == ST_OK) s = check_exact(c, o, r);
-    if (s == ST_OK) s = share_weights(c, o, r);
+    if (s == ST_OK) s = share_weights(c, o, &(struct weights){&r->facts, r->encoder, &r->arena});
+    if (s == ST_OK && o->int8) s = open_int8(c, o, options, r);
     if (s != ST_OK) replica_close(r);
     return s;
 }
@@ -143,6 +158,8 @@ int replica_threads(const struct comm *c)
 void replica_close(struct replica *r)
 {
     encoder_destroy(&r->encoder);
+    encoder_destroy(&r->int8);
+    arena_close(&r->int8_arena);
     arena_close(&r->arena);
     pool_destroy(&r->pool);
 }

@@ -20,6 +20,7 @@ struct replica_options {
     enum matmul_engine engine;
     int threads;
     int exact;                           /* 1: refuse a machine on which results are not exact */
+    int int8;                            /* a second encoder, with products in whole numbers (encoder.h), for searches */
 };
 
 /* What all ranks have agreed on. */
@@ -33,8 +34,8 @@ struct replica_facts {
 struct replica {
     struct replica_facts facts;          /* on all ranks */
     struct pool *pool;                   /* on workers, as all below */
-    struct encoder *encoder;
-    struct arena arena;
+    struct encoder *encoder, *int8;      /* int8: where it was asked for, else NULL */
+    struct arena arena, int8_arena;
 };
 
 /* Collective. model: rank 0's opened source (it is asked for the configuration alone), NULL elsewhere. */

@@ -48,13 +48,14 @@ static void make_data(struct world *w)
     assert_int_equal(few_shot_draw(w->data, 0, EXAMPLES / 2, 8, &w->draw), ST_OK);
 }
 
-static void open_world(struct world *w, int gradients)
+static void open_world(struct world *w, int gradients, int int8)
 {
     struct model_config config = test_model_config();
     struct model_source *model = NULL;
-    struct replica_options ro = {.precision = PRECISION_F32, .engine = ENGINE_ONEDNN, .threads = 1 + comm.rank % 2, .exact = 1};
+    struct replica_options ro = {.precision = PRECISION_F32, .engine = ENGINE_ONEDNN, .threads = 1 + comm.rank % 2, .exact = 1,
+                                 .int8 = int8};
     struct team_options o = {.comm = &comm, .replica = &w->replica, .layers = LAYERS, .tokens = TOKENS, .longest = 64,
-                             .gradients = gradients, .machine = &w->machine, .rules = {.batch_tokens = 512}};
+                             .gradients = gradients, .int8 = int8, .machine = &w->machine, .rules = {.batch_tokens = 512}};
     char folder[512] = "";
 
     memset(w, 0, sizeof *w);
@@ -202,7 +203,7 @@ static void test_losses(void **state)
     struct world w;
 
     (void)state;
-    open_world(&w, 1);
+    open_world(&w, 1, 0);
     assert_int_equal(in_dialogue(&w, ask_losses), ST_OK);
     close_world(&w);
 }
@@ -212,9 +213,42 @@ static void test_gradient(void **state)
     struct world w;
 
     (void)state;
-    open_world(&w, 1);
+    open_world(&w, 1, 0);
     assert_int_equal(in_dialogue(&w, ask_gradient), ST_OK);
     assert_int_equal(in_dialogue(&w, ask_scores), ST_OK);
+    close_world(&w);
+}
+
+/* Candidates in whole numbers: those of kept activations are those of whole sets again, near the exact ones but not the same. */
+static void ask_int8(struct world *w)
+{
+    static const int order[] = {0, 1, 2, 0, 2, 1};
+    float placed[BANK], head[2 * HIDDEN], d_prompts[BANK], d_head[2 * HIDDEN];
+    double exact, whole;
+
+    fill(placed, BANK, 1);
+    fill(head, 2 * HIDDEN, 3);
+    assert_int_equal(team_place(w->team, placed, head), ST_OK);
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) check_layer(w, placed, head, order[i], 10 + (unsigned)i);
+    assert_int_equal(team_gradient(w->team, placed, head, &exact, d_prompts, d_head), ST_OK);
+    assert_int_equal(team_loss(w->team, 1, placed, head, &whole), ST_OK);
+    print_message("loss %.6f, in whole numbers %.6f\n", exact, whole);
+    assert_true(exact != whole && fabs(exact - whole) < .02 * exact);
+}
+
+static void test_int8(void **state)
+{
+    struct world w;
+    int64_t lacks = !matmul_has_int8();
+
+    (void)state;
+    assert_int_equal(comm_max(&comm, &lacks, 1), ST_OK);
+    if (lacks) {
+        print_message("skipped: a CPU has no AVX-512 VNNI\n");
+        skip();
+    }
+    open_world(&w, 1, 1);
+    assert_int_equal(in_dialogue(&w, ask_int8), ST_OK);
     close_world(&w);
 }
 
@@ -225,7 +259,7 @@ static void test_failure(void **state)
     status s;
 
     (void)state;
-    open_world(&w, 0);
+    open_world(&w, 0, 0);
     s = comm_is_coordinator(&comm) ? team_dismiss(w.team, ST_NUMBER) : team_serve(w.team);
     assert_int_equal(s, ST_NUMBER);
     close_world(&w);
@@ -234,7 +268,7 @@ static void test_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_losses), cmocka_unit_test(test_gradient),
-                                       cmocka_unit_test(test_failure)};
+                                       cmocka_unit_test(test_int8), cmocka_unit_test(test_failure)};
     int failed;
 
     if (comm_init(&comm) != ST_OK) return 1;

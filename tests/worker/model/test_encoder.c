@@ -21,13 +21,13 @@ struct machine {
 
 struct outcome { double loss[EXAMPLES]; float prompts[BANK], head[2 * HIDDEN]; };
 
-static void machine_open(struct machine *m, enum number precision, enum matmul_engine engine, int threads)
+static void machine_open_as(struct machine *m, enum number precision, enum matmul_engine engine, int threads, int int8)
 {
     const struct model_config config = {.layers = LAYERS, .hidden = HIDDEN, .heads = 4, .feed_forward = 128,
                                         .positions = LONGEST, .vocab = 100, .types = 2, .eps = 1e-12,
                                         .hidden_dropout = .1, .attention_dropout = .1};
     const struct encoder_options options = {.precision = precision, .isa = ISA_AUTO, .engine = engine,
-                                            .threads = threads, .check = 1};
+                                            .threads = threads, .check = 1, .int8 = int8};
     const struct random_key key = random_seed(3, RANDOM_INIT);
     const struct packed_source source = packed_from_random(&key);
 
@@ -37,6 +37,11 @@ static void machine_open(struct machine *m, enum number precision, enum matmul_e
     assert_int_equal(mem_alloc(encoder_weights_bytes(m->encoder), 1, &m->weights), ST_OK);
     assert_int_equal(encoder_weights_pack(m->encoder, &source, NULL, m->weights), ST_OK);
     assert_int_equal(encoder_attach(m->encoder, m->weights), ST_OK);
+}
+
+static void machine_open(struct machine *m, enum number precision, enum matmul_engine engine, int threads)
+{
+    machine_open_as(m, precision, engine, threads, 0);
 }
 
 static void machine_close(struct machine *m)
@@ -230,7 +235,7 @@ static void test_differences(void **state)
 /* ---- some rows alone ---- */
 
 /* Every third row, single rows of an example, none of another: logits and losses are those of the whole, to the bit. */
-static void check_rows(enum number precision, int threads, int by_example, int first)
+static void check_rows(enum number precision, int threads, int by_example, int first, int int8)
 {
     float *values = random_floats(BANK, 1, 1), *head = random_floats(2 * HIDDEN, 1, 2);
     static float whole[2 * 600], some[2 * 600];
@@ -240,7 +245,7 @@ static void check_rows(enum number precision, int threads, int by_example, int f
     struct batch b;
     struct unit *u;
 
-    machine_open(&m, precision, ENGINE_ONEDNN, threads);
+    machine_open_as(&m, precision, ENGINE_ONEDNN, threads, int8);
     if (by_example) m.encoder->exact = EXACT_EXAMPLE;
     assert_int_equal(batch_init(&b, EXAMPLES, all_rows(m.encoder), encoder_row_align(m.encoder)), ST_OK);
     assert_int_equal(unit_new(m.encoder, all_rows(m.encoder), EXAMPLES, TOKENS, threads, 0, &u), ST_OK);
@@ -282,10 +287,82 @@ static void test_rows(void **state)
     (void)state;
     for (int threads = 1; threads <= 3; threads++)
         for (int first = 0; first < LAYERS; first++) {
-            check_rows(NUMBER_F32, threads, 0, first);
-            check_rows(NUMBER_F32, threads, 1, first);
-            if (matmul_has_bf16()) check_rows(NUMBER_BF16, threads, 0, first);
+            check_rows(NUMBER_F32, threads, 0, first, 0);
+            check_rows(NUMBER_F32, threads, 1, first, 0);
+            if (matmul_has_bf16()) check_rows(NUMBER_BF16, threads, 0, first, 0);
+            if (matmul_has_int8()) check_rows(NUMBER_F32, threads, 0, first, 1);
+            if (matmul_has_int8() && matmul_has_bf16()) check_rows(NUMBER_BF16, threads, 0, first, 1);
         }
+}
+
+/* ---- whole numbers ----------------------------------------------------------------------------------------------- */
+
+/* Losses and last hidden states of the batch, in units of so many examples. */
+static void infer(const struct machine *m, int unit_examples, const float *values, const float *head, double *loss, float *logits)
+{
+    struct batch b;
+    struct unit *u;
+
+    assert_int_equal(batch_init(&b, unit_examples, all_rows(m->encoder), 1), ST_OK);
+    assert_int_equal(unit_new(m->encoder, all_rows(m->encoder), unit_examples, TOKENS, m->threads, 0, &u), ST_OK);
+    for (int first = 0; first < EXAMPLES; first += unit_examples) {
+        struct unit_inputs in = {.batch = &b, .prompts = {LAYERS, TOKENS, values}, .head = head, .batch_examples = 1};
+        struct unit_outputs out = {.loss = loss + first, .logits = logits};
+
+        add_examples(&b, first, unit_examples);
+        assert_int_equal(unit_evaluate(u, m->encoder, m->pool, &in, &out), ST_OK);
+        logits += 2 * b.rows;
+    }
+    unit_destroy(&u);
+    batch_fini(&b);
+}
+
+static double distance(const float *a, const float *b, int n)
+{
+    double square = 0, size = 0;
+
+    for (int i = 0; i < n; i++) {
+        square += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        size += (double)b[i] * (double)b[i];
+    }
+    return sqrt(square / size);
+}
+
+/* Near f32; the same bits for any threads and units. */
+static void test_int8(void **state)
+{
+    float *values = random_floats(BANK, 1, 1), *head = random_floats(2 * HIDDEN, 1, 2);
+    static float exact[2 * 600], first[2 * 600], other[2 * 600];
+    double exact_loss[EXAMPLES], first_loss[EXAMPLES], other_loss[EXAMPLES], off;
+    struct machine m;
+
+    (void)state;
+    if (!matmul_has_int8()) {
+        print_message("skipped: this CPU has no AVX-512 VNNI\n");
+        skip();
+    }
+    machine_open(&m, NUMBER_F32, ENGINE_ONEDNN, 1);
+    m.encoder->exact = EXACT_ROWS;   /* no gaps between examples: values are compared, not bits */
+    infer(&m, EXAMPLES, values, head, exact_loss, exact);
+    machine_close(&m);
+    for (int threads = 1; threads <= 3; threads++) {
+        machine_open_as(&m, NUMBER_F32, ENGINE_ONEDNN, threads, 1);
+        for (int size = EXAMPLES; size >= 1; size /= 2) {
+            int again = threads > 1 || size < EXAMPLES;
+
+            infer(&m, size, values, head, again ? other_loss : first_loss, again ? other : first);
+            if (!again) continue;
+            assert_memory_equal(other_loss, first_loss, sizeof first_loss);
+            assert_memory_equal(other, first, sizeof first);
+        }
+        machine_close(&m);
+    }
+    off = distance(first, exact, 2 * 496);
+    print_message("logits of whole numbers are off by %.4f of their size\n", off);
+    assert_true(off > 1e-5 && off < .03);
+    for (int i = 0; i < EXAMPLES; i++) assert_true(fabs(first_loss[i] - exact_loss[i]) < .05 * exact_loss[i]);
+    mem_free(head);
+    mem_free(values);
 }
 
 /* ---- ranges ------------------------------------------------------------------------------------------------------ */
@@ -356,7 +433,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bits_f32), cmocka_unit_test(test_bits_by_example), cmocka_unit_test(test_bits_openblas),
-        cmocka_unit_test(test_bits_bf16), cmocka_unit_test(test_differences), cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_bits_bf16), cmocka_unit_test(test_differences), cmocka_unit_test(test_rows), cmocka_unit_test(test_int8),
         cmocka_unit_test(test_range), cmocka_unit_test(test_budget), cmocka_unit_test(test_attach),
     };
 

@@ -1,0 +1,91 @@
+/* Rows on their way into and out of products of whole numbers (kernels.h: struct int8_scales). */
+#include "worker/kernel/gelu.h"
+#include "worker/kernel/simd.h"
+
+/* 0; NaN where a is not finite. */
+VEC_INLINE vec not_finite(vec a) { return vec_mul(a, vec_zero()); }
+
+/* A step below which numbers count as 0: its inverse would not be finite. */
+static const float LEAST = 1e-30f;
+
+VEC_INLINE void quantize_row(int64_t width, enum number type, const void *x, uint8_t *q, float *scale)
+{
+    vec largest[4] = {vec_zero(), vec_zero(), vec_zero(), vec_zero()}, bad = vec_zero(), inverse;
+
+    for (int64_t i = 0; i < width; i += 4 * LANES)
+        for (int k = 0; k < 4; k++) {
+            vec a = vec_at_type(type, x, i + k * LANES, width);
+
+            largest[k] = vec_max(vec_abs(a), largest[k]);
+            bad = vec_add(bad, not_finite(a));
+        }
+    *scale = vec_largest(vec_max(vec_max(largest[0], largest[1]), vec_max(largest[2], largest[3]))) / 127.0f + vec_sum(bad);
+    inverse = vec_set(*scale > LEAST ? 1.0f / *scale : 0.0f);
+    for (int64_t i = 0; i < width; i += LANES)
+        vec_put_u8(q, i, width, vec_fma(vec_at_type(type, x, i, width), inverse, vec_set(128.0f)));
+}
+
+static void int8_quantize(int64_t rows, int width, enum number type, const void *x, uint8_t *q, float *scale)
+{
+    for (int64_t row = 0; row < rows; row++) {
+        const char *at = (const char *)x + (size_t)(row * width) * number_size(type);
+
+        if (type == NUMBER_BF16) quantize_row(width, NUMBER_BF16, at, q + row * width, scale + row);
+        else quantize_row(width, NUMBER_F32, at, q + row * width, scale + row);
+    }
+}
+
+/* y[c] of a row, 16 of them. */
+VEC_INLINE vec value_at(const struct int8_scales *s, vec x_scale, const int32_t *sums, int64_t c, int64_t width)
+{
+    vec whole = vec_load_difference(sums + c, s->offset + c, vec_in_row(c, width));
+
+    return vec_fma(whole, vec_mul(x_scale, vec_at(s->w_scale, c, width)), vec_at(s->bias, c, width));
+}
+
+static void int8_dequantize(int64_t rows, int width, const struct int8_scales *s, const void *sums, enum number type, void *y)
+{
+    for (int64_t row = 0; row < rows; row++) {
+        const int32_t *from = (const int32_t *)sums + row * width;
+        vec x_scale = vec_set(s->x_scale[row]);
+
+        if (type == NUMBER_BF16)
+            for (int64_t c = 0; c < width; c += LANES)
+                vec_put_type(NUMBER_BF16, (uint16_t *)y + row * width, c, width, value_at(s, x_scale, from, c, width));
+        else
+            for (int64_t c = 0; c < width; c += LANES)
+                vec_put((float *)y + row * width, c, width, value_at(s, x_scale, from, c, width));
+    }
+}
+
+/* The row's floats take the place of its sums. */
+static void gelu_row(int64_t width, const struct int8_scales *s, vec x_scale, void *sums, uint8_t *q, float *scale)
+{
+    vec largest = vec_set(-INT8_FLOOR), bad = vec_zero(), floor = vec_set(INT8_FLOOR), inverse;
+    float *row = sums;
+
+    for (int64_t c = 0; c < width; c += LANES) {
+        vec y = value_at(s, x_scale, sums, c, width), g = vec_mul(y, gelu_factor(NUMBER_BF16, y));
+
+        bad = vec_add(bad, not_finite(g));
+        largest = vec_max(vec_select(vec_in_row(c, width), g, largest), largest);
+        vec_put(row, c, width, g);
+    }
+    *scale = (vec_largest(largest) + INT8_FLOOR) / 255.0f + vec_sum(bad);
+    inverse = vec_set(*scale > LEAST ? 1.0f / *scale : 0.0f);
+    for (int64_t c = 0; c < width; c += LANES)
+        vec_put_u8(q, c, width, vec_mul(vec_add(vec_at(row, c, width), floor), inverse));
+}
+
+static void int8_gelu(int64_t rows, int width, const struct int8_scales *s, void *sums, uint8_t *q, float *scale)
+{
+    for (int64_t row = 0; row < rows; row++)
+        gelu_row(width, s, vec_set(s->x_scale[row]), (int32_t *)sums + row * width, q + row * width, scale + row);
+}
+
+void KERNEL(int8_kernels)(struct kernels *k)
+{
+    k->int8_quantize = int8_quantize;
+    k->int8_dequantize = int8_dequantize;
+    k->int8_gelu = int8_gelu;
+}
