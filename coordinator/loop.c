@@ -311,7 +311,10 @@ static status finish(struct loop *l, status s)
     status closed;
 
     l->result->step = l->step;
-    if (!comm_is_coordinator(l->comm)) return s;
+    if (!comm_is_coordinator(l->comm)) {
+        crew_close(&l->crew);
+        return s;
+    }
     bar_close(&l->bar, s == ST_OK);
     loop_post_run(l, s != ST_OK ? MP2__RUN__STATE__FAILED : l->result->stopped ? MP2__RUN__STATE__STOPPED
                                                                           : MP2__RUN__STATE__FINISHED, 0);
