@@ -66,12 +66,12 @@ def live(browser):
     end(monitor)
     browser.wait("return document.querySelector('#link').className === 'lost'")
     check(True, "a monitor that is gone is said")
-    browser.errors()   # refused connections while it was gone
     before = browser.run(STEPS)
     monitor, _ = serve(f"127.0.0.1:{port}", run)
     browser.wait("return document.querySelector('#link').className === ''")
     browser.wait(f"{STEPS} >= {before}")
     check(True, "a restarted monitor has the history")
+    browser.errors()   # refused connections while it was gone
     check(browser.run("return document.querySelectorAll('.multiple').length") == 12, "a chart a task")
     check(browser.run("return document.querySelectorAll('#heat td').length") == 12 * 6 * 8, "a cell a task, layer and module")
     end(player, signal.SIGKILL)
