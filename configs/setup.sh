@@ -27,9 +27,17 @@ else
 fi
 
 echo "setup: building in $build"
-generator=()
-[ -f "$build/CMakeCache.txt" ] || generator=(-G Ninja)
-cmake -S "$top" -B "$build" "${generator[@]}" "$@" > "$build.log" 2>&1 || { tail -30 "$build.log" >&2; exit 1; }
+fresh=(-G Ninja)
+if [ -f "$build/CMakeCache.txt" ]; then
+    made_for=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$build/CMakeCache.txt")
+    if [ "$made_for" = "$top" ]; then
+        fresh=()
+    else
+        echo "setup: $build was made for $made_for; it is made anew"
+        fresh=(--fresh -G Ninja)
+    fi
+fi
+cmake -S "$top" -B "$build" "${fresh[@]}" "$@" > "$build.log" 2>&1 || { tail -30 "$build.log" >&2; exit 1; }
 cmake --build "$build" >> "$build.log" 2>&1 || { grep -E 'error|warning' "$build.log" | head -30 >&2; tail -5 "$build.log" >&2; exit 1; }
 mv "$build.log" "$build/setup.log"
 echo "setup: done, $build/mp2"
