@@ -9,8 +9,8 @@
  *     arena_unlink(&a);                                                          when all have it: gone with the last
  *
  * Kept by name instead (no arena_unlink), it can be opened again by the next epoch of the same run. */
-#ifndef MP2_BASE_ARENA_H
-#define MP2_BASE_ARENA_H
+#ifndef MP2_CLUSTER_BASE_ARENA_H
+#define MP2_CLUSTER_BASE_ARENA_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -6,8 +6,8 @@
  *     bar_open(&bar, "import", rows, "rows");
  *     for (…) bar_show(&bar, done, "%s", task);     cheap: draws at most ten times a second
  *     bar_close(&bar, 1);                           1: prints the summary line "import: 1,234 rows in 5.6 s (…)" */
-#ifndef MP2_BASE_BAR_H
-#define MP2_BASE_BAR_H
+#ifndef MP2_CLUSTER_BASE_BAR_H
+#define MP2_CLUSTER_BASE_BAR_H
 
 #include <stdint.h>
 #include <stdio.h>

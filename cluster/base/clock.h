@@ -1,6 +1,6 @@
 /* The time, in seconds. */
-#ifndef MP2_BASE_CLOCK_H
-#define MP2_BASE_CLOCK_H
+#ifndef MP2_CLUSTER_BASE_CLOCK_H
+#define MP2_CLUSTER_BASE_CLOCK_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* Files: mapped reading, and writing that is all or nothing. Paths of a message are the caller's words. */
-#ifndef MP2_BASE_FILE_H
-#define MP2_BASE_FILE_H
+#ifndef MP2_CLUSTER_BASE_FILE_H
+#define MP2_CLUSTER_BASE_FILE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* JSON files through jansson: one object at the top, every key once, bounded in size, so that a hostile file costs a
  * message and no memory (jansson's tree can be 100 times its text; 4 MiB of text stay well below 1 GiB). */
-#ifndef MP2_BASE_JSON_H
-#define MP2_BASE_JSON_H
+#ifndef MP2_CLUSTER_BASE_JSON_H
+#define MP2_CLUSTER_BASE_JSON_H
 
 #include <stddef.h>
 

@@ -6,8 +6,8 @@
  *     2026-05-04T12:00:00.123Z info C0 step-commit step=12 loss=1.234
  * Level and role are the process's own and the only process-wide state besides the signal flag; both are set once,
  * before threads start. Lines are written whole (one write), so those of several ranks do not mix. */
-#ifndef MP2_BASE_LOG_H
-#define MP2_BASE_LOG_H
+#ifndef MP2_CLUSTER_BASE_LOG_H
+#define MP2_CLUSTER_BASE_LOG_H
 
 #include "cluster/base/status.h"
 

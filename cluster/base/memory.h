@@ -1,6 +1,6 @@
 /* Plain memory: zeroed, aligned to 64 bytes (a cache line, a vector), overflow-checked. */
-#ifndef MP2_BASE_MEMORY_H
-#define MP2_BASE_MEMORY_H
+#ifndef MP2_CLUSTER_BASE_MEMORY_H
+#define MP2_CLUSTER_BASE_MEMORY_H
 
 #include <stddef.h>
 

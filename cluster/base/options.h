@@ -6,8 +6,8 @@
  *     train:
  *       steps: 1000
  * in YAML and --set train.steps=1000 on the command line. */
-#ifndef MP2_BASE_OPTIONS_H
-#define MP2_BASE_OPTIONS_H
+#ifndef MP2_CLUSTER_BASE_OPTIONS_H
+#define MP2_CLUSTER_BASE_OPTIONS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  * The caller is thread 0. One job at a time; pool_run returns when every thread is done (a full barrier). Threads spin
  * for some microseconds between jobs, then sleep: steps of a large model cost no wake-ups, an idle pool no CPU.
  * oneDNN primitives run inside a pool thread on that thread alone: every thread calls omp_set_num_threads(1) once. */
-#ifndef MP2_BASE_POOL_H
-#define MP2_BASE_POOL_H
+#ifndef MP2_CLUSTER_BASE_POOL_H
+#define MP2_CLUSTER_BASE_POOL_H
 
 #include <stdint.h>
 

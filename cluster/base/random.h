@@ -3,8 +3,8 @@
  *
  * Keys are derived like paths: seed -> purpose -> (step, group, slot …). A counter's words are free for the user of a
  * key: layer, head, position and the like. */
-#ifndef MP2_BASE_RANDOM_H
-#define MP2_BASE_RANDOM_H
+#ifndef MP2_CLUSTER_BASE_RANDOM_H
+#define MP2_CLUSTER_BASE_RANDOM_H
 
 #include <stdint.h>
 

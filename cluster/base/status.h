@@ -1,8 +1,8 @@
 /* One status type for the whole program. 0 is success; results come back through the last arguments.
  * Code, exit status and text stand in one list (README "Exit status": 0 done, 1 failed run, 2 bad usage or input,
  * 3 lost peers). A function that returns something else than ST_OK has already said why, once, through fault(). */
-#ifndef MP2_BASE_STATUS_H
-#define MP2_BASE_STATUS_H
+#ifndef MP2_CLUSTER_BASE_STATUS_H
+#define MP2_CLUSTER_BASE_STATUS_H
 
 #define STATUS_LIST(X)                                                                                             \
     X(ST_OK, 0, "ok")                                                                                              \

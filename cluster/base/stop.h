@@ -1,6 +1,6 @@
 /* The wish to end in order: SIGUSR1 (mpirun hands it on to every rank) sets one flag, looked at between steps. */
-#ifndef MP2_BASE_STOP_H
-#define MP2_BASE_STOP_H
+#ifndef MP2_CLUSTER_BASE_STOP_H
+#define MP2_CLUSTER_BASE_STOP_H
 
 #include <stdint.h>
 

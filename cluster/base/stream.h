@@ -1,8 +1,8 @@
 /* Files read from front to back: plain, gzip or xz (told by the first bytes, not by the name), as bytes or as lines.
  * Memory is one buffer plus the longest line asked for. Several gzip members or xz streams behind one another are one
  * text; a file cut short or damaged is ST_INPUT with path:line, never a silent early end. */
-#ifndef MP2_BASE_STREAM_H
-#define MP2_BASE_STREAM_H
+#ifndef MP2_CLUSTER_BASE_STREAM_H
+#define MP2_CLUSTER_BASE_STREAM_H
 
 #include <stddef.h>
 #include <stdint.h>

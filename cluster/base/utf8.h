@@ -1,6 +1,6 @@
 /* UTF-8, strictly (no surrogates, no overlong forms, nothing past U+10FFFF). */
-#ifndef MP2_BASE_UTF8_H
-#define MP2_BASE_UTF8_H
+#ifndef MP2_CLUSTER_BASE_UTF8_H
+#define MP2_CLUSTER_BASE_UTF8_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* YAML files as a tree of nodes that know their line (libyaml reads; this keeps the lines for messages). */
-#ifndef MP2_BASE_YAML_H
-#define MP2_BASE_YAML_H
+#ifndef MP2_CLUSTER_BASE_YAML_H
+#define MP2_CLUSTER_BASE_YAML_H
 
 #include <stddef.h>
 

@@ -3,8 +3,8 @@
  * Rank 0 is the coordinator. With one rank it is the only worker too; with more, ranks 1 … size-1 are the workers, worker
  * w on rank w+1. All functions are to be called from one thread. A failed MPI call is ST_PEER (said once); the run then
  * ends and goes on from its journal. */
-#ifndef MP2_COMM_COMM_H
-#define MP2_COMM_COMM_H
+#ifndef MP2_CLUSTER_COMM_COMM_H
+#define MP2_CLUSTER_COMM_COMM_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Which worker holds which slots of a step's batches: known to every rank, so that each knows what it will receive. */
-#ifndef MP2_COMM_DEAL_H
-#define MP2_COMM_DEAL_H
+#ifndef MP2_CLUSTER_COMM_DEAL_H
+#define MP2_CLUSTER_COMM_DEAL_H
 
 #include <stddef.h>
 #include <stdint.h>

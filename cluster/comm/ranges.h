@@ -10,8 +10,8 @@
  *     in every step: ranges_begin(&r);
  *     for each own slot, ascending: array = ranges_array(&r); … write a part …; ranges_done(&r); … the next …; ranges_done(&r);
  *     TRY(ranges_sum(&r, &own)); */
-#ifndef MP2_COMM_RANGES_H
-#define MP2_COMM_RANGES_H
+#ifndef MP2_CLUSTER_COMM_RANGES_H
+#define MP2_CLUSTER_COMM_RANGES_H
 
 #include "cluster/base/pool.h"
 #include "cluster/base/status.h"

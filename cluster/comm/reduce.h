@@ -1,8 +1,8 @@
 /* What travels in a step (design.md section 4): composed prompts to every worker, prompt gradients to the owners of their
  * columns, and from there to the coordinator. Sums run along the batch's tree, so the bits are the same for any number of
  * ranks and any deal. All functions are collective over the ranks of c. */
-#ifndef MP2_COMM_REDUCE_H
-#define MP2_COMM_REDUCE_H
+#ifndef MP2_CLUSTER_COMM_REDUCE_H
+#define MP2_CLUSTER_COMM_REDUCE_H
 
 #include <stddef.h>
 #include <stdint.h>

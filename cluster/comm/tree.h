@@ -4,8 +4,8 @@
  *
  * A struct tree_sum receives nodes in any order of disjoint ranges that are each consecutive, keeps the fewest nodes that
  * cover what came, and owns one buffer a node. */
-#ifndef MP2_COMM_TREE_H
-#define MP2_COMM_TREE_H
+#ifndef MP2_CLUSTER_COMM_TREE_H
+#define MP2_CLUSTER_COMM_TREE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
  * `mp2 checkpoint verify`, too.
  *
  * "The sha256 of a checkpoint": cat step-N/ * | sha256sum, its files in name order. */
-#ifndef MP2_STORE_CHECKPOINT_H
-#define MP2_STORE_CHECKPOINT_H
+#ifndef MP2_CLUSTER_STORE_CHECKPOINT_H
+#define MP2_CLUSTER_STORE_CHECKPOINT_H
 
 #include "cluster/comm/comm.h"
 #include "cluster/store/part.h"

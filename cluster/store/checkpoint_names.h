@@ -1,6 +1,6 @@
 /* Names of a run's checkpoints: what checkpoint_write.c needs beyond checkpoint.h. */
-#ifndef MP2_STORE_CHECKPOINT_NAMES_H
-#define MP2_STORE_CHECKPOINT_NAMES_H
+#ifndef MP2_CLUSTER_STORE_CHECKPOINT_NAMES_H
+#define MP2_CLUSTER_STORE_CHECKPOINT_NAMES_H
 
 #include "cluster/store/checkpoint.h"
 

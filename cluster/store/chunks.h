@@ -2,8 +2,8 @@
  * chunks, checkpoint_load.c spreads them. A round handles one chunk on each mover (a rank that touches the file);
  * movers stand apart in rank order, so that they tend to be on different nodes. Every rank knows every rank's boxes,
  * so message sizes need no messages. */
-#ifndef MP2_STORE_CHUNKS_H
-#define MP2_STORE_CHUNKS_H
+#ifndef MP2_CLUSTER_STORE_CHUNKS_H
+#define MP2_CLUSTER_STORE_CHUNKS_H
 
 #include "cluster/comm/comm.h"
 #include "cluster/store/part.h"

@@ -15,8 +15,8 @@
  *
  * One thread appends. Steps count from 1: record N is the N-th step, and a checkpoint of step N is followed by
  * segment N+1. */
-#ifndef MP2_STORE_JOURNAL_H
-#define MP2_STORE_JOURNAL_H
+#ifndef MP2_CLUSTER_STORE_JOURNAL_H
+#define MP2_CLUSTER_STORE_JOURNAL_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
  *     payload, then zeros up to a multiple of 8 bytes
  * number counts records from 1 through all segments; durable is the number of the newest record that was known to be
  * durable when this one was written. */
-#ifndef MP2_STORE_JOURNAL_SEGMENT_H
-#define MP2_STORE_JOURNAL_SEGMENT_H
+#ifndef MP2_CLUSTER_STORE_JOURNAL_SEGMENT_H
+#define MP2_CLUSTER_STORE_JOURNAL_SEGMENT_H
 
 #include <limits.h>
 

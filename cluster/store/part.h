@@ -1,8 +1,8 @@
 /* Which part of a tensor lies in this rank's memory, and how: a rectangle of the tensor, seen with three axes.
  * Column blocks of A, a rank's range of a flat parameter list, or a whole small tensor on the coordinator are all of
  * this kind. */
-#ifndef MP2_STORE_PART_H
-#define MP2_STORE_PART_H
+#ifndef MP2_CLUSTER_STORE_PART_H
+#define MP2_CLUSTER_STORE_PART_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* What a journal's records say, as plain C structs; proto/journal.proto is their form on disk. No protobuf type leaves
  * record.c. Lengths in foreign bytes are checked against the sizes the record itself names. */
-#ifndef MP2_STORE_RECORD_H
-#define MP2_STORE_RECORD_H
+#ifndef MP2_CLUSTER_STORE_RECORD_H
+#define MP2_CLUSTER_STORE_RECORD_H
 
 #include <stddef.h>
 #include <stdint.h>

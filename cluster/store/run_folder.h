@@ -6,8 +6,8 @@
  *     run.lock               held while a coordinator writes; its text says which process on which host
  *     stop                   `mp2 stop` asks the run to end after the step under way
  * Only one writer: run.lock is locked with the kernel (fcntl), so a dead process leaves no lock behind. */
-#ifndef MP2_STORE_RUN_FOLDER_H
-#define MP2_STORE_RUN_FOLDER_H
+#ifndef MP2_CLUSTER_STORE_RUN_FOLDER_H
+#define MP2_CLUSTER_STORE_RUN_FOLDER_H
 
 #include <stddef.h>
 #include <stdint.h>

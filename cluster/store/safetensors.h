@@ -7,8 +7,8 @@
  * Writing: the layout (header bytes and each tensor's place in the file) is a function of the specs alone, so that one
  * process with a FILE and many ranks with MPI-IO write the same bytes. Tensors lie in the order given; the header is
  * padded with spaces to 8 bytes, as the Rust library does. Give wide types first and every tensor is aligned. */
-#ifndef MP2_STORE_SAFETENSORS_H
-#define MP2_STORE_SAFETENSORS_H
+#ifndef MP2_CLUSTER_STORE_SAFETENSORS_H
+#define MP2_CLUSTER_STORE_SAFETENSORS_H
 
 #include "cluster/base/file.h"
 #include "cluster/store/tensor.h"

@@ -1,6 +1,6 @@
 /* state.pb of a checkpoint as a plain C struct; proto/state.proto is its form on disk. */
-#ifndef MP2_STORE_STATE_H
-#define MP2_STORE_STATE_H
+#ifndef MP2_CLUSTER_STORE_STATE_H
+#define MP2_CLUSTER_STORE_STATE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  * (safetensors, torch) give their contents in this form; nothing is copied until it is read into floats.
  *
  * Bytes in files are little-endian, as are the machines this runs on, and need not be aligned. */
-#ifndef MP2_STORE_TENSOR_H
-#define MP2_STORE_TENSOR_H
+#ifndef MP2_CLUSTER_STORE_TENSOR_H
+#define MP2_CLUSTER_STORE_TENSOR_H
 
 #include <stddef.h>
 #include <stdint.h>

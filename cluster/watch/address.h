@@ -1,6 +1,6 @@
 /* Addresses of a stream: host and port, and the snapshot socket one port higher. */
-#ifndef MP2_WATCH_ADDRESS_H
-#define MP2_WATCH_ADDRESS_H
+#ifndef MP2_CLUSTER_WATCH_ADDRESS_H
+#define MP2_CLUSTER_WATCH_ADDRESS_H
 
 #include <stddef.h>
 

@@ -2,8 +2,8 @@
  *   NAME.key   the secret, as YAML: `public: "…"` and `secret: "…"`; refused when its group or others can read it
  *   NAME.pub   one line, the public key and a name; an allow-list is such lines one after the other, like ssh's
  *              authorized_keys; empty lines and lines that start with "# " are skipped */
-#ifndef MP2_WATCH_CURVE_H
-#define MP2_WATCH_CURVE_H
+#ifndef MP2_CLUSTER_WATCH_CURVE_H
+#define MP2_CLUSTER_WATCH_CURVE_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* Follows one publisher: SUB for the stream, DEALER for snapshots, repair.h for the rest. One thread. */
-#ifndef MP2_WATCH_FOLLOW_H
-#define MP2_WATCH_FOLLOW_H
+#ifndef MP2_CLUSTER_WATCH_FOLLOW_H
+#define MP2_CLUSTER_WATCH_FOLLOW_H
 
 #include "cluster/watch/address.h"
 #include "cluster/watch/curve.h"

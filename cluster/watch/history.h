@@ -8,8 +8,8 @@
  *   checkpoint, event   the newest
  *   stream              the latest
  * Not thread-safe: one owner, or the owner's lock. */
-#ifndef MP2_WATCH_HISTORY_H
-#define MP2_WATCH_HISTORY_H
+#ifndef MP2_CLUSTER_WATCH_HISTORY_H
+#define MP2_CLUSTER_WATCH_HISTORY_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -7,7 +7,7 @@
 
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
-#include "proto/json.h"
+#include "cluster/watch/message_json.h"
 
 enum { LINE_LIMIT = 64 << 20 };
 

@@ -1,7 +1,7 @@
 /* metrics.jsonl: a run folder's own record of what was published, one Progress message as JSON a line, append-only.
  * A torn last line (the machine stopped while it was written) is no error. */
-#ifndef MP2_WATCH_METRICS_H
-#define MP2_WATCH_METRICS_H
+#ifndef MP2_CLUSTER_WATCH_METRICS_H
+#define MP2_CLUSTER_WATCH_METRICS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -14,7 +14,7 @@
 #include "cluster/base/memory.h"
 #include "cluster/watch/metrics.h"
 #include "cluster/watch/tally.h"
-#include "proto/json.h"
+#include "cluster/watch/message_json.h"
 
 static const double TASKS_EVERY = 2;   /* seconds */
 

@@ -10,8 +10,8 @@
  *     TRY(progress_flush(p));              with a commit, a checkpoint, at the end
  *     progress_destroy(&p);
  */
-#ifndef MP2_WATCH_PROGRESS_H
-#define MP2_WATCH_PROGRESS_H
+#ifndef MP2_CLUSTER_WATCH_PROGRESS_H
+#define MP2_CLUSTER_WATCH_PROGRESS_H
 
 #include <stdint.h>
 

@@ -7,8 +7,8 @@
  *
  * Sockets: PUB at address, ROUTER one port higher. Loopback needs no keys; any other address needs CURVE: the server's
  * secret key file and a file with the clients' public keys (made by `mp2-monitor keygen`). */
-#ifndef MP2_WATCH_PUBLISH_H
-#define MP2_WATCH_PUBLISH_H
+#ifndef MP2_CLUSTER_WATCH_PUBLISH_H
+#define MP2_CLUSTER_WATCH_PUBLISH_H
 
 #include <stdint.h>
 

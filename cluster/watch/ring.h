@@ -1,8 +1,8 @@
 /* The publisher's ring: packed messages on their way from the step loop to the publisher's thread. A full ring pushes
  * out the oldest. Wait-free for the giver: a slot is one atomic exchange, whoever holds it owns the item; no lock that
  * a descheduled reader could keep. Any number of givers, one taker. */
-#ifndef MP2_WATCH_RING_H
-#define MP2_WATCH_RING_H
+#ifndef MP2_CLUSTER_WATCH_RING_H
+#define MP2_CLUSTER_WATCH_RING_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* Answers of the snapshot socket: the Clone pattern's server side. A request says what the asker has; it gets what came
  * after that when it is still at hand, the whole picture otherwise. The whole picture is built at most once a second
  * and shared by all who ask meanwhile; askers beyond a rate are not answered and ask again. */
-#ifndef MP2_WATCH_SNAPSHOT_H
-#define MP2_WATCH_SNAPSHOT_H
+#ifndef MP2_CLUSTER_WATCH_SNAPSHOT_H
+#define MP2_CLUSTER_WATCH_SNAPSHOT_H
 
 #include <stdint.h>
 #include <zmq.h>

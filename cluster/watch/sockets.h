@@ -1,6 +1,6 @@
 /* The publisher's sockets: made, bound and guarded here; what goes through them is publish.c's business. */
-#ifndef MP2_WATCH_SOCKETS_H
-#define MP2_WATCH_SOCKETS_H
+#ifndef MP2_CLUSTER_WATCH_SOCKETS_H
+#define MP2_CLUSTER_WATCH_SOCKETS_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* How each task stands, counted from the steps and evaluations that pass: so that no trainer has to. */
-#ifndef MP2_WATCH_TALLY_H
-#define MP2_WATCH_TALLY_H
+#ifndef MP2_CLUSTER_WATCH_TALLY_H
+#define MP2_CLUSTER_WATCH_TALLY_H
 
 #include "cluster/base/status.h"
 #include "proto/progress.pb-c.h"

@@ -1,6 +1,6 @@
 /* How good an extracted answer is. */
-#ifndef MP2_DATA_ANSWER_H
-#define MP2_DATA_ANSWER_H
+#ifndef MP2_COORDINATOR_DATA_ANSWER_H
+#define MP2_COORDINATOR_DATA_ANSWER_H
 
 #include "coordinator/data/dataset.h"
 

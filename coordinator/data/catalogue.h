@@ -1,7 +1,7 @@
 /* The tasks one can import: the YAML entries of a folder (configs/tasks/README.md has the schema), parsed and checked.
  * Nothing here has seen the data. */
-#ifndef MP2_DATA_CATALOGUE_H
-#define MP2_DATA_CATALOGUE_H
+#ifndef MP2_COORDINATOR_DATA_CATALOGUE_H
+#define MP2_COORDINATOR_DATA_CATALOGUE_H
 
 #include <stddef.h>
 

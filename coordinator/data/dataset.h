@@ -11,8 +11,8 @@
  * never words of the template; extraction shows a window of the context that holds the answer in training, and
  * overlapping windows in evaluation. What cannot be made to fit is no row at all (dataset_dropped counts).
  * Shards are mapped, checked wholly when opened (digest, structure, ids inside the vocabulary) and never change. */
-#ifndef MP2_DATA_DATASET_H
-#define MP2_DATA_DATASET_H
+#ifndef MP2_COORDINATOR_DATA_DATASET_H
+#define MP2_COORDINATOR_DATA_DATASET_H
 
 #include <stdint.h>
 

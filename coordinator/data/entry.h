@@ -1,6 +1,6 @@
 /* Parsing one entry of the catalogue. Internal to coordinator/data. */
-#ifndef MP2_DATA_ENTRY_H
-#define MP2_DATA_ENTRY_H
+#ifndef MP2_COORDINATOR_DATA_ENTRY_H
+#define MP2_COORDINATOR_DATA_ENTRY_H
 
 #include "coordinator/data/catalogue.h"
 

@@ -5,8 +5,8 @@
  * A draw is a function of (seed, task's rows): rows are taken in a keyed permutation of the split. One rule for k,
  * whatever tunes; few_shot_standard gives it. (The reference has two, Q14: its gradient descent takes 32 / labels, 8
  * for ten labels and more.) */
-#ifndef MP2_DATA_FEW_SHOT_H
-#define MP2_DATA_FEW_SHOT_H
+#ifndef MP2_COORDINATOR_DATA_FEW_SHOT_H
+#define MP2_COORDINATOR_DATA_FEW_SHOT_H
 
 #include "coordinator/data/dataset.h"
 

@@ -1,7 +1,7 @@
 /* `mp2 data import`: raw folders into shards. One folder a task, with a shard a split and import.json, which says
  * what was read, kept, drawn and dropped, and why. */
-#ifndef MP2_DATA_IMPORT_H
-#define MP2_DATA_IMPORT_H
+#ifndef MP2_COORDINATOR_DATA_IMPORT_H
+#define MP2_COORDINATOR_DATA_IMPORT_H
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* A row as an input: what the encoder gets (dataset.h draws it), for one task under one form. Internal to
  * coordinator/data. */
-#ifndef MP2_DATA_INPUT_H
-#define MP2_DATA_INPUT_H
+#ifndef MP2_COORDINATOR_DATA_INPUT_H
+#define MP2_COORDINATOR_DATA_INPUT_H
 
 #include "coordinator/data/dataset.h"
 #include "coordinator/data/shard.h"

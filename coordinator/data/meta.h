@@ -1,8 +1,8 @@
 /* A task as its shards describe it: everything that rows need to become inputs, in tokens of the vocabulary that they
  * were imported with. Stored as JSON in every shard of the task, so that a folder of shards needs neither the
  * catalogue nor the vocabulary. */
-#ifndef MP2_DATA_META_H
-#define MP2_DATA_META_H
+#ifndef MP2_COORDINATOR_DATA_META_H
+#define MP2_COORDINATOR_DATA_META_H
 
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
 /* A question: one row of raw text that is to be answered. Its way to the encoder is that of a row that is imported: the same
  * sampler reads and tokenises it (sample.h), the same rule lays it out (input.h). A row is a JSON object with a member for
  * each field of the template, and for choices the list "options"; other members are not looked at. */
-#ifndef MP2_DATA_QUESTION_H
-#define MP2_DATA_QUESTION_H
+#ifndef MP2_COORDINATOR_DATA_QUESTION_H
+#define MP2_COORDINATOR_DATA_QUESTION_H
 
 #include <jansson.h>
 

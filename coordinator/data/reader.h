@@ -1,8 +1,8 @@
 /* Rows of the published files, whatever their format: each is a JSON object, whose members are found by path.
  * A table's row has a member a column; squad, c3 and tagged text get the members that configs/tasks/README.md names.
  * jansson takes no invalid UTF-8, so neither does any row. */
-#ifndef MP2_DATA_READER_H
-#define MP2_DATA_READER_H
+#ifndef MP2_COORDINATOR_DATA_READER_H
+#define MP2_COORDINATOR_DATA_READER_H
 
 #include <jansson.h>
 

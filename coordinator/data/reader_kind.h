@@ -1,6 +1,6 @@
 /* What a format's reader provides. Internal to coordinator/data. */
-#ifndef MP2_DATA_READER_KIND_H
-#define MP2_DATA_READER_KIND_H
+#ifndef MP2_COORDINATOR_DATA_READER_KIND_H
+#define MP2_COORDINATOR_DATA_READER_KIND_H
 
 #include "cluster/base/stream.h"
 #include "coordinator/data/reader.h"

@@ -1,7 +1,7 @@
 /* One published row into one row of a shard: fields and options tokenised, the label found in its list, the answer in
  * its text. What cannot be used comes back as a reason that is counted, never as a silent nothing. */
-#ifndef MP2_DATA_SAMPLE_H
-#define MP2_DATA_SAMPLE_H
+#ifndef MP2_COORDINATOR_DATA_SAMPLE_H
+#define MP2_COORDINATOR_DATA_SAMPLE_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* The state behind sample.h. Internal to coordinator/data. */
-#ifndef MP2_DATA_SAMPLER_H
-#define MP2_DATA_SAMPLER_H
+#ifndef MP2_COORDINATOR_DATA_SAMPLER_H
+#define MP2_COORDINATOR_DATA_SAMPLER_H
 
 #include "coordinator/data/reader.h"
 #include "coordinator/data/sample.h"

@@ -12,8 +12,8 @@
  *
  * A file of a newer version is refused with a message that says so; an older one must be imported again (raw files are
  * at hand whenever shards are). Nothing in a shard depends on the prompt, the length limit or the form. */
-#ifndef MP2_DATA_SHARD_H
-#define MP2_DATA_SHARD_H
+#ifndef MP2_COORDINATOR_DATA_SHARD_H
+#define MP2_COORDINATOR_DATA_SHARD_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* Counts of what happened to rows, by constant text: why rows were left out, and what was noted about others. */
-#ifndef MP2_DATA_TALLY_H
-#define MP2_DATA_TALLY_H
+#ifndef MP2_COORDINATOR_DATA_TALLY_H
+#define MP2_COORDINATOR_DATA_TALLY_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* What a task is to those who train on it: a few plain values. The YAML entry behind it is catalogue.h's, the tokens
  * are shard.h's. No code knows a task by its name. */
-#ifndef MP2_DATA_TASK_H
-#define MP2_DATA_TASK_H
+#ifndef MP2_COORDINATOR_DATA_TASK_H
+#define MP2_COORDINATOR_DATA_TASK_H
 
 #include <stdint.h>
 

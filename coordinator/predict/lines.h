@@ -3,8 +3,8 @@
  *     text     the line is the field, for templates with one field
  *     table    tab-separated; the first line names the columns, the fields among them
  * A table has no options, so choices come as JSON. */
-#ifndef MP2_PREDICT_LINES_H
-#define MP2_PREDICT_LINES_H
+#ifndef MP2_COORDINATOR_PREDICT_LINES_H
+#define MP2_COORDINATOR_PREDICT_LINES_H
 
 #include <jansson.h>
 

@@ -1,16 +1,16 @@
 /* Raw text in, answers out: questions are read as a stream, packed and dealt to the workers by tokens, and answered in their
  * order (the job behind `mp2 predict`). An answer depends on its question alone, and is the one that evaluation finds for
  * the same row. */
-#ifndef MP2_PREDICT_PREDICT_H
-#define MP2_PREDICT_PREDICT_H
+#ifndef MP2_COORDINATOR_PREDICT_PREDICT_H
+#define MP2_COORDINATOR_PREDICT_PREDICT_H
 
 #include <stdio.h>
 
 #include "cluster/comm/comm.h"
-#include "coordinator/predict/predict_config.h"
+#include "coordinator/predict/config.h"
 #include "coordinator/tune/tuned.h"
 #include "worker/model/replica.h"
-#include "worker/train/exam.h"
+#include "worker/score/score_batch.h"
 
 /* What to answer with. */
 struct predict_source {

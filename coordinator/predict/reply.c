@@ -1,4 +1,4 @@
-/* Option scores are as worker/score.c's; log-probabilities are theirs over the row's options, so they add up to one. A span's
+/* Option scores are as worker/score/score.c's; log-probabilities are theirs over the row's options, so they add up to one. A span's
  * is that of its start plus that of its end over all positions of its window, as the loss has them. */
 #include "coordinator/predict/reply.h"
 

@@ -4,15 +4,15 @@
  *      "no_answer": {"log_probability": …, "logits": [s, e]}}
  *     {"line": 3, "error": "a field is empty: text"}
  * Offsets are into the context as it was given, end exclusive. An "id" in the question comes back in the answer. */
-#ifndef MP2_PREDICT_REPLY_H
-#define MP2_PREDICT_REPLY_H
+#ifndef MP2_COORDINATOR_PREDICT_REPLY_H
+#define MP2_COORDINATOR_PREDICT_REPLY_H
 
 #include <stdio.h>
 
 #include <jansson.h>
 
 #include "coordinator/data/meta.h"
-#include "worker/train/exam.h"
+#include "worker/score/score_batch.h"
 
 struct token_bytes { uint32_t start, end; };
 

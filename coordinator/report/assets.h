@@ -1,6 +1,6 @@
 /* The report's style, script and chart library, built into the program (embed.cmake makes the table). */
-#ifndef MP2_REPORT_ASSETS_H
-#define MP2_REPORT_ASSETS_H
+#ifndef MP2_COORDINATOR_REPORT_ASSETS_H
+#define MP2_COORDINATOR_REPORT_ASSETS_H
 
 #include <stddef.h>
 

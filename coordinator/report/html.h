@@ -1,7 +1,7 @@
 /* The parts of report.html. Local functions that write to a stream; whoever opened it checks it at its end. Internal to
  * coordinator/report. */
-#ifndef MP2_REPORT_HTML_H
-#define MP2_REPORT_HTML_H
+#ifndef MP2_COORDINATOR_REPORT_HTML_H
+#define MP2_COORDINATOR_REPORT_HTML_H
 
 #include <stdio.h>
 

@@ -5,8 +5,8 @@
  *
  * Points are functions of the options and of the losses told so far, so a search is replayed by telling its journalled
  * losses again. Local functions; one object, one thread. */
-#ifndef MP2_SEARCH_BAYES_H
-#define MP2_SEARCH_BAYES_H
+#ifndef MP2_COORDINATOR_SEARCH_BAYES_H
+#define MP2_COORDINATOR_SEARCH_BAYES_H
 
 #include "cluster/base/random.h"
 #include "cluster/base/status.h"

@@ -1,7 +1,7 @@
 /* Bounds for a search that knows none: the line is folded into [lower, upper] by a smooth periodic map that is the
  * identity but for a margin at each end, where it is a parabola (the "linear-quadratic" transformation of pycma). */
-#ifndef MP2_SEARCH_BOX_H
-#define MP2_SEARCH_BOX_H
+#ifndef MP2_COORDINATOR_SEARCH_BOX_H
+#define MP2_COORDINATOR_SEARCH_BOX_H
 
 struct box { double lower, upper, below, above; };   /* below, above: half the margins' width inside */
 

@@ -5,8 +5,8 @@
  * Ask for a population, evaluate it anywhere in any order, tell the losses. Every sample is a function of the
  * options and of the losses told so far: a killed run told its journalled losses again stands where it stood, to the
  * bit. Algebra in double, OpenBLAS and LAPACK on one thread. Local functions; one object, one thread. */
-#ifndef MP2_SEARCH_CMA_H
-#define MP2_SEARCH_CMA_H
+#ifndef MP2_COORDINATOR_SEARCH_CMA_H
+#define MP2_COORDINATOR_SEARCH_CMA_H
 
 #include "cluster/base/random.h"
 #include "cluster/base/status.h"

@@ -5,8 +5,8 @@
  * The length scale is the one number fitted: its marginal likelihood is scanned over 1e-5 … 1e5 and the best place
  * refined, so that no start decides which maximum is found. Double, LAPACK on one thread. Local functions; one
  * object, one thread. */
-#ifndef MP2_SEARCH_GP_H
-#define MP2_SEARCH_GP_H
+#ifndef MP2_COORDINATOR_SEARCH_GP_H
+#define MP2_COORDINATOR_SEARCH_GP_H
 
 #include <stddef.h>
 

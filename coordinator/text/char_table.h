@@ -1,7 +1,7 @@
 /* What WordPiece does with each code point, looked up directly: clean-up, decomposition, removal of accents, lower case
  * and, for characters that are words of their own, the id. Pages of 256 entries; equal pages are kept once. */
-#ifndef MP2_TEXT_CHAR_TABLE_H
-#define MP2_TEXT_CHAR_TABLE_H
+#ifndef MP2_COORDINATOR_TEXT_CHAR_TABLE_H
+#define MP2_COORDINATOR_TEXT_CHAR_TABLE_H
 
 #include <stddef.h>
 #include <stdint.h>

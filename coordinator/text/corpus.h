@@ -1,6 +1,6 @@
 /* Unlabelled text: files and folders the user names, read front to back as lines of UTF-8 (plain, gzip, xz). */
-#ifndef MP2_TEXT_CORPUS_H
-#define MP2_TEXT_CORPUS_H
+#ifndef MP2_COORDINATOR_TEXT_CORPUS_H
+#define MP2_COORDINATOR_TEXT_CORPUS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* Learning pieces: byte pair encoding over counted words (Sennrich et al. 2016), with the letters inside a word written
  * ##x, as Hugging Face's WordPiece trainer does it. The neighbours that stand together most often become a piece, again
  * and again. */
-#ifndef MP2_TEXT_MERGES_H
-#define MP2_TEXT_MERGES_H
+#ifndef MP2_COORDINATOR_TEXT_MERGES_H
+#define MP2_COORDINATOR_TEXT_MERGES_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* The pieces of a vocabulary as a trie over bytes, for the longest match from a place on. Edges stand in one hash
  * table: the few thousand that words of a text use stay in the cache. Pieces at the start of a word hang from
  * PIECE_START, pieces within (## …) from PIECE_WITHIN. */
-#ifndef MP2_TEXT_PIECE_TRIE_H
-#define MP2_TEXT_PIECE_TRIE_H
+#ifndef MP2_COORDINATOR_TEXT_PIECE_TRIE_H
+#define MP2_COORDINATOR_TEXT_PIECE_TRIE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* Texts with a number each: how often a word occurs, or which symbol a piece is. Texts keep the order in which they
  * came, so that nothing depends on the hash. */
-#ifndef MP2_TEXT_TEXT_COUNT_H
-#define MP2_TEXT_TEXT_COUNT_H
+#ifndef MP2_COORDINATOR_TEXT_TEXT_COUNT_H
+#define MP2_COORDINATOR_TEXT_TEXT_COUNT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  * Unicode: categories as of Unicode 8, decompositions as of 9, lower case as of 17. So these are tables of our own
  * (unicode_classes.c, unicode_decompositions.c, made by tests/reference/make_unicode.py) and the same on every machine,
  * whatever Unicode library is installed. */
-#ifndef MP2_TEXT_UNICODE_H
-#define MP2_TEXT_UNICODE_H
+#ifndef MP2_COORDINATOR_TEXT_UNICODE_H
+#define MP2_COORDINATOR_TEXT_UNICODE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* A vocabulary: the pieces of text a model knows and their ids, read from vocab.txt (one piece a line, the line number
  * from 0 is the id). Read-only after loading: any number of threads may use one. */
-#ifndef MP2_TEXT_VOCABULARY_H
-#define MP2_TEXT_VOCABULARY_H
+#ifndef MP2_COORDINATOR_TEXT_VOCABULARY_H
+#define MP2_COORDINATOR_TEXT_VOCABULARY_H
 
 #include <stddef.h>
 #include <stdint.h>

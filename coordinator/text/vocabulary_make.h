@@ -1,6 +1,6 @@
 /* A vocabulary from a corpus, for people without one: BERT's layout, characters by frequency, learned pieces. */
-#ifndef MP2_TEXT_VOCABULARY_MAKE_H
-#define MP2_TEXT_VOCABULARY_MAKE_H
+#ifndef MP2_COORDINATOR_TEXT_VOCABULARY_MAKE_H
+#define MP2_COORDINATOR_TEXT_VOCABULARY_MAKE_H
 
 #include <stddef.h>
 #include <stdint.h>

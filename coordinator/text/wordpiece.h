@@ -1,7 +1,7 @@
 /* WordPiece: text to ids and byte offsets, identical to Hugging Face's BertTokenizerFast with lower case.
  * No hidden state: threads may share one vocabulary and encode at the same time. */
-#ifndef MP2_TEXT_WORDPIECE_H
-#define MP2_TEXT_WORDPIECE_H
+#ifndef MP2_COORDINATOR_TEXT_WORDPIECE_H
+#define MP2_COORDINATOR_TEXT_WORDPIECE_H
 
 #include <stddef.h>
 #include <stdint.h>

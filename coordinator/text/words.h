@@ -1,6 +1,6 @@
 /* The words of a text as WordPiece sees them, for counting: cleaned up, decomposed, without accents, in lower case. */
-#ifndef MP2_TEXT_WORDS_H
-#define MP2_TEXT_WORDS_H
+#ifndef MP2_COORDINATOR_TEXT_WORDS_H
+#define MP2_COORDINATOR_TEXT_WORDS_H
 
 #include <stddef.h>
 #include <stdint.h>

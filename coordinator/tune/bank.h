@@ -3,8 +3,8 @@
  * prompts.safetensors, mapped. All sums are fixed in their order.
  *
  * Shapes: layers = the encoder's (deep) or 1 (shallow); modules (layers,K,P*H); gates (layers,K). */
-#ifndef MP2_TUNE_BANK_H
-#define MP2_TUNE_BANK_H
+#ifndef MP2_COORDINATOR_TUNE_BANK_H
+#define MP2_COORDINATOR_TUNE_BANK_H
 
 #include "cluster/store/checkpoint.h"
 #include "cluster/store/prompts_file.h"

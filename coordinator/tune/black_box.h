@@ -23,13 +23,13 @@
  *
  * Every loss and every dev score goes to a journal before it is used: a killed search replays the optimisers and
  * goes on to the same bits (ledger.h). */
-#ifndef MP2_TUNE_BLACK_BOX_H
-#define MP2_TUNE_BLACK_BOX_H
+#ifndef MP2_COORDINATOR_TUNE_BLACK_BOX_H
+#define MP2_COORDINATOR_TUNE_BLACK_BOX_H
 
 #include "cluster/base/random.h"
 #include "coordinator/tune/bank.h"
-#include "coordinator/tune/course.h"
-#include "coordinator/tune/tune_config.h"
+#include "coordinator/tune/dev_curve.h"
+#include "coordinator/tune/config.h"
 
 struct black_box {
     struct bank *bank;

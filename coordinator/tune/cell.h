@@ -8,8 +8,8 @@
  *     snapshot.safetensors, snapshot/, journal/  while it is under way; a killed cell goes on from there to the same bytes
  * A cell that is done is not run again as long as its result belongs to the same configuration (config_digest: the options
  * that matter to the method, the encoder, the prompts, the data); otherwise it is run anew, with a notice. */
-#ifndef MP2_TUNE_CELL_H
-#define MP2_TUNE_CELL_H
+#ifndef MP2_COORDINATOR_TUNE_CELL_H
+#define MP2_COORDINATOR_TUNE_CELL_H
 
 #include "coordinator/tune/method.h"
 #include "coordinator/tune/tuning.h"

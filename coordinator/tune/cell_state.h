@@ -1,10 +1,10 @@
 /* Inside of a cell: what its files share. */
-#ifndef MP2_TUNE_CELL_STATE_H
-#define MP2_TUNE_CELL_STATE_H
+#ifndef MP2_COORDINATOR_TUNE_CELL_STATE_H
+#define MP2_COORDINATOR_TUNE_CELL_STATE_H
 
 #include "coordinator/data/few_shot.h"
 #include "coordinator/tune/cell.h"
-#include "coordinator/tune/course.h"
+#include "coordinator/tune/dev_curve.h"
 #include "coordinator/tune/full.h"
 
 /* A cell under way; coordinator. */

@@ -5,10 +5,10 @@
  * Placeholders stand where they stand for prompts; no prompt is added. There is no dropout, as in all of tuning. A look at dev
  * leaves a snapshot, a checkpoint that all ranks write their ranges of (four times the encoder, so not after every look); a
  * killed cell computes the steps since again, on any number of ranks, to the same bits. */
-#ifndef MP2_TUNE_FULL_H
-#define MP2_TUNE_FULL_H
+#ifndef MP2_COORDINATOR_TUNE_FULL_H
+#define MP2_COORDINATOR_TUNE_FULL_H
 
-#include "coordinator/tune/course.h"
+#include "coordinator/tune/dev_curve.h"
 #include "coordinator/tune/tuning.h"
 
 struct full;

@@ -1,10 +1,10 @@
 /* Inside of full tuning: what its two files share. */
-#ifndef MP2_TUNE_FULL_STATE_H
-#define MP2_TUNE_FULL_STATE_H
+#ifndef MP2_COORDINATOR_TUNE_FULL_STATE_H
+#define MP2_COORDINATOR_TUNE_FULL_STATE_H
 
 #include "cluster/comm/ranges.h"
 #include "coordinator/tune/full.h"
-#include "coordinator/tune/team_state.h"
+#include "coordinator/tune/oracle_state.h"
 #include "worker/train/encoder_gradient.h"
 
 enum full_op { FULL_LOOK, FULL_UPDATE, FULL_KEEP, FULL_BEST, FULL_COLLECT, FULL_SAVE, FULL_RESUME };

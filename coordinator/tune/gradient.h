@@ -9,11 +9,11 @@
  * does that (Q15).
  *
  * Every look at dev leaves a snapshot; a killed cell computes the steps since again, to the same bits. */
-#ifndef MP2_TUNE_GRADIENT_H
-#define MP2_TUNE_GRADIENT_H
+#ifndef MP2_COORDINATOR_TUNE_GRADIENT_H
+#define MP2_COORDINATOR_TUNE_GRADIENT_H
 
 #include "coordinator/tune/bank.h"
-#include "coordinator/tune/course.h"
+#include "coordinator/tune/dev_curve.h"
 
 /* Epochs with these rates; a rate of 0: stands still. */
 struct gradient_stage { const char *name; int64_t epochs; double router, prompts, head; };

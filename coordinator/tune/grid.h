@@ -1,6 +1,6 @@
 /* Tasks x methods x seeds: the cells of a run, in the order in which they are run. */
-#ifndef MP2_TUNE_GRID_H
-#define MP2_TUNE_GRID_H
+#ifndef MP2_COORDINATOR_TUNE_GRID_H
+#define MP2_COORDINATOR_TUNE_GRID_H
 
 #include "coordinator/tune/cell.h"
 

@@ -5,8 +5,8 @@
  *     s = ledger_next(l, LEDGER_LOSSES, n, losses);
  *     if (s == ST_END) { … compute losses …; s = ledger_add(l, LEDGER_LOSSES, n, losses); }
  */
-#ifndef MP2_TUNE_LEDGER_H
-#define MP2_TUNE_LEDGER_H
+#ifndef MP2_COORDINATOR_TUNE_LEDGER_H
+#define MP2_COORDINATOR_TUNE_LEDGER_H
 
 #include <stddef.h>
 

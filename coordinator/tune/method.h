@@ -1,6 +1,6 @@
 /* How a task can be tuned: the ids that configurations, folders and tables use. */
-#ifndef MP2_TUNE_METHOD_H
-#define MP2_TUNE_METHOD_H
+#ifndef MP2_COORDINATOR_TUNE_METHOD_H
+#define MP2_COORDINATOR_TUNE_METHOD_H
 
 enum method {
     METHOD_GRADIENT,            /* MP2: the router, then composed prompts and head, by gradient (method.md section 8) */

@@ -9,8 +9,8 @@
  * No times, hosts or paths: the same content has the same bytes. The JSON holds the digest of the safetensors file and is
  * written last, so that a pair torn by a crash is noticed. Every task carries its description as shards do (meta.h), so
  * that neither catalogue nor data is needed to use it. */
-#ifndef MP2_TUNE_TUNED_H
-#define MP2_TUNE_TUNED_H
+#ifndef MP2_COORDINATOR_TUNE_TUNED_H
+#define MP2_COORDINATOR_TUNE_TUNED_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* What writing and reading a tuned file share. Internal to coordinator/tune. */
-#ifndef MP2_TUNE_TUNED_NAMES_H
-#define MP2_TUNE_TUNED_NAMES_H
+#ifndef MP2_COORDINATOR_TUNE_TUNED_NAMES_H
+#define MP2_COORDINATOR_TUNE_TUNED_NAMES_H
 
 #include "coordinator/tune/tuned.h"
 

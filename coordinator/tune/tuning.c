@@ -8,7 +8,7 @@
 #include "cluster/base/memory.h"
 #include "cluster/base/stop.h"
 #include "coordinator/data/few_shot.h"
-#include "coordinator/task_info.h"
+#include "coordinator/data/task_info.h"
 
 /* ---- the coordinator reads ---- */
 

@@ -1,13 +1,13 @@
 /* What all cells of a run share: encoder, data, pre-trained prompts, run folder, stream. */
-#ifndef MP2_TUNE_TUNING_H
-#define MP2_TUNE_TUNING_H
+#ifndef MP2_COORDINATOR_TUNE_TUNING_H
+#define MP2_COORDINATOR_TUNE_TUNING_H
 
 #include "cluster/base/bar.h"
 #include "cluster/store/run_folder.h"
 #include "cluster/watch/progress.h"
 #include "coordinator/data/dataset.h"
 #include "coordinator/tune/bank.h"
-#include "coordinator/tune/tune_config.h"
+#include "coordinator/tune/config.h"
 #include "worker/model/replica.h"
 
 struct tuning {

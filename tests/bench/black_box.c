@@ -14,7 +14,7 @@
 #include "cluster/base/clock.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
-#include "cluster/run/bench_encoder.h"
+#include "coordinator/command/bench/encoder.h"
 #include "worker/train/unit.h"
 
 enum { BATCH = 32, TOKENS = 50, VOCABULARY = 21128, POPULATION = 20 };

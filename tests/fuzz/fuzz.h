@@ -1,6 +1,6 @@
 /* A fuzz target: libFuzzer's entry point, plus the seeds from which the driver without libFuzzer makes its mutations. */
-#ifndef MP2_TESTS_FUZZ_H
-#define MP2_TESTS_FUZZ_H
+#ifndef MP2_TESTS_FUZZ_FUZZ_H
+#define MP2_TESTS_FUZZ_FUZZ_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cluster/base/memory.h"
-#include "proto/json.h"
+#include "cluster/watch/message_json.h"
 #include "proto/progress.pb-c.h"
 #include "tests/fuzz/fuzz.h"
 

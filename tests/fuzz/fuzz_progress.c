@@ -9,7 +9,7 @@
 #include "cluster/watch/monitor/metric.h"
 #include "cluster/watch/repair.h"
 #include "cluster/watch/snapshot.h"
-#include "proto/json.h"
+#include "cluster/watch/message_json.h"
 #include "tests/fuzz/fuzz.h"
 
 struct target { struct history *history; struct summary summary; };

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster/store/torch_file.h"
+#include "cluster/store/torch/file.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/zip.h"
 

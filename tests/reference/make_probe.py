@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Reference values for `mp2 probe`, computed in float64 with PyTorch from the method's formulas.
 
-    make_probe.py make FOLDER                    write the small cases that tests/cluster/run/test_probe.c compares with
+    make_probe.py make FOLDER                    write the small cases that tests/coordinator/command/probe/test_probe.c compares with
     make_probe.py compare MP2 MODEL [options]    draw a random case over a model folder, run MP2 and print the errors
 
 Needs torch, numpy and safetensors; neither the program nor its tests do."""

@@ -1,6 +1,6 @@
 /* A run folder whose every name tries to be markup, a header, a label or a path. */
-#ifndef MP2_TESTS_EVIL_RUN_H
-#define MP2_TESTS_EVIL_RUN_H
+#ifndef MP2_TESTS_SUPPORT_EVIL_RUN_H
+#define MP2_TESTS_SUPPORT_EVIL_RUN_H
 
 #define EVIL "<img src=x onerror=alert(1)>\\\"'&\\n\\\\"
 

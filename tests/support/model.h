@@ -1,6 +1,6 @@
 /* A small random encoder on disk, for every test that needs one. */
-#ifndef MP2_TESTS_MODEL_H
-#define MP2_TESTS_MODEL_H
+#ifndef MP2_TESTS_SUPPORT_MODEL_H
+#define MP2_TESTS_SUPPORT_MODEL_H
 
 #include "worker/model/folder.h"
 

@@ -1,6 +1,6 @@
 /* What tests share: a fresh folder, files in it, running mp2, and waiting for log tags instead of sleeping. */
-#ifndef MP2_TESTS_SUPPORT_H
-#define MP2_TESTS_SUPPORT_H
+#ifndef MP2_TESTS_SUPPORT_SUPPORT_H
+#define MP2_TESTS_SUPPORT_SUPPORT_H
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Small tasks made on the spot: a catalogue, raw files and a vocabulary in a fresh folder, imported into shards. */
-#ifndef MP2_TESTS_TASKS_H
-#define MP2_TESTS_TASKS_H
+#ifndef MP2_TESTS_SUPPORT_TASKS_H
+#define MP2_TESTS_SUPPORT_TASKS_H
 
 #include "coordinator/data/dataset.h"
 #include "coordinator/data/import.h"

@@ -1,6 +1,6 @@
 /* A zip file in memory, put together by hand so that tests can put it together wrongly. */
-#ifndef MP2_TESTS_ZIP_H
-#define MP2_TESTS_ZIP_H
+#ifndef MP2_TESTS_SUPPORT_ZIP_H
+#define MP2_TESTS_SUPPORT_ZIP_H
 
 #include <stddef.h>
 #include <stdint.h>

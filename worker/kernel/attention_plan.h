@@ -1,6 +1,6 @@
 /* Where attention keeps what in its scratch: blocks of 48 queries against all keys. */
-#ifndef MP2_WORKER_ATTENTION_PLAN_H
-#define MP2_WORKER_ATTENTION_PLAN_H
+#ifndef MP2_WORKER_KERNEL_ATTENTION_PLAN_H
+#define MP2_WORKER_KERNEL_ATTENTION_PLAN_H
 
 #include "worker/kernel/dropout_bits.h"
 #include "worker/kernel/tile.h"

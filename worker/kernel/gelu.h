@@ -8,8 +8,8 @@
  * beyond c the tail is 0 and 1. Errors 4e-6 and 3e-5, far below the digit that rounding to bf16 leaves, without an
  * exponential: at 512 rows of 4,096 this is the costliest thing between matrix products.
  * All fits by least relative (f32) or absolute (bf16) maximum. */
-#ifndef MP2_WORKER_GELU_H
-#define MP2_WORKER_GELU_H
+#ifndef MP2_WORKER_KERNEL_GELU_H
+#define MP2_WORKER_KERNEL_GELU_H
 
 #include "worker/kernel/vec.h"
 

@@ -1,6 +1,6 @@
 /* What the LayerNorm of a sublayer and of the embedding share: the second half of a row. */
-#ifndef MP2_WORKER_NORM_ROW_H
-#define MP2_WORKER_NORM_ROW_H
+#ifndef MP2_WORKER_KERNEL_NORM_ROW_H
+#define MP2_WORKER_KERNEL_NORM_ROW_H
 
 #include "worker/kernel/dropout_bits.h"
 

@@ -1,6 +1,6 @@
 /* What the parts of one target's table offer to each other. */
-#ifndef MP2_WORKER_SIMD_H
-#define MP2_WORKER_SIMD_H
+#ifndef MP2_WORKER_KERNEL_SIMD_H
+#define MP2_WORKER_KERNEL_SIMD_H
 
 #include "worker/kernel/kernels.h"
 

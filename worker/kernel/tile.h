@@ -4,8 +4,8 @@
  * in panels of 64 columns, [panel][depth][64], zero behind its last column; A is read by broadcast under two strides, so
  * that a product with A transposed needs no copy. Every element of C is one chain of fused steps in the order of depth:
  * its bits do not depend on the register tile it falls into. */
-#ifndef MP2_WORKER_TILE_H
-#define MP2_WORKER_TILE_H
+#ifndef MP2_WORKER_KERNEL_TILE_H
+#define MP2_WORKER_KERNEL_TILE_H
 
 #include "worker/kernel/simd.h"
 #include "worker/kernel/vec.h"

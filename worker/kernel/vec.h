@@ -3,8 +3,8 @@
  * everywhere. Tails are loaded and stored under a mask and run through the same arithmetic as full vectors.
  *
  * Included by simd_*.c alone (compiled once per target). */
-#ifndef MP2_WORKER_VEC_H
-#define MP2_WORKER_VEC_H
+#ifndef MP2_WORKER_KERNEL_VEC_H
+#define MP2_WORKER_KERNEL_VEC_H
 
 #include <immintrin.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* vec.h for AVX2 with FMA: lanes 0..7 in lo, 8..15 in hi. */
-#ifndef MP2_WORKER_VEC_AVX2_H
-#define MP2_WORKER_VEC_AVX2_H
+#ifndef MP2_WORKER_KERNEL_VEC_AVX2_H
+#define MP2_WORKER_KERNEL_VEC_AVX2_H
 
 typedef struct { __m256 lo, hi; } vec;
 

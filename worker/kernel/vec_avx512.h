@@ -1,6 +1,6 @@
 /* vec.h for AVX-512. */
-#ifndef MP2_WORKER_VEC_AVX512_H
-#define MP2_WORKER_VEC_AVX512_H
+#ifndef MP2_WORKER_KERNEL_VEC_AVX512_H
+#define MP2_WORKER_KERNEL_VEC_AVX512_H
 
 typedef __m512 vec;
 

@@ -1,7 +1,7 @@
 /* The memory of one unit on its way through the encoder: what backward needs of every layer, and each thread's scratch
  * for a block of rows. Inside of the encoder: encoder.h is what others see. */
-#ifndef MP2_MODEL_ACTIVATIONS_H
-#define MP2_MODEL_ACTIVATIONS_H
+#ifndef MP2_WORKER_MODEL_ACTIVATIONS_H
+#define MP2_WORKER_MODEL_ACTIVATIONS_H
 
 #include "worker/model/encoder.h"
 

@@ -1,8 +1,8 @@
 /* A unit: consecutive examples of a group's batch, packed row after row without padding, as the encoder takes them.
  * Example e stands in slot first_slot + e of the batch (design.md 5a.3) and owns rows [row[e], row[e] + length[e]).
  * Where products are exact only per example (matmul.h), every example starts at a multiple of MATMUL_GRAIN rows. */
-#ifndef MP2_MODEL_BATCH_H
-#define MP2_MODEL_BATCH_H
+#ifndef MP2_WORKER_MODEL_BATCH_H
+#define MP2_WORKER_MODEL_BATCH_H
 
 #include <stdint.h>
 

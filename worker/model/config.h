@@ -1,6 +1,6 @@
 /* The encoder's sizes from a Hugging Face config.json, in BERT's style or CPT's (a BartConfig, whose encoder is a BERT). */
-#ifndef MP2_MODEL_CONFIG_H
-#define MP2_MODEL_CONFIG_H
+#ifndef MP2_WORKER_MODEL_CONFIG_H
+#define MP2_WORKER_MODEL_CONFIG_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  * Work is divided by rows (products, LayerNorm, GELU, dropout: all of a row's way from attention to attention on one
  * thread, MATMUL_ROWS rows at a time) and by (example, head) for attention; threads meet twice a layer. An example's
  * bits depend on nothing but its tokens, the prompts and its dropout key. */
-#ifndef MP2_MODEL_ENCODER_H
-#define MP2_MODEL_ENCODER_H
+#ifndef MP2_WORKER_MODEL_ENCODER_H
+#define MP2_WORKER_MODEL_ENCODER_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* All parameters of a masked language model as one array of floats: the canonical tensors (names.h) one behind the other,
  * each starting at a multiple of 64 elements (zeros between). Gradients, moments and masters share the layout, so that sums,
  * ranges and messages need to know nothing of tensors. */
-#ifndef MP2_MODEL_FLAT_H
-#define MP2_MODEL_FLAT_H
+#ifndef MP2_WORKER_MODEL_FLAT_H
+#define MP2_WORKER_MODEL_FLAT_H
 
 #include "worker/model/names.h"
 #include "worker/model/packed.h"

@@ -1,7 +1,7 @@
 /* The tree over a unit's slots (design.md 5a.3), in place: neighbours are added, then neighbours of neighbours; where the
  * right one is absent the left stands alone. The unit is an aligned block, so this is a node of the batch's tree. */
-#ifndef MP2_MODEL_FOLD_H
-#define MP2_MODEL_FOLD_H
+#ifndef MP2_WORKER_MODEL_FOLD_H
+#define MP2_WORKER_MODEL_FOLD_H
 
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
 /* Writing a model folder as Hugging Face has them: config.json, model.safetensors, vocab.txt, tokenizer_config.json.
  * transformers' BertForMaskedLM.from_pretrained (with a head) or BertModel.from_pretrained (without) loads it as it is,
  * and so does model_source_open. */
-#ifndef MP2_MODEL_FOLDER_H
-#define MP2_MODEL_FOLDER_H
+#ifndef MP2_WORKER_MODEL_FOLDER_H
+#define MP2_WORKER_MODEL_FOLDER_H
 
 #include "cluster/store/tensor.h"
 #include "worker/model/config.h"

@@ -1,7 +1,7 @@
 /* Laying parts out in one block of memory: the same walk over the parts gives the size (base NULL) and the addresses.
  * Every part starts at a cache line. */
-#ifndef MP2_MODEL_LAYOUT_H
-#define MP2_MODEL_LAYOUT_H
+#ifndef MP2_WORKER_MODEL_LAYOUT_H
+#define MP2_WORKER_MODEL_LAYOUT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -7,8 +7,8 @@
  *   EXACT_ROWS      a row has the same bits in any number of rows at any place: rows may be cut freely
  *   EXACT_EXAMPLE   it depends on the cut alone: cutting every example by itself, from its start, is exact
  *   EXACT_NONE      not even that */
-#ifndef MP2_MODEL_MATMUL_H
-#define MP2_MODEL_MATMUL_H
+#ifndef MP2_WORKER_MODEL_MATMUL_H
+#define MP2_WORKER_MODEL_MATMUL_H
 
 #include <stddef.h>
 #include <stdint.h>

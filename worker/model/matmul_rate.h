@@ -1,6 +1,6 @@
 /* How fast this machine multiplies: what a run's own rate is compared with. */
-#ifndef MP2_MODEL_MATMUL_RATE_H
-#define MP2_MODEL_MATMUL_RATE_H
+#ifndef MP2_WORKER_MODEL_MATMUL_RATE_H
+#define MP2_WORKER_MODEL_MATMUL_RATE_H
 
 #include "worker/model/matmul.h"
 

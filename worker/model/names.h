@@ -1,8 +1,8 @@
 /* The encoder's tensors in canonical order: where a name of a file belongs, what shape it must have.
  *
  * A slot is a number: 5 of the embeddings, 16 a layer, then 5 of the masked-language-model head. */
-#ifndef MP2_MODEL_NAMES_H
-#define MP2_MODEL_NAMES_H
+#ifndef MP2_WORKER_MODEL_NAMES_H
+#define MP2_WORKER_MODEL_NAMES_H
 
 #include <stddef.h>
 

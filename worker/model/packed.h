@@ -1,8 +1,8 @@
 /* The frozen encoder's weights, packed for the products, in one relocatable block of memory: offsets only, so that the
  * ranks of a node map one copy (design.md section 3). A layer holds each matrix twice: W for forward, W^T for the activation
  * gradients; of whole numbers (int8, for inference) once. Layout: header, tables, then layer after layer; every part 64-byte aligned. */
-#ifndef MP2_MODEL_PACKED_H
-#define MP2_MODEL_PACKED_H
+#ifndef MP2_WORKER_MODEL_PACKED_H
+#define MP2_WORKER_MODEL_PACKED_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* One pass of a batch through the encoder, forward or backward: what all threads share. Inside of the encoder. */
-#ifndef MP2_MODEL_PASS_H
-#define MP2_MODEL_PASS_H
+#ifndef MP2_WORKER_MODEL_PASS_H
+#define MP2_WORKER_MODEL_PASS_H
 
 #include <stdatomic.h>
 

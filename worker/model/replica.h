@@ -1,7 +1,7 @@
 /* A worker's encoder over weights that stand once on each node: the first worker of a node packs them into an arena, the
  * others map it (design.md section 3). */
-#ifndef MP2_MODEL_REPLICA_H
-#define MP2_MODEL_REPLICA_H
+#ifndef MP2_WORKER_MODEL_REPLICA_H
+#define MP2_WORKER_MODEL_REPLICA_H
 
 #include "cluster/base/arena.h"
 #include "cluster/base/pool.h"

@@ -15,8 +15,8 @@
  * the right shape once open returned: reading fails only where a value is not finite.
  *
  * The files are mapped, so that ranks of a node share the pages; close (or drop) them once the weights are packed. */
-#ifndef MP2_MODEL_SOURCE_H
-#define MP2_MODEL_SOURCE_H
+#ifndef MP2_WORKER_MODEL_SOURCE_H
+#define MP2_WORKER_MODEL_SOURCE_H
 
 #include <stdint.h>
 

@@ -1,10 +1,10 @@
 /* The tensors of a model folder, whatever file or files they are in: model.safetensors, else
  * model.safetensors.index.json and its parts, else pytorch_model.bin. Names are as the files have them. */
-#ifndef MP2_MODEL_WEIGHTS_H
-#define MP2_MODEL_WEIGHTS_H
+#ifndef MP2_WORKER_MODEL_WEIGHTS_H
+#define MP2_WORKER_MODEL_WEIGHTS_H
 
 #include "cluster/store/safetensors.h"
-#include "cluster/store/torch_file.h"
+#include "cluster/store/torch/file.h"
 
 struct weight {
     struct tensor tensor;

@@ -3,8 +3,8 @@
  * Memory is one relocatable piece, [layers][blocks][3: A, m, v][d][64] f32, the ragged last block padded with zeros that stay
  * zero: a block is contiguous, so that it can be checked, moved or rebuilt by itself. dA is never formed: a group's
  * gradient is the product u^T G, and AdamW builds it element by element. */
-#ifndef MP2_PROMPT_COLUMNS_H
-#define MP2_PROMPT_COLUMNS_H
+#ifndef MP2_WORKER_PROMPT_COLUMNS_H
+#define MP2_WORKER_PROMPT_COLUMNS_H
 
 #include <stddef.h>
 #include <stdint.h>

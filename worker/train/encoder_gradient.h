@@ -1,8 +1,8 @@
 /* The gradient of every weight of the encoder, taken from what backward hands out (encoder.h: struct encoder_sink) into an
  * array like that of the weights (flat.h). Which examples make a micro-batch is part of the result: a weight's gradient sums
  * over its rows. */
-#ifndef MP2_TRAIN_ENCODER_GRADIENT_H
-#define MP2_TRAIN_ENCODER_GRADIENT_H
+#ifndef MP2_WORKER_TRAIN_ENCODER_GRADIENT_H
+#define MP2_WORKER_TRAIN_ENCODER_GRADIENT_H
 
 #include "worker/model/encoder.h"
 #include "worker/model/flat.h"

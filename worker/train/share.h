@@ -2,8 +2,8 @@
  * to as few partial sums as the tree allows (design.md section 4, "Compute").
  *
  * The coordinator packs a share into one message; the worker unpacks it and needs no data files. */
-#ifndef MP2_TRAIN_SHARE_H
-#define MP2_TRAIN_SHARE_H
+#ifndef MP2_WORKER_TRAIN_SHARE_H
+#define MP2_WORKER_TRAIN_SHARE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* One unit of a training step or of an evaluation: encoder forward, span loss, backward to prompts and head
  * (design.md section 4, "Compute"). The partial sums are nodes of the batch's tree. */
-#ifndef MP2_TRAIN_UNIT_H
-#define MP2_TRAIN_UNIT_H
+#ifndef MP2_WORKER_TRAIN_UNIT_H
+#define MP2_WORKER_TRAIN_UNIT_H
 
 #include <stdint.h>
 

@@ -2,8 +2,8 @@
  * rows alone. A thread takes HEAD_BLOCK rows at a time all the way down and up again, so that their logits stay in its cache;
  * the vocabulary is cut into slices, whose weights are packed anew after every update. Products take the encoder's precision
  * and sum in f32; logits are f32. */
-#ifndef MP2_TRAIN_VOCABULARY_HEAD_H
-#define MP2_TRAIN_VOCABULARY_HEAD_H
+#ifndef MP2_WORKER_TRAIN_VOCABULARY_HEAD_H
+#define MP2_WORKER_TRAIN_VOCABULARY_HEAD_H
 
 #include "worker/model/encoder.h"
 #include "worker/model/flat.h"

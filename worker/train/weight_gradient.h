@@ -1,7 +1,7 @@
 /* Gradients of weights from a micro-batch's inputs and output gradients: dW = dY^T X and db = sum of dY's rows, f32 sums of
  * products of the encoder's precision. All of it is cut into pieces of fixed size, so bits do not depend on threads. */
-#ifndef MP2_TRAIN_WEIGHT_GRADIENT_H
-#define MP2_TRAIN_WEIGHT_GRADIENT_H
+#ifndef MP2_WORKER_TRAIN_WEIGHT_GRADIENT_H
+#define MP2_WORKER_TRAIN_WEIGHT_GRADIENT_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* The web page's files, built into the program (embed.cmake makes the table). */
-#ifndef MP2_WATCH_MONITOR_ASSETS_H
-#define MP2_WATCH_MONITOR_ASSETS_H
+#ifndef MP2_CLUSTER_WATCH_MONITOR_ASSETS_H
+#define MP2_CLUSTER_WATCH_MONITOR_ASSETS_H
 
 #include <stddef.h>
 

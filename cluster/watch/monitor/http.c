@@ -10,7 +10,7 @@
 #include "cluster/base/memory.h"
 #include "cluster/watch/monitor/assets.h"
 #include "cluster/watch/monitor/metric.h"
-#include "proto/json.h"
+#include "cluster/watch/message_json.h"
 
 enum { MESSAGES_MOST = 3000, RUNS_MOST = 64, BYTES_MOST = 8 << 20 };
 

@@ -1,6 +1,6 @@
 /* What the monitor's web server answers, without the server: a path in, a body out. */
-#ifndef MP2_WATCH_MONITOR_HTTP_H
-#define MP2_WATCH_MONITOR_HTTP_H
+#ifndef MP2_CLUSTER_WATCH_MONITOR_HTTP_H
+#define MP2_CLUSTER_WATCH_MONITOR_HTTP_H
 
 #include "cluster/watch/monitor/runs.h"
 

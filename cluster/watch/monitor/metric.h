@@ -1,7 +1,7 @@
 /* The one table of what can be measured: name, type, unit, help, and where the number comes from. It feeds Prometheus
  * (/metrics), the web page's tiles (/api/runs) and the terminal, so the three cannot disagree. */
-#ifndef MP2_WATCH_MONITOR_METRIC_H
-#define MP2_WATCH_MONITOR_METRIC_H
+#ifndef MP2_CLUSTER_WATCH_MONITOR_METRIC_H
+#define MP2_CLUSTER_WATCH_MONITOR_METRIC_H
 
 #include <stdio.h>
 

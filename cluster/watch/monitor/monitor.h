@@ -1,7 +1,7 @@
 /* The commands of mp2-monitor. Each gets its arguments (without the command's name) and returns when it is done or
  * *stop is set by SIGINT or SIGTERM. */
-#ifndef MP2_WATCH_MONITOR_MONITOR_H
-#define MP2_WATCH_MONITOR_MONITOR_H
+#ifndef MP2_CLUSTER_WATCH_MONITOR_MONITOR_H
+#define MP2_CLUSTER_WATCH_MONITOR_MONITOR_H
 
 #include <signal.h>
 

@@ -13,7 +13,7 @@
 #include "cluster/watch/monitor/monitor.h"
 #include "cluster/watch/monitor/source.h"
 #include "cluster/watch/monitor/tfevents.h"
-#include "proto/json.h"
+#include "cluster/watch/message_json.h"
 
 struct record {
     const char *folder;

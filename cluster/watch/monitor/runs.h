@@ -1,6 +1,6 @@
 /* The runs that `serve` shows: a thread each that follows its source and keeps the run's picture, behind a lock. */
-#ifndef MP2_WATCH_MONITOR_RUNS_H
-#define MP2_WATCH_MONITOR_RUNS_H
+#ifndef MP2_CLUSTER_WATCH_MONITOR_RUNS_H
+#define MP2_CLUSTER_WATCH_MONITOR_RUNS_H
 
 #include "cluster/watch/history.h"
 #include "cluster/watch/monitor/source.h"

@@ -1,7 +1,7 @@
 /* A screenful of text for the terminal: lines clipped to the width, control characters taken out of foreign names,
  * colours only where the terminal has them. Written with one write, so it does not flicker. */
-#ifndef MP2_WATCH_MONITOR_SCREEN_H
-#define MP2_WATCH_MONITOR_SCREEN_H
+#ifndef MP2_CLUSTER_WATCH_MONITOR_SCREEN_H
+#define MP2_CLUSTER_WATCH_MONITOR_SCREEN_H
 
 #include <stddef.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* Where a run is watched: the address of its publisher, or its folder. A folder is read from its metrics file (that is
  * all of a finished run, and needs no ZeroMQ); while it names a publisher that answers, its stream is followed, and
  * when that falls silent the file is read again: it knows best. One thread. */
-#ifndef MP2_WATCH_MONITOR_SOURCE_H
-#define MP2_WATCH_MONITOR_SOURCE_H
+#ifndef MP2_CLUSTER_WATCH_MONITOR_SOURCE_H
+#define MP2_CLUSTER_WATCH_MONITOR_SOURCE_H
 
 #include "cluster/watch/follow.h"
 

@@ -1,7 +1,7 @@
 /* What a run is doing now: the latest message of every kind, and rates. The terminal, the web page's tiles and
  * Prometheus are all fed from here, through the one table of metric.h. Built from messages alone; bounded. */
-#ifndef MP2_WATCH_MONITOR_SUMMARY_H
-#define MP2_WATCH_MONITOR_SUMMARY_H
+#ifndef MP2_CLUSTER_WATCH_MONITOR_SUMMARY_H
+#define MP2_CLUSTER_WATCH_MONITOR_SUMMARY_H
 
 #include <stddef.h>
 #include <stdint.h>

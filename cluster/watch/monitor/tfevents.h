@@ -1,8 +1,8 @@
 /* TensorBoard event files: TFRecord framing (length, its masked CRC32C, data, its masked CRC32C) around
  * tensorflow.Event messages, of which the few fields we need are written directly: wall_time = 1, step = 2,
  * file_version = 3, summary = 5 { value = 1 { tag = 1, simple_value = 2 } }. Nothing of TensorFlow is needed. */
-#ifndef MP2_WATCH_MONITOR_TFEVENTS_H
-#define MP2_WATCH_MONITOR_TFEVENTS_H
+#ifndef MP2_CLUSTER_WATCH_MONITOR_TFEVENTS_H
+#define MP2_CLUSTER_WATCH_MONITOR_TFEVENTS_H
 
 #include <stdint.h>
 #include <stdio.h>

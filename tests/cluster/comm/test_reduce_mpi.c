@@ -7,7 +7,7 @@
 
 #include "cluster/base/random.h"
 #include "cluster/comm/reduce.h"
-#include "coordinator/plan.h"
+#include "coordinator/loop/dealing.h"
 
 enum { LAYERS = 2, COLUMNS = 150, D = 3, GROUPS = 2 };
 

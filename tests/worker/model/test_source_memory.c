@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "cluster/base/log.h"
-#include "cluster/store/torch_prompts.h"
+#include "cluster/store/torch/prompts.h"
 #include "tests/support/model.h"
 #include "worker/model/source.h"
 

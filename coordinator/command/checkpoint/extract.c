@@ -1,0 +1,45 @@
+/* mp2 checkpoint extract CHECKPOINT --task ID --out NAME: a task that pre-training has seen, as a tuned file. */
+#include <stddef.h>
+#include <stdio.h>
+
+#include "cluster/base/options.h"
+#include "coordinator/command/args.h"
+#include "coordinator/command/checkpoint/tuned.h"
+#include "coordinator/predict/pretrained_task.h"
+
+struct config { const char *out, *task, *model, *data; };
+
+#define AT(field) offsetof(struct config, field)
+static const struct option table[] = {
+    {"out", OPTION_TEXT, AT(out), NULL, 0, 0, AFFECTS_RESULT, "", "name of the tuned file: NAME.safetensors and NAME.json are written", NULL},
+    {"task", OPTION_TEXT, AT(task), "", 0, 0, AFFECTS_RESULT, "", "id of the task; empty: the only one", NULL},
+    {"model", OPTION_TEXT, AT(model), "", 0, 0, AFFECTS_PLACEMENT, "", "folder of the encoder; empty: the run's", NULL},
+    {"data", OPTION_TEXT, AT(data), "", 0, 0, AFFECTS_PLACEMENT, "", "folder of the imported tasks; empty: the run's", NULL},
+};
+enum { ROWS = sizeof table / sizeof *table };
+
+void checkpoint_extract_help(void)
+{
+    options_help(table, ROWS, stdout);
+}
+
+static status run(const char *checkpoint, const void *options)
+{
+    const struct config *c = options;
+    struct tuned tuned;
+    struct seen seen;
+    status s;
+
+    TRY(seen_load(checkpoint, c->model, c->data, c->task, &seen, &tuned));
+    s = tuned_save(c->out, &tuned);
+    if (s == ST_OK) printf("%s: task %s\n", c->out, tuned.task[0].meta.id);
+    tuned_fini(&tuned);
+    return s;
+}
+
+status checkpoint_extract(int argc, char **argv)
+{
+    struct config config = {0};
+
+    return args_run(argc, argv, "mp2 checkpoint extract CHECKPOINT --task ID --out NAME", table, ROWS, &config, run);
+}

@@ -1,0 +1,133 @@
+/* mp2 checkpoint export-peft TUNED --out DIR: a tuned task as a folder in the manner of Hugging Face's PEFT, for Python:
+ *     adapter_model.safetensors   prompt (layers,P,H): to be added to positions 1 … P of the input of the first layers, as many
+ *                                 as it has; head.weight (2,H): start and end logit of a position's last hidden state
+ *     adapter_config.json         how texts become inputs: ids of the template's fixed words, fields, options, placeholders
+ * tests/reference/peft_example.py loads it. Token types are all 1. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "cluster/base/file.h"
+#include "cluster/base/log.h"
+#include "cluster/base/options.h"
+#include "coordinator/command/args.h"
+#include "coordinator/command/checkpoint/tuned.h"
+#include "cluster/store/safetensors.h"
+#include "coordinator/tune/tuned.h"
+
+struct config { const char *out, *task; };
+
+#define AT(field) offsetof(struct config, field)
+static const struct option table[] = {
+    {"out", OPTION_TEXT, AT(out), NULL, 0, 0, AFFECTS_RESULT, "", "folder to write", NULL},
+    {"task", OPTION_TEXT, AT(task), "", 0, 0, AFFECTS_RESULT, "", "id of the task; empty: the only one", NULL},
+};
+enum { ROWS = sizeof table / sizeof *table };
+
+void checkpoint_export_peft_help(void)
+{
+    options_help(table, ROWS, stdout);
+}
+
+static json_t *ids_of(const struct ids *ids)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < ids->count; i++) json_array_append_new(list, json_integer(ids->id[i]));
+    return list;
+}
+
+static json_t *template_of(const struct tuned_task *t)
+{
+    const struct meta_wording *w = t->rule.wording;
+    json_t *list = json_array();
+
+    for (int i = 0; i < w->parts; i++)
+        json_array_append_new(list, w->part[i].field < 0 ? json_pack("{s:o}", "ids", ids_of(&w->part[i].ids))
+                                                         : json_pack("{s:s}", "field", t->meta.field[w->part[i].field]));
+    return list;
+}
+
+static json_t *options_of(const struct tuned_task *t)
+{
+    const struct meta_wording *w = t->rule.wording;
+    json_t *list = json_array();
+
+    for (int i = 0; i < w->labels; i++)
+        json_array_append_new(list, json_pack("{s:s,s:o}", "text", w->words[i], "ids", ids_of(&w->label[i].ids)));
+    return list;
+}
+
+static json_t *describe(const struct tuned *f, const struct tuned_task *t)
+{
+    json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:i}", "peft_type", "MP2_ADDED_PROMPT", "task_id", t->meta.id, "kind",
+                          task_kind_text(t->meta.kind), "method", t->method, "num_virtual_tokens", t->form.prompt,
+                          "num_layers", t->layers, "token_dim", f->hidden);
+
+    json_object_set_new(o, "num_base_layers", json_integer(f->encoder_layers));
+    json_object_set_new(o, "first_placeholder_id", json_integer(t->form.first_placeholder));
+    json_object_set_new(o, "max_length", json_integer(t->form.max_length));
+    json_object_set_new(o, "token_type_id", json_integer(1));
+    json_object_set_new(o, "cls_id", json_integer(t->meta.cls));
+    json_object_set_new(o, "sep_id", json_integer(t->meta.sep));
+    json_object_set_new(o, "separator_id", json_integer(t->meta.comma));
+    json_object_set_new(o, "template", template_of(t));
+    json_object_set_new(o, "options", options_of(t));
+    json_object_set_new(o, "encoder_digest", json_string(f->encoder_digest));
+    json_object_set_new(o, "vocabulary_digest", json_string(f->vocabulary_digest));
+    return o;
+}
+
+static status write_config(const char *folder, const struct tuned *f, const struct tuned_task *t)
+{
+    char path[4096], *text;
+    json_t *o = describe(f, t);
+    status s;
+
+    text = json_dumps(o, JSON_INDENT(1));
+    s = text ? file_join(path, sizeof path, folder, "adapter_config.json") : fault(ST_MEMORY, "out of memory: an adapter");
+    if (s == ST_OK) s = file_replace(path, text, strlen(text));
+    json_decref(o);
+    free(text);
+    return s;
+}
+
+static status write_folder(const char *folder, const struct tuned *f, const struct tuned_task *t)
+{
+    const struct tensor_spec specs[] = {{"prompt", TENSOR_F32, 3, {t->layers, t->form.prompt, f->hidden}},
+                                        {"head.weight", TENSOR_F32, 2, {2, f->hidden}}};
+    const void *const data[] = {t->prompt, t->head};
+    char path[4096];
+
+    if (!t->prompt) return fault(ST_INPUT, "task %s: its encoder was tuned, there is no prompt to export", t->meta.id);
+    TRY(file_make_folder(folder));
+    TRY(file_join(path, sizeof path, folder, "adapter_model.safetensors"));
+    TRY(safetensors_write(path, specs, 2, NULL, 0, data));
+    return write_config(folder, f, t);
+}
+
+static status run(const char *path, const void *options)
+{
+    const struct config *c = options;
+    const struct tuned_task *t;
+    struct tuned f;
+    status s;
+
+    TRY(tuned_load(path, &f));
+    s = tuned_choose(&f, path, c->task, &t);
+    if (s == ST_OK) s = write_folder(c->out, &f, t);
+    if (s == ST_OK) printf("%s: task %s\n", c->out, t->meta.id);
+    tuned_fini(&f);
+    return s;
+}
+
+status checkpoint_export_peft(int argc, char **argv)
+{
+    struct config config = {0};
+
+    return args_run(argc, argv, "mp2 checkpoint export-peft TUNED --out DIR [--task ID]", table, ROWS, &config, run);
+}

@@ -1,0 +1,108 @@
+/* mp2 data import: raw folders into shards, with a line a task and the reasons of what was not taken. */
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "cluster/base/options.h"
+#include "coordinator/command/args.h"
+#include "coordinator/command/data/commands.h"
+#include "coordinator/data/import.h"
+
+struct config {
+    const char *raw, *data, *vocab, *catalogue;
+    struct option_list tasks;
+    int strict;
+};
+
+#define AT(field) offsetof(struct config, field)
+static const struct option table[] = {
+    {"raw", OPTION_TEXT, AT(raw), NULL, 0, 0, AFFECTS_RESULT, "",
+     "folder of the published data, one folder a data set", NULL},
+    {"data", OPTION_TEXT, AT(data), NULL, 0, 0, AFFECTS_PLACEMENT, "", "folder of the shards, made when missing", NULL},
+    {"vocab", OPTION_TEXT, AT(vocab), NULL, 0, 0, AFFECTS_RESULT, "", "vocab.txt of the encoder", NULL},
+    {"catalogue", OPTION_TEXT, AT(catalogue), "configs/tasks", 0, 0, AFFECTS_RESULT, "",
+     "folder of the tasks' entries", NULL},
+    {"tasks", OPTION_LIST, AT(tasks), "", 0, 0, AFFECTS_RESULT, "",
+     "ids of the tasks to import; empty: all that are not off", NULL},
+    {"strict", OPTION_BOOL, AT(strict), "false", 0, 0, AFFECTS_RESULT, "", "stop at the first bad row, with its place",
+     NULL},
+};
+enum { ROWS = sizeof table / sizeof *table };
+
+struct totals { int tasks, absent; int64_t read, kept, bad, ignored, duplicates; };
+
+static void show_reasons(const struct tally *t)
+{
+    for (int i = 0; i < t->lines; i++)
+        printf("    %-9s %8" PRId64 "  %s%s%s%s\n", tally_kind_text(t->line[i].kind), t->line[i].count, t->line[i].what,
+               t->line[i].first[0] ? " (first: " : "", t->line[i].first, t->line[i].first[0] ? ")" : "");
+}
+
+static void show(void *arg, const struct import_report *r)
+{
+    struct totals *sum = arg;
+
+    if (!r->source) {
+        printf("%-20s left out: its files are not there\n", r->entry->id);
+        sum->absent++;
+        return;
+    }
+    printf("%-20s read %7" PRId64 "  kept", r->entry->id, r->read);
+    for (int i = 0; i < SPLIT_COUNT; i++) {
+        if (r->rows[i])
+            printf("  %s %" PRId64 "%s", split_text((enum split)i), r->rows[i], r->drawn[i] ? " (drawn)" : "");
+        sum->kept += r->rows[i];
+    }
+    printf("\n");
+    show_reasons(&r->tally);
+    fflush(stdout);
+    sum->tasks++;
+    sum->read += r->read;
+    sum->bad += tally_sum(&r->tally, TALLY_BAD);
+    sum->ignored += tally_sum(&r->tally, TALLY_IGNORED);
+    sum->duplicates += tally_sum(&r->tally, TALLY_DUPLICATE);
+}
+
+static status import(const struct config *c)
+{
+    const struct import_options options = {c->raw, c->data, c->tasks, c->strict};
+    struct totals sum = {0};
+    struct vocabulary *vocabulary;
+    struct catalogue catalogue;
+    status s;
+
+    TRY(catalogue_load(c->catalogue, &catalogue));
+    s = vocabulary_load(c->vocab, &vocabulary);
+    if (s == ST_OK) {
+        s = import_run(&catalogue, vocabulary, &options, show, &sum);
+        vocabulary_destroy(&vocabulary);
+    }
+    catalogue_free(&catalogue);
+    if (s == ST_OK)
+        printf("%d tasks imported, %d left out; rows: %" PRId64 " read, %" PRId64 " kept, %" PRId64 " bad, %" PRId64
+               " left out by their label, %" PRId64 " in two splits\n", sum.tasks, sum.absent, sum.read, sum.kept, sum.bad,
+               sum.ignored, sum.duplicates);
+    return s;
+}
+
+void data_import_help(void)
+{
+    options_help(table, ROWS, stdout);
+}
+
+status data_import(int argc, char **argv)
+{
+    struct options options;
+    struct config config;
+    struct args args;
+    status s;
+
+    TRY(args_parse(argc, argv, 1, &args));
+    s = options_load(table, ROWS, &config, args.word_count ? args.words[0] : NULL, args.sets, args.set_count, &options);
+    if (s == ST_OK) {
+        s = import(&config);
+        options_fini(&options);
+    }
+    args_fini(&args);
+    return s;
+}

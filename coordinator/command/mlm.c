@@ -1,0 +1,90 @@
+/* mp2 mlm CONFIG.yaml [--set key=value …] [--resume | --new | --evaluate]: under mpirun, on every rank. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cluster/base/log.h"
+#include "cluster/comm/comm.h"
+#include "coordinator/command/arguments.h"
+#include "coordinator/command/commands.h"
+#include "coordinator/mlm/mlm.h"
+
+static struct loop_options loop_options_of(const struct mlm *m, const struct mlm_config *c, const char *text, int resume)
+{
+    int scored = c->heldout > 0;
+
+    return (struct loop_options){.run = c->run, .resume = resume, .config = text, .config_digest = m->config_digest,
+                                 .steps = c->train.steps, .eval_every = scored ? c->eval.every : 0,
+                                 .eval_subset = c->eval.rows > 0, .eval_final = scored && c->eval.final,
+                                 .checkpoint_every = c->keep.every, .checkpoints_kept = (int)c->keep.count,
+                                 .skips = c->train.skips, .watch = c->watch};
+}
+
+static void print_result(const struct mlm *m, const struct loop_result *r)
+{
+    printf("mlm: step %lld%s", (long long)r->step, r->stopped ? ", stopped in order" : "");
+    if (m->heldout_loss > 0)
+        printf(", held-out loss %.4f, perplexity %.2f, accuracy %.4f", m->heldout_loss, exp(m->heldout_loss), m->heldout_accuracy);
+    printf("\n");
+}
+
+static status evaluate(struct comm *c, struct mlm *m)
+{
+    struct job_eval unused;
+    status s;
+
+    TRY(mlm_evaluate_heldout(m, 0, 1, NULL, &unused));
+    s = comm_is_coordinator(c) && m->config->batches[0] ? mlm_batches_write(m, m->config->batches) : ST_OK;
+    if (s == ST_OK && comm_is_coordinator(c))
+        printf("mlm: held-out loss %.4f, perplexity %.2f, accuracy %.4f (%lld of %lld masked tokens in %lld sequences)\n",
+               m->heldout_loss, exp(m->heldout_loss), m->heldout_accuracy, (long long)m->correct, (long long)m->targets_scored,
+               (long long)mlm_text_sequences(&m->heldout, m->length));
+    return comm_agree(c, s);
+}
+
+static status train(struct comm *c, struct mlm *m, const char *text, int resume)
+{
+    struct job job = mlm_job(m);
+    struct loop_options lo = loop_options_of(m, m->config, text, resume);
+    struct loop_result result;
+
+    TRY(loop_run(c, &job, &lo, &result));
+    if (comm_is_coordinator(c)) print_result(m, &result);
+    return result.stopped ? ST_OK : mlm_write(m);
+}
+
+static status run(struct comm *c, const struct arguments *a)
+{
+    struct mlm_config config;
+    struct options options;
+    struct mlm mlm;
+    char *text = NULL;
+    status s;
+
+    TRY(arguments_load(c, a, mlm_options, mlm_option_count, &config, &options, &text));
+    log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
+    s = mlm_open(c, &config, &options, &mlm);
+    if (s == ST_OK) {
+        s = config.evaluate ? evaluate(c, &mlm) : train(c, &mlm, text, a->resume);
+        mlm_close(&mlm);
+    }
+    free(text);
+    options_fini(&options);
+    return s;
+}
+
+status cmd_mlm(int argc, char **argv)
+{
+    return arguments_run(argc, argv, 1, run);
+}
+
+void cmd_mlm_help(void)
+{
+    puts("Pre-training of an encoder as a masked language model, from plain text to a Hugging Face folder. Start it with mpirun:\n"
+         "rank 0 coordinates, the others compute (with -n 1 it does both). With --evaluate nothing is trained: --model (the run's\n"
+         "own where none is named) is scored on all held-out documents of --texts; --set heldout=1 takes every document.\n"
+         "Training goes on where the run's folder stands; --resume\n"
+         "insists on that, --new on an empty folder. `mp2 stop RUN` or SIGUSR1 end it in order.\n\n"
+         "Options (CONFIG.yaml or --set name=value):");
+    options_help(mlm_options, mlm_option_count, stdout);
+}

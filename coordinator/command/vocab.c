@@ -1,0 +1,49 @@
+/* mp2 vocab CONFIG.yaml [--set key=value …]: a vocabulary from a corpus. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cluster/base/log.h"
+#include "coordinator/command/args.h"
+#include "coordinator/command/commands.h"
+#include "coordinator/text/vocabulary.h"
+#include "coordinator/text/vocabulary_make.h"
+
+/* Load what was written, as everybody else will, and say what it is. */
+static status report(const struct vocabulary_plan *plan, const struct vocabulary_made *made)
+{
+    struct vocabulary *v;
+
+    TRY(vocabulary_load(plan->vocab, &v));
+    printf("%s: %" PRIu32 " rows (%" PRId64 " characters, %" PRId64 " learned pieces, %" PRId64 " unused), digest %s\n",
+           plan->vocab, (uint32_t)vocabulary_size(v), made->characters, made->pieces, made->unused,
+           vocabulary_digest(v));
+    printf("%" PRId64 " lines, %" PRId64 " different words; %.4f %% of the characters have a piece\n", made->lines,
+           made->words, 100.0 * (double)made->covered / (double)made->seen);
+    vocabulary_destroy(&v);
+    return ST_OK;
+}
+
+status cmd_vocab(int argc, char **argv)
+{
+    struct vocabulary_plan plan;
+    struct vocabulary_made made;
+    struct options options;
+    struct args args;
+    status s;
+
+    TRY(args_parse(argc, argv, 1, &args));
+    s = options_load(vocabulary_plan_options, vocabulary_plan_option_count, &plan,
+                     args.word_count ? args.words[0] : NULL, args.sets, args.set_count, &options);
+    if (s == ST_OK) {
+        s = vocabulary_make(&plan, &made);
+        if (s == ST_OK) s = report(&plan, &made);
+        options_fini(&options);
+    }
+    args_fini(&args);
+    return s;
+}
+
+void cmd_vocab_help(void)
+{
+    options_help(vocabulary_plan_options, vocabulary_plan_option_count, stdout);
+}

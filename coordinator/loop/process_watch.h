@@ -1,0 +1,26 @@
+/* A thread that sleeps until a process of this machine ends, and looks about once a second. MPI says nothing when a rank dies
+ * (the launcher kills the others) and waits for ever for one that hangs; this is how a run can still say which.
+ * While it is there SIGTERM lets it speak first. One at a time in a process. */
+#ifndef MP2_COORDINATOR_LOOP_PROCESS_WATCH_H
+#define MP2_COORDINATOR_LOOP_PROCESS_WATCH_H
+
+#include <stdint.h>
+
+#include "cluster/base/status.h"
+
+struct lookout;
+
+/* All called on the lookout's thread. */
+struct lookout_calls {
+    void (*gone)(void *arg, int i);   /* process i is gone; once for each, in the order they are seen */
+    void (*tick)(void *arg);          /* about once a second */
+    void (*terminated)(void *arg);    /* SIGTERM came; the process ends when this returns */
+    void *arg;
+};
+
+/* Local. pids[i] 0: not watched; nor is any where the kernel cannot tell about other processes (before Linux 5.3). */
+status lookout_new(const int64_t *pids, int count, const struct lookout_calls *calls, struct lookout **out);
+/* Local. The thread has ended when it returns; NULL is fine. */
+void lookout_destroy(struct lookout **lookout);
+
+#endif

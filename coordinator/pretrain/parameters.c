@@ -1,0 +1,202 @@
+/* Gradients of method.md section 5; AdamW as PyTorch has it, in double on f32 state. */
+#include "coordinator/pretrain/parameters.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cluster/base/memory.h"
+#include "cluster/base/random.h"
+#include "worker/prompt/router.h"
+
+static status moments_new(size_t count, struct moments *m)
+{
+    m->count = count;
+    TRY(mem_alloc(count, sizeof(float), &m->value));
+    TRY(mem_alloc(count, sizeof(float), &m->m));
+    return mem_alloc(count, sizeof(float), &m->v);
+}
+
+static void moments_free(struct moments *m)
+{
+    mem_free(m->value);
+    mem_free(m->m);
+    mem_free(m->v);
+}
+
+static void fill_uniform(struct moments *x, struct random_key key, double centre, double half)
+{
+    for (size_t i = 0; i < x->count; i++) x->value[i] = (float)(centre + (2.0 * half * random_uniform(key, i) - half));
+}
+
+static void fill(struct parameters *p, const struct parameters_shape *shape, uint64_t seed)
+{
+    struct random_key root = random_seed(seed, RANDOM_INIT);
+    struct random_key head = random_derive(root, 'h', 0, 0, 0);
+
+    fill_uniform(&p->z, random_derive(root, 'z', 0, 0, 0), 0.0, shape->z_start);
+    fill_uniform(&p->router, random_derive(root, 'r', 0, 0, 0), shape->router_centre, shape->router_start);
+    for (size_t i = 0; i < p->head.count; i++) p->head.value[i] = (float)(0.02 * random_normal(head, i));
+}
+
+status parameters_new(const struct parameters_shape *shape, uint64_t seed, struct parameters **out)
+{
+    struct parameters *p;
+    size_t gates = (size_t)shape->layers * (size_t)shape->modules, tasks = (size_t)shape->tasks, d = (size_t)shape->d;
+    status s;
+
+    *out = NULL;
+    TRY(mem_alloc(1, sizeof *p, &p));
+    *p = (struct parameters){.layers = shape->layers, .modules = shape->modules, .d = shape->d, .hidden = shape->hidden,
+                             .tasks = shape->tasks, .idle_rows = shape->idle_rows};
+    s = moments_new(gates * d, &p->z);
+    if (s == ST_OK) s = moments_new(tasks * gates, &p->router);
+    if (s == ST_OK) s = moments_new(2 * (size_t)shape->hidden, &p->head);
+    if (s == ST_OK) s = mem_alloc(tasks, sizeof *p->row_applied, &p->row_applied);
+    if (s == ST_OK) s = mem_alloc(gates * d + tasks * gates + tasks + d, sizeof(double), &p->work);
+    if (s != ST_OK) {
+        parameters_destroy(&p);
+        return s;
+    }
+    fill(p, shape, seed);
+    *out = p;
+    return ST_OK;
+}
+
+void parameters_destroy(struct parameters **pp)
+{
+    struct parameters *p = *pp;
+
+    if (!p) return;
+    moments_free(&p->z);
+    moments_free(&p->router);
+    moments_free(&p->head);
+    mem_free(p->row_applied);
+    mem_free(p->work);
+    mem_free(p);
+    *pp = NULL;
+}
+
+void parameters_draw(const struct parameters *p, struct group_draw *draw)
+{
+    int gates = p->layers * p->modules;
+    double *u = p->work;
+
+    for (int l = 0; l < p->layers; l++) {
+        size_t at = (size_t)l * (size_t)p->modules;
+
+        router_forward(p->modules, p->router.value + (size_t)draw->task * (size_t)gates + at,
+                       draw->uniform ? draw->uniform + at : NULL, draw->tau, draw->s + at, draw->r + at);
+        router_mix(p->modules, p->d, draw->r + at, p->z.value + at * (size_t)p->d, u);
+        for (int i = 0; i < p->d; i++) draw->u[l * p->d + i] = (float)u[i];
+    }
+}
+
+/* AdamW on n numbers with gradient g (NULL: zero). count: this update's number, from 1. */
+static void adamw(struct moments *x, size_t from, size_t n, const double *g, double rate, const struct rates *k,
+                  int64_t count)
+{
+    double correction1 = 1.0 - pow(k->beta1, (double)count), correction2 = 1.0 - pow(k->beta2, (double)count);
+
+    for (size_t i = from; i < from + n; i++) {
+        double grad = g ? g[i - from] : 0.0, p = x->value[i] * (1.0 - rate * k->decay);
+        double m = k->beta1 * x->m[i] + (1.0 - k->beta1) * grad;
+        double v = k->beta2 * x->v[i] + (1.0 - k->beta2) * grad * grad;
+
+        x->value[i] = (float)(p - rate / correction1 * m / (sqrt(v) / sqrt(correction2) + k->eps));
+        x->m[i] = (float)m;
+        x->v[i] = (float)v;
+    }
+}
+
+static void update_routers(struct parameters *p, const struct rates *rates, const double *dtheta, const double *drawn)
+{
+    size_t gates = (size_t)p->layers * (size_t)p->modules;
+
+    for (int t = 0; t < p->tasks; t++) {
+        if (!p->idle_rows && drawn[t] == 0.0) continue;
+        p->row_applied[t]++;
+        adamw(&p->router, (size_t)t * gates, gates, dtheta + (size_t)t * gates, rates->router, rates,
+              p->row_applied[t]);
+    }
+}
+
+/* Of z and the routers, into p->work; drawn, behind them: which tasks were drawn. */
+struct gradients { double *dz, *dtheta, *drawn; };
+
+static struct gradients find_gradients(struct parameters *p, int groups, const struct group_draw *draws, const double *g)
+{
+    size_t gates = (size_t)p->layers * (size_t)p->modules;
+    double *dz = p->work, *dtheta = dz + p->z.count, *drawn = dtheta + p->router.count;
+
+    memset(p->work, 0, (p->z.count + p->router.count + (size_t)p->tasks) * sizeof *p->work);
+    for (int n = 0; n < groups; n++) {
+        const struct group_draw *draw = &draws[n];
+
+        drawn[draw->task] = 1.0;
+        for (int l = 0; l < p->layers; l++) {
+            size_t at = (size_t)l * (size_t)p->modules;
+
+            router_backward(p->modules, p->d, draw->s + at, draw->r + at, p->z.value + at * (size_t)p->d,
+                            g + ((size_t)n * (size_t)p->layers + (size_t)l) * (size_t)p->d, draw->uniform ? draw->tau : 1.0,
+                            dz + at * (size_t)p->d, dtheta + (size_t)draw->task * gates + at);
+        }
+    }
+    return (struct gradients){dz, dtheta, drawn};
+}
+
+void parameters_update(struct parameters *p, const struct rates *rates, int groups, const struct group_draw *draws,
+                       const double *g, const double *grad_head)
+{
+    struct gradients found = find_gradients(p, groups, draws, g);
+
+    p->applied++;
+    adamw(&p->z, 0, p->z.count, found.dz, rates->z, rates, p->applied);
+    update_routers(p, rates, found.dtheta, found.drawn);
+    adamw(&p->head, 0, p->head.count, grad_head, rates->head, rates, p->applied);
+}
+
+/* ---- norms ---- */
+
+static double square(const double *x, size_t n)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++) sum += x[i] * x[i];
+    return sum;
+}
+
+double parameters_square(struct parameters *p, int groups, const struct group_draw *draws, const double *g,
+                         const double *grad_head)
+{
+    struct gradients found = find_gradients(p, groups, draws, g);
+
+    return square(found.dz, p->z.count) + square(found.dtheta, p->router.count) + square(grad_head, p->head.count);
+}
+
+/* In eight sums, so that one addition need not wait for the one before. */
+static double dot(const float *x, const float *y, size_t n)
+{
+    double lane[8] = {0};
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8)
+        for (size_t j = 0; j < 8; j++) lane[j] += (double)x[i + j] * (double)y[i + j];
+    for (size_t j = 0; i < n; i++, j++) lane[j] += (double)x[i] * (double)y[i];
+    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+}
+
+double parameters_square_of_a(const struct parameters *p, int groups, const struct group_draw *draws, int64_t columns,
+                              const float *gradient)
+{
+    size_t d = (size_t)p->d, n = (size_t)columns, bank = (size_t)p->layers * n;
+    double sum = 0;
+
+    for (size_t l = 0; l < (size_t)p->layers; l++)
+        for (int a = 0; a < groups; a++)
+            for (int b = 0; b <= a; b++) {
+                const float *of_a = gradient + (size_t)a * bank + l * n, *of_b = gradient + (size_t)b * bank + l * n;
+
+                sum += (a == b ? 1 : 2) * dot(draws[a].u + l * d, draws[b].u + l * d, d) * dot(of_a, of_b, n);
+            }
+    return sum;
+}

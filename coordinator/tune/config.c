@@ -1,0 +1,141 @@
+/* The rows. Defaults are method.md's sections 7 to 9 where it has one; the baselines' are their papers' or, where those are
+ * for other sizes, what dev scores of a few tasks asked for. */
+#include "coordinator/tune/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster/base/log.h"
+
+#define AT(field) offsetof(struct tune_config, field)
+
+const struct option tune_options[] = {
+    {"run", OPTION_TEXT, AT(run), NULL, 0, 0, AFFECTS_PLACEMENT, "", "folder of the run: one folder a cell (task, method, seed)", NULL},
+    {"model", OPTION_TEXT, AT(model), NULL, 0, 0, AFFECTS_PLACEMENT, "", "folder of the encoder that the prompts were trained over", NULL},
+    {"data", OPTION_TEXT, AT(data), NULL, 0, 0, AFFECTS_PLACEMENT, "", "folder of the imported tasks (mp2 data import)", NULL},
+    {"prompts", OPTION_TEXT, AT(prompts), NULL, 0, 0, AFFECTS_PLACEMENT, "", "run of mp2 pretrain, or one of its checkpoints", NULL},
+    {"tasks", OPTION_LIST, AT(tasks), NULL, 0, 0, AFFECTS_PLACEMENT, "", "ids of the tasks to tune", NULL},
+    {"methods", OPTION_LIST, AT(methods), "gradient", 0, 0, AFFECTS_PLACEMENT, "", "gradient, black-box, router, prompt, deep-prompt, single, full, zero-shot", NULL},
+    {"seeds", OPTION_LIST, AT(seeds), "8,13,21,42,100", 0, 0, AFFECTS_PLACEMENT, "", "of the few examples and of everything drawn; one cell each", NULL},
+    {"k", OPTION_INT, AT(k), "0", 0, 1e6, AFFECTS_RESULT, "examples", "per label (in all where there are no labels) to train on, and as many for dev; 0: as the task says", NULL},
+    {"start", OPTION_TEXT, AT(start), "", 0, 0, AFFECTS_RESULT, "", "router to begin with: empty: near 0; seen: the task's own row where it was pre-trained; best: that pre-trained row whose training loss is least; or a pre-trained task's id", NULL},
+    {"dev_every", OPTION_INT, AT(dev_every), "25", 1, 1e9, AFFECTS_RESULT, "steps", "between looks at the dev examples; the best state is kept", NULL},
+    {"weight_decay", OPTION_REAL, AT(weight_decay), "0.01", 0, 1, AFFECTS_RESULT, "", "AdamW's, of all gradient methods", NULL},
+    {"fresh_head", OPTION_BOOL, AT(fresh_head), "false", 0, 0, AFFECTS_RESULT, "", "prompt, deep-prompt and full begin with a fresh head instead of the pre-trained one", NULL},
+    {"test_rows", OPTION_INT, AT(test_rows), "0", 0, 1e9, AFFECTS_RESULT, "rows", "at most so many rows of the test split, a keyed subset; 0: all", NULL},
+    {"batch_tokens", OPTION_INT, AT(batch_tokens), "16Ki", 512, 1e8, AFFECTS_PLACEMENT, "tokens", "dealt to a worker at a time when rows are scored", NULL},
+    {"log", OPTION_CHOICE, AT(log), "warn", 0, 0, AFFECTS_PLACEMENT, "", "what is said on standard error", "silent|error|warn|info|debug"},
+
+    {"router.epochs", OPTION_INT, AT(router.epochs), "500", 0, 1e9, AFFECTS_RESULT, "epochs", "of the router alone: stage one of gradient, all of router", NULL},
+    {"router.rate", OPTION_REAL, AT(router.rate), "3e-3", 0, 10, AFFECTS_RESULT, "", "learning rate", NULL},
+    {"gradient.epochs", OPTION_INT, AT(gradient.epochs), "500", 0, 1e9, AFFECTS_RESULT, "epochs", "of the modules' prompts and the head: stage two", NULL},
+    {"gradient.rate", OPTION_REAL, AT(gradient.rate), "0", 0, 10, AFFECTS_RESULT, "", "learning rate; 0: 2e-5 for deep prompts, 3e-4 for shallow ones", NULL},
+    {"prompt.epochs", OPTION_INT, AT(prompt.epochs), "1000", 0, 1e9, AFFECTS_RESULT, "epochs", "of a fresh prompt before the first layer, and the head", NULL},
+    {"prompt.rate", OPTION_REAL, AT(prompt.rate), "5e-3", 0, 10, AFFECTS_RESULT, "", "learning rate", NULL},
+    {"deep_prompt.epochs", OPTION_INT, AT(deep_prompt.epochs), "1000", 0, 1e9, AFFECTS_RESULT, "epochs", "of fresh prompts before every layer, and the head", NULL},
+    {"deep_prompt.rate", OPTION_REAL, AT(deep_prompt.rate), "5e-3", 0, 10, AFFECTS_RESULT, "", "learning rate", NULL},
+    {"single.prompts", OPTION_TEXT, AT(single_prompts), "", 0, 0, AFFECTS_PLACEMENT, "", "run or checkpoint of mp2 pretrain with prompt.modules: 1", NULL},
+    {"single.epochs", OPTION_INT, AT(single.epochs), "1000", 0, 1e9, AFFECTS_RESULT, "epochs", "of the one pre-trained prompt and the head", NULL},
+    {"single.rate", OPTION_REAL, AT(single.rate), "0", 0, 10, AFFECTS_RESULT, "", "learning rate; 0: as gradient.rate", NULL},
+    {"full.epochs", OPTION_INT, AT(full.epochs), "100", 0, 1e9, AFFECTS_RESULT, "epochs", "of all weights of the encoder, and the head", NULL},
+    {"full.rate", OPTION_REAL, AT(full.rate), "2e-5", 0, 10, AFFECTS_RESULT, "", "learning rate", NULL},
+
+    {"black_box.router_evaluations", OPTION_INT, AT(black_box.router_evaluations), "0", 0, 1e5, AFFECTS_RESULT, "losses", "of Bayesian optimisation of the router; 0: 100 deep, 200 shallow", NULL},
+    {"black_box.router_random", OPTION_INT, AT(black_box.router_random), "20", 1, 1e5, AFFECTS_RESULT, "losses", "of these at random points", NULL},
+    {"black_box.router_check", OPTION_INT, AT(black_box.router_check), "10", 1, 1e9, AFFECTS_RESULT, "losses", "between looks at dev", NULL},
+    {"black_box.evaluations", OPTION_INT, AT(black_box.evaluations), "0", 0, 1e9, AFFECTS_RESULT, "losses", "of CMA-ES; 0: 3,000 deep, 7,800 shallow", NULL},
+    {"black_box.population", OPTION_INT, AT(black_box.population), "20", 4, 1e5, AFFECTS_RESULT, "", "candidates of a generation", NULL},
+    {"black_box.check", OPTION_INT, AT(black_box.check), "100", 1, 1e9, AFFECTS_RESULT, "losses", "between looks at dev", NULL},
+    {"black_box.sigma", OPTION_REAL, AT(black_box.sigma), "0", 0, 1e3, AFFECTS_RESULT, "", "first step size; 0: 0.5 for the first layer of deep prompts, else 0.1", NULL},
+    {"black_box.bound", OPTION_REAL, AT(black_box.bound), "5", 0, 1e6, AFFECTS_RESULT, "", "of intrinsic vectors (deep); 0: none", NULL},
+    {"black_box.answers_only", OPTION_BOOL, AT(black_box.answers_only), "false", 0, 0, AFFECTS_RESULT, "", "the loss is over the tokens that answers are read from instead of all: the last layer is computed for them alone", NULL},
+    {"black_box.int8", OPTION_BOOL, AT(black_box.int8), "false", 0, 0, AFFECTS_RESULT, "", "losses of candidates from products in whole numbers of 8 bits (CPUs with AVX-512 VNNI), nearly twice as fast; looks at dev and the test are as ever", NULL},
+
+    {"reference.few_shot", OPTION_BOOL, AT(reference.few_shot), "false", 0, 0, AFFECTS_RESULT, "", "k of the authors' gradient descent: 32 over the labels, 8 from ten labels on", NULL},
+    {"reference.moments", OPTION_BOOL, AT(reference.moments), "false", 0, 0, AFFECTS_RESULT, "", "one AdamW over both stages: prompts and head enter stage two with the moments of stage one", NULL},
+    {"reference.padding", OPTION_BOOL, AT(reference.padding), "false", 0, 0, AFFECTS_RESULT, "", "attend padding, as the reference does", NULL},
+    {"reference.product", OPTION_BOOL, AT(reference.product), "false", 0, 0, AFFECTS_RESULT, "", "score an option by the product of its logits instead of their sum", NULL},
+    {"reference.choice", OPTION_BOOL, AT(reference.choice), "false", 0, 0, AFFECTS_RESULT, "", "black box: keep the best of the points that were checked on dev, not the optimum", NULL},
+
+    MACHINE_OPTIONS(struct tune_config, machine, "8"),
+
+    WATCH_OPTIONS(struct tune_config, watch),
+};
+const size_t tune_option_count = sizeof tune_options / sizeof *tune_options;
+
+status tune_seeds(const struct tune_config *c, int64_t seeds[TUNE_SEEDS_MOST], size_t *count)
+{
+    *count = 0;
+    if (c->seeds.count < 1 || c->seeds.count > TUNE_SEEDS_MOST)
+        return fault(ST_INPUT, "seeds: found %zu, expected 1 to %d", c->seeds.count, TUNE_SEEDS_MOST);
+    for (size_t i = 0; i < c->seeds.count; i++) {
+        const char *text = c->seeds.items[i];
+        char *end;
+        long long seed;
+
+        errno = 0;
+        seed = strtoll(text, &end, 10);
+        if (end == text || *end || errno != 0 || seed < 0)
+            return fault(ST_INPUT, "seeds: found \"%.40s\", expected whole numbers, 0 or more", text);
+        for (size_t j = 0; j < i; j++)
+            if (seeds[j] == seed) return fault(ST_INPUT, "seeds: %lld stands there twice", seed);
+        seeds[(*count)++] = seed;
+    }
+    return ST_OK;
+}
+
+status tune_methods(const struct tune_config *c, enum method methods[METHOD_COUNT], size_t *count)
+{
+    *count = 0;
+    if (c->methods.count < 1) return fault(ST_INPUT, "methods: found none, expected at least one");
+    for (size_t i = 0; i < c->methods.count; i++) {
+        enum method method;
+
+        if (method_parse(c->methods.items[i], &method) != 0)
+            return fault(ST_INPUT, "methods: found \"%.40s\", expected gradient, black-box, router, prompt, deep-prompt, single, "
+                         "full or zero-shot", c->methods.items[i]);
+        for (size_t j = 0; j < *count; j++)
+            if (methods[j] == method) return fault(ST_INPUT, "methods: %s stands there twice", method_text(method));
+        if (method == METHOD_SINGLE && !c->single_prompts[0])
+            return fault(ST_INPUT, "single.prompts: method single needs a checkpoint that was pre-trained with prompt.modules: 1");
+        methods[(*count)++] = method;
+    }
+    return ST_OK;
+}
+
+int tune_has_method(const struct tune_config *c, enum method method)
+{
+    enum method one;
+
+    for (size_t i = 0; i < c->methods.count; i++)
+        if (method_parse(c->methods.items[i], &one) == 0 && one == method) return 1;
+    return 0;
+}
+
+/* Which sections of the table a method reads. */
+static int section_counts(void *arg, const char *name)
+{
+    static const char *const sections[METHOD_COUNT] = {
+        [METHOD_GRADIENT] = "router gradient", [METHOD_BLACK_BOX] = "black_box", [METHOD_ROUTER] = "router",
+        [METHOD_PROMPT] = "prompt", [METHOD_DEEP_PROMPT] = "deep_prompt", [METHOD_SINGLE] = "single gradient",
+        [METHOD_FULL] = "full", [METHOD_ZERO_SHOT] = ""};
+    enum method method = *(const enum method *)arg;
+    size_t n = strcspn(name, ".");
+    const char *p = sections[method];
+
+    if (!name[n] || strncmp(name, "reference.", 10) == 0 || strncmp(name, "machine.", 8) == 0) return 1;
+    while (*p) {
+        size_t length = strcspn(p, " ");
+
+        if (length == n && memcmp(p, name, n) == 0) return 1;
+        p += length;
+        p += *p == ' ';
+    }
+    return 0;
+}
+
+void tune_method_digest(const struct options *o, enum method method, char out[33])
+{
+    options_digest_where(o, section_counts, &method, out);
+}

@@ -1,0 +1,116 @@
+/* Who does not come is shown as late, who waits for it as waiting, and the ranks agree all the same: where they meet before a
+ * checkpoint and in a round of an evaluation. */
+#include "tests/support/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "coordinator/loop/membership.h"
+
+static struct comm comm;
+static struct crew crew;
+static struct progress *progress;
+static char folder[256], file[512];
+
+/* How often the file has a worker in a state. */
+static int told(int rank, const char *state)
+{
+    char line[8192], what[64];
+    FILE *f = fopen(file, "re");
+    int n = 0;
+
+    snprintf(what, sizeof what, "\"rank\":%d,\"state\":\"%s\"", rank, state);
+    while (f && fgets(line, sizeof line, f)) n += strstr(line, what) != NULL;
+    if (f) fclose(f);
+    return n;
+}
+
+static void begin(void)
+{
+    struct crew_card card = {.threads = 1};
+
+    if (comm_is_coordinator(&comm)) test_folder(folder, sizeof folder);
+    assert_int_equal(comm_broadcast(&comm, folder, sizeof folder, 0), ST_OK);
+    snprintf(file, sizeof file, "%s/metrics.jsonl", folder);
+    assert_int_equal(crew_open(&comm, &card, &crew), ST_OK);
+    if (comm_is_coordinator(&comm)) {
+        assert_int_equal(progress_new(&(struct progress_options){.folder = folder}, &progress), ST_OK);
+        assert_int_equal(crew_show(&crew, "started", 0, progress), ST_OK);
+    }
+}
+
+/* One step, so that it is known how long they take. */
+static void step(int64_t number)
+{
+    struct crew_report reports[8] = {{0}};
+    int64_t units[8] = {0};
+
+    crew_begin_step(&crew);
+    for (int w = 0; w < comm.workers; w++) reports[w].seconds = 1e-3;
+    if (comm_is_coordinator(&comm)) crew_step(&crew, reports, units, number);
+    crew_end_step(&crew);
+}
+
+/* The last worker comes when the file says for the n-th time that it is late. */
+static void come_late(int n)
+{
+    const struct timespec pause = {0, 20000000};
+
+    while (comm.rank == comm.size - 1 && told(comm.rank, "LATE") < n) nanosleep(&pause, NULL);
+}
+
+static void test_agreement(void **unused)
+{
+    (void)unused;
+    assert_int_equal(crew_agree(&crew, ST_OK), ST_OK);
+    assert_int_equal(crew_agree(&crew, comm.rank == comm.size - 1 ? ST_INPUT : ST_OK), ST_INPUT);
+    crew_begin_step(&crew);
+    assert_int_equal(crew_agree(&crew, ST_OK), ST_OK);
+    if (comm_is_coordinator(&comm)) assert_true(crew.asked > 0);   /* until the step is done */
+    step(1);
+    if (comm_is_coordinator(&comm)) assert_true(crew.asked == 0);
+}
+
+static void test_late(void **unused)
+{
+    (void)unused;
+    if (comm.size != 3) skip();
+    step(1);
+    come_late(1);
+    assert_int_equal(crew_agree(&crew, ST_OK), ST_OK);
+    step(2);   /* all work again */
+    crew_begin_round(&crew);
+    assert_int_equal(crew_agree(&crew, ST_OK), ST_OK);
+    crew_begin_round(&crew);
+    come_late(2);
+    assert_int_equal(crew_agree(&crew, ST_OK), ST_OK);
+    if (!comm_is_coordinator(&comm)) return;
+    assert_int_equal(progress_flush(progress), ST_OK);
+    assert_int_equal(told(2, "LATE"), 2);
+    assert_int_equal(told(1, "WAITING"), 2);
+    assert_int_equal(told(1, "LATE"), 0);
+    assert_true(told(2, "WORKING") >= 1);
+}
+
+static void end(void)
+{
+    crew_close(&crew);
+    progress_destroy(&progress);
+    if (comm_is_coordinator(&comm)) test_folder_remove(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_agreement), cmocka_unit_test(test_late)};
+    int failed;
+
+    if (comm_init(&comm) != ST_OK) return 1;
+    begin();
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    end();
+    comm_fini(&comm, failed ? ST_PEER : ST_OK);
+    return failed;
+}

@@ -1,0 +1,124 @@
+/* First values lie where they should and depend on the seed alone; gates at their means mix as method.md section 2 says; one
+ * AdamW step against the formula; rows of tasks that were not drawn stay. */
+#include "tests/support/support.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "coordinator/pretrain/parameters.h"
+
+enum { LAYERS = 2, MODULES = 3, D = 5, HIDDEN = 4, TASKS = 6, GATES = LAYERS * MODULES };
+
+static const struct parameters_shape plain = {.layers = LAYERS, .modules = MODULES, .d = D, .hidden = HIDDEN, .tasks = TASKS,
+                                              .z_start = 1e-3, .router_start = 1e-3};
+
+static void within(const struct moments *x, double low, double high)
+{
+    double least = HUGE_VAL, most = -HUGE_VAL;
+
+    for (size_t i = 0; i < x->count; i++) {
+        least = fmin(least, x->value[i]);
+        most = fmax(most, x->value[i]);
+    }
+    assert_true(least >= low && most <= high);
+    assert_true(most - least > 0.7 * (high - low));
+}
+
+static void test_first_values(void **state)
+{
+    struct parameters_shape wide = plain;
+    struct parameters *p, *again, *other;
+
+    (void)state;
+    wide.z_start = 0.1;
+    wide.router_start = 6;
+    wide.router_centre = -4;
+    assert_int_equal(parameters_new(&plain, 42, &p), ST_OK);
+    within(&p->z, -1e-3, 1e-3);
+    within(&p->router, -1e-3, 1e-3);
+    assert_int_equal(parameters_new(&wide, 42, &again), ST_OK);
+    within(&again->z, -0.1, 0.1);
+    within(&again->router, -10, 2);
+    assert_int_equal(parameters_new(&plain, 43, &other), ST_OK);
+    assert_memory_not_equal(p->z.value, other->z.value, p->z.count * sizeof(float));
+    parameters_destroy(&again);
+    assert_int_equal(parameters_new(&plain, 42, &again), ST_OK);
+    assert_memory_equal(p->z.value, again->z.value, p->z.count * sizeof(float));
+    assert_memory_equal(p->router.value, again->router.value, p->router.count * sizeof(float));
+    assert_memory_equal(p->head.value, again->head.value, p->head.count * sizeof(float));
+    parameters_destroy(&p);
+    parameters_destroy(&again);
+    parameters_destroy(&other);
+}
+
+static void test_gates_at_their_means(void **state)
+{
+    struct parameters_shape shape = plain;
+    struct parameters *p;
+    double s[GATES], r[GATES];
+    float u[LAYERS * D];
+    struct group_draw draw = {.task = 4, .tau = 0.5, .s = s, .r = r, .u = u};
+
+    (void)state;
+    shape.z_start = 0.5;
+    shape.router_start = 3;
+    assert_int_equal(parameters_new(&shape, 7, &p), ST_OK);
+    parameters_draw(p, &draw);
+    for (int l = 0; l < LAYERS; l++)
+        for (int i = 0; i < D; i++) {
+            double sum = 0, mixed = 0;
+
+            for (int k = 0; k < MODULES; k++) {
+                double gate = 1.0 / (1.0 + exp(-(double)p->router.value[4 * GATES + l * MODULES + k]));
+
+                sum += gate;
+                mixed += gate * p->z.value[(l * MODULES + k) * D + i];
+            }
+            assert_true(fabs(u[l * D + i] - mixed / sum) < 1e-6);
+        }
+    parameters_destroy(&p);
+}
+
+/* The head's gradient is given, so its first AdamW step is known: -rate * (sign(g) + decay * x). */
+static void test_update(void **state)
+{
+    struct parameters *p;
+    double s[GATES], r[GATES], g[LAYERS * D], head[2 * HIDDEN], before[2 * HIDDEN];
+    float u[LAYERS * D], routers[TASKS * GATES];
+    struct group_draw draw = {.task = 1, .s = s, .r = r, .u = u};
+    struct rates rates = {.router = 1e-2, .z = 1e-3, .head = 4e-3, .decay = 0.01, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
+
+    (void)state;
+    assert_int_equal(parameters_new(&plain, 7, &p), ST_OK);
+    for (int i = 0; i < LAYERS * D; i++) g[i] = i % 2 ? 0.3 : -0.2;
+    for (int i = 0; i < 2 * HIDDEN; i++) {
+        head[i] = i % 3 ? 0.5 : -0.25;
+        before[i] = p->head.value[i];
+    }
+    memcpy(routers, p->router.value, sizeof routers);
+    parameters_draw(p, &draw);
+    parameters_update(p, &rates, 1, &draw, g, head);
+    for (int i = 0; i < 2 * HIDDEN; i++) {
+        double want = before[i] * (1 - 4e-3 * 0.01) - 4e-3 * (head[i] > 0 ? 1 : -1);
+
+        assert_true(fabs(p->head.value[i] - want) < 1e-8);
+    }
+    for (int t = 0; t < TASKS; t++) {
+        int moved = memcmp(routers + t * GATES, p->router.value + t * GATES, GATES * sizeof(float)) != 0;
+
+        assert_int_equal(moved, t == 1);
+        assert_int_equal(p->row_applied[t], t == 1);
+    }
+    assert_int_equal(p->applied, 1);
+    parameters_destroy(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_first_values),
+        cmocka_unit_test(test_gates_at_their_means),
+        cmocka_unit_test(test_update),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
