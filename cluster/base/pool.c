@@ -150,7 +150,7 @@ void pool_barrier(struct pool *pool)
     for (int i = 0; atomic_load_explicit(&pool->phase, memory_order_acquire) == phase; i++) relax(i);
 }
 
-void pool_share(int64_t n, int64_t grain, int thread, int threads, int64_t *first, int64_t *last)
+void pool_slice(int64_t n, int64_t grain, int thread, int threads, int64_t *first, int64_t *last)
 {
     int64_t grains = (n + grain - 1) / grain;
 

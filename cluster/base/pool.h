@@ -22,6 +22,6 @@ void pool_run(struct pool *pool, pool_job *job, void *arg);
 void pool_barrier(struct pool *pool);
 
 /* Thread's share [first, last) of n items, in whole grains (the last share takes the ragged end). */
-void pool_share(int64_t n, int64_t grain, int thread, int threads, int64_t *first, int64_t *last);
+void pool_slice(int64_t n, int64_t grain, int thread, int threads, int64_t *first, int64_t *last);
 
 #endif

@@ -7,7 +7,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
-enum { TAG_SUM = 120, TAG_SHARE };
+enum { TAG_SUM = 120, TAG_ASSIGNMENT };
 enum { ADD_BLOCKS = 64 };   /* blocks that a thread takes through all additions at a time: they stay in its cache */
 
 void ranges_init(struct ranges *r, struct comm *c, const struct blocks *b)
@@ -194,7 +194,7 @@ static void add_job(void *arg, int thread, int threads)
     const struct adding *a = arg;
     int64_t first, last, n;
 
-    pool_share(a->last - a->first, BLOCK_COLUMNS, thread, threads, &first, &last);
+    pool_slice(a->last - a->first, BLOCK_COLUMNS, thread, threads, &first, &last);
     for (int64_t at = a->first + first; at < a->first + last; at += n) {
         n = a->first + last - at < ADD_BLOCKS * BLOCK_COLUMNS ? a->first + last - at : ADD_BLOCKS * BLOCK_COLUMNS;
         for (int32_t i = 0; i < a->count; i++) add_elements(a->adds[i].into + at, a->adds[i].from + at, n);
@@ -278,7 +278,7 @@ status ranges_sum(struct ranges *r, const float **own)
     return ST_OK;
 }
 
-status ranges_share(struct ranges *r, float *whole)
+status ranges_gather(struct ranges *r, float *whole)
 {
     struct comm *c = r->comm;
 
@@ -288,8 +288,8 @@ status ranges_share(struct ranges *r, float *whole)
 
         if (w == c->worker) continue;
         blocks_columns(&r->blocks, w, &first, &last);
-        exchange_receive(c, &r->exchange, whole + first, (size_t)(last - first) * sizeof *whole, comm_rank_of_worker(c, w), TAG_SHARE);
-        exchange_send(c, &r->exchange, whole + r->first, (size_t)(r->last - r->first) * sizeof *whole, comm_rank_of_worker(c, w), TAG_SHARE);
+        exchange_receive(c, &r->exchange, whole + first, (size_t)(last - first) * sizeof *whole, comm_rank_of_worker(c, w), TAG_ASSIGNMENT);
+        exchange_send(c, &r->exchange, whole + r->first, (size_t)(r->last - r->first) * sizeof *whole, comm_rank_of_worker(c, w), TAG_ASSIGNMENT);
     }
     return exchange_wait(c, &r->exchange);
 }

@@ -75,6 +75,6 @@ void ranges_progress(struct ranges *r);
 status ranges_sum(struct ranges *r, const float **own);
 
 /* Collective over the workers. Every worker's own range of whole is right; then all of it is, everywhere. */
-status ranges_share(struct ranges *r, float *whole);
+status ranges_gather(struct ranges *r, float *whole);
 
 #endif

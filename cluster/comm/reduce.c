@@ -18,7 +18,7 @@ void reduce_fini(struct reduce *r)
 {
     exchange_fini(&r->exchange);
     tree_sum_fini(&r->slices);
-    tree_sum_fini(&r->pulls);
+    tree_sum_fini(&r->grad_u);
     mem_free(r->nodes);
     mem_free(r->out);
     mem_free(r->in);
@@ -262,7 +262,7 @@ static status add_layer(struct reduce *r, int layer, size_t length, double *out)
     size_t vector_bytes = length * sizeof(double);
     const char *from = r->in;
 
-    tree_sum_clear(&r->pulls, r->blocks.count);
+    tree_sum_clear(&r->grad_u, r->blocks.count);
     for (int w = 0; w < r->comm->workers; w++) {
         size_t count = owner_nodes(r, w, r->nodes);
         const char *here = from + (size_t)layer * count * vector_bytes;
@@ -270,27 +270,27 @@ static status add_layer(struct reduce *r, int layer, size_t length, double *out)
         for (size_t n = 0; n < count; n++, here += vector_bytes) {
             void *vector;
 
-            TRY(tree_sum_take_unset(&r->pulls, &vector));
+            TRY(tree_sum_take_unset(&r->grad_u, &vector));
             memcpy(vector, here, vector_bytes);
-            TRY(tree_sum_add(&r->pulls, r->nodes[n], vector));
+            TRY(tree_sum_add(&r->grad_u, r->nodes[n], vector));
         }
         from += (size_t)r->layers * count * vector_bytes;
     }
-    memcpy(out, tree_sum_root(&r->pulls), vector_bytes);
+    memcpy(out, tree_sum_root(&r->grad_u), vector_bytes);
     return ST_OK;
 }
 
-static status add_pulls(struct reduce *r, size_t length, double *out)
+static status add_grad_u(struct reduce *r, size_t length, double *out)
 {
-    if (r->pulls.length != length) {
-        tree_sum_fini(&r->pulls);
-        tree_sum_init(&r->pulls, r->blocks.count, TREE_DOUBLE, length);
+    if (r->grad_u.length != length) {
+        tree_sum_fini(&r->grad_u);
+        tree_sum_init(&r->grad_u, r->blocks.count, TREE_DOUBLE, length);
     }
     for (int l = 0; l < r->layers; l++) TRY(add_layer(r, l, length, out + (size_t)l * length));
     return ST_OK;
 }
 
-status reduce_pull_to_coordinator(struct reduce *r, struct tree_sum *pulls, size_t length, double *out)
+status reduce_grad_u(struct reduce *r, struct tree_sum *grad_u, size_t length, double *out)
 {
     struct comm *c = r->comm;
     size_t vector = length * sizeof(double), used = 0;
@@ -309,15 +309,15 @@ status reduce_pull_to_coordinator(struct reduce *r, struct tree_sum *pulls, size
         }
     }
     if (s == ST_OK && comm_is_worker(c)) {
-        size_t count = pulls[0].count;
+        size_t count = grad_u[0].count;
 
         used = 0;
         s = grow(&r->out, &r->out_room, (size_t)r->layers * count * vector);
         for (int l = 0; l < r->layers && s == ST_OK; l++)
-            for (size_t n = 0; n < count; n++, used += vector) memcpy(r->out + used, pulls[l].vectors[n], vector);
+            for (size_t n = 0; n < count; n++, used += vector) memcpy(r->out + used, grad_u[l].vectors[n], vector);
         if (s == ST_OK) exchange_send(c, &r->exchange, r->out, used, 0, TAG_PULL);
     }
     if (s == ST_OK) s = exchange_wait(c, &r->exchange);
-    if (s == ST_OK && comm_is_coordinator(c)) s = add_pulls(r, length, out);
+    if (s == ST_OK && comm_is_coordinator(c)) s = add_grad_u(r, length, out);
     return s;
 }

@@ -22,7 +22,7 @@ struct reduce {
     char *out, *in;
     size_t out_room, in_room;
     struct tree_sum slices;      /* the sum of this owner's columns */
-    struct tree_sum pulls;       /* a layer's sum over all blocks, at the coordinator */
+    struct tree_sum grad_u;       /* a layer's sum over all blocks, at the coordinator */
     struct tree_node *nodes;     /* (blocks) scratch */
 };
 void reduce_init(struct reduce *r, struct comm *c, const struct blocks *b, int layers);
@@ -47,8 +47,8 @@ status reduce_distribute(struct reduce *r, int groups, const float *whole, float
 status reduce_sum_to_coordinator(struct reduce *r, struct deal *deal, struct tree_sum *const *partial, size_t length,
                                  float *out);
 
-/* Every owner holds, for each layer, nodes over its blocks (pulls[l], vectors of `length` doubles, the same nodes in every
+/* Every owner holds, for each layer, nodes over its blocks (grad_u[l], vectors of `length` doubles, the same nodes in every
  * layer); the coordinator gets the roots (layers, length). */
-status reduce_pull_to_coordinator(struct reduce *r, struct tree_sum *pulls, size_t length, double *out);
+status reduce_grad_u(struct reduce *r, struct tree_sum *grad_u, size_t length, double *out);
 
 #endif

@@ -171,7 +171,7 @@ static status check_files(const char *folder, const struct state *state, const s
 
 /* ---- the state, on all ranks ---- */
 
-static status share_state(struct comm *c, const char *folder, struct state *state)
+static status broadcast_state(struct comm *c, const char *folder, struct state *state)
 {
     char path[CHECKPOINT_PATH_BYTES];
     char *read = NULL;
@@ -201,7 +201,7 @@ status checkpoint_load(struct comm *c, const char *folder, const struct checkpoi
     status s;
 
     *state = (struct state){0};
-    s = share_state(c, folder, state);
+    s = broadcast_state(c, folder, state);
     if (s == ST_OK) s = comm_agree(c, c->rank == 0 ? check_files(folder, state, tensors, count) : ST_OK);
     for (size_t f = 0; s == ST_OK && f < state->file_count; f++)
         if (is_wanted(&state->files[f], tensors, count))
@@ -228,7 +228,7 @@ status checkpoint_verify(const char *folder, void (*progress)(void *arg, uint64_
 /* ---- the newest valid one ---- */
 
 /* All ranks look at the list that rank 0 has found. */
-static status share_list(struct comm *c, const char *run, uint64_t **steps, size_t *count)
+static status assignment_list(struct comm *c, const char *run, uint64_t **steps, size_t *count)
 {
     size_t bytes;
     void *data;
@@ -256,7 +256,7 @@ status checkpoint_load_newest(struct comm *c, const char *run, const struct chec
 
     *step = 0;
     *state = (struct state){0};
-    TRY(share_list(c, run, &steps, &found));
+    TRY(assignment_list(c, run, &steps, &found));
     s = ST_OK;
     for (size_t i = 0; i < found; i++) {
         s = checkpoint_path(run, steps[i], folder);

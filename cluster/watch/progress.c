@@ -30,8 +30,8 @@ struct progress {
     double told;                  /* monotonic seconds: when tasks were shown last */
     char *line;
     size_t line_room;
-    struct before *crew;          /* the workers of the life before, as the file left them */
-    size_t crew_count, crew_room;
+    struct before *membership;          /* the workers of the life before, as the file left them */
+    size_t membership_count, membership_room;
     double last_time;             /* Unix seconds: the file's last line */
 };
 
@@ -191,11 +191,11 @@ static status note_worker(struct progress *p, const Mp2__Worker *m)
 {
     size_t i = 0;
 
-    while (i < p->crew_count && p->crew[i].rank != m->rank) i++;
-    if (i == p->crew_count) TRY(mem_grow(&p->crew, &p->crew_room, ++p->crew_count, sizeof *p->crew));
-    p->crew[i].rank = m->rank;
-    p->crew[i].state = m->state;
-    snprintf(p->crew[i].host, sizeof p->crew[i].host, "%s", m->host);
+    while (i < p->membership_count && p->membership[i].rank != m->rank) i++;
+    if (i == p->membership_count) TRY(mem_grow(&p->membership, &p->membership_room, ++p->membership_count, sizeof *p->membership));
+    p->membership[i].rank = m->rank;
+    p->membership[i].state = m->state;
+    snprintf(p->membership[i].host, sizeof p->membership[i].host, "%s", m->host);
     return ST_OK;
 }
 
@@ -230,13 +230,13 @@ static void note_cut_off(struct progress *p)
     char reason[80] = "the run was cut off; who failed first is not known";
     Mp2__Worker__State state = MP2__WORKER__STATE__LOST;
 
-    for (size_t i = 0; i < p->crew_count; i++)
-        if (p->crew[i].state == MP2__WORKER__STATE__LOST) {
-            snprintf(reason, sizeof reason, "ended because worker %u was lost", p->crew[i].rank);
+    for (size_t i = 0; i < p->membership_count; i++)
+        if (p->membership[i].state == MP2__WORKER__STATE__LOST) {
+            snprintf(reason, sizeof reason, "ended because worker %u was lost", p->membership[i].rank);
             state = MP2__WORKER__STATE__LEFT;
         }
-    for (size_t i = 0; i < p->crew_count; i++)
-        if (p->crew[i].state < MP2__WORKER__STATE__LOST) note_former(p, &p->crew[i], state, reason);
+    for (size_t i = 0; i < p->membership_count; i++)
+        if (p->membership[i].state < MP2__WORKER__STATE__LOST) note_former(p, &p->membership[i], state, reason);
 }
 
 void progress_retire(struct progress *p, uint32_t first, uint32_t count)
@@ -245,9 +245,9 @@ void progress_retire(struct progress *p, uint32_t first, uint32_t count)
 
     snprintf(reason, sizeof reason, "the run went on with %u workers", count);
     pthread_mutex_lock(&p->lock);
-    for (size_t i = 0; i < p->crew_count; i++)
-        if (p->crew[i].rank - first >= count) {
-            Mp2__Worker m = former(&p->crew[i], MP2__WORKER__STATE__LEFT, reason);
+    for (size_t i = 0; i < p->membership_count; i++)
+        if (p->membership[i].rank - first >= count) {
+            Mp2__Worker m = former(&p->membership[i], MP2__WORKER__STATE__LEFT, reason);
 
             send(p, &m.base, 1);
         }
@@ -327,7 +327,7 @@ void progress_destroy(struct progress **progress)
     publisher_destroy(&p->publisher);
     if (p->file && fclose(p->file) != 0) log_error("metrics-close", "path=%s why=%s", p->path, strerror(errno));
     mem_free(p->line);
-    mem_free(p->crew);
+    mem_free(p->membership);
     tally_fini(&p->tally);
     pthread_mutex_destroy(&p->lock);
     mem_free(p);

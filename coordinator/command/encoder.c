@@ -83,7 +83,7 @@ status cmd_encoder(int argc, char **argv)
     return s;
 }
 
-void help_encoder(void)
+void cmd_encoder_help(void)
 {
     options_help(table, ROWS, stdout);
 }

@@ -36,7 +36,7 @@ struct filler {
     struct encoder *encoder;
     struct flat flat;
     struct mlm_unit *unit;
-    struct batch batch;
+    struct unit_batch batch;
     struct token_list tokens;
     int32_t length;                /* most tokens of a text */
     int32_t *ids, *rows, *targets;
@@ -47,7 +47,7 @@ struct filler {
 
 static status open_arrays(struct filler *f)
 {
-    struct packed_source source = packed_from_model(f->model);
+    struct packed_weights_source source = packed_weights_from_model(f->model);
     const struct mlm_sizes sizes = {.rows = f->length, .examples = 1, .targets = f->length, .threads = 1};
 
     TRY(mem_alloc((size_t)f->flat.count, sizeof *f->values, &f->values));
@@ -55,7 +55,7 @@ static status open_arrays(struct filler *f)
     TRY(mem_alloc((size_t)f->length, sizeof *f->ids, &f->ids));
     TRY(mem_alloc((size_t)f->length, sizeof *f->rows, &f->rows));
     TRY(mem_alloc((size_t)f->length, sizeof *f->targets, &f->targets));
-    TRY(batch_init(&f->batch, 1, batch_rows(f->length, MATMUL_GRAIN), encoder_row_align(f->encoder)));
+    TRY(unit_batch_init(&f->batch, 1, unit_batch_rows(f->length, MATMUL_GRAIN), encoder_row_align(f->encoder)));
     TRY(mlm_unit_new(f->encoder, &f->flat, &sizes, &f->unit));
     TRY(flat_read(&f->flat, &source, 1, f->values));
     return mlm_attach(f->unit, f->pool, f->values, f->packed);
@@ -93,7 +93,7 @@ static void filler_close(struct filler *f)
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) mem_free(owned[i]);
     token_list_fini(&f->tokens);
     mlm_unit_destroy(&f->unit);
-    batch_fini(&f->batch);
+    unit_batch_fini(&f->batch);
     encoder_destroy(&f->encoder);
     pool_destroy(&f->pool);
     flat_fini(&f->flat);
@@ -128,8 +128,8 @@ static status score(struct filler *f, int32_t count, int32_t masks)
                             .token_type = (int32_t)f->config->type};
     struct mlm_score unused;
 
-    batch_clear(&f->batch, 0);
-    batch_add(&f->batch, f->ids, count, 0, -1, -1);
+    unit_batch_clear(&f->batch, 0);
+    unit_batch_add(&f->batch, f->ids, count, 0, -1, -1);
     TRY(mem_grow(&f->logits, &f->logit_room, (size_t)masks * (size_t)f->flat.config.vocab, sizeof *f->logits));
     return mlm_evaluate(f->unit, f->pool, &in, f->logits, &unused);
 }

@@ -13,7 +13,7 @@
 /* The coordinator's files. */
 struct desk {
     struct tuned tuned;
-    struct seen seen;
+    struct pretrained_task seen;
     struct predict_source source;
     char model[4096];
     struct lines *lines;
@@ -43,7 +43,7 @@ static status open_source(struct desk *d, const char *path, const struct predict
         TRY(tuned_load(path, &d->tuned));
         TRY(find_model(d, path, config));
     } else {
-        TRY(seen_load(path, config->model, config->data, config->task, &d->seen, &d->tuned));
+        TRY(pretrained_task_load(path, config->model, config->data, config->task, &d->seen, &d->tuned));
         TRY(file_keep_path(d->model, sizeof d->model, d->seen.model));
     }
     d->source.tuned = &d->tuned;

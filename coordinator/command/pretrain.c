@@ -65,7 +65,7 @@ status cmd_pretrain(int argc, char **argv)
     return arguments_run(argc, argv, 1, run);
 }
 
-void help_pretrain(void)
+void cmd_pretrain_help(void)
 {
     puts("Multi-task pre-training of modular prompts over a frozen encoder. Start it with mpirun: rank 0 coordinates, the others\n"
          "compute (with -n 1 it does both). Goes on where the run's folder stands; --resume insists on that, --new on an\n"

@@ -68,7 +68,7 @@ struct entry {
     int shorten[FIELD_LIMIT];       /* 1: may lose its end */
     int by[FIELD_LIMIT];            /* 1: rows with equal ones stay in one split */
     int context;                    /* extractive: the field that holds the answer; -1 otherwise */
-    double dev_share, test_share, pool_share;
+    double dev_share, test_assignment, pool_slice;
     struct wording wording[WORDING_COUNT];
     size_t sources;
     const struct source *source;

@@ -35,7 +35,7 @@ static status template_parse(struct parser *p, const struct yaml *node, int firs
     const char *text = NULL, *at;
     struct wording_part *parts;
 
-    TRY(yaml_want_text(p, node, "template", &text));
+    TRY(yaml_value_text(p, node, "template", &text));
     TRY(mem_keep_new(&p->catalogue->keep, PART_LIMIT, sizeof *parts, &parts));
     at = text;
     while (*at) {
@@ -81,7 +81,7 @@ static status marks_parse(struct parser *p, const struct yaml *node, const char 
     int field;
 
     if (!node) return ST_OK;
-    TRY(yaml_want_texts(p, node, key, FIELD_LIMIT, &names));
+    TRY(yaml_value_texts(p, node, key, FIELD_LIMIT, &names));
     memset(marks, 0, FIELD_LIMIT * sizeof *marks);
     for (size_t i = 0; i < names.count; i++) {
         TRY(entry_field(p, names.items[i], node->line, &field));
@@ -96,14 +96,14 @@ static status kind_parse(struct parser *p, const struct yaml *root)
     struct entry *e = p->entry;
     const char *text = NULL, *measure = NULL;
 
-    TRY(yaml_want_text(p, kind, "kind", &text));
+    TRY(yaml_value_text(p, kind, "kind", &text));
     if (text && strcmp(text, "labels") == 0) e->kind = TASK_LABELS;
     else if (text && strcmp(text, "choices") == 0) e->kind = TASK_CHOICES;
     else if (text && strcmp(text, "extractive") == 0) e->kind = TASK_EXTRACTIVE;
     else return fault(ST_INPUT, "%s:%d: kind: found \"%.60s\", expected labels, choices or extractive", p->path,
                       kind ? kind->line : root->line, text ? text : "nothing");
     e->metric = e->kind == TASK_EXTRACTIVE ? METRIC_F1 : METRIC_ACCURACY;
-    TRY(yaml_want_text(p, metric, "metric", &measure));
+    TRY(yaml_value_text(p, metric, "metric", &measure));
     if (measure && strcmp(measure, task_metric_text(e->metric)) != 0)
         return fault(ST_INPUT, "%s:%d: metric: found \"%.60s\", expected %s for this kind", p->path, metric->line,
                      measure,
@@ -116,14 +116,14 @@ static status split_parse_rule(struct parser *p, const struct yaml *node)
     static const char *const keys[] = {"by", "dev", "test", "pool", NULL};
     struct entry *e = p->entry;
 
-    e->dev_share = e->test_share = e->pool_share = 0.1;
+    e->dev_share = e->test_assignment = e->pool_slice = 0.1;
     for (int i = 0; i < e->fields; i++) e->by[i] = e->context < 0 || i == e->context;
     if (!node) return ST_OK;
-    TRY(yaml_want_map(p, node, "split", keys));
+    TRY(yaml_value_map(p, node, "split", keys));
     TRY(marks_parse(p, yaml_get(node, "by"), "by", e->by));
-    TRY(yaml_want_share(p, yaml_get(node, "dev"), "dev", &e->dev_share));
-    TRY(yaml_want_share(p, yaml_get(node, "test"), "test", &e->test_share));
-    TRY(yaml_want_share(p, yaml_get(node, "pool"), "pool", &e->pool_share));
+    TRY(yaml_value_share(p, yaml_get(node, "dev"), "dev", &e->dev_share));
+    TRY(yaml_value_share(p, yaml_get(node, "test"), "test", &e->test_assignment));
+    TRY(yaml_value_share(p, yaml_get(node, "pool"), "pool", &e->pool_slice));
     return ST_OK;
 }
 
@@ -134,11 +134,11 @@ static status variants_parse(struct parser *p, const struct yaml *node)
 
     e->wording[WORDING_RUN] = e->wording[WORDING_HEAD] = e->wording[WORDING_RIGHT];
     if (!node) return ST_OK;
-    TRY(yaml_want_map(p, node, "variants", names));
+    TRY(yaml_value_map(p, node, "variants", names));
     for (size_t i = 0; i < node->count; i++) {
         struct wording *w = &e->wording[strcmp(node->keys[i], "run") == 0 ? WORDING_RUN : WORDING_HEAD];
         const struct yaml *item = &node->items[i], *labels;
-        TRY(yaml_want_map(p, item, node->keys[i], keys));
+        TRY(yaml_value_map(p, item, node->keys[i], keys));
         labels = yaml_get(item, "labels");
         if (yaml_get(item, "template")) TRY(template_parse(p, yaml_get(item, "template"), 0, w));
         if (!labels) continue;
@@ -188,7 +188,7 @@ status entry_parse(struct parser *p, const struct yaml *root)
     struct entry *e = p->entry;
     struct source *source;
 
-    TRY(yaml_want_map(p, root, "task", keys));
+    TRY(yaml_value_map(p, root, "task", keys));
     e->upstream = e->context = -1;
     TRY(kind_parse(p, root));
     TRY(presence(p, root, "name", 1));
@@ -197,12 +197,12 @@ status entry_parse(struct parser *p, const struct yaml *root)
     if (e->kind == TASK_LABELS || yaml_get(root, "labels")) TRY(presence(p, root, "labels", e->kind == TASK_LABELS));
     if (e->kind != TASK_EXTRACTIVE) TRY(presence(p, root, "no_answer", 0));
     if (e->kind != TASK_LABELS) TRY(presence(p, root, "shorten", e->kind == TASK_CHOICES));
-    TRY(yaml_want_text(p, yaml_get(root, "name"), "name", &e->name));
-    TRY(yaml_want_text(p, yaml_get(root, "no_answer"), "no_answer", &e->no_answer));
-    TRY(yaml_want_int(p, yaml_get(root, "upstream"), "upstream", 0, 4095, &e->upstream));
-    TRY(yaml_want_bool(p, yaml_get(root, "downstream"), "downstream", &e->downstream));
-    TRY(yaml_want_int(p, yaml_get(root, "few_shot"), "few_shot", 1, 65536, &e->few_shot));
-    TRY(yaml_want_bool(p, yaml_get(root, "off"), "off", &e->off));
+    TRY(yaml_value_text(p, yaml_get(root, "name"), "name", &e->name));
+    TRY(yaml_value_text(p, yaml_get(root, "no_answer"), "no_answer", &e->no_answer));
+    TRY(yaml_value_int(p, yaml_get(root, "upstream"), "upstream", 0, 4095, &e->upstream));
+    TRY(yaml_value_bool(p, yaml_get(root, "downstream"), "downstream", &e->downstream));
+    TRY(yaml_value_int(p, yaml_get(root, "few_shot"), "few_shot", 1, 65536, &e->few_shot));
+    TRY(yaml_value_bool(p, yaml_get(root, "off"), "off", &e->off));
     TRY(template_parse(p, yaml_get(root, "template"), 1, &e->wording[WORDING_RIGHT]));
     if (e->kind == TASK_LABELS) TRY(labels_parse(p, yaml_get(root, "labels"), &e->wording[WORDING_RIGHT].labels));
     TRY(variants_parse(p, yaml_get(root, "variants")));

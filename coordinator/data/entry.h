@@ -22,14 +22,14 @@ status labels_parse(struct parser *p, const struct yaml *node, const struct labe
 status label_sets_parse(struct parser *p, const struct yaml *root);
 
 /* Typed values with messages. A NULL node leaves *out as it is. */
-status yaml_want_text(const struct parser *p, const struct yaml *node, const char *key, const char **out);
-status yaml_want_bool(const struct parser *p, const struct yaml *node, const char *key, int *out);
-status yaml_want_int(const struct parser *p, const struct yaml *node, const char *key, int least, int most, int *out);
-status yaml_want_share(const struct parser *p, const struct yaml *node, const char *key, double *out);
+status yaml_value_text(const struct parser *p, const struct yaml *node, const char *key, const char **out);
+status yaml_value_bool(const struct parser *p, const struct yaml *node, const char *key, int *out);
+status yaml_value_int(const struct parser *p, const struct yaml *node, const char *key, int least, int most, int *out);
+status yaml_value_share(const struct parser *p, const struct yaml *node, const char *key, double *out);
 /* A text, or a list of texts; at least one, at most limit. */
-status yaml_want_texts(struct parser *p, const struct yaml *node, const char *key, size_t limit, struct texts *out);
+status yaml_value_texts(struct parser *p, const struct yaml *node, const char *key, size_t limit, struct texts *out);
 /* node is a map and has no keys but those of names (ends with NULL). */
-status yaml_want_map(const struct parser *p, const struct yaml *node, const char *what, const char *const *names);
+status yaml_value_map(const struct parser *p, const struct yaml *node, const char *what, const char *const *names);
 
 /* Index of the template field; ST_INPUT (said) when the entry has none of that name. */
 status entry_field(const struct parser *p, const char *name, int line, int *out);

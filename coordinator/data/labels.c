@@ -10,7 +10,7 @@ static status words_parse(struct parser *p, const struct yaml *node, const char 
 
     if (node->kind != YAML_LIST)
         return fault(ST_INPUT, "%s:%d: %.60s: expected a list of words", p->path, node->line, name);
-    TRY(yaml_want_texts(p, node, name, LABEL_LIMIT, &words));
+    TRY(yaml_value_texts(p, node, name, LABEL_LIMIT, &words));
     for (size_t i = 0; i < words.count; i++) {
         if (!words.items[i][0]) return fault(ST_INPUT, "%s:%d: %.60s: an empty word", p->path, node->line, name);
         for (size_t j = 0; j < i; j++)

@@ -18,7 +18,7 @@ static status format_parse(struct parser *p, const struct yaml *node, enum sourc
     static const char *const names[] = {"jsonl", "json", "table", "squad", "c3", "tagged"};
     const char *text = NULL;
 
-    TRY(yaml_want_text(p, node, "format", &text));
+    TRY(yaml_value_text(p, node, "format", &text));
     for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
         if (strcmp(names[i], text) == 0) return *out = (enum source_format)i, ST_OK;
     return fault(ST_INPUT, "%s:%d: format: found \"%.60s\", expected jsonl, json, table, squad, c3 or tagged", p->path,
@@ -42,10 +42,10 @@ static status file_parse(struct parser *p, const struct yaml *node, enum split s
     static const char *const keys[] = {"name", "set", NULL};
 
     *out = (struct source_file){.split = split, .line = node->line};
-    if (node->kind == YAML_TEXT) return yaml_want_text(p, node, "files", &out->name);
-    TRY(yaml_want_map(p, node, "file", keys));
+    if (node->kind == YAML_TEXT) return yaml_value_text(p, node, "files", &out->name);
+    TRY(yaml_value_map(p, node, "file", keys));
     TRY(want_key(p, node, "name"));
-    TRY(yaml_want_text(p, yaml_get(node, "name"), "name", &out->name));
+    TRY(yaml_value_text(p, yaml_get(node, "name"), "name", &out->name));
     return set_parse(p, yaml_get(node, "set"), &out->set);
 }
 
@@ -54,7 +54,7 @@ static status files_parse(struct parser *p, const struct yaml *node, struct sour
     static const char *const keys[] = {"train", "dev", "test", "pool", NULL};
     struct source_file *file;
 
-    TRY(yaml_want_map(p, node, "files", keys));
+    TRY(yaml_value_map(p, node, "files", keys));
     TRY(want_key(p, node, "train"));
     TRY(mem_keep_new(&p->catalogue->keep, FILE_LIMIT, sizeof *file, &file));
     for (size_t i = 0; i < node->count; i++) {
@@ -82,14 +82,14 @@ static status fields_parse(struct parser *p, const struct yaml *source, struct s
         int field;
         TRY(entry_field(p, node->keys[i], node->key_lines[i], &field));
         if (from->kind == YAML_TEXT) {
-            TRY(yaml_want_text(p, from, node->keys[i], &s->field[field].path));
+            TRY(yaml_value_text(p, from, node->keys[i], &s->field[field].path));
             continue;
         }
-        TRY(yaml_want_map(p, from, node->keys[i], keys));
+        TRY(yaml_value_map(p, from, node->keys[i], keys));
         TRY(want_key(p, from, "path"));
         TRY(want_key(p, from, "join"));
-        TRY(yaml_want_text(p, yaml_get(from, "path"), "path", &s->field[field].path));
-        TRY(yaml_want_text(p, yaml_get(from, "join"), "join", &s->field[field].join));
+        TRY(yaml_value_text(p, yaml_get(from, "path"), "path", &s->field[field].path));
+        TRY(yaml_value_text(p, yaml_get(from, "join"), "join", &s->field[field].join));
     }
     if (node && node->kind != YAML_MAP) return fault(ST_INPUT, "%s:%d: fields: expected a map", p->path, node->line);
     for (int i = 0; i < e->fields; i++) {
@@ -134,7 +134,7 @@ static status values_parse(struct parser *p, const struct yaml *source, struct s
     for (int w = 0; w < s->labels->count; w++) {
         const struct yaml *own = node ? yaml_get(node, s->labels->words[w]) : NULL;
         struct texts texts = {1, &s->labels->words[w]};
-        if (own) TRY(yaml_want_texts(p, own, "values", VALUE_LIMIT, &texts));
+        if (own) TRY(yaml_value_texts(p, own, "values", VALUE_LIMIT, &texts));
         for (size_t k = 0; k < texts.count; k++) TRY(add_value(p, line, list, &s->values, texts.items[k], w));
     }
     qsort(list, s->values, sizeof *list, value_order);
@@ -150,8 +150,8 @@ static status labels_of_source(struct parser *p, const struct yaml *node, struct
     s->labels = p->entry->wording[WORDING_RIGHT].labels;
     if (yaml_get(node, "labels")) TRY(labels_parse(p, yaml_get(node, "labels"), &s->labels));
     TRY(want_key(p, node, "label"));
-    TRY(yaml_want_text(p, yaml_get(node, "label"), "label", &s->label));
-    TRY(yaml_want_texts(p, yaml_get(node, "ignore"), "ignore", VALUE_LIMIT, &s->ignore));
+    TRY(yaml_value_text(p, yaml_get(node, "label"), "label", &s->label));
+    TRY(yaml_value_texts(p, yaml_get(node, "ignore"), "ignore", VALUE_LIMIT, &s->ignore));
     return values_parse(p, node, s);
 }
 
@@ -163,9 +163,9 @@ static status answer_parse(struct parser *p, const struct yaml *node, struct sou
 
     TRY(want_key(p, node, "options"));
     TRY(want_key(p, node, "answer"));
-    TRY(yaml_want_texts(p, yaml_get(node, "options"), "options", 64, &s->options));
-    TRY(yaml_want_text(p, yaml_get(node, "answer"), "answer", &s->answer));
-    TRY(yaml_want_text(p, form, "answer_as", &text));
+    TRY(yaml_value_texts(p, yaml_get(node, "options"), "options", 64, &s->options));
+    TRY(yaml_value_text(p, yaml_get(node, "answer"), "answer", &s->answer));
+    TRY(yaml_value_text(p, form, "answer_as", &text));
     for (int i = 0; i < 4; i++)
         if (strcmp(names[i], text) == 0) return s->answer_form = (enum answer_form)i, ST_OK;
     return fault(ST_INPUT, "%s:%d: answer_as: found \"%.60s\", expected index, number, letter or text", p->path,
@@ -174,11 +174,11 @@ static status answer_parse(struct parser *p, const struct yaml *node, struct sou
 
 static status table_parse(struct parser *p, const struct yaml *node, struct source *s)
 {
-    TRY(yaml_want_bool(p, yaml_get(node, "header"), "header", &s->header));
-    TRY(yaml_want_bool(p, yaml_get(node, "csv"), "csv", &s->csv));
-    TRY(yaml_want_texts(p, yaml_get(node, "columns"), "columns", COLUMN_LIMIT, &s->columns));
+    TRY(yaml_value_bool(p, yaml_get(node, "header"), "header", &s->header));
+    TRY(yaml_value_bool(p, yaml_get(node, "csv"), "csv", &s->csv));
+    TRY(yaml_value_texts(p, yaml_get(node, "columns"), "columns", COLUMN_LIMIT, &s->columns));
     s->separator = s->csv ? "," : "\t";
-    TRY(yaml_want_text(p, yaml_get(node, "separator"), "separator", &s->separator));
+    TRY(yaml_value_text(p, yaml_get(node, "separator"), "separator", &s->separator));
     if (s->header == (s->columns.count > 0))
         return fault(ST_INPUT, "%s:%d: source: a table needs either header: true or columns", p->path, node->line);
     return ST_OK;
@@ -213,12 +213,12 @@ status source_parse(struct parser *p, const struct yaml *node, struct source *s)
                                        "header", "separator", "csv", "tag", "rows", NULL};
 
     s->line = node->line;
-    TRY(yaml_want_map(p, node, "source", keys));
+    TRY(yaml_value_map(p, node, "source", keys));
     TRY(want_key(p, node, "folder"));
     TRY(want_key(p, node, "format"));
     TRY(want_key(p, node, "files"));
-    TRY(yaml_want_text(p, yaml_get(node, "about"), "about", &s->about));
-    TRY(yaml_want_text(p, yaml_get(node, "folder"), "folder", &s->folder));
+    TRY(yaml_value_text(p, yaml_get(node, "about"), "about", &s->about));
+    TRY(yaml_value_text(p, yaml_get(node, "folder"), "folder", &s->folder));
     TRY(format_parse(p, yaml_get(node, "format"), &s->format));
     TRY(check_place(p, node, s));
     TRY(files_parse(p, yaml_get(node, "files"), s));
@@ -226,11 +226,11 @@ status source_parse(struct parser *p, const struct yaml *node, struct source *s)
     TRY(fields_parse(p, node, s));
     if (s->format == FORMAT_TABLE) TRY(table_parse(p, node, s));
     if (s->format == FORMAT_TAGGED) TRY(want_key(p, node, "tag"));
-    TRY(yaml_want_text(p, yaml_get(node, "tag"), "tag", &s->tag));
-    TRY(yaml_want_texts(p, yaml_get(node, "rows"), "rows", 16, &s->rows));
+    TRY(yaml_value_text(p, yaml_get(node, "tag"), "tag", &s->tag));
+    TRY(yaml_value_texts(p, yaml_get(node, "rows"), "rows", 16, &s->rows));
     if (p->entry->kind == TASK_LABELS) return labels_of_source(p, node, s);
     if (p->entry->kind == TASK_CHOICES) return answer_parse(p, node, s);
     TRY(want_key(p, node, "answers"));
-    TRY(yaml_want_text(p, yaml_get(node, "answers"), "answers", &s->answers));
-    return yaml_want_text(p, yaml_get(node, "impossible"), "impossible", &s->impossible);
+    TRY(yaml_value_text(p, yaml_get(node, "answers"), "answers", &s->answers));
+    return yaml_value_text(p, yaml_get(node, "impossible"), "impossible", &s->impossible);
 }

@@ -85,8 +85,8 @@ status splitting_run(const struct entry *entry, struct split_row *rows, size_t c
     drawn[SPLIT_POOL] = entry->upstream >= 0 && entry->downstream && have[SPLIT_POOL] == 0;
     drawn[SPLIT_TEST] = entry->downstream && have[SPLIT_TEST] == 0;
     drawn[SPLIT_DEV] = have[SPLIT_DEV] == 0;
-    if (drawn[SPLIT_POOL]) draw(sorted, count, entry->pool_share, SPLIT_POOL);
-    if (drawn[SPLIT_TEST]) draw(sorted, count, entry->test_share, SPLIT_TEST);
+    if (drawn[SPLIT_POOL]) draw(sorted, count, entry->pool_slice, SPLIT_POOL);
+    if (drawn[SPLIT_TEST]) draw(sorted, count, entry->test_assignment, SPLIT_TEST);
     if (drawn[SPLIT_DEV]) draw(sorted, count, entry->dev_share, SPLIT_DEV);
     mem_free(sorted);
     return ST_OK;

@@ -16,7 +16,7 @@ static status unexpected(const struct parser *p, const struct yaml *node, const 
     return fault(ST_INPUT, "%s:%d: %s: found \"%.60s\", expected %s", p->path, node->line, key, found(node), expected);
 }
 
-status yaml_want_text(const struct parser *p, const struct yaml *node, const char *key, const char **out)
+status yaml_value_text(const struct parser *p, const struct yaml *node, const char *key, const char **out)
 {
     if (!node) return ST_OK;
     if (node->kind != YAML_TEXT || !node->text[0]) return unexpected(p, node, key, "a text");
@@ -24,7 +24,7 @@ status yaml_want_text(const struct parser *p, const struct yaml *node, const cha
     return ST_OK;
 }
 
-status yaml_want_bool(const struct parser *p, const struct yaml *node, const char *key, int *out)
+status yaml_value_bool(const struct parser *p, const struct yaml *node, const char *key, int *out)
 {
     if (!node) return ST_OK;
     if (node->kind == YAML_TEXT && strcmp(node->text, "true") == 0) *out = 1;
@@ -33,7 +33,7 @@ status yaml_want_bool(const struct parser *p, const struct yaml *node, const cha
     return ST_OK;
 }
 
-status yaml_want_int(const struct parser *p, const struct yaml *node, const char *key, int least, int most, int *out)
+status yaml_value_int(const struct parser *p, const struct yaml *node, const char *key, int least, int most, int *out)
 {
     char *end, expected[64];
     long value;
@@ -48,7 +48,7 @@ status yaml_want_int(const struct parser *p, const struct yaml *node, const char
     return ST_OK;
 }
 
-status yaml_want_share(const struct parser *p, const struct yaml *node, const char *key, double *out)
+status yaml_value_share(const struct parser *p, const struct yaml *node, const char *key, double *out)
 {
     char *end;
     double value;
@@ -62,7 +62,7 @@ status yaml_want_share(const struct parser *p, const struct yaml *node, const ch
     return ST_OK;
 }
 
-status yaml_want_texts(struct parser *p, const struct yaml *node, const char *key, size_t limit, struct texts *out)
+status yaml_value_texts(struct parser *p, const struct yaml *node, const char *key, size_t limit, struct texts *out)
 {
     const char **items;
 
@@ -82,7 +82,7 @@ status yaml_want_texts(struct parser *p, const struct yaml *node, const char *ke
     return ST_OK;
 }
 
-status yaml_want_map(const struct parser *p, const struct yaml *node, const char *what, const char *const *names)
+status yaml_value_map(const struct parser *p, const struct yaml *node, const char *what, const char *const *names)
 {
     char expected[512];
     size_t used = 0;

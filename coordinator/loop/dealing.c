@@ -13,7 +13,7 @@ static int32_t reverse_bits(int32_t value, int bits)
     return out;
 }
 
-void plan_slots(int batch, const int32_t *lengths, int32_t *order)
+void dealing_order(int batch, const int32_t *lengths, int32_t *order)
 {
     int32_t size = 1;
     int bits = 0, next = 0;
@@ -94,7 +94,7 @@ static status deal_group(struct deal *p, int group, int batch, int workers, int3
     return ST_OK;
 }
 
-status plan_deal(struct deal *p, int groups, int batch, int workers, const double *cost, const double *speed)
+status dealing_assign(struct deal *p, int groups, int batch, int workers, const double *cost, const double *speed)
 {
     deal_clear(p, groups, batch, workers);
     TRY(mem_grow(&p->load, &p->load_room, (size_t)workers, sizeof *p->load));

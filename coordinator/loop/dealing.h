@@ -11,10 +11,10 @@
 
 /* Local. Which example of a batch stands in which slot: by length alone (ties: by place in the batch), the long ones spread
  * over the tree, so that aligned blocks of one size cost alike. order[slot] = index into the batch. */
-void plan_slots(int batch, const int32_t *lengths, int32_t *order);
+void dealing_order(int batch, const int32_t *lengths, int32_t *order);
 
 /* Local. Deal the slots of all groups: cost (groups) is the predicted cost of one slot of a group, speed (workers) the
  * measured speed of each worker in cost per second, all > 0. Memory is used again from call to call. */
-status plan_deal(struct deal *p, int groups, int batch, int workers, const double *cost, const double *speed);
+status dealing_assign(struct deal *p, int groups, int batch, int workers, const double *cost, const double *speed);
 
 #endif

@@ -66,7 +66,7 @@ static void tell_step(struct loop *l, int64_t step, const struct job_step *done,
     m->commit_seconds = commit_seconds;
     m->skipped = done->skipped;
     m->journal_lag = (uint64_t)step - journal_durable_step(l->journal);
-    m->bytes_sent = crew_step(&l->crew, done->reports, done->units, step);
+    m->bytes_sent = membership_step(&l->membership, done->reports, done->units, step);
     l->last_commit = t;
     progress_post(l->progress, &m->base);
     if (!done->skipped) l->loss = isnan(l->loss) ? m->loss : l->loss + 0.02 * (m->loss - l->loss);
@@ -98,8 +98,8 @@ static status do_step(struct loop *l, int64_t step)
     struct job_step done = {0};
     int32_t apply = 1;
 
-    crew_begin_step(&l->crew);
-    TRY(l->job->step(l->job->self, step, &l->crew, &done));
+    membership_begin_step(&l->membership);
+    TRY(l->job->step(l->job->self, step, &l->membership, &done));
     if (comm_is_coordinator(l->comm)) {
         l->failed = done.failed != ST_OK ? done.failed : commit_record(l, step, &done);
         /* A record that could not be written is a step that never happened. */
@@ -109,7 +109,7 @@ static status do_step(struct loop *l, int64_t step)
     if (apply < 0) return ST_OK;
     l->step = step;
     TRY(l->job->commit(l->job->self, step, apply));
-    crew_end_step(&l->crew);
+    membership_end_step(&l->membership);
     return ST_OK;
 }
 
@@ -186,7 +186,7 @@ static status do_checkpoint(struct loop *l)
     double t = clock_now();
     status s = ST_OK;
 
-    TRY(crew_agree(&l->crew, l->job->flush(l->job->self)));
+    TRY(membership_agree(&l->membership, l->job->flush(l->job->self)));
     TRY(comm_agree(l->comm, l->job->tensors(l->job->self, &tensors, &count)));
     if (comm_is_coordinator(l->comm)) {
         s = journal_wait_durable(l->journal, (uint64_t)l->step);
@@ -243,9 +243,9 @@ static status do_evaluate(struct loop *l, int full)
     int counts = !full || !l->o->eval_subset;   /* a full one is no match for scores on a subset */
     status s = ST_OK;
 
-    TRY(crew_agree(&l->crew, l->job->flush(l->job->self)));
+    TRY(membership_agree(&l->membership, l->job->flush(l->job->self)));
     if (comm_is_coordinator(l->comm)) loop_post_run(l, MP2__RUN__STATE__EVALUATING, 0);
-    TRY(l->job->evaluate(l->job->self, l->step, full, &l->crew, &e));
+    TRY(l->job->evaluate(l->job->self, l->step, full, &l->membership, &e));
     if (comm_is_coordinator(l->comm) && counts) {
         double old = l->result->best;
 
@@ -312,14 +312,14 @@ static status finish(struct loop *l, status s)
 
     l->result->step = l->step;
     if (!comm_is_coordinator(l->comm)) {
-        crew_close(&l->crew);
+        membership_close(&l->membership);
         return s;
     }
     bar_close(&l->bar, s == ST_OK);
     loop_post_run(l, s != ST_OK ? MP2__RUN__STATE__FAILED : l->result->stopped ? MP2__RUN__STATE__STOPPED
                                                                           : MP2__RUN__STATE__FINISHED, 0);
-    if (l->progress) crew_tell(&l->crew, MP2__WORKER__STATE__LEFT, "the run ended", l->step);
-    crew_close(&l->crew);
+    if (l->progress) membership_publish(&l->membership, MP2__WORKER__STATE__LEFT, "the run ended", l->step);
+    membership_close(&l->membership);
     closed = l->progress ? progress_flush(l->progress) : ST_OK;
     if (s == ST_OK) s = closed;
     progress_destroy(&l->progress);

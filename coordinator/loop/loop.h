@@ -24,7 +24,7 @@ struct job_step {
     int skipped;                /* the loss or a gradient was not finite: recorded, not applied */
     status failed;              /* a failure of the coordinator's own after the ranks had agreed: ends the run in order */
     Mp2__Step *message;         /* for metrics and stream; its step number, bytes and commit times are set by the loop */
-    const struct crew_report *reports;   /* (workers) */
+    const struct member_report *reports;   /* (workers) */
     const int64_t *units;       /* (workers) units each was dealt */
 };
 
@@ -41,10 +41,10 @@ struct job {
     void *self;
 
     /* Every rank, local. Which threads and columns this rank has. */
-    void (*introduce)(void *self, struct crew_card *card);
+    void (*introduce)(void *self, struct member_card *card);
     /* Collective. Compute step `step` up to its record; nothing of it counts yet. All ranks return the same status. Workers
-     * report by crew_report_here; the coordinator's crew may be told who has answered while it waits. */
-    status (*step)(void *self, int64_t step, struct crew *crew, struct job_step *out);
+     * report by member_report_here; the coordinator's membership may be told who has answered while it waits. */
+    status (*step)(void *self, int64_t step, struct membership *membership, struct job_step *out);
     /* Collective, no messages. The step counts: apply its update (apply 0: it was skipped). */
     status (*commit)(void *self, int64_t step, int apply);
     /* Collective, no messages. Updates that wait for the next step's pass over memory are carried out now. */
@@ -52,9 +52,9 @@ struct job {
     /* Collective. Apply a step from its record; record is NULL on other ranks than the coordinator. message (coordinator): what
      * the record still knows of the step, for metrics that were lost. */
     status (*replay)(void *self, int64_t step, const struct journal_record *record, Mp2__Step **message);
-    /* Collective. Score the dev rows; full: all rows whatever the configuration says. The crew is told who has answered; NULL:
+    /* Collective. Score the dev rows; full: all rows whatever the configuration says. The membership is told who has answered; NULL:
      * nobody watches. */
-    status (*evaluate)(void *self, int64_t step, int full, struct crew *crew, struct job_eval *out);
+    status (*evaluate)(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out);
     /* Local. The tensors of a checkpoint with this rank's parts; the job's, until it is closed. */
     status (*tensors)(void *self, const struct checkpoint_tensor **list, size_t *count);
     /* Coordinator, local. Everything a checkpoint's state says but step, best score and files. Texts and arrays the job's. */

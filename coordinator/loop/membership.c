@@ -1,6 +1,6 @@
 /* Workers answer every step, so that a worker that is there is up to date. When no answers come, those who owe one are shown
  * as late; one whose process is gone ends all ranks within milliseconds, which is just long enough to say who it was
- * (lookout.h). */
+ * (process_watch.h). */
 #include "coordinator/loop/membership.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@
 #include "cluster/base/memory.h"
 #include "coordinator/loop/process_watch.h"
 
-enum { TAG_CREW = 400 };
+enum { TAG_MEMBERSHIP = 400 };
 
 static const double TELL_EVERY = 2, LOOK_EVERY = 1;                           /* seconds */
 static const double LATE_AFTER = 5, LATE_TIMES = 3, LATE_FIRST = 600;         /* overdue: so long, and so many usual times */
@@ -29,7 +29,7 @@ static double resident_bytes(void)
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
-static void fill_card(struct crew_card *card)
+static void fill_card(struct member_card *card)
 {
     ssize_t n = readlink("/proc/self/ns/pid", card->processes, sizeof card->processes - 1);
 
@@ -39,105 +39,105 @@ static void fill_card(struct crew_card *card)
     card->memory = resident_bytes();
 }
 
-static status coordinator_memory(struct crew *crew)
+static status coordinator_memory(struct membership *membership)
 {
-    TRY(mem_alloc((size_t)crew->workers, sizeof *crew->members, &crew->members));
-    TRY(mem_alloc((size_t)crew->workers, sizeof *crew->words, &crew->words));
-    return mem_alloc((size_t)crew->workers, sizeof *crew->heard, &crew->heard);
+    TRY(mem_alloc((size_t)membership->workers, sizeof *membership->members, &membership->members));
+    TRY(mem_alloc((size_t)membership->workers, sizeof *membership->words, &membership->words));
+    return mem_alloc((size_t)membership->workers, sizeof *membership->heard, &membership->heard);
 }
 
-status crew_open(struct comm *c, const struct crew_card *mine, struct crew *crew)
+status membership_open(struct comm *c, const struct member_card *mine, struct membership *membership)
 {
     status s = ST_OK;
 
-    memset(crew, 0, sizeof *crew);
-    pthread_mutex_init(&crew->lock, NULL);
-    crew->comm = c;
-    crew->workers = c->workers;
-    crew->first = c->size == 1 ? 0 : 1;
-    crew->told = clock_now();
-    if (comm_is_coordinator(c)) s = coordinator_memory(crew);
+    memset(membership, 0, sizeof *membership);
+    pthread_mutex_init(&membership->lock, NULL);
+    membership->comm = c;
+    membership->workers = c->workers;
+    membership->first = c->size == 1 ? 0 : 1;
+    membership->told = clock_now();
+    if (comm_is_coordinator(c)) s = coordinator_memory(membership);
     TRY(comm_agree(c, s));
-    for (int w = 0; w < crew->workers; w++) {
-        struct crew_card card = *mine;
+    for (int w = 0; w < membership->workers; w++) {
+        struct member_card card = *mine;
 
         fill_card(&card);
-        TRY(comm_broadcast(c, &card, sizeof card, crew->first + w));
-        if (!crew->members) continue;
-        crew->members[w].card = card;
-        crew->members[w].last.memory = card.memory;
-        crew->members[w].heard = crew->told;
+        TRY(comm_broadcast(c, &card, sizeof card, membership->first + w));
+        if (!membership->members) continue;
+        membership->members[w].card = card;
+        membership->members[w].last.memory = card.memory;
+        membership->members[w].heard = membership->told;
     }
     return ST_OK;
 }
 
-void crew_close(struct crew *crew)
+void membership_close(struct membership *membership)
 {
-    lookout_destroy(&crew->lookout);
-    pthread_mutex_destroy(&crew->lock);
-    exchange_fini(&crew->words_under_way);
-    mem_free(crew->members);
-    mem_free(crew->words);
-    mem_free(crew->heard);
-    memset(crew, 0, sizeof *crew);
+    process_watch_destroy(&membership->process_watch);
+    pthread_mutex_destroy(&membership->lock);
+    exchange_fini(&membership->words_under_way);
+    mem_free(membership->members);
+    mem_free(membership->words);
+    mem_free(membership->heard);
+    memset(membership, 0, sizeof *membership);
 }
 
-static void count_sent(struct crew *crew)
+static void count_sent(struct membership *membership)
 {
-    crew->sent += crew->comm->sent - crew->mark;
-    crew->mark = crew->comm->sent;
+    membership->sent += membership->comm->sent - membership->mark;
+    membership->mark = membership->comm->sent;
 }
 
 /* From now on answers are expected. */
-static void ask(struct crew *crew, int round)
+static void ask(struct membership *membership, int round)
 {
-    if (!crew->members) return;
-    pthread_mutex_lock(&crew->lock);
-    crew->asked = clock_now();
-    crew->round = round;
-    pthread_mutex_unlock(&crew->lock);
+    if (!membership->members) return;
+    pthread_mutex_lock(&membership->lock);
+    membership->asked = clock_now();
+    membership->round = round;
+    pthread_mutex_unlock(&membership->lock);
 }
 
-void crew_begin_step(struct crew *crew)
+void membership_begin_step(struct membership *membership)
 {
-    crew->mark = crew->comm->sent;
-    ask(crew, 0);
+    membership->mark = membership->comm->sent;
+    ask(membership, 0);
 }
 
-void crew_begin_round(struct crew *crew)
+void membership_begin_round(struct membership *membership)
 {
-    ask(crew, 1);
+    ask(membership, 1);
 }
 
-void crew_end_step(struct crew *crew)
+void membership_end_step(struct membership *membership)
 {
-    count_sent(crew);
+    count_sent(membership);
 }
 
-struct crew_report crew_report_here(struct crew *crew, double seconds)
+struct member_report member_report_here(struct membership *membership, double seconds)
 {
     double now = clock_now();
-    struct crew_report report;
+    struct member_report report;
 
-    count_sent(crew);
+    count_sent(membership);
 
-    if (crew->looked == 0 || now - crew->looked > LOOK_EVERY) {
-        crew->memory = resident_bytes();
-        crew->looked = now;
+    if (membership->looked == 0 || now - membership->looked > LOOK_EVERY) {
+        membership->memory = resident_bytes();
+        membership->looked = now;
     }
-    report = (struct crew_report){seconds, (double)crew->sent, crew->memory};
-    crew->sent = 0;
+    report = (struct member_report){seconds, (double)membership->sent, membership->memory};
+    membership->sent = 0;
     return report;
 }
 
 /* ---- messages ---- */
 
-static void fill(const struct crew *crew, int w, int64_t step, Mp2__Worker *m)
+static void fill(const struct membership *membership, int w, int64_t step, Mp2__Worker *m)
 {
-    const struct crew_member *x = &crew->members[w];
+    const struct member_state *x = &membership->members[w];
 
     mp2__worker__init(m);
-    m->rank = (uint32_t)(crew->first + w);
+    m->rank = (uint32_t)(membership->first + w);
     m->state = x->state;
     m->host = (char *)(uintptr_t)x->card.host;
     m->pid = (uint64_t)x->card.pid;
@@ -151,88 +151,88 @@ static void fill(const struct crew *crew, int w, int64_t step, Mp2__Worker *m)
 }
 
 /* Under the lock: a worker's message now; a change of state goes to the file as well. */
-static void tell(struct crew *crew, int w, Mp2__Worker__State state, const char *reason, int64_t step)
+static void tell(struct membership *membership, int w, Mp2__Worker__State state, const char *reason, int64_t step)
 {
-    struct crew_member *x = &crew->members[w];
+    struct member_state *x = &membership->members[w];
     int changed = x->state != state;
-    double seconds = clock_now() - crew->told;
+    double seconds = clock_now() - membership->told;
     Mp2__Worker m;
 
     if (x->gone) return;
     x->state = state;
-    fill(crew, w, step, &m);
+    fill(membership, w, step, &m);
     m.reason = (char *)(uintptr_t)reason;
     if (seconds > 0) {
         m.units_per_second = (double)(x->units - x->units_told) / seconds;
         m.busy = fmin(x->busy / seconds, 1);
     }
-    if (crew->steps > 0) m.behind = x->behind / (double)crew->steps;
-    if (changed) progress_post(crew->progress, &m.base);
-    else progress_show(crew->progress, &m.base);
+    if (membership->steps > 0) m.behind = x->behind / (double)membership->steps;
+    if (changed) progress_post(membership->progress, &m.base);
+    else progress_show(membership->progress, &m.base);
     x->units_told = x->units;
     x->busy = x->behind = 0;
 }
 
-void crew_tell(struct crew *crew, Mp2__Worker__State state, const char *reason, int64_t step)
+void membership_publish(struct membership *membership, Mp2__Worker__State state, const char *reason, int64_t step)
 {
     Mp2__Worker m;
 
-    pthread_mutex_lock(&crew->lock);
-    crew->asked = 0;
-    for (int w = 0; crew->members && w < crew->workers; w++) {
-        if (crew->members[w].gone) continue;
-        crew->members[w].state = state;
-        fill(crew, w, step, &m);
+    pthread_mutex_lock(&membership->lock);
+    membership->asked = 0;
+    for (int w = 0; membership->members && w < membership->workers; w++) {
+        if (membership->members[w].gone) continue;
+        membership->members[w].state = state;
+        fill(membership, w, step, &m);
         m.reason = (char *)(uintptr_t)reason;
-        progress_post(crew->progress, &m.base);
+        progress_post(membership->progress, &m.base);
     }
-    pthread_mutex_unlock(&crew->lock);
+    pthread_mutex_unlock(&membership->lock);
 }
 
-/* ---- on the lookout's thread ---- */
+/* ---- on the process_watch's thread ---- */
 
 /* With milliseconds left: the launcher ends all ranks when one is gone. */
 static void note_gone(void *arg, int w)
 {
-    struct crew *crew = arg;
-    const struct crew_card *card = &crew->members[w].card;
+    struct membership *membership = arg;
+    const struct member_card *card = &membership->members[w].card;
     Mp2__Worker m;
 
-    pthread_mutex_lock(&crew->lock);
-    crew->members[w].state = MP2__WORKER__STATE__LOST;
-    crew->members[w].gone = 1;
-    fill(crew, w, crew->step, &m);
+    pthread_mutex_lock(&membership->lock);
+    membership->members[w].state = MP2__WORKER__STATE__LOST;
+    membership->members[w].gone = 1;
+    fill(membership, w, membership->step, &m);
     m.reason = (char *)(uintptr_t)"its process is gone";
-    progress_post(crew->progress, &m.base);
-    (void)progress_flush(crew->progress);   /* a disk that is full as well is said by the next start */
-    progress_event(crew->progress, MP2__EVENT__LEVEL__ERROR, "worker-lost", m.step, "worker %u on %s: process %lld is gone",
+    progress_post(membership->progress, &m.base);
+    (void)progress_flush(membership->progress);   /* a disk that is full as well is said by the next start */
+    progress_event(membership->progress, MP2__EVENT__LEVEL__ERROR, "worker-lost", m.step, "worker %u on %s: process %lld is gone",
                    m.rank, card->host, (long long)card->pid);
-    (void)progress_flush(crew->progress);
+    (void)progress_flush(membership->progress);
     log_error("worker-lost", "rank=%u host=%s pid=%lld", m.rank, card->host, (long long)card->pid);
-    pthread_mutex_unlock(&crew->lock);
+    pthread_mutex_unlock(&membership->lock);
 }
 
 static void note_terminated(void *arg)
 {
-    struct crew *crew = arg;
+    struct membership *membership = arg;
     char reason[80] = "ended by SIGTERM: by hand, or a process elsewhere failed";
     int lost = 0;
 
-    for (int w = 0; w < crew->workers && !lost; w++) {
-        lost = crew->members[w].gone;
-        if (lost) snprintf(reason, sizeof reason, "ended because worker %d was lost", crew->first + w);
+    for (int w = 0; w < membership->workers && !lost; w++) {
+        lost = membership->members[w].gone;
+        if (lost) snprintf(reason, sizeof reason, "ended because worker %d was lost", membership->first + w);
     }
-    crew_tell(crew, MP2__WORKER__STATE__LEFT, reason, crew->step);
+    membership_publish(membership, MP2__WORKER__STATE__LEFT, reason, membership->step);
     if (!lost)
-        progress_event(crew->progress, MP2__EVENT__LEVEL__WARNING, "terminated", (uint64_t)crew->step,
+        progress_event(membership->progress, MP2__EVENT__LEVEL__WARNING, "terminated", (uint64_t)membership->step,
                        "SIGTERM: by hand, or a process on another machine failed");
-    (void)progress_flush(crew->progress);
+    (void)progress_flush(membership->progress);
 }
 
 /* How long an answer may take: longer than usual, whatever is usual for this model. */
-static double patience(const struct crew *crew)
+static double patience(const struct membership *membership)
 {
-    double usual = crew->round ? crew->usual_round : crew->usual;
+    double usual = membership->round ? membership->usual_round : membership->usual;
 
     return usual > 0 ? fmax(LATE_AFTER, LATE_TIMES * usual) : LATE_FIRST;
 }
@@ -240,150 +240,150 @@ static double patience(const struct crew *crew)
 /* Steps tell how things stand; between them, when they take long, this does. */
 static void tick(void *arg)
 {
-    struct crew *crew = arg;
+    struct membership *membership = arg;
     double now = clock_now();
     int overdue;
 
-    pthread_mutex_lock(&crew->lock);
-    overdue = crew->asked > 0 && now - crew->asked > patience(crew);
-    for (int w = 0; w < crew->workers && now - crew->told >= TELL_EVERY; w++) {
-        int heard = crew->asked > 0 && crew->members[w].heard > crew->asked;
+    pthread_mutex_lock(&membership->lock);
+    overdue = membership->asked > 0 && now - membership->asked > patience(membership);
+    for (int w = 0; w < membership->workers && now - membership->told >= TELL_EVERY; w++) {
+        int heard = membership->asked > 0 && membership->members[w].heard > membership->asked;
 
-        if (!overdue) tell(crew, w, MP2__WORKER__STATE__WORKING, "", crew->step);
-        else if (heard) tell(crew, w, MP2__WORKER__STATE__WAITING, "waits for the others", crew->step + 1);
-        else tell(crew, w, MP2__WORKER__STATE__LATE, "its answer is overdue", crew->step);
+        if (!overdue) tell(membership, w, MP2__WORKER__STATE__WORKING, "", membership->step);
+        else if (heard) tell(membership, w, MP2__WORKER__STATE__WAITING, "waits for the others", membership->step + 1);
+        else tell(membership, w, MP2__WORKER__STATE__LATE, "its answer is overdue", membership->step);
     }
-    if (now - crew->told >= TELL_EVERY) {
-        crew->steps = 0;
-        crew->told = now;
+    if (now - membership->told >= TELL_EVERY) {
+        membership->steps = 0;
+        membership->told = now;
     }
-    if (overdue) (void)progress_flush(crew->progress);   /* what cannot be written is said with the next checkpoint */
-    pthread_mutex_unlock(&crew->lock);
+    if (overdue) (void)progress_flush(membership->progress);   /* what cannot be written is said with the next checkpoint */
+    pthread_mutex_unlock(&membership->lock);
 }
 
 /* Those whose process numbers mean something here: on this host, in this name space. A coordinator that is its own worker
- * needs no lookout. */
-static status watch_processes(struct crew *crew)
+ * needs no process_watch. */
+static status watch_processes(struct membership *membership)
 {
-    const struct lookout_calls calls = {note_gone, tick, note_terminated, crew};
-    struct crew_card here = {0};
+    const struct process_watch_calls calls = {note_gone, tick, note_terminated, membership};
+    struct member_card here = {0};
     int64_t *pids;
     status s;
 
-    if (crew->comm->size == 1) return ST_OK;
+    if (membership->comm->size == 1) return ST_OK;
     fill_card(&here);
-    TRY(mem_alloc((size_t)crew->workers, sizeof *pids, &pids));
-    for (int w = 0; w < crew->workers; w++) {
-        const struct crew_card *card = &crew->members[w].card;
+    TRY(mem_alloc((size_t)membership->workers, sizeof *pids, &pids));
+    for (int w = 0; w < membership->workers; w++) {
+        const struct member_card *card = &membership->members[w].card;
         int near = strcmp(card->host, here.host) == 0 && here.processes[0] && strcmp(card->processes, here.processes) == 0;
 
         pids[w] = near ? card->pid : 0;
     }
-    s = lookout_new(pids, crew->workers, &calls, &crew->lookout);
+    s = process_watch_new(pids, membership->workers, &calls, &membership->process_watch);
     mem_free(pids);
     return s;
 }
 
 /* ---- the coordinator's steps ---- */
 
-status crew_show(struct crew *crew, const char *reason, int64_t step, struct progress *progress)
+status membership_show(struct membership *membership, const char *reason, int64_t step, struct progress *progress)
 {
-    crew->progress = progress;
-    progress_retire(progress, (uint32_t)crew->first, (uint32_t)crew->workers);
-    crew->step = step;
-    crew_tell(crew, MP2__WORKER__STATE__WORKING, reason, step);
-    return watch_processes(crew);
+    membership->progress = progress;
+    progress_retire(progress, (uint32_t)membership->first, (uint32_t)membership->workers);
+    membership->step = step;
+    membership_publish(membership, MP2__WORKER__STATE__WORKING, reason, step);
+    return watch_processes(membership);
 }
 
-void crew_hear(struct crew *crew, const unsigned char *heard)
+void membership_answered(struct membership *membership, const unsigned char *heard)
 {
     double now = clock_now();
 
-    pthread_mutex_lock(&crew->lock);
-    for (int w = 0; w < crew->workers; w++)
-        if (heard[w] && crew->members[w].heard < crew->asked) crew->members[w].heard = now;
-    pthread_mutex_unlock(&crew->lock);
+    pthread_mutex_lock(&membership->lock);
+    for (int w = 0; w < membership->workers; w++)
+        if (heard[w] && membership->members[w].heard < membership->asked) membership->members[w].heard = now;
+    pthread_mutex_unlock(&membership->lock);
 }
 
-static void note_words(struct crew *crew)
+static void note_words(struct membership *membership)
 {
-    for (int w = 0; w < crew->workers; w++) crew->heard[w] = crew->words[w] >= 0;
-    crew_hear(crew, crew->heard);
+    for (int w = 0; w < membership->workers; w++) membership->heard[w] = membership->words[w] >= 0;
+    membership_answered(membership, membership->heard);
 }
 
-static void end_round(struct crew *crew)
+static void end_round(struct membership *membership)
 {
-    pthread_mutex_lock(&crew->lock);
-    if (crew->round) crew->usual_round = fmax(crew->usual_round, clock_now() - crew->asked);
-    crew->round = 0;
-    crew->asked = 0;
-    pthread_mutex_unlock(&crew->lock);
+    pthread_mutex_lock(&membership->lock);
+    if (membership->round) membership->usual_round = fmax(membership->usual_round, clock_now() - membership->asked);
+    membership->round = 0;
+    membership->asked = 0;
+    pthread_mutex_unlock(&membership->lock);
 }
 
 /* Those who come say so to the coordinator one by one: a sum over all ranks would not tell who is missing. */
-status crew_agree(struct crew *crew, status mine)
+status membership_agree(struct membership *membership, status mine)
 {
-    struct comm *c = crew->comm;
-    struct exchange *x = &crew->words_under_way;
+    struct comm *c = membership->comm;
+    struct exchange *x = &membership->words_under_way;
     int32_t word = (int32_t)mine;
-    int in_step = crew->asked > 0 && !crew->round;
+    int in_step = membership->asked > 0 && !membership->round;
     status s;
 
-    if (crew->members && crew->asked == 0) ask(crew, 0);
-    for (int w = 0; crew->members && w < crew->workers; w++) {
-        crew->words[w] = -1;
-        exchange_receive(c, x, &crew->words[w], sizeof *crew->words, comm_rank_of_worker(c, w), TAG_CREW);
+    if (membership->members && membership->asked == 0) ask(membership, 0);
+    for (int w = 0; membership->members && w < membership->workers; w++) {
+        membership->words[w] = -1;
+        exchange_receive(c, x, &membership->words[w], sizeof *membership->words, comm_rank_of_worker(c, w), TAG_MEMBERSHIP);
     }
-    if (comm_is_worker(c)) exchange_send(c, x, &word, sizeof word, 0, TAG_CREW);
-    while (crew->members && !exchange_rest(x)) note_words(crew);
+    if (comm_is_worker(c)) exchange_send(c, x, &word, sizeof word, 0, TAG_MEMBERSHIP);
+    while (membership->members && !exchange_rest(x)) note_words(membership);
     s = exchange_wait(c, x);
-    if (crew->members && s == ST_OK) note_words(crew);
-    if (crew->members && !in_step) end_round(crew);
+    if (membership->members && s == ST_OK) note_words(membership);
+    if (membership->members && !in_step) end_round(membership);
     TRY(s);
     return comm_agree(c, mine);
 }
 
 /* Under the lock. Returns the bytes sent. */
-static double take_reports(struct crew *crew, const struct crew_report *reports, const int64_t *units, double now)
+static double take_reports(struct membership *membership, const struct member_report *reports, const int64_t *units, double now)
 {
     double least = INFINITY, most = 0, sent = 0;
 
-    for (int w = 0; w < crew->workers; w++) {
+    for (int w = 0; w < membership->workers; w++) {
         least = fmin(least, reports[w].seconds);
         most = fmax(most, reports[w].seconds);
     }
-    crew->usual += (crew->usual > 0 ? 0.05 : 1) * (most - crew->usual);
-    for (int w = 0; w < crew->workers; w++) {
-        struct crew_member *x = &crew->members[w];
+    membership->usual += (membership->usual > 0 ? 0.05 : 1) * (most - membership->usual);
+    for (int w = 0; w < membership->workers; w++) {
+        struct member_state *x = &membership->members[w];
 
-        if (x->heard < crew->asked) x->heard = now;
+        if (x->heard < membership->asked) x->heard = now;
         x->busy += reports[w].seconds;
         x->behind += reports[w].seconds - least;
         x->units += (uint64_t)units[w];
         sent += reports[w].sent;
         x->last = reports[w];
     }
-    return sent + crew_report_here(crew, 0).sent;   /* nothing is left to say where the coordinator is the worker */
+    return sent + member_report_here(membership, 0).sent;   /* nothing is left to say where the coordinator is the worker */
 }
 
-uint64_t crew_step(struct crew *crew, const struct crew_report *reports, const int64_t *units, int64_t step)
+uint64_t membership_step(struct membership *membership, const struct member_report *reports, const int64_t *units, int64_t step)
 {
     double now = clock_now(), sent;
     int recovered = 0;
 
-    pthread_mutex_lock(&crew->lock);
-    sent = take_reports(crew, reports, units, now);
-    crew->asked = 0;
-    crew->step = step;
-    crew->steps++;
-    for (int w = 0; w < crew->workers; w++) recovered |= crew->members[w].state != MP2__WORKER__STATE__WORKING;
-    if (recovered || now - crew->told >= TELL_EVERY) {
-        for (int w = 0; w < crew->workers; w++)
-            tell(crew, w, MP2__WORKER__STATE__WORKING,
-                 crew->members[w].state != MP2__WORKER__STATE__WORKING ? "works again" : "", step);
-        crew->steps = 0;
-        crew->told = now;
+    pthread_mutex_lock(&membership->lock);
+    sent = take_reports(membership, reports, units, now);
+    membership->asked = 0;
+    membership->step = step;
+    membership->steps++;
+    for (int w = 0; w < membership->workers; w++) recovered |= membership->members[w].state != MP2__WORKER__STATE__WORKING;
+    if (recovered || now - membership->told >= TELL_EVERY) {
+        for (int w = 0; w < membership->workers; w++)
+            tell(membership, w, MP2__WORKER__STATE__WORKING,
+                 membership->members[w].state != MP2__WORKER__STATE__WORKING ? "works again" : "", step);
+        membership->steps = 0;
+        membership->told = now;
     }
-    pthread_mutex_unlock(&crew->lock);
+    pthread_mutex_unlock(&membership->lock);
     return (uint64_t)sent;
 }

@@ -9,7 +9,7 @@
 #include "cluster/watch/progress.h"
 
 /* What a worker says of itself at the start. The job fills threads and columns. */
-struct crew_card {
+struct member_card {
     char host[64], processes[64];   /* processes: the name space that pid is a number of */
     int64_t pid;
     int32_t threads;
@@ -18,13 +18,13 @@ struct crew_card {
 };
 
 /* What a worker says of itself with every step's answer, as numbers that travel with it. */
-struct crew_report { double seconds, sent, memory; };   /* computed in this step; bytes sent in steps since the last report;
+struct member_report { double seconds, sent, memory; };   /* computed in this step; bytes sent in steps since the last report;
                                                            * resident */
-enum { CREW_REPORT_DOUBLES = sizeof(struct crew_report) / sizeof(double) };
+enum { MEMBER_REPORT_DOUBLES = sizeof(struct member_report) / sizeof(double) };
 
-struct crew_member {
-    struct crew_card card;
-    struct crew_report last;
+struct member_state {
+    struct member_card card;
+    struct member_report last;
     Mp2__Worker__State state;
     double heard;                   /* clock_now of its last answer */
     double busy, behind;            /* seconds since the last message: computed; computed longer than the quickest worker */
@@ -32,59 +32,59 @@ struct crew_member {
     int gone;                       /* the last word about a worker */
 };
 
-struct crew {
+struct membership {
     struct comm *comm;
     int workers, first;             /* ranks first … first + workers - 1 */
-    struct crew_member *members;    /* coordinator */
+    struct member_state *members;    /* coordinator */
     struct progress *progress;
-    struct lookout *lookout;
-    pthread_mutex_t lock;           /* of what the lookout's thread and the step loop both use: members and what follows */
+    struct process_watch *process_watch;
+    pthread_mutex_t lock;           /* of what the process_watch's thread and the step loop both use: members and what follows */
     double told;                    /* clock_now of the last messages */
     double asked;                   /* clock_now when the answers under way were asked for; 0: none are */
     double usual;                   /* seconds that the slowest worker computes in a step; 0: not known yet */
     double usual_round;             /* seconds of the longest round of an evaluation; 0: not known yet */
     int round;                      /* what is under way is such a round */
-    int32_t *words;                 /* (workers) of crew_agree */
+    int32_t *words;                 /* (workers) of membership_agree */
     unsigned char *heard;           /* (workers) those that are there */
     int64_t step, steps;            /* the last one done; how many since the last messages */
     /* every rank */
-    struct exchange words_under_way;   /* of crew_agree; kept, so that a step allocates nothing */
+    struct exchange words_under_way;   /* of membership_agree; kept, so that a step allocates nothing */
     int64_t mark, sent;             /* bytes it had sent when it last counted; counted and not reported yet */
     double memory, looked;          /* own resident bytes, and when they were looked up */
 };
 
 /* Collective. Every rank gives its card (threads and columns set by the caller); only the coordinator keeps them. */
-status crew_open(struct comm *c, const struct crew_card *mine, struct crew *crew);
-void crew_close(struct crew *crew);
+status membership_open(struct comm *c, const struct member_card *mine, struct membership *membership);
+void membership_close(struct membership *membership);
 
 /* Local, any rank. A step begins, and ends: what is sent outside of steps (checkpoints, evaluations) is not a step's. On the
  * coordinator answers are expected from the beginning on; whoever takes too long is shown as late. */
-void crew_begin_step(struct crew *crew);
-void crew_end_step(struct crew *crew);
+void membership_begin_step(struct membership *membership);
+void membership_end_step(struct membership *membership);
 
-/* Local, any rank. A round of an evaluation begins: answers are expected until crew_agree, and may take as long as a round does. */
-void crew_begin_round(struct crew *crew);
+/* Local, any rank. A round of an evaluation begins: answers are expected until membership_agree, and may take as long as a round does. */
+void membership_begin_round(struct membership *membership);
 
 /* Collective. comm_agree that knows whom it waits for: a worker that does not come is shown as late. Ends a round. */
-status crew_agree(struct crew *crew, status mine);
+status membership_agree(struct membership *membership, status mine);
 
 /* Local, any rank. This rank's report of a step that it computed for so many seconds. */
-struct crew_report crew_report_here(struct crew *crew, double seconds);
+struct member_report member_report_here(struct membership *membership, double seconds);
 
 /* ---- coordinator, local ---- */
 
 /* The stream is open: tells who is there, and watches from now on whether the processes of this machine live
  * and answer. */
-status crew_show(struct crew *crew, const char *reason, int64_t step, struct progress *progress);
+status membership_show(struct membership *membership, const char *reason, int64_t step, struct progress *progress);
 
 /* Who (workers) has answered: call it again and again while answers are waited for. */
-void crew_hear(struct crew *crew, const unsigned char *heard);
+void membership_answered(struct membership *membership, const unsigned char *heard);
 
 /* A step is done: everyone's report, and the units each was dealt. Tells the stream every few seconds. Returns the bytes
  * that all ranks sent since the step before. */
-uint64_t crew_step(struct crew *crew, const struct crew_report *reports, const int64_t *units, int64_t step);
+uint64_t membership_step(struct membership *membership, const struct member_report *reports, const int64_t *units, int64_t step);
 
 /* A state of all workers, with a reason, for stream and file. */
-void crew_tell(struct crew *crew, Mp2__Worker__State state, const char *reason, int64_t step);
+void membership_publish(struct membership *membership, Mp2__Worker__State state, const char *reason, int64_t step);
 
 #endif

@@ -17,14 +17,14 @@
 
 enum { TICK_MS = 1000 };
 
-struct lookout {
+struct process_watch {
     struct pollfd *fds;   /* (count + 1) the last one: the end of the watch */
     int count;
-    struct lookout_calls calls;
+    struct process_watch_calls calls;
     pthread_t thread;
 };
 
-static void tell_gone(struct lookout *l)
+static void tell_gone(struct process_watch *l)
 {
     for (int i = 0; i < l->count; i++) {
         if (l->fds[i].fd < 0 || !l->fds[i].revents) continue;
@@ -36,11 +36,11 @@ static void tell_gone(struct lookout *l)
 
 static void *thread_main(void *arg)
 {
-    struct lookout *l = arg;
+    struct process_watch *l = arg;
     eventfd_t word = 0;
 
     /* Where that is allowed: it sleeps nearly always, and when it wakes up milliseconds count. */
-    if (setpriority(PRIO_PROCESS, (id_t)gettid(), -15) != 0) log_debug("lookout-nice", "why=%s", strerror(errno));
+    if (setpriority(PRIO_PROCESS, (id_t)gettid(), -15) != 0) log_debug("process-watch-nice", "why=%s", strerror(errno));
     while (word == 0) {
         int n = poll(l->fds, (nfds_t)l->count + 1, TICK_MS);
 
@@ -56,7 +56,7 @@ static void *thread_main(void *arg)
 }
 
 /* Signals are the step loop's business. */
-static status start(struct lookout *l)
+static status start(struct process_watch *l)
 {
     sigset_t all, before;
     int why;
@@ -73,7 +73,7 @@ static status start(struct lookout *l)
     return fault(ST_SYSTEM, "thread: %s", strerror(why));
 }
 
-static void discard(struct lookout *l)
+static void discard(struct process_watch *l)
 {
     for (int i = 0; l->fds && i <= l->count; i++)
         if (l->fds[i].fd >= 0) close(l->fds[i].fd);
@@ -81,19 +81,19 @@ static void discard(struct lookout *l)
     mem_free(l);
 }
 
-status lookout_new(const int64_t *pids, int count, const struct lookout_calls *calls, struct lookout **out)
+status process_watch_new(const int64_t *pids, int count, const struct process_watch_calls *calls, struct process_watch **out)
 {
-    struct lookout *l;
+    struct process_watch *l;
     status s;
 
     *out = NULL;
     TRY(mem_alloc(1, sizeof *l, &l));
-    *l = (struct lookout){.count = count, .calls = *calls};
+    *l = (struct process_watch){.count = count, .calls = *calls};
     s = mem_alloc((size_t)count + 1, sizeof *l->fds, &l->fds);
     for (int i = 0; s == ST_OK && i <= count; i++) {
         int fd = i < count && pids[i] > 0 ? pidfd_open((pid_t)pids[i], 0) : -1;
 
-        if (i < count && pids[i] > 0 && fd < 0) log_debug("lookout", "pid=%lld why=%s", (long long)pids[i], strerror(errno));
+        if (i < count && pids[i] > 0 && fd < 0) log_debug("process-watch", "pid=%lld why=%s", (long long)pids[i], strerror(errno));
         l->fds[i] = (struct pollfd){.fd = fd, .events = POLLIN};
     }
     if (s == ST_OK) s = start(l);
@@ -102,14 +102,14 @@ status lookout_new(const int64_t *pids, int count, const struct lookout_calls *c
     return s;
 }
 
-void lookout_destroy(struct lookout **lookout)
+void process_watch_destroy(struct process_watch **process_watch)
 {
-    struct lookout *l = *lookout;
+    struct process_watch *l = *process_watch;
 
     if (!l) return;
-    if (stop_tell_terminated(-1) != ST_OK) log_debug("lookout", "SIGTERM stays with it");
+    if (stop_tell_terminated(-1) != ST_OK) log_debug("process-watch", "SIGTERM stays with it");
     while (eventfd_write(l->fds[l->count].fd, 1) < 0 && errno == EINTR) continue;
     pthread_join(l->thread, NULL);
     discard(l);
-    *lookout = NULL;
+    *process_watch = NULL;
 }

@@ -8,10 +8,10 @@
 
 #include "cluster/base/status.h"
 
-struct lookout;
+struct process_watch;
 
-/* All called on the lookout's thread. */
-struct lookout_calls {
+/* All called on the process_watch's thread. */
+struct process_watch_calls {
     void (*gone)(void *arg, int i);   /* process i is gone; once for each, in the order they are seen */
     void (*tick)(void *arg);          /* about once a second */
     void (*terminated)(void *arg);    /* SIGTERM came; the process ends when this returns */
@@ -19,8 +19,8 @@ struct lookout_calls {
 };
 
 /* Local. pids[i] 0: not watched; nor is any where the kernel cannot tell about other processes (before Linux 5.3). */
-status lookout_new(const int64_t *pids, int count, const struct lookout_calls *calls, struct lookout **out);
+status process_watch_new(const int64_t *pids, int count, const struct process_watch_calls *calls, struct process_watch **out);
 /* Local. The thread has ended when it returns; NULL is fine. */
-void lookout_destroy(struct lookout **lookout);
+void process_watch_destroy(struct process_watch **process_watch);
 
 #endif

@@ -242,7 +242,7 @@ static status open_progress(struct loop *l)
     TRY(progress_new(&po, &l->progress));
     post_lost(l);
     loop_post_run(l, MP2__RUN__STATE__RUNNING, 1);
-    TRY(crew_show(&l->crew, l->step > 0 ? "resumed" : "started", l->step, l->progress));
+    TRY(membership_show(&l->membership, l->step > 0 ? "resumed" : "started", l->step, l->progress));
     if (l->step > 0)
         progress_event(l->progress, MP2__EVENT__LEVEL__INFO, "resume", (uint64_t)l->step, "with %d workers", l->comm->workers);
     bar_open_from(&l->bar, l->job->command, (uint64_t)l->step, (uint64_t)l->o->steps, "steps");
@@ -251,7 +251,7 @@ static status open_progress(struct loop *l)
 
 status loop_begin(struct loop *l)
 {
-    struct crew_card card = {0};
+    struct member_card card = {0};
     int64_t started = 0;
     status s = ST_OK;
 
@@ -263,7 +263,7 @@ status loop_begin(struct loop *l)
     TRY(l->job->flush(l->job->self));
     l->resumed_from = l->step;
     l->job->introduce(l->job->self, &card);
-    TRY(crew_open(l->comm, &card, &l->crew));
+    TRY(membership_open(l->comm, &card, &l->membership));
     if (comm_is_coordinator(l->comm)) {
         if (l->step > 0) log_info("resumed", "checkpoint=%lld step=%lld", (long long)started, (long long)l->step);
         s = record_start(l);

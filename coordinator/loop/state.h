@@ -16,7 +16,7 @@ struct loop {
     const struct loop_options *o;
     struct loop_result *result;
     int64_t step;               /* committed */
-    struct crew crew;           /* the coordinator's in full, others' for their reports */
+    struct membership membership;           /* the coordinator's in full, others' for their reports */
     int64_t broken_at;          /* the first step that was computed with other precision, instructions, libraries; 0 */
     struct made_with { char precision[16], isa[32], libraries[256]; } made_with;   /* what is here; coordinator */
     int64_t evaluated, saved;   /* steps of the last regular evaluation and checkpoint */

@@ -6,7 +6,7 @@
 #include "cluster/base/memory.h"
 #include "coordinator/mlm/mlm.h"
 
-struct random_key mlm_exam_key(const struct mlm *m, int64_t index)
+struct random_key mlm_heldout_key(const struct mlm *m, int64_t index)
 {
     return random_derive(random_seed((uint64_t)m->config->seed, RANDOM_EVAL), (uint32_t)index, (uint32_t)((uint64_t)index >> 32), 0, 0);
 }
@@ -24,7 +24,7 @@ static void write_sequence(const struct mlm *m, int64_t index, int32_t *arrays, 
     int32_t n = m->length, *words = arrays, *ids = arrays + n, *rows = arrays + 2 * n, *targets = arrays + 3 * n, count;
 
     mlm_text_sequence(&m->heldout, &m->special, index, n, words);
-    count = masking_apply(&m->exam, mlm_exam_key(m, index), words, n, m->asked, ids, rows, targets, arrays + 4 * n);
+    count = masking_apply(&m->exam, mlm_heldout_key(m, index), words, n, m->asked, ids, rows, targets, arrays + 4 * n);
     fputc('{', f);
     write_list(f, "ids", ids, n);
     fputc(',', f);

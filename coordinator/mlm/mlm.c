@@ -166,7 +166,7 @@ static status prepare(struct mlm *m, struct model_source **model)
     return s;
 }
 
-static status share_facts(struct mlm *m)
+static status broadcast_facts(struct mlm *m)
 {
     TRY(comm_broadcast(m->comm, &m->special, sizeof m->special, 0));
     TRY(comm_broadcast(m->comm, &m->aside, sizeof m->aside, 0));
@@ -193,7 +193,7 @@ static void digest_config(struct mlm *m, const struct options *options)
 static status read_start(struct mlm *m)
 {
     struct random_key key = random_seed((uint64_t)m->config->seed, RANDOM_INIT);
-    struct packed_source random = packed_from_random(&key), from;
+    struct packed_weights_source random = packed_weights_from_random(&key), from;
     struct model_source *source;
     char folder[4096];
     int head = 0;
@@ -201,7 +201,7 @@ static status read_start(struct mlm *m)
 
     TRY(start_folder(m, folder, sizeof folder));
     TRY(model_source_open(folder, &source));
-    from = packed_from_model(source);
+    from = packed_weights_from_model(source);
     s = model_source_head(source, &head);
     if (s == ST_OK && !head) s = flat_read(&m->flat, &random, 1, m->values);
     if (s == ST_OK) s = flat_read(&m->flat, &from, head, m->values);
@@ -260,7 +260,7 @@ static status open_worker(struct mlm *m)
     TRY(mem_alloc((size_t)targets, sizeof *m->targets, &m->targets));
     TRY(mem_alloc(encoder_weights_bytes(m->replica.encoder), 1, &m->packed));
     if (m->config->apart) m->replica.encoder->exact = EXACT_ROWS;   /* documents are packed without gaps */
-    TRY(batch_init(&m->batch, examples, rows, encoder_row_align(m->replica.encoder)));
+    TRY(unit_batch_init(&m->batch, examples, rows, encoder_row_align(m->replica.encoder)));
     TRY(mlm_unit_new(m->replica.encoder, &m->flat, &sizes, &m->unit));
     m->own = m->values + m->first;
     return read_start(m);
@@ -345,7 +345,7 @@ static status open_all(struct mlm *m, struct model_source **model)
 
     if (s == ST_OK && comm_is_coordinator(m->comm)) s = prepare(m, model);
     TRY(comm_agree(m->comm, s));
-    TRY(share_facts(m));
+    TRY(broadcast_facts(m));
     TRY(replica_open(m->comm, &ro, *model, &m->replica));
     TRY(check_apart(m));
     TRY(say_libraries(m));
@@ -391,7 +391,7 @@ void mlm_close(struct mlm *m)
                      m->reports, m->units};
 
     mlm_unit_destroy(&m->unit);
-    batch_fini(&m->batch);
+    unit_batch_fini(&m->batch);
     tree_sum_fini(&m->squares);
     deal_fini(&m->deal);
     reduce_fini(&m->reduce);

@@ -50,7 +50,7 @@ struct mlm {
     int stale;                     /* own ranges changed since */
     void *packed;
     struct mlm_unit *unit;
-    struct batch batch;
+    struct unit_batch batch;
     int64_t *sequences;            /* (sequences of a micro-batch) */
     int32_t *rows, *targets, *ids, *words, *fate;   /* of the micro-batch; of one sequence */
     struct tree_sum squares;
@@ -65,7 +65,7 @@ struct mlm {
     struct state_value state_values[2];
     double heldout_loss, heldout_accuracy;
     int64_t targets_scored, correct;   /* of held-out text */
-    struct crew_report *reports;   /* (workers) */
+    struct member_report *reports;   /* (workers) */
     int64_t *units;                /* (workers) micro-batches dealt to each in a step */
 };
 
@@ -84,10 +84,10 @@ status mlm_start_write(const struct mlm_config *config, int32_t vocabulary, cons
 
 /* ---- mlm_step.c: for struct job ---- */
 
-void mlm_introduce(void *self, struct crew_card *card);
-status mlm_step(void *self, int64_t step, struct crew *crew, struct job_step *out);
+void mlm_introduce(void *self, struct member_card *card);
+status mlm_step(void *self, int64_t step, struct membership *membership, struct job_step *out);
 status mlm_commit(void *self, int64_t step, int apply);
-status mlm_evaluate_heldout(void *self, int64_t step, int full, struct crew *crew, struct job_eval *out);
+status mlm_evaluate_heldout(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out);
 /* Collective. All parameters to all workers, packed for the encoder. */
 status mlm_refresh(struct mlm *m);
 
@@ -97,7 +97,7 @@ status mlm_refresh(struct mlm *m);
 status mlm_batches_write(const struct mlm *m, const char *path);
 
 /* Local. The key under which held-out sequence `index` is masked. */
-struct random_key mlm_exam_key(const struct mlm *m, int64_t index);
+struct random_key mlm_heldout_key(const struct mlm *m, int64_t index);
 
 /* ---- mlm_state.c: for struct job ---- */
 

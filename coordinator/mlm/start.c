@@ -99,7 +99,7 @@ status mlm_start_write(const struct mlm_config *config, int32_t vocabulary, cons
     struct model_config c = {.layers = e->layers, .hidden = e->hidden, .heads = e->heads, .feed_forward = e->feed_forward,
                              .positions = e->positions, .vocab = vocabulary, .types = 2, .eps = 1e-12,
                              .hidden_dropout = e->dropout, .attention_dropout = e->dropout};
-    struct packed_source random = packed_from_random(&key);
+    struct packed_weights_source random = packed_weights_from_random(&key);
     struct flat_view view;
     struct flat flat;
     float *values = NULL;

@@ -11,7 +11,7 @@ status mlm_refresh(struct mlm *m)
     status s = ST_OK;
 
     if (!m->stale) return ST_OK;
-    TRY(ranges_share(&m->ranges, m->values));
+    TRY(ranges_gather(&m->ranges, m->values));
     if (comm_is_worker(m->comm)) s = mlm_attach(m->unit, m->replica.pool, m->values, m->packed);
     m->stale = 0;
     return comm_agree(m->comm, s);
@@ -28,10 +28,10 @@ static void add_sequence(struct mlm *m)
     for (int32_t i = 1; i < m->length - 1 && m->config->apart; i++) {
         if (m->ids[i] != m->special.sep) continue;
         m->ids[i] = m->special.cls;
-        batch_add(&m->batch, m->ids + first, i - first, 0, -1, -1);
+        unit_batch_add(&m->batch, m->ids + first, i - first, 0, -1, -1);
         first = i;
     }
-    batch_add(&m->batch, m->ids + first, m->length - first, 0, -1, -1);
+    unit_batch_add(&m->batch, m->ids + first, m->length - first, 0, -1, -1);
 }
 
 /* m->sequences of the text, masked under the micro-batch's key, or (exam) of held-out text, each under its own, into m->batch. */
@@ -40,9 +40,9 @@ static int32_t fill(struct mlm *m, int exam, int32_t count, struct random_key ke
     const struct mlm_text *text = exam ? &m->heldout : &m->train;
     int32_t targets = 0;
 
-    batch_clear(&m->batch, 0);
+    unit_batch_clear(&m->batch, 0);
     for (int32_t i = 0; i < count; i++) {
-        struct random_key own = exam ? mlm_exam_key(m, m->sequences[i]) : random_derive(key, (uint32_t)i, 0, 0, 0);
+        struct random_key own = exam ? mlm_heldout_key(m, m->sequences[i]) : random_derive(key, (uint32_t)i, 0, 0, 0);
         int32_t here;
 
         mlm_text_sequence(text, &m->special, m->sequences[i], m->length, m->words);
@@ -73,7 +73,7 @@ static void note(struct mlm *m, int64_t i, const struct mlm_score *score)
 }
 
 /* A worker's report, behind the items: whole numbers, which sums keep as they are. */
-static void note_report(struct mlm *m, int64_t items, struct crew_report r)
+static void note_report(struct mlm *m, int64_t items, struct member_report r)
 {
     int64_t *at = m->sums + 3 * (items + m->comm->worker);
 
@@ -87,12 +87,12 @@ static void take_reports(struct mlm *m, int64_t items)
     for (int w = 0; w < m->comm->workers; w++) {
         const int64_t *at = m->sums + 3 * (items + w);
 
-        m->reports[w] = (struct crew_report){(double)at[0] * 1e-9, (double)at[1], (double)at[2]};
+        m->reports[w] = (struct member_report){(double)at[0] * 1e-9, (double)at[1], (double)at[2]};
         m->message.compute_seconds = fmax(m->message.compute_seconds, m->reports[w].seconds);
     }
 }
 
-static status share_notes(struct mlm *m, int64_t items, struct mlm_score *out)
+static status gather_scores(struct mlm *m, int64_t items, struct mlm_score *out)
 {
     TRY(comm_sum(m->comm, m->sums, (int)(3 * (items + m->comm->workers))));
     *out = (struct mlm_score){0};
@@ -212,7 +212,7 @@ static status find_norm(struct mlm *m, double *norm)
     status s = comm_is_worker(m->comm) ? square(m) : ST_OK;
 
     TRY(comm_agree(m->comm, s));
-    TRY(reduce_pull_to_coordinator(&m->reduce, &m->squares, 1, &sum));
+    TRY(reduce_grad_u(&m->reduce, &m->squares, 1, &sum));
     *norm = sqrt(sum);
     return ST_OK;
 }
@@ -233,7 +233,7 @@ static void fill_message(struct mlm *m, int64_t step, const struct mlm_score *sc
     m->message.gradient_norm = norm;
 }
 
-status mlm_step(void *self, int64_t step, struct crew *crew, struct job_step *out)
+status mlm_step(void *self, int64_t step, struct membership *membership, struct job_step *out)
 {
     struct mlm *m = self;
     const struct train_config *t = &m->config->train;
@@ -246,12 +246,12 @@ status mlm_step(void *self, int64_t step, struct crew *crew, struct job_step *ou
     s = clear_notes(m, t->groups);
     if (s == ST_OK && comm_is_worker(m->comm)) {
         s = compute(m, step);
-        note_report(m, t->groups, crew_report_here(crew, clock_now() - started));
+        note_report(m, t->groups, member_report_here(membership, clock_now() - started));
     }
     if (s != ST_OK && m->comm->size > 1) comm_abort(m->comm, s);   /* others wait for this one's gradient */
-    TRY(crew_agree(crew, s));
+    TRY(membership_agree(membership, s));
     computed = clock_now();
-    TRY(share_notes(m, t->groups, &score));
+    TRY(gather_scores(m, t->groups, &score));
     TRY(ranges_sum(&m->ranges, &m->grad));
     TRY(find_norm(m, &norm));
     m->scale = m->config->clip > 0 && norm > m->config->clip ? m->config->clip / norm : 1;
@@ -275,7 +275,7 @@ static void update_job(void *arg, int thread, int threads)
     struct mlm *m = u->m;
     int64_t first, last, frozen = m->config->frozen > 0 ? flat_layer(&m->flat, m->config->frozen, FLAT_QUERY) - m->first : 0;
 
-    pool_share(m->last - m->first, BLOCK_COLUMNS, thread, threads, &first, &last);
+    pool_slice(m->last - m->first, BLOCK_COLUMNS, thread, threads, &first, &last);
     if (first < frozen) first = frozen;
     if (first >= last) return;
     flat_adamw(&m->flat, &m->replica.encoder->kernels, &u->w, m->first + first, m->first + last, m->grad + first, m->own + first,
@@ -302,7 +302,7 @@ status mlm_commit(void *self, int64_t step, int apply)
 /* ---- evaluation ---- */
 
 /* Text stands file by file; a permutation makes the first few sequences a fair sample of all. */
-static int64_t exam_sequence(const struct mlm *m, int64_t place)
+static int64_t heldout_sequence(const struct mlm *m, int64_t place)
 {
     struct random_key key = random_derive(random_seed((uint64_t)m->config->seed, RANDOM_SHUFFLE), 0, 1, 0, 0);
 
@@ -315,7 +315,7 @@ static status evaluate_micro(struct mlm *m, int64_t item, int64_t first, int32_t
     const struct random_key none = {{0, 0}};
     struct mlm_score score;
 
-    for (int32_t i = 0; i < count; i++) m->sequences[i] = exam_sequence(m, first + i);
+    for (int32_t i = 0; i < count; i++) m->sequences[i] = heldout_sequence(m, first + i);
     in.count = fill(m, 1, count, none);
     TRY(mlm_evaluate(m->unit, m->replica.pool, &in, NULL, &score));
     note(m, item, &score);
@@ -347,7 +347,7 @@ static void tell_eval(struct mlm *m, const struct mlm_score *score, int64_t rows
                              .message = &m->eval};
 }
 
-status mlm_evaluate_heldout(void *self, int64_t step, int full, struct crew *crew, struct job_eval *out)
+status mlm_evaluate_heldout(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out)
 {
     struct mlm *m = self;
     int64_t all = mlm_text_sequences(&m->heldout, m->length), most = m->config->eval.rows, size = m->config->train.batch;
@@ -358,13 +358,13 @@ status mlm_evaluate_heldout(void *self, int64_t step, int full, struct crew *cre
 
     (void)step;
     TRY(mlm_refresh(m));
-    if (crew) crew_begin_round(crew);
+    if (membership) membership_begin_round(membership);
     s = clear_notes(m, items);
     for (int64_t i = 0; i < items && s == ST_OK && comm_is_worker(m->comm); i++)
         if (i % m->comm->workers == m->comm->worker)
             s = evaluate_micro(m, i, i * size, (int32_t)(rows - i * size < size ? rows - i * size : size));
-    TRY(crew ? crew_agree(crew, s) : comm_agree(m->comm, s));
-    TRY(share_notes(m, items, &score));
+    TRY(membership ? membership_agree(membership, s) : comm_agree(m->comm, s));
+    TRY(gather_scores(m, items, &score));
     if (comm_is_coordinator(m->comm)) tell_eval(m, &score, rows, rows < all, clock_now() - started, out);
     return ST_OK;
 }

@@ -55,7 +55,7 @@ static status read_source(struct predict *p, struct model_source **model, struct
     return ST_OK;
 }
 
-static status share_prompts(struct predict *p)
+static status broadcast_prompts(struct predict *p)
 {
     size_t bank = (size_t)p->layers * (size_t)p->tokens * (size_t)p->hidden, head = 2 * (size_t)p->hidden;
     status s = mem_alloc(bank, sizeof *p->prompts, &p->prompts);
@@ -103,7 +103,7 @@ static status open_all(struct predict *p, struct model_source **model)
     ro.folder = folder;
     ro.threads = m->threads ? (int)m->threads : replica_threads(p->comm);
     TRY(replica_open(p->comm, &ro, *model, &p->replica));
-    TRY(share_prompts(p));
+    TRY(broadcast_prompts(p));
     return comm_agree(p->comm, comm_is_worker(p->comm) ? open_worker(p) : ST_OK);
 }
 

@@ -79,7 +79,7 @@ static status describe(struct look *k, const char *data, const char *id, struct 
     return input_rule_init(&t->meta, &t->form, &t->rule);
 }
 
-static status load_config(const char *folder, const char *model, const char *data, struct look *k, struct seen *seen)
+static status load_config(const char *folder, const char *model, const char *data, struct look *k, struct pretrained_task *seen)
 {
     char path[CHECKPOINT_PATH_BYTES];
 
@@ -90,7 +90,7 @@ static status load_config(const char *folder, const char *model, const char *dat
 }
 
 static status load(const char *checkpoint, const char *model, const char *data, const char *id, struct look *k,
-                   struct seen *seen, struct tuned *out)
+                   struct pretrained_task *seen, struct tuned *out)
 {
     char folder[CHECKPOINT_PATH_BYTES];
     struct model_source *source;
@@ -114,7 +114,7 @@ static status load(const char *checkpoint, const char *model, const char *data, 
     return compose(&k->bank, task, out, out->task);
 }
 
-status seen_load(const char *checkpoint, const char *model, const char *data, const char *id, struct seen *seen,
+status pretrained_task_load(const char *checkpoint, const char *model, const char *data, const char *id, struct pretrained_task *seen,
                  struct tuned *out)
 {
     struct look k = {0};

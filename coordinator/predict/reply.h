@@ -27,10 +27,10 @@ struct asked {
 };
 void asked_fini(struct asked *a);
 
-/* What came of it: the best window's result and its exam_detail floats; skip and first: the window's context_skip and
+/* What came of it: the best window's result and its score_batch_detail floats; skip and first: the window's context_skip and
  * context_first. */
 struct replied {
-    struct exam_result result;
+    struct score_batch_result result;
     const float *detail;
     int32_t options, skip, first;
     int none;                       /* the task has questions without an answer */

@@ -35,8 +35,8 @@ struct round {
     size_t count, room;
     struct window *windows;
     size_t window_count, window_room, details;
-    struct share_message words;
-    struct exam_result *results;
+    struct assignment_message words;
+    struct score_batch_result *results;
     float *detail;
     size_t result_room, detail_room;
     struct parcel *parcels;        /* (workers); on all ranks. words -1 in the first: no more rounds */
@@ -56,9 +56,9 @@ static status add_window(struct round *r, int number)
     TRY(mem_grow(&r->windows, &r->window_room, r->window_count + 1, sizeof *r->windows));
     r->windows[r->window_count++] = (struct window){r->words.count, r->details, x.options, x.context_skip, x.context_first,
                                                     x.none_first >= 0};
-    r->details += exam_detail(&marks);
+    r->details += score_batch_detail(&marks);
     r->result->tokens += x.length;
-    return exam_add(&r->words, x.ids, x.length, 0, -1, -1, &marks);
+    return score_batch_add(&r->words, x.ids, x.length, 0, -1, -1, &marks);
 }
 
 static status keep_context(struct asked *a, const struct token_list *context)
@@ -168,7 +168,7 @@ static status send_all(struct round *r, struct exchange *x)
 static status answer(struct predict *p, const struct parcel *k, struct exchange *sent)
 {
     struct encoder_prompts prompts = {p->layers, p->tokens, p->prompts};
-    struct exam_result *results = NULL;
+    struct score_batch_result *results = NULL;
     struct exchange x = {0};
     float *detail = NULL;
     status s = mem_grow(&p->message, &p->message_room, (size_t)k->words, sizeof *p->message);
@@ -179,7 +179,7 @@ static status answer(struct predict *p, const struct parcel *k, struct exchange 
     exchange_receive(p->comm, &x, p->message, (size_t)k->words * sizeof(int32_t), 0, TAG_WORDS);
     s = exchange_wait(p->comm, &x);
     exchange_fini(&x);
-    if (s == ST_OK) s = exam_run_detailed(&p->compute, p->message, (size_t)k->words, &prompts, p->head, results, detail);
+    if (s == ST_OK) s = score_batch_run_detailed(&p->compute, p->message, (size_t)k->words, &prompts, p->head, results, detail);
     if (s != ST_OK) comm_abort(p->comm, s);
     exchange_send(p->comm, sent, results, (size_t)k->windows * sizeof *results, 0, TAG_RESULTS);
     exchange_send(p->comm, sent, detail, (size_t)k->details * sizeof *detail, 0, TAG_DETAIL);
@@ -267,7 +267,7 @@ static void round_fini(struct round *r)
     clear(r);
     question_destroy(&r->question);
     example_buffer_fini(&r->buffer);
-    share_message_fini(&r->words);
+    assignment_message_fini(&r->words);
     mem_free(r->asked);
     mem_free(r->windows);
     mem_free(r->results);

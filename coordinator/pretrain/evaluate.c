@@ -93,7 +93,7 @@ static void fill_router(const struct pretrain *p, struct eval_message *m)
     m->router.probability = m->chances;
 }
 
-status pretrain_evaluate(void *self, int64_t step, int full, struct crew *crew, struct job_eval *out)
+status pretrain_evaluate(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out)
 {
     struct pretrain *p = self;
     double started = clock_now();
@@ -108,7 +108,7 @@ status pretrain_evaluate(void *self, int64_t step, int full, struct crew *crew, 
     for (int t = 0; t < p->shape.tasks; t++) {
         struct eval_result r;
 
-        TRY(evaluate_task(p, t, SPLIT_DEV, full ? 0 : p->config->eval.rows, crew, NULL, NULL, &r));
+        TRY(evaluate_task(p, t, SPLIT_DEV, full ? 0 : p->config->eval.rows, membership, NULL, NULL, &r));
         if (!comm_is_coordinator(p->comm)) continue;
         p->last_eval[t] = r;
         if (r.rows > 0) add_score(p, p->eval_message, t, &r);

@@ -25,7 +25,7 @@ static void planned_close(struct planned_step *plan, const struct shape *shape, 
         mem_free(plan->groups[g].rows);
         mem_free(plan->groups[g].lengths);
     }
-    for (int w = 0; plan->messages && w < workers; w++) share_message_fini(&plan->messages[w]);
+    for (int w = 0; plan->messages && w < workers; w++) assignment_message_fini(&plan->messages[w]);
     mem_free(plan->groups);
     mem_free(plan->messages);
     mem_free(plan->cost);
@@ -75,7 +75,7 @@ static void plan_group(struct planner *p, const struct shape *shape, int group, 
     for (int g = 0; g < group; g++) out->visit += schedule_task(p->schedule, p->schedule->step, g) == out->task;
     for (int i = 0; i < shape->batch; i++)
         p->drawn_lengths[i] = dataset_length(p->data, out->task, SPLIT_TRAIN, p->drawn_rows[i]);
-    plan_slots(shape->batch, p->drawn_lengths, p->order);
+    dealing_order(shape->batch, p->drawn_lengths, p->order);
     out->tokens = 0;
     for (int s = 0; s < shape->batch; s++) {
         out->rows[s] = p->drawn_rows[p->order[s]];
@@ -96,8 +96,8 @@ static status add_block(struct planner *p, const struct pretrain_config *config,
         struct example e;
 
         TRY(dataset_example(p->data, group->task, SPLIT_TRAIN, group->rows[slot], &p->buffer, &e));
-        TRY(share_message_add(&plan->messages[block->worker],
-                              &(struct share_example){block->group, slot, e.length, width, e.start, e.end, e.ids}));
+        TRY(assignment_message_add(&plan->messages[block->worker],
+                              &(struct assignment_example){block->group, slot, e.length, width, e.start, e.end, e.ids}));
         plan->cost[block->worker] += example_cost(shape, width ? width : e.length);
     }
     return ST_OK;
@@ -116,9 +116,9 @@ status planner_plan(struct planner *p, const struct pretrain_config *config, con
         for (int s = 0; s < shape->batch; s++) cost[g] += example_cost(shape, plan->groups[g].lengths[s]);
         cost[g] /= shape->batch;
     }
-    TRY(plan_deal(&plan->deal, shape->groups, shape->batch, workers, cost, p->speed));
+    TRY(dealing_assign(&plan->deal, shape->groups, shape->batch, workers, cost, p->speed));
     for (int w = 0; w < workers; w++) {
-        TRY(share_message_begin(&plan->messages[w], &plan->deal));
+        TRY(assignment_message_begin(&plan->messages[w], &plan->deal));
         plan->cost[w] = 0;
     }
     for (size_t b = 0; b < plan->deal.count; b++) TRY(add_block(p, config, shape, &plan->deal.blocks[b], plan));

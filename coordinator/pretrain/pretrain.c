@@ -112,9 +112,9 @@ static status open_worker(struct pretrain *p)
     TRY(mem_alloc(groups * local, sizeof *p->grad, &p->grad));
     TRY(mem_alloc(groups * local, sizeof *p->pending_grad, &p->pending_grad));
     TRY(mem_alloc(groups, sizeof *p->dropout, &p->dropout));
-    TRY(mem_alloc(2 * groups * (size_t)s->batch + CREW_REPORT_DOUBLES, sizeof *p->answer, &p->answer));
+    TRY(mem_alloc(2 * groups * (size_t)s->batch + MEMBER_REPORT_DOUBLES, sizeof *p->answer, &p->answer));
     /* The largest share there can be, so that no step allocates. */
-    TRY(share_reserve(&p->share, groups * (size_t)s->batch));
+    TRY(assignment_reserve(&p->assignment, groups * (size_t)s->batch));
     return mem_grow(&p->message, &p->message_room,
                     groups * (size_t)s->batch * ((size_t)s->longest + 16) + 64, sizeof *p->message);
 }
@@ -146,7 +146,7 @@ static status open_coordinator(struct pretrain *p, struct dataset *data)
 {
     const struct shape *s = &p->shape;
     size_t groups = (size_t)s->groups, gates = (size_t)s->layers * (size_t)s->modules, tasks = (size_t)s->tasks;
-    size_t pull = groups * (size_t)s->layers * (size_t)s->intrinsic;
+    size_t grad_u = groups * (size_t)s->layers * (size_t)s->intrinsic;
 
     p->planner.data = data;
     TRY(planner_open(p->config, s, p->comm->workers, data, &p->planner));
@@ -165,9 +165,9 @@ static status open_coordinator(struct pretrain *p, struct dataset *data)
                                           .u = p->u + g * (size_t)s->layers * (size_t)s->intrinsic};
     TRY(mem_alloc(groups * s->bank, sizeof *p->all_grad, &p->all_grad));
     TRY(mem_alloc(groups * 2 * (size_t)s->hidden, sizeof *p->grad_head, &p->grad_head));
-    TRY(mem_alloc(pull, sizeof *p->pull, &p->pull));
-    TRY(mem_alloc(pull, sizeof *p->pull_by_layer, &p->pull_by_layer));
-    TRY(mem_alloc((size_t)p->comm->workers * (2 * groups * (size_t)s->batch + CREW_REPORT_DOUBLES), sizeof *p->answers,
+    TRY(mem_alloc(grad_u, sizeof *p->grad_u, &p->grad_u));
+    TRY(mem_alloc(grad_u, sizeof *p->grad_u_by_layer, &p->grad_u_by_layer));
+    TRY(mem_alloc((size_t)p->comm->workers * (2 * groups * (size_t)s->batch + MEMBER_REPORT_DOUBLES), sizeof *p->answers,
                   &p->answers));
     TRY(mem_alloc(groups * (size_t)s->batch, sizeof *p->losses, &p->losses));
     TRY(mem_alloc((size_t)p->comm->workers, sizeof *p->heard, &p->heard));
@@ -188,7 +188,7 @@ static status open_coordinator(struct pretrain *p, struct dataset *data)
 }
 
 /* Digests and sizes were found by the coordinator; all ranks need them (restoring compares them everywhere). */
-static status share_facts(struct pretrain *p)
+static status broadcast_facts(struct pretrain *p)
 {
     TRY(comm_broadcast(p->comm, &p->shape, sizeof p->shape, 0));
     TRY(comm_broadcast(p->comm, p->encoder_digest, sizeof p->encoder_digest, 0));
@@ -231,7 +231,7 @@ static status open_all(struct pretrain *p, struct model_source **model, struct d
 
     if (comm_is_coordinator(p->comm)) s = read_inputs(p, model, data);
     TRY(comm_agree(p->comm, s));
-    TRY(share_facts(p));
+    TRY(broadcast_facts(p));
     p->blocks = blocks_make(p->shape.columns, p->comm->workers);
     reduce_init(&p->reduce, p->comm, &p->blocks, p->shape.layers);
     ro.threads = m->threads ? (int)m->threads : replica_threads(p->comm);
@@ -273,7 +273,7 @@ void pretrain_close(struct pretrain *p)
 {
     struct dataset *data = p->planner.data;
     void *owned[] = {p->message, p->u, p->pending_u, p->head, p->local, p->whole, p->grad, p->pending_grad, p->answer,
-                     p->dropout, p->draws, p->uniform, p->all_grad, p->grad_head, p->pull_by_layer, p->pull, p->answers,
+                     p->dropout, p->draws, p->uniform, p->all_grad, p->grad_head, p->grad_u_by_layer, p->grad_u, p->answers,
                      p->losses, p->heard, p->reports, p->units,
                      p->record_head, p->record_groups, p->group_messages, p->group_pointers, p->task_infos,
                      p->task_info_pointers, p->tensors, p->state_tasks, p->placeholders, p->last_eval};
@@ -284,7 +284,7 @@ void pretrain_close(struct pretrain *p)
     if (p->planner.schedule || p->planner.rows_of_task) planner_close(&p->planner, &p->shape, p->comm->workers);
     dataset_close(&data);
     compute_close(&p->compute);
-    share_fini(&p->share);
+    assignment_fini(&p->assignment);
     columns_close(&p->columns);
     arena_close(&p->arena);
     reduce_fini(&p->reduce);

@@ -11,7 +11,7 @@
 #include "coordinator/pretrain/schedule.h"
 #include "worker/model/replica.h"
 #include "worker/prompt/columns.h"
-#include "worker/train/share.h"
+#include "worker/train/assignment.h"
 
 /* Sizes that all ranks know. */
 struct shape {
@@ -38,7 +38,7 @@ struct planned_step {
     int64_t step;               /* 0: none */
     struct planned_group *groups;
     struct deal deal;
-    struct share_message *messages;   /* (workers) */
+    struct assignment_message *messages;   /* (workers) */
     double *cost;               /* (workers) predicted, of what each was dealt */
 };
 
@@ -68,14 +68,14 @@ struct pretrain {
     struct arena arena;
     struct columns columns;
     struct compute compute;
-    struct share share;
+    struct assignment assignment;
     int32_t *message;           /* received share */
     size_t message_room;
     float *u, *pending_u;       /* (groups,layers,d) of this step, and of the update that waits */
     float *head;                /* (2,H) */
     float *local, *whole;       /* prompts: own columns, all */
     float *grad, *pending_grad; /* (groups,layers,local) */
-    double *answer;             /* (2 * groups * batch + CREW_REPORT_DOUBLES): losses and found of the slots, report */
+    double *answer;             /* (2 * groups * batch + MEMBER_REPORT_DOUBLES): losses and found of the slots, report */
     int pending;                /* an update waits for the next pass over memory */
     int64_t pending_step;       /* whose */
     struct encoder_dropout *dropout;
@@ -87,12 +87,12 @@ struct pretrain {
     double *uniform;            /* (groups,layers,K) */
     float *all_grad;            /* (groups,layers,P*H) */
     float *grad_head;           /* (groups,2,H) */
-    double *pull_by_layer;      /* (layers,groups,d), as it arrives */
-    double *pull;               /* (groups,layers,d): g = A G */
+    double *grad_u_by_layer;      /* (layers,groups,d), as it arrives */
+    double *grad_u;               /* (groups,layers,d): g = A G */
     double *answers;            /* (workers) rows like answer */
     double *losses;             /* (groups * batch) of all slots */
     unsigned char *heard;       /* (workers) who has answered */
-    struct crew_report *reports;/* (workers) */
+    struct member_report *reports;/* (workers) */
     int64_t *units;             /* (workers) units dealt in this step */
     double *record_head;        /* (2,H) */
     struct record_group *record_groups;
@@ -134,8 +134,8 @@ status planner_plan(struct planner *p, const struct pretrain_config *config, con
 
 /* ---- pretrain_step.c: collective, for struct job ---- */
 
-void pretrain_introduce(void *self, struct crew_card *card);
-status pretrain_step(void *self, int64_t step, struct crew *crew, struct job_step *out);
+void pretrain_introduce(void *self, struct member_card *card);
+status pretrain_step(void *self, int64_t step, struct membership *membership, struct job_step *out);
 status pretrain_commit(void *self, int64_t step, int apply);
 status pretrain_flush(void *self);
 /* Coordinator, local. Gates and u of group g of a step, which trains `task`. */
@@ -156,7 +156,7 @@ void pretrain_describe(void *self, Mp2__Run *run);
 /* ---- pretrain_evaluate.c ---- */
 
 struct eval_message;
-status pretrain_evaluate(void *self, int64_t step, int full, struct crew *crew, struct job_eval *out);
+status pretrain_evaluate(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out);
 void pretrain_eval_message_free(struct eval_message **m);
 
 #endif

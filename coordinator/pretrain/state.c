@@ -41,7 +41,7 @@ status pretrain_record(struct pretrain *p, int64_t step, enum record_skip skippe
         if (!whole) continue;
         group->u = p->draws[g].u;
         group->gradient = p->all_grad + (size_t)g * s->bank;
-        group->a_gradient = p->pull + (size_t)g * per_group(s);
+        group->a_gradient = p->grad_u + (size_t)g * per_group(s);
     }
     if (whole) r.head_gradient = p->record_head;
     TRY(record_encode_step(&r, &p->record));
@@ -72,7 +72,7 @@ static status take_record(struct pretrain *p, int64_t step, const struct record_
             return fault(ST_INPUT, "%s/journal: step %lld: another prompt mixture was recorded than its parameters give",
                          p->config->run, (long long)step);
         memcpy(p->all_grad + (size_t)g * s->bank, r->groups[g].gradient, s->bank * sizeof(float));
-        memcpy(p->pull + (size_t)g * per_group(s), r->groups[g].a_gradient, per_group(s) * sizeof(double));
+        memcpy(p->grad_u + (size_t)g * per_group(s), r->groups[g].a_gradient, per_group(s) * sizeof(double));
     }
     if (r->skipped == RECORD_APPLIED) memcpy(p->record_head, r->head_gradient, 2 * (size_t)s->hidden * sizeof(double));
     return ST_OK;

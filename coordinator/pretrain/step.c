@@ -9,7 +9,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
-enum { TAG_SHARE = 200, TAG_ANSWER };
+enum { TAG_ASSIGNMENT = 200, TAG_ANSWER };
 
 struct rates pretrain_rates(const struct pretrain *p, int64_t step)
 {
@@ -71,14 +71,14 @@ static status go(struct pretrain *p)
     if (comm_is_coordinator(p->comm))
         for (int w = 0; w < p->comm->workers; w++)
             exchange_send(p->comm, x, p->planner.now.messages[w].words, (size_t)sizes[w] * sizeof(int32_t),
-                          comm_rank_of_worker(p->comm, w), TAG_SHARE);
+                          comm_rank_of_worker(p->comm, w), TAG_ASSIGNMENT);
     if (comm_is_worker(p->comm)) {
         x->state = mem_grow(&p->message, &p->message_room, (size_t)sizes[p->comm->worker], sizeof *p->message);
-        exchange_receive(p->comm, x, p->message, (size_t)sizes[p->comm->worker] * sizeof(int32_t), 0, TAG_SHARE);
+        exchange_receive(p->comm, x, p->message, (size_t)sizes[p->comm->worker] * sizeof(int32_t), 0, TAG_ASSIGNMENT);
     }
     st = exchange_wait(p->comm, x);
     if (st != ST_OK) comm_abort(p->comm, st);
-    if (comm_is_worker(p->comm)) st = share_read(&p->share, p->message, (size_t)sizes[p->comm->worker]);
+    if (comm_is_worker(p->comm)) st = assignment_read(&p->assignment, p->message, (size_t)sizes[p->comm->worker]);
     return st;
 }
 
@@ -129,7 +129,7 @@ static status compute(struct pretrain *p, int64_t step)
         p->dropout[g] = (struct encoder_dropout){.on = p->config->train.dropout,
                                                  .key = random_derive(seed, (uint32_t)step, (uint32_t)((uint64_t)step >> 32),
                                                                       (uint32_t)g, 0)};
-    return compute_share(&p->compute, &p->share, p->whole, s->layers, s->tokens, p->head, p->dropout);
+    return compute_assignment(&p->compute, &p->assignment, p->whole, s->layers, s->tokens, p->head, p->dropout);
 }
 
 /* ---- answer: every worker's slot losses, hits and report to the coordinator, before anyone waits for a sum ---- */
@@ -141,12 +141,12 @@ static size_t slots_of(const struct pretrain *p)
 
 static size_t answer_size(const struct pretrain *p)
 {
-    return 2 * slots_of(p) + CREW_REPORT_DOUBLES;
+    return 2 * slots_of(p) + MEMBER_REPORT_DOUBLES;
 }
 
-static void fill_answer(struct pretrain *p, struct crew *crew, double seconds)
+static void fill_answer(struct pretrain *p, struct membership *membership, double seconds)
 {
-    struct crew_report report = crew_report_here(crew, seconds);
+    struct member_report report = member_report_here(membership, seconds);
     size_t n = slots_of(p);
 
     memcpy(p->answer, p->compute.loss, n * sizeof *p->answer);
@@ -164,7 +164,7 @@ static void note_answers(struct pretrain *p)
 }
 
 /* Collective. Workers that failed answer too. */
-static status answer(struct pretrain *p, struct crew *crew, double seconds)
+static status answer(struct pretrain *p, struct membership *membership, double seconds)
 {
     size_t bytes = answer_size(p) * sizeof *p->answers;
     struct exchange *x = &p->reduce.exchange;
@@ -177,12 +177,12 @@ static status answer(struct pretrain *p, struct crew *crew, double seconds)
                              TAG_ANSWER);
         }
     if (comm_is_worker(p->comm)) {
-        fill_answer(p, crew, seconds);
+        fill_answer(p, membership, seconds);
         exchange_send(p->comm, x, p->answer, bytes, 0, TAG_ANSWER);
     }
     while (comm_is_coordinator(p->comm) && !exchange_rest(x)) {
         note_answers(p);
-        crew_hear(crew, p->heard);
+        membership_answered(membership, p->heard);
     }
     s = exchange_wait(p->comm, x);
     if (s == ST_OK && comm_is_coordinator(p->comm)) note_answers(p);
@@ -194,16 +194,16 @@ static status answer(struct pretrain *p, struct crew *crew, double seconds)
 static status reduce(struct pretrain *p)
 {
     const struct shape *s = &p->shape;
-    struct deal *deal = comm_is_worker(p->comm) ? &p->share.deal : &p->planner.now.deal;
+    struct deal *deal = comm_is_worker(p->comm) ? &p->assignment.deal : &p->planner.now.deal;
     size_t length = (size_t)s->groups * (size_t)s->intrinsic;
     status st;
 
     TRY(reduce_scatter_grad(&p->reduce, deal, p->compute.prompt_list, p->grad));
-    st = comm_is_worker(p->comm) ? columns_pull(&p->columns, s->groups, p->grad) : ST_OK;
+    st = comm_is_worker(p->comm) ? columns_grad_u(&p->columns, s->groups, p->grad) : ST_OK;
     TRY(comm_agree(p->comm, st));
     TRY(reduce_collect(&p->reduce, s->groups, p->grad, p->all_grad));
     TRY(reduce_sum_to_coordinator(&p->reduce, deal, p->compute.head_list, 2 * (size_t)s->hidden, p->grad_head));
-    return reduce_pull_to_coordinator(&p->reduce, p->columns.pulls, length, p->pull_by_layer);
+    return reduce_grad_u(&p->reduce, p->columns.grad_u, length, p->grad_u_by_layer);
 }
 
 /* ---- judge: coordinator. Is the step finite, and what was its loss? ---- */
@@ -241,28 +241,28 @@ static int all_finite(const float *x, size_t n)
     return !worst;
 }
 
-static void order_pulls(struct pretrain *p)
+static void order_grad_u(struct pretrain *p)
 {
     const struct shape *s = &p->shape;
     size_t d = (size_t)s->intrinsic;
 
     for (int l = 0; l < s->layers; l++)
         for (int g = 0; g < s->groups; g++)
-            memcpy(p->pull + ((size_t)g * (size_t)s->layers + (size_t)l) * d,
-                   p->pull_by_layer + ((size_t)l * (size_t)s->groups + (size_t)g) * d, d * sizeof *p->pull);
+            memcpy(p->grad_u + ((size_t)g * (size_t)s->layers + (size_t)l) * d,
+                   p->grad_u_by_layer + ((size_t)l * (size_t)s->groups + (size_t)g) * d, d * sizeof *p->grad_u);
 }
 
 static enum record_skip judge(struct pretrain *p)
 {
     const struct shape *s = &p->shape;
-    size_t pulls = (size_t)s->groups * (size_t)s->layers * (size_t)s->intrinsic;
+    size_t grad_us = (size_t)s->groups * (size_t)s->layers * (size_t)s->intrinsic;
 
     judge_answers(p);
-    order_pulls(p);
+    order_grad_u(p);
     for (int g = 0; g < s->groups; g++)
         if (!isfinite(p->record_groups[g].loss)) return RECORD_LOSS_NOT_FINITE;
-    for (size_t i = 0; i < pulls; i++)
-        if (!isfinite(p->pull[i])) return RECORD_GRADIENT_NOT_FINITE;
+    for (size_t i = 0; i < grad_us; i++)
+        if (!isfinite(p->grad_u[i])) return RECORD_GRADIENT_NOT_FINITE;
     if (!all_finite(p->all_grad, (size_t)s->groups * s->bank) ||
         !all_finite(p->grad_head, (size_t)s->groups * 2 * (size_t)s->hidden))
         return RECORD_GRADIENT_NOT_FINITE;
@@ -283,7 +283,7 @@ static void learn_speeds(struct pretrain *p)
 
 static double gradient_norm(struct pretrain *p)
 {
-    return sqrt(parameters_square(p->parameters, p->shape.groups, p->draws, p->pull, p->record_head) +
+    return sqrt(parameters_square(p->parameters, p->shape.groups, p->draws, p->grad_u, p->record_head) +
                 parameters_square_of_a(p->parameters, p->shape.groups, p->draws, p->shape.columns, p->all_grad));
 }
 
@@ -349,7 +349,7 @@ static void conclude(struct pretrain *p, int64_t step, double planned, double an
     out->skipped = skipped != RECORD_APPLIED;
 }
 
-status pretrain_step(void *self, int64_t step, struct crew *crew, struct job_step *out)
+status pretrain_step(void *self, int64_t step, struct membership *membership, struct job_step *out)
 {
     struct pretrain *p = self;
     double begun, seconds = 0, planned, answered;
@@ -369,7 +369,7 @@ status pretrain_step(void *self, int64_t step, struct crew *crew, struct job_ste
     if (s == ST_OK && comm_is_coordinator(p->comm))
         s = planner_plan(&p->planner, p->config, &p->shape, p->comm->workers, step + 1, &p->planner.next);
     planned = clock_now();
-    TRY(answer(p, crew, seconds));
+    TRY(answer(p, membership, seconds));
     TRY(comm_agree(p->comm, s));
     answered = clock_now();
     TRY(reduce(p));
@@ -387,7 +387,7 @@ status pretrain_commit(void *self, int64_t step, int apply)
     if (comm_is_coordinator(p->comm)) {
         struct rates rates = pretrain_rates(p, step);
 
-        parameters_update(p->parameters, &rates, p->shape.groups, p->draws, p->pull, p->record_head);
+        parameters_update(p->parameters, &rates, p->shape.groups, p->draws, p->grad_u, p->record_head);
     }
     if (!comm_is_worker(p->comm)) return ST_OK;
     memcpy(p->pending_u, p->u, (size_t)p->shape.groups * (size_t)p->shape.layers * (size_t)p->shape.intrinsic *
@@ -400,7 +400,7 @@ status pretrain_commit(void *self, int64_t step, int apply)
     return ST_OK;
 }
 
-void pretrain_introduce(void *self, struct crew_card *card)
+void pretrain_introduce(void *self, struct member_card *card)
 {
     struct pretrain *p = self;
     int64_t last;

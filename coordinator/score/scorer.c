@@ -10,21 +10,21 @@
 #include "coordinator/data/answer.h"
 #include "worker/score/score_batch.h"
 
-enum { TAG_EXAM = 300, TAG_RESULT, REFERENCE_BATCH = 32, EXAM_WORDS = 16 };
+enum { TAG_SCORE = 300, TAG_RESULT, REFERENCE_BATCH = 32, SCORE_WORDS = 16 };
 
 struct window { int64_t row; int32_t number; };
 
-struct exam {
-    struct examiner *x;
+struct scoring {
+    struct scorer *x;
     int task;
     enum split split;
     const int64_t *listed;          /* (rows) row numbers; NULL: all, or a keyed subset */
     int64_t rows, next;             /* how many, and the next one's place */
     int64_t total;                  /* rows of the split */
-    struct share_message *messages; /* (workers) */
+    struct assignment_message *messages; /* (workers) */
     struct window **windows;        /* (workers): what was sent */
     size_t *counts, *rooms;
-    struct exam_result *results;
+    struct score_batch_result *results;
     size_t result_room;
     struct example_buffer buffer;
     int64_t scoring;                /* the row whose windows are coming in; -1: none */
@@ -41,7 +41,7 @@ struct exam {
 };
 
 /* The place-th row of the list or the keyed subset; all rows in order when it is no subset. */
-static int64_t row_at(const struct exam *e, int64_t place)
+static int64_t row_at(const struct scoring *e, int64_t place)
 {
     struct random_key key;
 
@@ -52,7 +52,7 @@ static int64_t row_at(const struct exam *e, int64_t place)
 }
 
 /* Reference: padding is attended, up to the longest of 32 rows. */
-static int32_t padded_width(struct exam *e, int64_t place)
+static int32_t padded_width(struct scoring *e, int64_t place)
 {
     int64_t first = place / REFERENCE_BATCH * REFERENCE_BATCH;
     int32_t width = 0;
@@ -65,14 +65,14 @@ static int32_t padded_width(struct exam *e, int64_t place)
     return width;
 }
 
-static struct answer_marks marks_of(const struct exam *e, const struct example *x)
+static struct answer_marks marks_of(const struct scoring *e, const struct example *x)
 {
     return (struct answer_marks){.options = x->options, .option = x->option, .context_first = x->context_first,
                                  .context_last = x->context_last, .none_first = x->none_first, .none_last = x->none_last,
                                  .reference = x->options ? e->x->rules.product : e->x->rules.independent};
 }
 
-static status put_row(struct exam *e, int worker, int64_t place)
+static status put_row(struct scoring *e, int worker, int64_t place)
 {
     struct dataset *data = e->x->data;
     int64_t row = row_at(e, place);
@@ -85,7 +85,7 @@ static status put_row(struct exam *e, int worker, int64_t place)
 
         TRY(dataset_window(data, e->task, e->split, row, w, &e->buffer, &x));
         marks = marks_of(e, &x);
-        TRY(exam_add(&e->messages[worker], x.ids, x.length, width > x.length ? width : 0, x.start, x.end, &marks));
+        TRY(score_batch_add(&e->messages[worker], x.ids, x.length, width > x.length ? width : 0, x.start, x.end, &marks));
         TRY(mem_grow(&e->windows[worker], &e->rooms[worker], e->counts[worker] + 1, sizeof(struct window)));
         e->windows[worker][e->counts[worker]++] = (struct window){row, w};
     }
@@ -93,7 +93,7 @@ static status put_row(struct exam *e, int worker, int64_t place)
 }
 
 /* Consecutive rows for one worker after the other, so that answers come back in the rows' order. */
-static status fill_round(struct exam *e)
+static status fill_round(struct scoring *e)
 {
     int workers = e->x->comm->workers;
     int64_t even = e->words_left / workers + 1, most = e->x->rules.batch_tokens;
@@ -110,7 +110,7 @@ static status fill_round(struct exam *e)
     return ST_OK;
 }
 
-static status finish_row(struct exam *e)
+static status finish_row(struct scoring *e)
 {
     struct dataset *data = e->x->data;
     const struct task *task = dataset_task(data, e->task);
@@ -142,7 +142,7 @@ static status finish_row(struct exam *e)
     return ST_OK;
 }
 
-static status take_result(struct exam *e, const struct window *w, const struct exam_result *r)
+static status take_result(struct scoring *e, const struct window *w, const struct score_batch_result *r)
 {
     if (w->number == 0) {
         TRY(finish_row(e));
@@ -165,7 +165,7 @@ static status take_result(struct exam *e, const struct window *w, const struct e
 
 /* ---- the rounds, on all ranks ---- */
 
-static status send_round(struct exam *e, const int64_t *sizes, struct exchange *x)
+static status send_round(struct scoring *e, const int64_t *sizes, struct exchange *x)
 {
     struct comm *c = e->x->comm;
     size_t answers = 0;
@@ -175,26 +175,26 @@ static status send_round(struct exam *e, const int64_t *sizes, struct exchange *
     answers = 0;
     for (int w = 0; w < c->workers; w++) {
         exchange_receive(c, x, e->results + answers, e->counts[w] * sizeof *e->results, comm_rank_of_worker(c, w), TAG_RESULT);
-        exchange_send(c, x, e->messages[w].words, (size_t)sizes[2 * w] * sizeof(int32_t), comm_rank_of_worker(c, w), TAG_EXAM);
+        exchange_send(c, x, e->messages[w].words, (size_t)sizes[2 * w] * sizeof(int32_t), comm_rank_of_worker(c, w), TAG_SCORE);
         answers += e->counts[w];
     }
     return ST_OK;
 }
 
 /* A worker's side of a round: sizes say how many words and answers. */
-static status answer_round(struct examiner *e, const int64_t *sizes, struct exchange *sent)
+static status answer_round(struct scorer *e, const int64_t *sizes, struct exchange *sent)
 {
     size_t words = (size_t)sizes[2 * e->comm->worker], answers = (size_t)sizes[2 * e->comm->worker + 1];
-    struct exam_result *results = NULL;
+    struct score_batch_result *results = NULL;
     struct exchange x = {0};
     status st = mem_grow(&e->message, &e->message_room, words, sizeof *e->message);
 
     if (st == ST_OK) st = mem_alloc(answers, sizeof *results, &results);
     x.state = st;
-    exchange_receive(e->comm, &x, e->message, words * sizeof(int32_t), 0, TAG_EXAM);
+    exchange_receive(e->comm, &x, e->message, words * sizeof(int32_t), 0, TAG_SCORE);
     st = exchange_wait(e->comm, &x);
     exchange_fini(&x);
-    if (st == ST_OK) st = exam_run(e->compute, e->message, words, &e->prompts, e->head, results);
+    if (st == ST_OK) st = score_batch_run(e->compute, e->message, words, &e->prompts, e->head, results);
     if (st != ST_OK) comm_abort(e->comm, st);   /* the coordinator waits for the answers */
     exchange_send(e->comm, sent, results, answers * sizeof *results, 0, TAG_RESULT);
     st = exchange_wait(e->comm, sent);
@@ -202,7 +202,7 @@ static status answer_round(struct examiner *e, const int64_t *sizes, struct exch
     return st;
 }
 
-static status run_round(struct exam *e, int64_t *sizes, int *more)
+static status run_round(struct scoring *e, int64_t *sizes, int *more)
 {
     struct comm *c = e->x->comm;
     struct exchange x = {0};
@@ -220,10 +220,10 @@ static status run_round(struct exam *e, int64_t *sizes, int *more)
     TRY(comm_broadcast(c, sizes, 2 * (size_t)c->workers * sizeof *sizes, 0));
     *more = sizes[0] > 0;
     if (!*more) return ST_OK;
-    if (e->x->crew) crew_begin_round(e->x->crew);
+    if (e->x->membership) membership_begin_round(e->x->membership);
     if (comm_is_coordinator(c)) s = send_round(e, sizes, &x);
     if (s == ST_OK && comm_is_worker(c) && sizes[2 * c->worker + 1] > 0) s = answer_round(e->x, sizes, &x);
-    if (s == ST_OK && e->x->crew) s = crew_agree(e->x->crew, s);
+    if (s == ST_OK && e->x->membership) s = membership_agree(e->x->membership, s);
     if (s == ST_OK) s = exchange_wait(c, &x);
     exchange_fini(&x);
     for (int w = 0; comm_is_coordinator(c) && s == ST_OK && w < c->workers; w++)
@@ -231,7 +231,7 @@ static status run_round(struct exam *e, int64_t *sizes, int *more)
     return comm_agree(c, s);
 }
 
-static status exam_open(struct exam *e, size_t workers)
+static status scoring_open(struct scoring *e, size_t workers)
 {
     TRY(mem_alloc(workers, sizeof *e->messages, &e->messages));
     TRY(mem_alloc(workers, sizeof *e->windows, &e->windows));
@@ -239,10 +239,10 @@ static status exam_open(struct exam *e, size_t workers)
     return mem_alloc(workers, sizeof *e->rooms, &e->rooms);
 }
 
-static void exam_close(struct exam *e, int workers)
+static void scoring_close(struct scoring *e, int workers)
 {
     for (int w = 0; w < workers; w++) {
-        if (e->messages) share_message_fini(&e->messages[w]);
+        if (e->messages) assignment_message_fini(&e->messages[w]);
         if (e->windows) mem_free(e->windows[w]);
     }
     mem_free(e->messages);
@@ -253,9 +253,9 @@ static void exam_close(struct exam *e, int workers)
     example_buffer_fini(&e->buffer);
 }
 
-status examine(struct examiner *x, const struct exam_rows *what, evaluate_row *each, void *arg, struct eval_result *out)
+status score_rows(struct scorer *x, const struct scored_rows *what, evaluate_row *each, void *arg, struct eval_result *out)
 {
-    struct exam e = {.x = x, .each = each, .arg = arg, .out = out, .scoring = -1};
+    struct scoring e = {.x = x, .each = each, .arg = arg, .out = out, .scoring = -1};
     struct comm *c = x->comm;
     int64_t *sizes;
     int more = 1;
@@ -263,7 +263,7 @@ status examine(struct examiner *x, const struct exam_rows *what, evaluate_row *e
 
     *out = (struct eval_result){0};
     TRY(comm_agree(c, mem_alloc(2 * (size_t)c->workers, sizeof *sizes, &sizes)));
-    s = comm_agree(c, exam_open(&e, (size_t)c->workers));
+    s = comm_agree(c, scoring_open(&e, (size_t)c->workers));
     if (comm_is_coordinator(c)) {
         e.task = what->task;
         e.split = what->split;
@@ -271,21 +271,21 @@ status examine(struct examiner *x, const struct exam_rows *what, evaluate_row *e
         e.total = dataset_rows(x->data, e.task, e.split);
         e.rows = e.listed || (what->count > 0 && what->count < e.total) ? what->count : e.total;
         for (int64_t i = 0; i < e.rows; i++)
-            e.words_left += dataset_length(x->data, e.task, e.split, row_at(&e, i)) + EXAM_WORDS;
+            e.words_left += dataset_length(x->data, e.task, e.split, row_at(&e, i)) + SCORE_WORDS;
     }
     while (s == ST_OK && more) s = run_round(&e, sizes, &more);
     if (s == ST_OK) s = comm_agree(c, comm_is_coordinator(c) ? finish_row(&e) : ST_OK);
     out->score = out->rows ? e.score_sum / (double)out->rows : NAN;
     out->loss = e.losses ? e.loss_sum / (double)e.losses : NAN;
-    exam_close(&e, c->workers);
+    scoring_close(&e, c->workers);
     mem_free(sizes);
     return s;
 }
 
-void examiner_fini(struct examiner *x)
+void scorer_fini(struct scorer *x)
 {
     mem_free(x->message);
-    *x = (struct examiner){0};
+    *x = (struct scorer){0};
 }
 
 /* ---- pre-training's tasks ---- */
@@ -311,18 +311,18 @@ static status compose_task(struct pretrain *p, int task)
     return reduce_gather_prompts(&p->reduce, 1, p->local, p->whole);
 }
 
-status evaluate_task(struct pretrain *p, int task, enum split split, int64_t rows, struct crew *crew, evaluate_row *each,
+status evaluate_task(struct pretrain *p, int task, enum split split, int64_t rows, struct membership *membership, evaluate_row *each,
                      void *arg, struct eval_result *out)
 {
     const struct reference_config *r = &p->config->reference;
-    struct examiner x = {.comm = p->comm, .crew = crew, .data = p->planner.data, .compute = &p->compute,
+    struct scorer x = {.comm = p->comm, .membership = membership, .data = p->planner.data, .compute = &p->compute,
                          .prompts = {p->shape.layers, p->shape.tokens, p->whole}, .head = p->head,
                          .rules = {.padding = r->padding, .product = r->product, .independent = r->form != FORM_RIGHT,
                                    .batch_tokens = p->config->eval.batch_tokens, .seed = (uint64_t)p->config->seed}};
-    struct exam_rows what = {.task = task, .split = split, .count = rows};
+    struct scored_rows what = {.task = task, .split = split, .count = rows};
     status s = compose_task(p, task);
 
-    if (s == ST_OK) s = examine(&x, &what, each, arg, out);
-    examiner_fini(&x);
+    if (s == ST_OK) s = score_rows(&x, &what, each, arg, out);
+    scorer_fini(&x);
     return s;
 }

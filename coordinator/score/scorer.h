@@ -17,7 +17,7 @@ typedef status evaluate_row(void *arg, int task, int64_t row, int predicted, con
                             double credit);
 
 /* How rows are shown and answers scored. */
-struct examiner_rules {
+struct scorer_rules {
     int padding;              /* reference: padding is attended, up to the longest of 32 rows */
     int product;              /* reference: options by the product of logits */
     int independent;          /* reference: start and end of a span each for itself */
@@ -26,28 +26,28 @@ struct examiner_rules {
 };
 
 /* Who examines: the coordinator has the data, the workers an encoder and prompts. */
-struct examiner {
+struct scorer {
     struct comm *comm;
-    struct crew *crew;                /* told who has answered; NULL: nobody watches */
-    struct examiner_rules rules;
+    struct membership *membership;                /* told who has answered; NULL: nobody watches */
+    struct scorer_rules rules;
     struct dataset *data;             /* coordinator */
     struct compute *compute;          /* workers, as below */
     struct encoder_prompts prompts;
     const float *head;                /* (2,H) */
-    int32_t *message;                 /* received; grows, freed by examiner_fini */
+    int32_t *message;                 /* received; grows, freed by scorer_fini */
     size_t message_room;
 };
-void examiner_fini(struct examiner *x);
+void scorer_fini(struct scorer *x);
 
 /* Which rows; coordinator. rows NULL: a keyed subset of at most count (0: all) of the split. */
-struct exam_rows { int task; enum split split; const int64_t *rows; int64_t count; };
+struct scored_rows { int task; enum split split; const int64_t *rows; int64_t count; };
 
 /* Collective. Score the rows; the result is the coordinator's. what, each and arg count on the coordinator alone. */
-status examine(struct examiner *x, const struct exam_rows *what, evaluate_row *each, void *arg, struct eval_result *out);
+status score_rows(struct scorer *x, const struct scored_rows *what, evaluate_row *each, void *arg, struct eval_result *out);
 
 /* Collective. At most `rows` rows (0: all) of a split of a task, a keyed subset of the seed; result on the coordinator.
- * crew and each may be NULL. No update may be pending (pretrain_flush). */
-status evaluate_task(struct pretrain *p, int task, enum split split, int64_t rows, struct crew *crew, evaluate_row *each,
+ * membership and each may be NULL. No update may be pending (pretrain_flush). */
+status evaluate_task(struct pretrain *p, int task, enum split split, int64_t rows, struct membership *membership, evaluate_row *each,
                      void *arg, struct eval_result *out);
 
 /* Local. Print the table of the last evaluation: a line a task and the means (README "Quick start"). */

@@ -34,7 +34,7 @@ struct search {
     size_t set_room;
     double *s;                  /* (layers,K) */
     float *theta;               /* (layers,K) */
-    int placed;                 /* the team holds prompts */
+    int placed;                 /* the oracle holds prompts */
     /* the last look at dev */
     double dev[2];              /* score, loss */
     int looked;                 /* it was at the state as it stands */
@@ -72,7 +72,7 @@ static status known(struct search *s, enum ledger_kind kind, size_t count, doubl
 
     *found = s->replayed = next == ST_OK;
     if (next != ST_END) return next;
-    return course_stopped(s->b->course) ? ST_END : ST_OK;
+    return dev_curve_stopped(s->b->dev_curve) ? ST_END : ST_OK;
 }
 
 /* Mean losses of n router logits, points (n,gates). */
@@ -90,7 +90,7 @@ static status router_losses(struct search *s, int32_t n)
         bank_gates(bank, s->theta, s->s, s->r);
         bank_mix(bank, bank->values, s->r, s->sets + (size_t)i * whole);
     }
-    TRY(team_loss(s->b->team, n, s->sets, bank->head, s->losses));
+    TRY(oracle_loss(s->b->oracle, n, s->sets, bank->head, s->losses));
     return ledger_add(s->ledger, LEDGER_LOSSES, (size_t)n, s->losses);
 }
 
@@ -105,17 +105,17 @@ static status layer_losses(struct search *s, int32_t layer)
     if (found) return ST_OK;
     TRY(mem_grow(&s->sets, &s->set_room, (size_t)n * b->bank->columns, sizeof *s->sets));
     TRY(bank_compose(b->bank, layer, n, s->x, s->sets));
-    if (!s->placed) TRY(team_place(b->team, s->prompts, b->bank->head));
+    if (!s->placed) TRY(oracle_place(b->oracle, s->prompts, b->bank->head));
     s->placed = 1;
-    TRY(team_losses(b->team, layer, n, s->sets, s->losses));
+    TRY(oracle_losses(b->oracle, layer, n, s->sets, s->losses));
     return ledger_add(s->ledger, LEDGER_LOSSES, (size_t)n, s->losses);
 }
 
 static status look(struct search *s, const float *prompts, double loss)
 {
     const struct black_box *b = s->b;
-    struct course_state state = {prompts, b->bank->head, s->r};
-    struct course_point point = {.evaluations = b->evaluations, .loss = loss};
+    struct dev_curve_state state = {prompts, b->bank->head, s->r};
+    struct dev_curve_point point = {.evaluations = b->evaluations, .loss = loss};
     int found = s->looked;
 
     snprintf(point.stage, sizeof point.stage, "%s", s->stage);
@@ -124,9 +124,9 @@ static status look(struct search *s, const float *prompts, double loss)
     if (found) {
         point.dev = s->dev[0];
         point.dev_loss = s->dev[1];
-        return course_note(b->course, &point, &state);
+        return dev_curve_note(b->dev_curve, &point, &state);
     }
-    TRY(course_check(b->course, &point, &state));
+    TRY(dev_curve_check(b->dev_curve, &point, &state));
     s->dev[0] = point.dev;
     s->dev[1] = point.dev_loss;
     return ledger_add(s->ledger, LEDGER_DEV, 2, s->dev);
@@ -177,7 +177,7 @@ static status evaluate_next(struct search *s, struct bayes *bayes, int *checked)
         if (left > 0) TRY(bayes_ask(bayes, s->points));
         TRY(bayes_tell(bayes, s->losses[i]));
         s->b->evaluations++;
-        course_step(s->b->course, s->stage, s->b->evaluations, s->losses[i], s->replayed);
+        dev_curve_step(s->b->dev_curve, s->stage, s->b->evaluations, s->losses[i], s->replayed);
         TRY(consider(s, bayes, checked));
     }
     return ST_OK;
@@ -188,7 +188,7 @@ static status search_router(struct search *s)
     struct bayes_options o = {.n = s->gates, .lower = -ROUTER_BOUND, .upper = ROUTER_BOUND, .kappa = KAPPA,
                               .random = (int)s->config.router_random,
                               .key = random_derive(s->b->key, STREAM_ROUTER, 0, 0, 0)};
-    const struct course *c = s->b->course;
+    const struct dev_curve *c = s->b->dev_curve;
     struct bayes *bayes;
     int checked = -1;
     double least = NAN;
@@ -240,7 +240,7 @@ static status accept(struct search *s, int32_t layer, const double *x, double lo
     TRY(bank_compose(bank, layer, 1, s->x, prompt));
     s->loss = loss;
     s->looked = 0;
-    return s->placed ? team_fix(s->b->team, layer, prompt) : ST_OK;
+    return s->placed ? oracle_fix(s->b->oracle, layer, prompt) : ST_OK;
 }
 
 /* Reference: the candidate that is evaluated when the count comes round is looked at. */
@@ -277,7 +277,7 @@ static status generation(struct search *s, struct cma *cma, int32_t layer)
     for (int i = 0; i < n; i++)
         if (isfinite(s->losses[i]) && (best < 0 || s->losses[i] < s->losses[best])) best = i;
     s->b->evaluations += n;
-    course_step(s->b->course, s->stage, s->b->evaluations, best < 0 ? NAN : s->losses[best], s->replayed);
+    dev_curve_step(s->b->dev_curve, s->stage, s->b->evaluations, best < 0 ? NAN : s->losses[best], s->replayed);
     if (reference) {
         TRY(look_at_candidates(s, layer));
         x = cma_best(cma, &loss);
@@ -288,10 +288,10 @@ static status generation(struct search *s, struct cma *cma, int32_t layer)
     return before / s->config.check < s->b->evaluations / s->config.check ? look(s, s->prompts, s->loss) : ST_OK;
 }
 
-/* Begins where the course is best. */
+/* Begins where the dev_curve is best. */
 static status search_prompts(struct search *s)
 {
-    const struct course *c = s->b->course;
+    const struct dev_curve *c = s->b->dev_curve;
     int64_t rounds = rounds_of(&s->config, s->layers);
     struct cma **cma;
     status done;

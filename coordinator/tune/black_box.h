@@ -1,9 +1,9 @@
 /* Tuning without gradients (method.md section 9): the optimisers see nothing but losses of the few training
- * examples, all of them forward passes; A and the head stand still. Coordinator only; the team evaluates.
+ * examples, all of them forward passes; A and the head stand still. Coordinator only; the oracle evaluates.
  *
  * Stage one, "router": Bayesian optimisation of the router's logits (layers,K). Stage two, "prompt": CMA-ES over the
  * intrinsic vectors, one search a layer, in layer order, one generation each a round; it begins at x_l = sum_k r_lk
- * z_lk of the chosen router, and a candidate x makes the layer's prompt x A_l. While a layer is searched, the team
+ * z_lk of the chosen router, and a candidate x makes the layer's prompt x A_l. While a layer is searched, the oracle
  * keeps what lies below it.
  *
  * With answers_only the loss is over the tokens that answers are read from (the ends of the options, the context of a span)
@@ -33,8 +33,8 @@
 
 struct black_box {
     struct bank *bank;
-    struct team *team;
-    struct course *course;
+    struct oracle *oracle;
+    struct dev_curve *dev_curve;
     struct black_box_config config;   /* zeros stand for the method's figures */
     int reference;
     struct random_key key;      /* of seed and task */
@@ -48,7 +48,7 @@ struct black_box {
 };
 
 /* Run both stages, or what is left of them. ST_END: asked to stop; the journal stands. ST_NUMBER (said): the untuned
- * loss is not finite. The result is in the course's best state. */
+ * loss is not finite. The result is in the dev_curve's best state. */
 status black_box_run(struct black_box *b);
 
 /* Local. Losses of both stages. layers: of the prompts. */

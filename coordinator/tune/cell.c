@@ -101,7 +101,7 @@ static enum split test_split(const struct cell_work *w)
     return dataset_rows(w->t->data, w->cell->task, SPLIT_TEST) > 0 ? SPLIT_TEST : SPLIT_DEV;
 }
 
-static status test(struct cell_work *w, struct team *team)
+static status test(struct cell_work *w, struct oracle *oracle)
 {
     struct cell_result *r = w->result;
     enum split split = test_split(w);
@@ -109,8 +109,8 @@ static status test(struct cell_work *w, struct team *team)
 
     r->test = r->test_loss = NAN;
     if (dataset_rows(w->t->data, w->cell->task, split) == 0) return ST_OK;
-    tuning_tell(w->t, MP2__RUN__STATE__EVALUATING, w->course.phase);
-    TRY(team_exam(team, split, NULL, w->t->config->test_rows, w->course.best_prompts, w->course.best_head, NULL, NULL, &e));
+    tuning_tell(w->t, MP2__RUN__STATE__EVALUATING, w->dev_curve.phase);
+    TRY(oracle_score(oracle, split, NULL, w->t->config->test_rows, w->dev_curve.best_prompts, w->dev_curve.best_head, NULL, NULL, &e));
     r->test = e.score;
     r->test_loss = e.loss;
     r->test_rows = e.rows;
@@ -121,7 +121,7 @@ static status test(struct cell_work *w, struct team *team)
 
 static status fill_result(struct cell_work *w)
 {
-    const struct course *c = &w->course;
+    const struct dev_curve *c = &w->dev_curve;
     struct cell_result *r = w->result;
 
     snprintf(r->task, sizeof r->task, "%s", w->task->id);
@@ -157,7 +157,7 @@ static status save_encoder(const struct cell_work *w, struct tuned *tuned)
 
 static status save_tuned(const struct cell_work *w)
 {
-    const struct course *c = &w->course;
+    const struct dev_curve *c = &w->dev_curve;
     struct tuned_task task = {.form = w->t->form, .product = w->t->config->reference.product,
                               .method = method_text(w->cell->method), .seed = w->cell->seed, .k = w->k, .dev = c->best.dev,
                               .layers = w->bank->layers, .prompt = c->best_prompts, .head = c->best_head};
@@ -202,25 +202,25 @@ static void tell_done(const struct cell_work *w)
 
     if (!w->t->progress) return;
     progress_event(w->t->progress, MP2__EVENT__LEVEL__INFO, "cell-done", (uint64_t)w->t->done,
-                   "%s: dev %.4f, %s %.4f over %lld rows, %.1f s", w->course.phase, r->dev,
+                   "%s: dev %.4f, %s %.4f over %lld rows, %.1f s", w->dev_curve.phase, r->dev,
                    r->test_split[0] ? r->test_split : "no test", r->test, (long long)r->test_rows, r->seconds);
 }
 
 /* The coordinator's side of the dialogue, from the first look to the result. */
-static status work(struct cell_work *w, struct team *team)
+static status work(struct cell_work *w, struct oracle *oracle)
 {
-    const struct course_sizes sizes = {w->bank->layers, w->bank->tokens, w->bank->hidden, w->bank->modules};
+    const struct dev_curve_sizes sizes = {w->bank->layers, w->bank->tokens, w->bank->hidden, w->bank->modules};
     struct tuning *t = w->t;
 
-    w->course = (struct course){.team = team, .task = w->task->id, .method = method_text(w->cell->method),
+    w->dev_curve = (struct dev_curve){.oracle = oracle, .task = w->task->id, .method = method_text(w->cell->method),
                                 .metric = task_metric_text(w->task->metric), .seed = w->cell->seed, .draw = &w->draw,
                                 .watch = {t->progress, &t->bar, &t->folder, t->done}};
-    TRY(course_open(&w->course, &sizes, w->folder));
-    tuning_tell(t, MP2__RUN__STATE__RUNNING, w->course.phase);
+    TRY(dev_curve_open(&w->dev_curve, &sizes, w->folder));
+    tuning_tell(t, MP2__RUN__STATE__RUNNING, w->dev_curve.phase);
     if (t->progress)
-        progress_event(t->progress, MP2__EVENT__LEVEL__INFO, "cell-start", (uint64_t)t->done, "%s", w->course.phase);
-    TRY(cell_tune(w, team));
-    TRY(test(w, team));
+        progress_event(t->progress, MP2__EVENT__LEVEL__INFO, "cell-start", (uint64_t)t->done, "%s", w->dev_curve.phase);
+    TRY(cell_tune(w, oracle));
+    TRY(test(w, oracle));
     TRY(fill_result(w));
     TRY(save_tuned(w));
     TRY(cell_save(w->folder, w->result));
@@ -231,17 +231,17 @@ static status work(struct cell_work *w, struct team *team)
 /* ---- all ranks ---- */
 
 /* The dialogue, once all ranks have what they need. */
-static status run_dialogue(struct cell_work *w, struct team *team)
+static status run_dialogue(struct cell_work *w, struct oracle *oracle)
 {
-    TRY(comm_agree(w->t->comm, w->full ? full_prepare(w->full, team) : ST_OK));
-    if (comm_is_coordinator(w->t->comm)) return team_dismiss(team, work(w, team));
-    return team_serve(team);
+    TRY(comm_agree(w->t->comm, w->full ? full_prepare(w->full, oracle) : ST_OK));
+    if (comm_is_coordinator(w->t->comm)) return oracle_dismiss(oracle, work(w, oracle));
+    return oracle_serve(oracle);
 }
 
-static status run_team(struct cell_work *w, const struct brief *b)
+static status run_oracle(struct cell_work *w, const struct brief *b)
 {
     const struct tuning *t = w->t;
-    const struct team_options o = {.comm = t->comm, .replica = &t->replica, .layers = b->layers, .tokens = b->tokens,
+    const struct oracle_options o = {.comm = t->comm, .replica = &t->replica, .layers = b->layers, .tokens = b->tokens,
                                    .longest = t->longest, .gradients = b->gradients, .int8 = b->int8,
                                    .answers_only = t->config->black_box.answers_only, .machine = &t->config->machine,
                                    .rules = {.padding = t->config->reference.padding, .product = t->config->reference.product,
@@ -249,12 +249,12 @@ static status run_team(struct cell_work *w, const struct brief *b)
                                              .batch_tokens = t->config->batch_tokens},
                                    .own = full_request, .own_arg = w->full, .data = t->data, .task = w->cell->task, .split = w->draw.split, .rows = w->draw.train,
                                    .count = b->count};
-    struct team *team;
+    struct oracle *oracle;
     status s;
 
-    TRY(team_open(&o, &team));
-    s = run_dialogue(w, team);
-    team_close(&team);
+    TRY(oracle_open(&o, &oracle));
+    s = run_dialogue(w, oracle);
+    oracle_close(&oracle);
     return s;
 }
 
@@ -269,10 +269,10 @@ status cell_run(struct tuning *t, const struct cell *cell, struct cell_result *o
     s = comm_agree(t->comm, s);
     if (s == ST_OK) s = comm_broadcast(t->comm, &brief, sizeof brief, 0);
     if (s == ST_OK && brief.full && !brief.cached) s = full_open(t, &w.full);
-    if (s == ST_OK && !brief.cached) s = run_team(&w, &brief);
+    if (s == ST_OK && !brief.cached) s = run_oracle(&w, &brief);
     full_close(&w.full);
     if (s == ST_OK && comm_is_coordinator(t->comm)) t->done += cell_steps(t, cell->method);
-    course_close(&w.course);
+    dev_curve_close(&w.dev_curve);
     few_shot_fini(&w.draw);
     return s;
 }

@@ -18,7 +18,7 @@ struct cell_work {
     struct bank *bank;          /* what is tuned: t->bank, t->single, or fresh */
     struct bank fresh;          /* sizes of a prompt that starts from nothing */
     struct full *full;          /* all ranks; NULL: the encoder is frozen */
-    struct course course;
+    struct dev_curve dev_curve;
     struct cell_result *result;
 };
 
@@ -28,9 +28,9 @@ status cell_digest(const struct cell_work *w, char out[33]);
 /* Local. Choose the bank; sizes of what is tuned are then w->bank's. */
 status cell_choose(struct cell_work *w);
 
-/* Coordinator, inside the team's dialogue: tune. The course then has the best state; result gets steps, evaluations,
+/* Coordinator, inside the oracle's dialogue: tune. The dev_curve then has the best state; result gets steps, evaluations,
  * parameters, seconds. */
-status cell_tune(struct cell_work *w, struct team *team);
+status cell_tune(struct cell_work *w, struct oracle *oracle);
 
 /* Local. examples.json: which rows (of `mp2 data export`) the cell trains on and looks at. */
 status cell_save_examples(const char *folder, const struct few_shot *draw);

@@ -62,7 +62,7 @@ static void draw_normal(const struct cell_work *w, enum fresh what, double devia
 }
 
 /* Which pre-trained router fits the training examples best, by the loss of its prompts. */
-static status best_row(const struct cell_work *w, struct team *team, int *best)
+static status best_row(const struct cell_work *w, struct oracle *oracle, int *best)
 {
     const struct bank *b = w->bank;
     size_t gates = (size_t)b->layers * (size_t)b->modules;
@@ -78,7 +78,7 @@ static status best_row(const struct cell_work *w, struct team *team, int *best)
 
         bank_gates(b, b->router + (size_t)row * gates, s, r);
         bank_mix(b, b->values, r, prompts);
-        done = team_loss(team, 1, prompts, b->head, &loss);
+        done = oracle_loss(oracle, 1, prompts, b->head, &loss);
         if (!(loss < least)) continue;
         least = loss;
         *best = row;
@@ -89,7 +89,7 @@ static status best_row(const struct cell_work *w, struct team *team, int *best)
 }
 
 /* The router's logits: a seen task's row, or near 0. Zero-shot takes the task's own row, or exactly 0: all modules alike. */
-static status start_router(const struct cell_work *w, struct team *team, float *theta)
+static status start_router(const struct cell_work *w, struct oracle *oracle, float *theta)
 {
     const struct bank *b = w->bank;
     const char *start = w->t->config->start;
@@ -100,7 +100,7 @@ static status start_router(const struct cell_work *w, struct team *team, float *
     memset(theta, 0, gates * sizeof *theta);
     if (b->modules == 1) return ST_OK;
     if (own) row = bank_task(b, w->task->id);
-    else if (strcmp(start, "best") == 0) TRY(best_row(w, team, &row));
+    else if (strcmp(start, "best") == 0) TRY(best_row(w, oracle, &row));
     else if (start[0]) row = bank_task(b, start);
     if (row >= 0) memcpy(theta, b->router + (size_t)row * gates, gates * sizeof *theta);
     else if (w->cell->method != METHOD_ZERO_SHOT)
@@ -110,7 +110,7 @@ static status start_router(const struct cell_work *w, struct team *team, float *
 
 struct start { float *theta, *modules, *head; };
 
-static status start_values(const struct cell_work *w, struct team *team, struct start *s)
+static status start_values(const struct cell_work *w, struct oracle *oracle, struct start *s)
 {
     const struct bank *b = w->bank;
     size_t gates = (size_t)b->layers * (size_t)b->modules, head = 2 * (size_t)b->hidden;
@@ -119,7 +119,7 @@ static status start_values(const struct cell_work *w, struct team *team, struct 
     TRY(mem_alloc(gates, sizeof *s->theta, &s->theta));
     TRY(mem_alloc(gates * b->columns, sizeof *s->modules, &s->modules));
     TRY(mem_alloc(head, sizeof *s->head, &s->head));
-    TRY(start_router(w, team, s->theta));
+    TRY(start_router(w, oracle, s->theta));
     if (fresh) draw_normal(w, FRESH_PROMPT, 0.02, gates * b->columns, s->modules);
     else memcpy(s->modules, b->values, gates * b->columns * sizeof *s->modules);
     if (fresh && w->t->config->fresh_head) draw_normal(w, FRESH_HEAD, 0.02, head, s->head);
@@ -194,10 +194,10 @@ static int64_t tuned_numbers(const struct gradient *g)
     return sum;
 }
 
-static status tune_black_box(struct cell_work *w, struct team *team)
+static status tune_black_box(struct cell_work *w, struct oracle *oracle)
 {
     const struct tune_config *c = w->t->config;
-    struct black_box b = {.bank = w->bank, .team = team, .course = &w->course, .config = c->black_box,
+    struct black_box b = {.bank = w->bank, .oracle = oracle, .dev_curve = &w->dev_curve, .config = c->black_box,
                           .reference = c->reference.choice, .key = key_of(w, FRESH_SEARCH)};
     float *theta;
     status s;
@@ -205,7 +205,7 @@ static status tune_black_box(struct cell_work *w, struct team *team)
     snprintf(b.folder, sizeof b.folder, "%.4000s/journal", w->folder);
     snprintf(b.digest, sizeof b.digest, "%s", w->digest);
     TRY(mem_alloc((size_t)w->bank->layers * (size_t)w->bank->modules, sizeof *theta, &theta));
-    s = start_router(w, team, theta);
+    s = start_router(w, oracle, theta);
     b.theta = theta;
     if (s == ST_OK) s = black_box_run(&b);
     w->result->evaluations = b.evaluations;
@@ -215,10 +215,10 @@ static status tune_black_box(struct cell_work *w, struct team *team)
     return s;
 }
 
-static status tune_gradient(struct cell_work *w, struct team *team)
+static status tune_gradient(struct cell_work *w, struct oracle *oracle)
 {
     const struct tune_config *c = w->t->config;
-    struct gradient g = {.bank = w->bank, .team = team, .course = &w->course, .warm = c->reference.moments,
+    struct gradient g = {.bank = w->bank, .oracle = oracle, .dev_curve = &w->dev_curve, .warm = c->reference.moments,
                          .check_every = c->dev_every, .decay = c->weight_decay};
     struct start start = {NULL, NULL, NULL};
     status s;
@@ -226,7 +226,7 @@ static status tune_gradient(struct cell_work *w, struct team *team)
     g.stage_count = stages_of(w->t, w->cell->method, g.stages);
     snprintf(g.snapshot, sizeof g.snapshot, "%.4000s/snapshot.safetensors", w->folder);
     snprintf(g.digest, sizeof g.digest, "%s", w->digest);
-    s = start_values(w, team, &start);
+    s = start_values(w, oracle, &start);
     if (s == ST_OK) s = gradient_open(&g, start.theta, start.modules, start.head);
     start_free(&start);
     if (s != ST_OK) return s;
@@ -238,24 +238,24 @@ static status tune_gradient(struct cell_work *w, struct team *team)
     return s;
 }
 
-static status tune_full(struct cell_work *w, struct team *team)
+static status tune_full(struct cell_work *w, struct oracle *oracle)
 {
     const struct tune_config *c = w->t->config;
     char snapshot[4096 + 16];
     const struct full_options o = {c->full.epochs, c->dev_every, c->full.rate, c->weight_decay, snapshot, w->digest};
     struct start start = {NULL, NULL, NULL};
-    status s = start_values(w, team, &start);
+    status s = start_values(w, oracle, &start);
 
     snprintf(snapshot, sizeof snapshot, "%.4000s/snapshot", w->folder);
-    if (s == ST_OK) s = full_run(w->full, &w->course, &o, start.head, &w->result->seconds);
+    if (s == ST_OK) s = full_run(w->full, &w->dev_curve, &o, start.head, &w->result->seconds);
     w->result->steps = o.epochs;
     w->result->parameters = full_parameters(w->full);
     start_free(&start);
     return s;
 }
 
-status cell_tune(struct cell_work *w, struct team *team)
+status cell_tune(struct cell_work *w, struct oracle *oracle)
 {
-    if (w->cell->method == METHOD_BLACK_BOX) return tune_black_box(w, team);
-    return w->full ? tune_full(w, team) : tune_gradient(w, team);
+    if (w->cell->method == METHOD_BLACK_BOX) return tune_black_box(w, oracle);
+    return w->full ? tune_full(w, oracle) : tune_gradient(w, oracle);
 }

@@ -1,4 +1,4 @@
-/* The rows. Defaults are method.md's sections 7 to 9 where it has one; the baselines' are their papers' or, where those are
+/* The rows. Defaults are method.md's sections 7 to 9 where it has one; the baselines' are their items' or, where those are
  * for other sizes, what dev scores of a few tasks asked for. */
 #include "coordinator/tune/config.h"
 

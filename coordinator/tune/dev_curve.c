@@ -13,7 +13,7 @@
 
 static const double SHOW_EVERY = 0.2;   /* seconds between step messages */
 
-status course_open(struct course *c, const struct course_sizes *sizes, const char *folder)
+status dev_curve_open(struct dev_curve *c, const struct dev_curve_sizes *sizes, const char *folder)
 {
     c->bank = (size_t)sizes->layers * (size_t)sizes->tokens * (size_t)sizes->hidden;
     c->head_count = 2 * (size_t)sizes->hidden;
@@ -28,7 +28,7 @@ status course_open(struct course *c, const struct course_sizes *sizes, const cha
     return mem_alloc(c->gate_count, sizeof *c->best_gates, &c->best_gates);
 }
 
-void course_close(struct course *c)
+void dev_curve_close(struct dev_curve *c)
 {
     mem_free(c->best_prompts);
     mem_free(c->best_head);
@@ -41,7 +41,7 @@ void course_close(struct course *c)
 
 /* ---- what is told ---- */
 
-static void tell_step(struct course *c, double loss, int keep)
+static void tell_step(struct dev_curve *c, double loss, int keep)
 {
     Mp2__Step m = MP2__STEP__INIT;
 
@@ -50,12 +50,12 @@ static void tell_step(struct course *c, double loss, int keep)
     m.phase = c->phase;
     m.loss = loss;
     m.accuracy = NAN;
-    m.examples = (uint64_t)team_examples(c->team);
+    m.examples = (uint64_t)oracle_examples(c->oracle);
     if (keep) progress_post(c->watch.progress, &m.base);
     else progress_show(c->watch.progress, &m.base);
 }
 
-static void tell_check(struct course *c, const struct course_point *p, int64_t rows)
+static void tell_check(struct dev_curve *c, const struct dev_curve_point *p, int64_t rows)
 {
     Mp2__Score score = MP2__SCORE__INIT, *scores[1] = {&score};
     Mp2__Eval m = MP2__EVAL__INIT;
@@ -78,7 +78,7 @@ static void tell_check(struct course *c, const struct course_point *p, int64_t r
     progress_post(c->watch.progress, &m.base);
 }
 
-void course_step(struct course *c, const char *stage, int64_t done, double loss, int replayed)
+void dev_curve_step(struct dev_curve *c, const char *stage, int64_t done, double loss, int replayed)
 {
     double now = clock_now();
 
@@ -91,7 +91,7 @@ void course_step(struct course *c, const char *stage, int64_t done, double loss,
     tell_step(c, loss, 0);
 }
 
-int course_stopped(struct course *c)
+int dev_curve_stopped(struct dev_curve *c)
 {
     return stop_requested() || (c->watch.folder && run_folder_stop_asked(c->watch.folder));
 }
@@ -105,7 +105,7 @@ static void put_number(FILE *to, const char *name, double x)
     else fprintf(to, ",\"%s\":null", name);
 }
 
-static status write_curve(const struct course *c)
+static status write_curve(const struct dev_curve *c)
 {
     char *text = NULL;
     size_t bytes = 0;
@@ -114,7 +114,7 @@ static status write_curve(const struct course *c)
 
     if (!f) return fault(ST_MEMORY, "out of memory");
     for (size_t i = 0; i < c->count; i++) {
-        const struct course_point *p = &c->points[i];
+        const struct dev_curve_point *p = &c->points[i];
 
         fprintf(f, "{\"stage\":\"%s\",\"step\":%lld,\"evaluations\":%lld", p->stage, (long long)p->step,
                 (long long)p->evaluations);
@@ -131,13 +131,13 @@ static status write_curve(const struct course *c)
 
 /* ---- checks ---- */
 
-static int is_better(const struct course *c, const struct course_point *p)
+static int is_better(const struct dev_curve *c, const struct dev_curve_point *p)
 {
     if (c->count == 0) return 1;
     return p->dev > c->best.dev || (p->dev == c->best.dev && p->loss < c->best.loss);
 }
 
-static void keep(struct course *c, const struct course_point *p, const struct course_state *state)
+static void keep(struct dev_curve *c, const struct dev_curve_point *p, const struct dev_curve_state *state)
 {
     c->best = *p;
     memcpy(c->best_prompts, state->prompts, c->bank * sizeof *c->best_prompts);
@@ -145,7 +145,7 @@ static void keep(struct course *c, const struct course_point *p, const struct co
     if (state->gates) memcpy(c->best_gates, state->gates, c->gate_count * sizeof *c->best_gates);
 }
 
-static status check_finite(const struct course *c, const struct course_point *p)
+static status check_finite(const struct dev_curve *c, const struct dev_curve_point *p)
 {
     if (isfinite(p->loss) && isfinite(p->dev)) return ST_OK;
     return fault(ST_NUMBER, "%s: the %s is not finite at %s %lld of stage %s; a lower rate may help", c->phase,
@@ -153,7 +153,7 @@ static status check_finite(const struct course *c, const struct course_point *p)
                  (long long)(p->evaluations > 0 ? p->evaluations : p->step), p->stage);
 }
 
-status course_note(struct course *c, struct course_point *at, const struct course_state *state)
+status dev_curve_note(struct dev_curve *c, struct dev_curve_point *at, const struct dev_curve_state *state)
 {
     TRY(check_finite(c, at));
     at->best = is_better(c, at);
@@ -164,21 +164,21 @@ status course_note(struct course *c, struct course_point *at, const struct cours
     return write_curve(c);
 }
 
-status course_check(struct course *c, struct course_point *at, const struct course_state *state)
+status dev_curve_check(struct dev_curve *c, struct dev_curve_point *at, const struct dev_curve_state *state)
 {
     struct eval_result dev;
 
     at->dev = 0;
     TRY(check_finite(c, at));
-    TRY(team_exam(c->team, c->draw->split, c->draw->dev, c->draw->dev_count, state->prompts, state->head, NULL, NULL, &dev));
+    TRY(oracle_score(c->oracle, c->draw->split, c->draw->dev, c->draw->dev_count, state->prompts, state->head, NULL, NULL, &dev));
     at->dev = dev.score;
     at->dev_loss = dev.loss;
-    TRY(course_note(c, at, state));
+    TRY(dev_curve_note(c, at, state));
     tell_check(c, at, dev.rows);
     return ST_OK;
 }
 
-status course_resume(struct course *c, const struct course_point *points, size_t count)
+status dev_curve_resume(struct dev_curve *c, const struct dev_curve_point *points, size_t count)
 {
     TRY(mem_grow(&c->points, &c->room, count, sizeof *c->points));
     memcpy(c->points, points, count * sizeof *points);
@@ -189,7 +189,7 @@ status course_resume(struct course *c, const struct course_point *points, size_t
     return write_curve(c);
 }
 
-void course_put_point(const struct course_point *p, int stage, double to[COURSE_NUMBERS])
+void dev_curve_put_point(const struct dev_curve_point *p, int stage, double to[COURSE_NUMBERS])
 {
     const double numbers[COURSE_NUMBERS] = {stage, (double)p->step, (double)p->evaluations, p->loss, p->dev, p->dev_loss, p->best};
 
@@ -197,9 +197,9 @@ void course_put_point(const struct course_point *p, int stage, double to[COURSE_
 }
 
 /* Returns the stage's number; 0 where it is none that fits an int. */
-int course_take_point(const double from[COURSE_NUMBERS], struct course_point *p)
+int dev_curve_take_point(const double from[COURSE_NUMBERS], struct dev_curve_point *p)
 {
-    *p = (struct course_point){.step = (int64_t)from[1], .evaluations = (int64_t)from[2], .loss = from[3], .dev = from[4],
+    *p = (struct dev_curve_point){.step = (int64_t)from[1], .evaluations = (int64_t)from[2], .loss = from[3], .dev = from[4],
                                .dev_loss = from[5], .best = from[6] != 0};
     return from[0] >= 0 && from[0] < 1024 ? (int)from[0] : 0;
 }

@@ -1,4 +1,4 @@
-/* The course of a cell, whatever optimises: dev checks, the best state so far, the learning curve, what is told to those who
+/* The dev_curve of a cell, whatever optimises: dev checks, the best state so far, the learning curve, what is told to those who
  * watch. Coordinator only.
  *
  * The best state is the one with the highest dev score; of equal ones that with the lowest training loss; of equal ones the
@@ -16,7 +16,7 @@
 enum { COURSE_STAGE_BYTES = 24 };
 
 /* One dev check: a point of the curve. */
-struct course_point {
+struct dev_curve_point {
     char stage[COURSE_STAGE_BYTES];   /* "start", "router", "prompt", … */
     int64_t step;               /* gradient steps so far, all stages */
     int64_t evaluations;        /* losses evaluated so far (black box) */
@@ -26,63 +26,63 @@ struct course_point {
 };
 
 /* The state that is checked and kept. Arrays are the caller's. */
-struct course_state {
+struct dev_curve_state {
     const float *prompts;       /* (layers,P,H), composed */
     const float *head;          /* (2,H) */
     const double *gates;        /* (layers,K) normalised; NULL: the method has no router */
 };
 
 /* What all cells of a run share with those who watch; any of it may be NULL. */
-struct course_watch {
+struct dev_curve_watch {
     struct progress *progress;
     struct bar *bar;
     struct run_folder *folder;  /* asked whether to stop */
     int64_t base;               /* steps of the run before this cell */
 };
 
-struct course {
-    struct team *team;
+struct dev_curve {
+    struct oracle *oracle;
     const char *task, *method, *metric;
     int64_t seed;
     const struct few_shot *draw;
-    struct course_watch watch;
+    struct dev_curve_watch watch;
     char curve_path[4096];      /* curve.jsonl */
     char phase[160];            /* "gradient chnsenticorp seed 8" */
     size_t bank, gate_count, head_count;   /* floats of prompts; gates; floats of the head */
     int64_t done;               /* steps or evaluations, for the bar */
     double told;                /* when a step was shown last */
     double untuned_dev;         /* of the first check */
-    struct course_point best;   /* of the best state */
+    struct dev_curve_point best;   /* of the best state */
     float *best_prompts, *best_head;
     double *best_gates;
-    struct course_point *points;
+    struct dev_curve_point *points;
     size_t count, room;
 };
 
 /* Local. layers, tokens, hidden: of the prompts; modules 0: no router. folder: the cell's. Texts stay the caller's. */
-struct course_sizes { int32_t layers, tokens, hidden, modules; };
-status course_open(struct course *c, const struct course_sizes *sizes, const char *folder);
-void course_close(struct course *c);
+struct dev_curve_sizes { int32_t layers, tokens, hidden, modules; };
+status dev_curve_open(struct dev_curve *c, const struct dev_curve_sizes *sizes, const char *folder);
+void dev_curve_close(struct dev_curve *c);
 
 /* Score the dev examples, keep the state if it is the best, add the point to the curve. ST_NUMBER (said) when at->loss is
  * not finite; nothing is kept of it. */
-status course_check(struct course *c, struct course_point *at, const struct course_state *state);
+status dev_curve_check(struct dev_curve *c, struct dev_curve_point *at, const struct dev_curve_state *state);
 /* The same with dev scores known already (at->dev, at->dev_loss): for replay. */
-status course_note(struct course *c, struct course_point *at, const struct course_state *state);
+status dev_curve_note(struct dev_curve *c, struct dev_curve_point *at, const struct dev_curve_state *state);
 
 /* Take over the curve of a snapshot, whose best state the caller has put into best_prompts, best_head, best_gates. */
-status course_resume(struct course *c, const struct course_point *points, size_t count);
+status dev_curve_resume(struct dev_curve *c, const struct dev_curve_point *points, size_t count);
 
 /* A point as numbers, for snapshots; the stage is the caller's to number (and to name again). */
 enum { COURSE_NUMBERS = 7 };
-void course_put_point(const struct course_point *p, int stage, double to[COURSE_NUMBERS]);
-int course_take_point(const double from[COURSE_NUMBERS], struct course_point *p);
+void dev_curve_put_point(const struct dev_curve_point *p, int stage, double to[COURSE_NUMBERS]);
+int dev_curve_take_point(const double from[COURSE_NUMBERS], struct dev_curve_point *p);
 
 /* A step or an evaluation is done: `done` of the cell so far. Message, bar. replayed: without a message. */
-void course_step(struct course *c, const char *stage, int64_t done, double loss, int replayed);
+void dev_curve_step(struct dev_curve *c, const char *stage, int64_t done, double loss, int replayed);
 
 /* 1 when the run was asked to stop (mp2 stop, SIGUSR1): what is known is durable already; return ST_END and the cell goes on
  * from there next time. */
-int course_stopped(struct course *c);
+int dev_curve_stopped(struct dev_curve *c);
 
 #endif

@@ -19,12 +19,12 @@ static const double SNAPSHOT_SHARE = 10;   /* seconds of work for each one that 
 
 static status read_weights(struct full *f)
 {
-    struct packed_source from;
+    struct packed_weights_source from;
     struct model_source *source;
     status s;
 
     TRY(model_source_open(f->t->config->model, &source));
-    from = packed_from_model(source);
+    from = packed_weights_from_model(source);
     s = flat_read(&f->flat, &from, 0, f->values);
     model_source_close(&source);
     return s;
@@ -88,7 +88,7 @@ void full_close(struct full **out)
     if (f->packed && f->t->replica.encoder) encoder_attach(f->t->replica.encoder, arena_at(&f->t->replica.arena, 0, NULL));
     encoder_gradient_close(&f->gradient);
     unit_destroy(&f->unit);
-    batch_fini(&f->batch);
+    unit_batch_fini(&f->batch);
     tree_sum_fini(&f->heads);
     deal_fini(&f->deal);
     ranges_fini(&f->ranges);
@@ -110,9 +110,9 @@ static int32_t micro_size(const struct full *f, int32_t micro)
 
 static int32_t rows_of(const struct full *f, int32_t slot, int32_t align)
 {
-    const struct share_example *e = &f->share->examples[slot];
+    const struct assignment_example *e = &f->assignment->examples[slot];
 
-    return batch_rows(e->width > e->length ? e->width : e->length, align);
+    return unit_batch_rows(e->width > e->length ? e->width : e->length, align);
 }
 
 static int32_t longest_filler(const struct full *f)
@@ -125,17 +125,17 @@ static void add_fillers(struct full *f)
     while (f->batch.rows < f->rows) {
         int32_t left = f->rows - f->batch.rows, n = left < longest_filler(f) ? left : longest_filler(f);
 
-        batch_add(&f->batch, f->pad, n, 0, -1, -1);
+        unit_batch_add(&f->batch, f->pad, n, 0, -1, -1);
     }
 }
 
 static status fill(struct full *f, int32_t micro)
 {
-    batch_clear(&f->batch, micro * MICRO);
+    unit_batch_clear(&f->batch, micro * MICRO);
     for (int32_t i = 0; i < micro_size(f, micro); i++) {
-        const struct share_example *e = &f->share->examples[micro * MICRO + i];
+        const struct assignment_example *e = &f->assignment->examples[micro * MICRO + i];
 
-        if (!batch_add(&f->batch, e->ids, e->length, e->width, e->start, e->end))
+        if (!unit_batch_add(&f->batch, e->ids, e->length, e->width, e->start, e->end))
             return fault(ST_SYSTEM, "internal error: a micro-batch larger than planned");
     }
     add_fillers(f);
@@ -151,24 +151,24 @@ static status prepare_worker(struct full *f)
         int32_t rows = 0;
 
         for (int32_t j = 0; j < micro_size(f, i); j++) rows += rows_of(f, i * MICRO + j, align);
-        rows = batch_rows(rows, MATMUL_GRAIN);
+        rows = unit_batch_rows(rows, MATMUL_GRAIN);
         if (rows > f->rows) f->rows = rows;
     }
     most = MICRO + f->rows / longest_filler(f) + 1;
     TRY(mem_alloc((size_t)most, sizeof *f->unit_loss, &f->unit_loss));
     TRY(mem_alloc((size_t)longest_filler(f), sizeof *f->pad, &f->pad));
-    TRY(batch_init(&f->batch, most, f->rows, align));
+    TRY(unit_batch_init(&f->batch, most, f->rows, align));
     TRY(encoder_gradient_open(&f->gradient, e, &f->flat, f->rows, pool_threads(f->t->replica.pool)));
     return unit_new(e, f->rows, most, 0, pool_threads(f->t->replica.pool), UNIT_TRAIN_WEIGHTS, &f->unit);
 }
 
-status full_prepare(struct full *f, struct team *team)
+status full_prepare(struct full *f, struct oracle *oracle)
 {
     const struct ranges_part whole = {0, f->flat.count};
 
-    f->team = team;
-    f->share = &team->share;
-    f->examples = team->examples;
+    f->oracle = oracle;
+    f->assignment = &oracle->assignment;
+    f->examples = oracle->examples;
     f->micros = (f->examples + MICRO - 1) / MICRO;
     tree_sum_init(&f->heads, f->micros, TREE_FLOAT, 2 * (size_t)f->flat.config.hidden);
     TRY(mem_alloc((size_t)f->examples, sizeof *f->losses, &f->losses));
@@ -185,11 +185,11 @@ status full_prepare(struct full *f, struct team *team)
 static status refresh(struct full *f)
 {
     const struct flat_view view = {&f->flat, f->values};
-    struct packed_source source = packed_from_flat(&view);
+    struct packed_weights_source source = packed_weights_from_flat(&view);
     status s = ST_OK;
 
     if (!f->stale) return ST_OK;
-    TRY(ranges_share(&f->ranges, f->values));
+    TRY(ranges_gather(&f->ranges, f->values));
     if (comm_is_worker(f->comm)) {
         s = encoder_weights_pack(f->t->replica.encoder, &source, f->t->replica.pool, f->packed);
         if (s == ST_OK) s = encoder_attach(f->t->replica.encoder, f->packed);
@@ -256,7 +256,7 @@ static void update_job(void *arg, int thread, int threads)
     struct adamw w = adamw_of(f);
     int64_t first, last;
 
-    pool_share(f->last - f->first, BLOCK_COLUMNS, thread, threads, &first, &last);
+    pool_slice(f->last - f->first, BLOCK_COLUMNS, thread, threads, &first, &last);
     if (first >= last) return;
     flat_adamw(&f->flat, &f->t->replica.encoder->kernels, &w, f->first + first, f->first + last, f->grad + first,
                f->values + f->first + first, f->m + first, f->v + first);
@@ -306,7 +306,7 @@ status full_request(void *arg, int what)
 
 /* ---- the coordinator's side ---- */
 
-static status loss_of(const struct full *f, const struct course *course, int64_t step, double *loss)
+static status loss_of(const struct full *f, const struct dev_curve *dev_curve, int64_t step, double *loss)
 {
     double *by_slot;
 
@@ -315,18 +315,18 @@ static status loss_of(const struct full *f, const struct course *course, int64_t
     *loss = tree_total(by_slot, f->examples) / f->examples;
     mem_free(by_slot);
     if (isfinite(*loss)) return ST_OK;
-    return fault(ST_NUMBER, "%s: the training loss is not finite at step %lld; a lower rate may help", course->phase,
+    return fault(ST_NUMBER, "%s: the training loss is not finite at step %lld; a lower rate may help", dev_curve->phase,
                  (long long)step);
 }
 
-static status check(struct full *f, struct course *course, int64_t step, double loss)
+static status check(struct full *f, struct dev_curve *dev_curve, int64_t step, double loss)
 {
-    struct course_state state = {f->head, f->head, NULL};   /* of prompts, no float is read */
-    struct course_point point = {.step = step, .loss = loss};
+    struct dev_curve_state state = {f->head, f->head, NULL};   /* of prompts, no float is read */
+    struct dev_curve_point point = {.step = step, .loss = loss};
 
     snprintf(point.stage, sizeof point.stage, "%s", step > 0 ? "full" : "start");
-    TRY(course_check(course, &point, &state));
-    return point.best ? team_own(f->team, FULL_KEEP) : ST_OK;
+    TRY(dev_curve_check(dev_curve, &point, &state));
+    return point.best ? oracle_own(f->oracle, FULL_KEEP) : ST_OK;
 }
 
 static void update_head(struct full *f, const struct kernels *k)
@@ -342,50 +342,50 @@ static status save(struct full *f, double *saved)
     double now = clock_now();
 
     if (now - saved[0] < SNAPSHOT_SHARE * saved[1]) return ST_OK;
-    TRY(team_own(f->team, FULL_SAVE));
+    TRY(oracle_own(f->oracle, FULL_SAVE));
     saved[0] = clock_now();
     saved[1] = saved[0] - now;
     return ST_OK;
 }
 
-static status start(struct full *f, struct course *course, const struct full_options *o, const float *head)
+static status start(struct full *f, struct dev_curve *dev_curve, const struct full_options *o, const float *head)
 {
     memcpy(f->head, head, 2 * (size_t)f->flat.config.hidden * sizeof *head);
     f->rate = o->rate;
     f->decay = o->decay;
-    f->course = course;
+    f->dev_curve = dev_curve;
     snprintf(f->snapshot, sizeof f->snapshot, "%s", o->snapshot);
     snprintf(f->digest, sizeof f->digest, "%s", o->digest);
-    return team_own(f->team, FULL_RESUME);
+    return oracle_own(f->oracle, FULL_RESUME);
 }
 
-status full_run(struct full *f, struct course *course, const struct full_options *o, const float *head, double *seconds)
+status full_run(struct full *f, struct dev_curve *dev_curve, const struct full_options *o, const float *head, double *seconds)
 {
     double started = clock_now(), before, saved[2] = {started, 0};
     int checked;
 
-    TRY(start(f, course, o, head));
+    TRY(start(f, dev_curve, o, head));
     before = f->seconds;
-    checked = course->count > 0;   /* a snapshot is made behind a check */
+    checked = dev_curve->count > 0;   /* a snapshot is made behind a check */
     for (;; f->step++) {
         double loss = 0;
 
-        TRY(team_own(f->team, FULL_LOOK));
-        TRY(loss_of(f, course, f->step, &loss));
+        TRY(oracle_own(f->oracle, FULL_LOOK));
+        TRY(loss_of(f, dev_curve, f->step, &loss));
         if (!checked && (f->step % o->check_every == 0 || f->step == o->epochs)) {
-            TRY(check(f, course, f->step, loss));
+            TRY(check(f, dev_curve, f->step, loss));
             f->seconds = before + clock_now() - started;
             if (f->step > 0 && f->step < o->epochs) TRY(save(f, saved));
         }
         checked = 0;
-        course_step(course, "full", f->step, loss, 0);
+        dev_curve_step(dev_curve, "full", f->step, loss, 0);
         if (f->step == o->epochs) break;
-        if (course_stopped(course)) return ST_END;
-        TRY(team_own(f->team, FULL_UPDATE));
+        if (dev_curve_stopped(dev_curve)) return ST_END;
+        TRY(oracle_own(f->oracle, FULL_UPDATE));
         update_head(f, &f->t->bank.kernels);
     }
     *seconds = before + clock_now() - started;
-    return team_own(f->team, FULL_BEST);
+    return oracle_own(f->oracle, FULL_BEST);
 }
 
 static status read_values(void *arg, const char *name, int64_t first, int64_t count, float *out)
@@ -401,7 +401,7 @@ status full_write(struct full *f, const char *folder, char digest[33])
     char vocab[4096];
     status s;
 
-    TRY(team_own(f->team, FULL_COLLECT));
+    TRY(oracle_own(f->oracle, FULL_COLLECT));
     TRY(file_join(vocab, sizeof vocab, f->t->config->model, "vocab.txt"));
     if (file_exists(vocab)) what.vocab = vocab;
     TRY(model_folder_write(folder, &what));

@@ -42,7 +42,7 @@ static struct checkpoint_tensor own_tensor(const struct full *f, const char *nam
 
 static status list_tensors(struct full *f, struct checkpoint_tensor out[TENSORS])
 {
-    float *best = comm_is_coordinator(f->comm) ? f->course->best_head : NULL;
+    float *best = comm_is_coordinator(f->comm) ? f->dev_curve->best_head : NULL;
     float *own = comm_is_worker(f->comm) ? f->values + f->first : NULL;
     int64_t hidden = f->flat.config.hidden, points = most_points(f);
 
@@ -63,10 +63,10 @@ static status list_tensors(struct full *f, struct checkpoint_tensor out[TENSORS]
 
 static void put_curve(struct full *f)
 {
-    for (size_t i = 0; i < f->course->count; i++) {
-        const struct course_point *p = &f->course->points[i];
+    for (size_t i = 0; i < f->dev_curve->count; i++) {
+        const struct dev_curve_point *p = &f->dev_curve->points[i];
 
-        course_put_point(p, p->step > 0, f->curve + i * COURSE_NUMBERS);
+        dev_curve_put_point(p, p->step > 0, f->curve + i * COURSE_NUMBERS);
     }
 }
 
@@ -81,7 +81,7 @@ status full_save(struct full *f)
     TRY(comm_agree(f->comm, list_tensors(f, tensors)));
     if (comm_is_coordinator(f->comm)) {
         put_curve(f);
-        values[0].whole = (int64_t)f->course->count;
+        values[0].whole = (int64_t)f->dev_curve->count;
         values[1].real = f->seconds;
     }
     TRY(checkpoint_write(f->comm, f->snapshot, &state, tensors, TENSORS));
@@ -109,10 +109,10 @@ static status find(const struct full *f, int32_t *found)
 }
 
 /* Coordinator. */
-static status take_course(struct full *f, const struct state *state)
+static status take_dev_curve(struct full *f, const struct state *state)
 {
     const struct state_value *count = state_find(state, "points"), *seconds = state_find(state, "seconds");
-    struct course_point *points;
+    struct dev_curve_point *points;
     status s;
 
     if (!count || count->type != STATE_WHOLE || count->whole < 1 || count->whole > most_points(f) || !seconds ||
@@ -122,8 +122,8 @@ static status take_course(struct full *f, const struct state *state)
     TRY(mem_alloc((size_t)count->whole, sizeof *points, &points));
     for (int64_t i = 0; i < count->whole; i++)
         snprintf(points[i].stage, sizeof points[i].stage, "%s",
-                 course_take_point(f->curve + i * COURSE_NUMBERS, &points[i]) > 0 ? "full" : "start");
-    s = course_resume(f->course, points, (size_t)count->whole);
+                 dev_curve_take_point(f->curve + i * COURSE_NUMBERS, &points[i]) > 0 ? "full" : "start");
+    s = dev_curve_resume(f->dev_curve, points, (size_t)count->whole);
     mem_free(points);
     return s;
 }
@@ -139,7 +139,7 @@ static status take(struct full *f)
     TRY(checkpoint_load_newest(f->comm, f->snapshot, tensors, TENSORS, &state, &step));
     f->step = f->applied = (int64_t)step;
     f->stale = 1;
-    s = comm_is_coordinator(f->comm) && step > 0 ? take_course(f, &state) : ST_OK;
+    s = comm_is_coordinator(f->comm) && step > 0 ? take_dev_curve(f, &state) : ST_OK;
     state_fini(&state);
     return comm_agree(f->comm, s);
 }

@@ -18,8 +18,8 @@ struct full {
     struct reduce reduce;
     struct deal deal;                /* micro-batches to workers */
     int32_t examples, micros, rows;  /* rows of every micro-batch */
-    struct team *team;
-    const struct share *share;       /* the team's examples */
+    struct oracle *oracle;
+    const struct assignment *assignment;       /* the oracle's examples */
     struct tree_sum heads;
     int64_t *losses;                 /* (examples) bits of doubles */
     float *head;                     /* (2,H) */
@@ -30,7 +30,7 @@ struct full {
     double seconds;                  /* of the processes before and, in the end, of this one; coordinator */
     char snapshot[4096];             /* folder; the coordinator's, on all ranks from FULL_RESUME on */
     char digest[33];                 /* of the cell; coordinator */
-    struct course *course;           /* coordinator */
+    struct dev_curve *dev_curve;           /* coordinator */
     double *curve;                   /* the points as numbers; coordinator */
     /* workers */
     int64_t first, last;             /* own range */
@@ -39,7 +39,7 @@ struct full {
     void *packed;
     struct encoder_gradient gradient;
     struct unit *unit;
-    struct batch batch;
+    struct unit_batch batch;
     double *unit_loss;
     int32_t *pad;
     /* coordinator */

@@ -131,21 +131,21 @@ static status look(struct gradient *g, double *loss)
 {
     bank_gates(g->bank, g->router.value, g->s, g->r);
     bank_mix(g->bank, g->modules.value, g->r, g->prompts);
-    TRY(team_gradient(g->team, g->prompts, g->head.value, loss, g->d_prompts, g->d_head));
+    TRY(oracle_gradient(g->oracle, g->prompts, g->head.value, loss, g->d_prompts, g->d_head));
     if (isfinite(*loss)) return ST_OK;
-    return fault(ST_NUMBER, "%s: the training loss is not finite at step %lld; a lower rate may help", g->course->phase,
+    return fault(ST_NUMBER, "%s: the training loss is not finite at step %lld; a lower rate may help", g->dev_curve->phase,
                  (long long)g->step);
 }
 
 static status check(struct gradient *g, double loss)
 {
-    struct course_state state = {g->prompts, g->head.value, g->bank->modules > 1 ? g->r : NULL};
-    struct course_point point = {.step = g->step, .loss = loss};
+    struct dev_curve_state state = {g->prompts, g->head.value, g->bank->modules > 1 ? g->r : NULL};
+    struct dev_curve_point point = {.step = g->step, .loss = loss};
     int first;
     const struct gradient_stage *stage = stage_of(g, g->step, &first);
 
     snprintf(point.stage, sizeof point.stage, "%s", stage ? stage->name : "start");
-    return course_check(g->course, &point, &state);
+    return dev_curve_check(g->dev_curve, &point, &state);
 }
 
 status gradient_run(struct gradient *g)
@@ -156,7 +156,7 @@ status gradient_run(struct gradient *g)
 
     TRY(gradient_load(g));
     before = g->seconds;
-    checked = g->course->count > 0;   /* a snapshot is made behind a check */
+    checked = g->dev_curve->count > 0;   /* a snapshot is made behind a check */
     for (;; g->step++) {
         const struct gradient_stage *stage;
         double loss = 0;
@@ -170,9 +170,9 @@ status gradient_run(struct gradient *g)
         }
         checked = 0;
         stage = stage_of(g, g->step + 1, &first);
-        course_step(g->course, stage ? stage->name : "end", g->step, loss, 0);
+        dev_curve_step(g->dev_curve, stage ? stage->name : "end", g->step, loss, 0);
         if (!stage) break;
-        if (course_stopped(g->course)) return ST_END;
+        if (dev_curve_stopped(g->dev_curve)) return ST_END;
         update(g, stage, first);
     }
     g->seconds = before + clock_now() - started;

@@ -1,5 +1,5 @@
 /* Tuning by gradient descent: stages in which some of router, module prompts and head move and the rest stands still
- * (method.md section 8). Coordinator only; a step is one request to the team for loss and gradient of the whole training set,
+ * (method.md section 8). Coordinator only; a step is one request to the oracle for loss and gradient of the whole training set,
  * without dropout and with the deterministic router, so an epoch is a step.
  *
  * A stage goes on from the last state of the one before, as in the reference; the best state of all stages is the result.
@@ -30,8 +30,8 @@ struct gradient_group {
 
 struct gradient {
     const struct bank *bank;    /* sizes and kernels; its values are not touched */
-    struct team *team;
-    struct course *course;
+    struct oracle *oracle;
+    struct dev_curve *dev_curve;
     struct gradient_stage stages[GRADIENT_STAGES_MOST];
     int stage_count;
     int warm;
@@ -53,7 +53,7 @@ status gradient_open(struct gradient *g, const float *theta, const float *module
 void gradient_close(struct gradient *g);
 
 /* Run all stages, or what is left of them. ST_END: asked to stop; the snapshot stands. ST_NUMBER (said): a loss is not
- * finite. The result is in the course's best state. */
+ * finite. The result is in the dev_curve's best state. */
 status gradient_run(struct gradient *g);
 
 /* Steps of all stages. */

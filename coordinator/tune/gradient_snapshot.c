@@ -38,9 +38,9 @@ static int stage_number(const struct gradient *g, const char *name)
     return 0;
 }
 
-static void take_point(const struct gradient *g, const double *from, struct course_point *p)
+static void take_point(const struct gradient *g, const double *from, struct dev_curve_point *p)
 {
-    int stage = course_take_point(from, p);
+    int stage = dev_curve_take_point(from, p);
 
     snprintf(p->stage, sizeof p->stage, "%s", stage > 0 && stage <= g->stage_count ? g->stages[stage - 1].name : "start");
 }
@@ -49,7 +49,7 @@ static void take_point(const struct gradient *g, const double *from, struct cour
 
 status gradient_save(const struct gradient *g, double seconds)
 {
-    const struct course *c = g->course;
+    const struct dev_curve *c = g->dev_curve;
     const struct gradient_group *groups[3] = {&g->router, &g->modules, &g->head};
     struct list l = {.count = 0};
     char step[32], spent[32], applied[96];
@@ -59,7 +59,7 @@ status gradient_save(const struct gradient *g, double seconds)
 
     TRY(mem_alloc(c->count * COURSE_NUMBERS, sizeof *curve, &curve));
     for (size_t i = 0; i < c->count; i++)
-        course_put_point(&c->points[i], stage_number(g, c->points[i].stage), curve + i * COURSE_NUMBERS);
+        dev_curve_put_point(&c->points[i], stage_number(g, c->points[i].stage), curve + i * COURSE_NUMBERS);
     add(&l, "curve", TENSOR_F64, (int64_t)c->count, COURSE_NUMBERS, curve);
     add(&l, "best.gates", TENSOR_F64, 1, (int64_t)c->gate_count, c->best_gates);
     add(&l, "best.prompts", TENSOR_F32, 1, (int64_t)c->bank, c->best_prompts);
@@ -118,11 +118,11 @@ static status read_counts(struct gradient *g, const struct safetensors *f)
     return g->step < 0 || g->step > gradient_steps(g) || a < 0 || b < 0 || c < 0 ? damaged(g) : ST_OK;
 }
 
-static status read_course(struct gradient *g, const struct safetensors *f)
+static status read_dev_curve(struct gradient *g, const struct safetensors *f)
 {
-    struct course *c = g->course;
+    struct dev_curve *c = g->dev_curve;
     const struct tensor *t;
-    struct course_point *points = NULL;
+    struct dev_curve_point *points = NULL;
     double *numbers = NULL;
     size_t count;
     status s;
@@ -136,7 +136,7 @@ static status read_course(struct gradient *g, const struct safetensors *f)
     if (s == ST_OK) s = mem_alloc(count, sizeof *points, &points);
     if (s == ST_OK) s = read_doubles(f, "curve", (int64_t)count, COURSE_NUMBERS, numbers);
     for (size_t i = 0; i < count && s == ST_OK; i++) take_point(g, numbers + i * COURSE_NUMBERS, &points[i]);
-    if (s == ST_OK) s = count > 0 ? course_resume(c, points, count) : damaged(g);
+    if (s == ST_OK) s = count > 0 ? dev_curve_resume(c, points, count) : damaged(g);
     mem_free(numbers);
     mem_free(points);
     return s;
@@ -153,7 +153,7 @@ static status read_all(struct gradient *g, const struct safetensors *f)
         groups[i]->moved = safetensors_find(f, names[i][0]) != NULL;
         for (int j = 0; j < 3 && groups[i]->moved; j++) TRY(read_floats(f, names[i][j], groups[i]->size, arrays[j]));
     }
-    return read_course(g, f);
+    return read_dev_curve(g, f);
 }
 
 status gradient_load(struct gradient *g)

@@ -8,15 +8,15 @@
 #include "cluster/base/memory.h"
 #include "coordinator/loop/dealing.h"
 
-enum { TAG_GRADIENT_LOSS = 400 };
+enum { TAG_ORACLE_LOSS = 400 };
 
 /* ---- opening: the examples travel once ---- */
 
 /* All training examples by slot, and who computes which gradients, as one message. */
-static status pack_examples(struct team *t, struct share_message *m, const int32_t *lengths, const int32_t *order,
+static status pack_examples(struct oracle *t, struct assignment_message *m, const int32_t *lengths, const int32_t *order,
                             struct example_buffer *buffer)
 {
-    const struct team_options *o = &t->o;
+    const struct oracle_options *o = &t->o;
     struct deal deal = {0};
     double *ones;
     int32_t width = 0;
@@ -24,8 +24,8 @@ static status pack_examples(struct team *t, struct share_message *m, const int32
 
     TRY(mem_alloc((size_t)t->comm->workers, sizeof *ones, &ones));
     for (int w = 0; w < t->comm->workers; w++) ones[w] = 1;
-    s = plan_deal(&deal, 1, t->examples, t->comm->workers, ones, ones);
-    if (s == ST_OK) s = share_message_begin(m, &deal);
+    s = dealing_assign(&deal, 1, t->examples, t->comm->workers, ones, ones);
+    if (s == ST_OK) s = assignment_message_begin(m, &deal);
     for (int32_t i = 0; i < t->examples && o->rules.padding; i++)
         if (lengths[i] > width) width = lengths[i];
     for (int32_t slot = 0; slot < t->examples && s == ST_OK; slot++) {
@@ -33,8 +33,8 @@ static status pack_examples(struct team *t, struct share_message *m, const int32
 
         s = dataset_example(o->data, o->task, o->split, o->rows[order[slot]], buffer, &e);
         if (s == ST_OK)
-            s = share_message_add(m, &(struct share_example){0, slot, e.length, width, e.start, e.end, e.ids});
-        if (s == ST_OK) s = team_reads_add(t, &e);
+            s = assignment_message_add(m, &(struct assignment_example){0, slot, e.length, width, e.start, e.end, e.ids});
+        if (s == ST_OK) s = oracle_reads_add(t, &e);
     }
     deal_fini(&deal);
     mem_free(ones);
@@ -42,9 +42,9 @@ static status pack_examples(struct team *t, struct share_message *m, const int32
 }
 
 /* Coordinator. The message is t's afterwards. */
-static status collect_examples(struct team *t)
+static status collect_examples(struct oracle *t)
 {
-    struct share_message m = {0};
+    struct assignment_message m = {0};
     struct example_buffer buffer = {0};
     int32_t *lengths = NULL, *order = NULL;
     status s = mem_alloc((size_t)t->examples, sizeof *lengths, &lengths);
@@ -52,7 +52,7 @@ static status collect_examples(struct team *t)
     if (s == ST_OK) s = mem_alloc((size_t)t->examples, sizeof *order, &order);
     for (int32_t i = 0; i < t->examples && s == ST_OK; i++)
         lengths[i] = dataset_length(t->o.data, t->o.task, t->o.split, t->o.rows[i]);
-    if (s == ST_OK) plan_slots(t->examples, lengths, order);
+    if (s == ST_OK) dealing_order(t->examples, lengths, order);
     if (s == ST_OK) s = pack_examples(t, &m, lengths, order, &buffer);
     t->words = m.words;
     t->word_count = m.count;
@@ -62,7 +62,7 @@ static status collect_examples(struct team *t)
     return s;
 }
 
-static status send_examples(struct team *t)
+static status send_examples(struct oracle *t)
 {
     int64_t sizes[2] = {t->examples, 0};
     size_t bytes;
@@ -80,14 +80,14 @@ static status send_examples(struct team *t)
     if (!comm_is_coordinator(t->comm)) s = mem_alloc(t->word_count, sizeof *t->words, &t->words);
     TRY(comm_agree(t->comm, s));
     TRY(comm_broadcast(t->comm, t->words, bytes, 0));
-    TRY(comm_agree(t->comm, share_read(&t->share, t->words, t->word_count)));
-    return team_reads_send(t);
+    TRY(comm_agree(t->comm, assignment_read(&t->assignment, t->words, t->word_count)));
+    return oracle_reads_send(t);
 }
 
 /* A worker's own part of the share: the blocks that the deal gives it. */
-static status take_own(struct team *t)
+static status take_own(struct oracle *t)
 {
-    const struct deal *all = &t->share.deal;
+    const struct deal *all = &t->assignment.deal;
 
     deal_clear(&t->own.deal, 1, t->examples, t->comm->workers);
     TRY(mem_alloc((size_t)t->examples, sizeof *t->own.examples, &t->own.examples));
@@ -97,12 +97,12 @@ static status take_own(struct team *t)
 
         TRY(deal_add(&t->own.deal, b.group, b.worker, b.node));
         for (int32_t slot = b.node.first; b.worker == t->comm->worker && slot < b.node.first + b.node.size; slot++)
-            t->own.examples[t->own.count++] = t->share.examples[slot];
+            t->own.examples[t->own.count++] = t->assignment.examples[slot];
     }
     return ST_OK;
 }
 
-static status open_searcher(struct team *t)
+static status open_searcher(struct oracle *t)
 {
     t->searcher = t->o.int8 ? t->replica->int8 : t->replica->encoder;
     if (t->o.int8)
@@ -112,7 +112,7 @@ static status open_searcher(struct team *t)
     return ST_OK;
 }
 
-static status open_worker(struct team *t)
+static status open_worker(struct oracle *t)
 {
     const struct machine_config *m = t->o.machine;
     struct compute_options co = {.groups = 1, .batch = t->examples, .divide = t->examples,
@@ -123,13 +123,13 @@ static status open_worker(struct team *t)
     TRY(compute_open(t->replica->encoder, t->replica->pool, &co, &t->compute));
     TRY(mem_alloc(t->bank, sizeof *t->trial, &t->trial));
     TRY(mem_alloc((size_t)co.unit_examples, sizeof *t->part_loss, &t->part_loss));
-    t->examiner.compute = &t->compute;
+    t->scorer.compute = &t->compute;
     TRY(open_searcher(t));
     return take_own(t);
 }
 
 /* The parts of a search must be the same on all ranks: the smallest unit of all workers, the coarsest alignment. */
-static status open_parts(struct team *t)
+static status open_parts(struct oracle *t)
 {
     int64_t limits[3] = {-INT32_MAX, -INT32_MAX, 1};
 
@@ -139,10 +139,10 @@ static status open_parts(struct team *t)
         limits[2] = encoder_row_align(t->searcher);
     }
     TRY(comm_max(t->comm, limits, 3));
-    return comm_agree(t->comm, team_parts_open(t, (int32_t)-limits[0], (int32_t)-limits[1], (int32_t)limits[2]));
+    return comm_agree(t->comm, oracle_parts_open(t, (int32_t)-limits[0], (int32_t)-limits[1], (int32_t)limits[2]));
 }
 
-static status open_all(struct team *t)
+static status open_all(struct oracle *t)
 {
     status s;
 
@@ -153,16 +153,16 @@ static status open_all(struct team *t)
     if (s == ST_OK) s = mem_alloc(2 * (size_t)t->hidden, sizeof *t->head, &t->head);
     if (s == ST_OK) s = mem_alloc(t->bank, sizeof *t->placed, &t->placed);
     if (s == ST_OK) s = mem_alloc(2 * (size_t)t->hidden, sizeof *t->placed_head, &t->placed_head);
-    t->examiner = (struct examiner){.comm = t->comm, .rules = t->o.rules, .data = t->o.data,
+    t->scorer = (struct scorer){.comm = t->comm, .rules = t->o.rules, .data = t->o.data,
                                     .prompts = {t->o.layers, t->o.tokens, t->prompts}, .head = t->head};
     if (s == ST_OK && comm_is_worker(t->comm)) s = open_worker(t);
     TRY(comm_agree(t->comm, s));
     return open_parts(t);
 }
 
-status team_open(const struct team_options *o, struct team **out)
+status oracle_open(const struct oracle_options *o, struct oracle **out)
 {
-    struct team *t;
+    struct oracle *t;
     status s;
 
     *out = NULL;
@@ -177,37 +177,37 @@ status team_open(const struct team_options *o, struct team **out)
     s = open_all(t);
     t->o.rows = NULL;   /* the caller's; not needed any more */
     if (s == ST_OK) *out = t;
-    else team_close(&t);
+    else oracle_close(&t);
     return s;
 }
 
-void team_close(struct team **out)
+void oracle_close(struct oracle **out)
 {
-    struct team *t = *out;
+    struct oracle *t = *out;
 
     if (!t) return;
-    team_parts_close(t);
+    oracle_parts_close(t);
     unit_destroy(&t->int8_unit);
     compute_close(&t->compute);
-    share_fini(&t->own);
-    share_fini(&t->share);
+    assignment_fini(&t->own);
+    assignment_fini(&t->assignment);
     deal_fini(&t->deal);
     reduce_fini(&t->reduce);
-    examiner_fini(&t->examiner);
+    scorer_fini(&t->scorer);
     void *owned[] = {t->words, t->reads, t->prompts, t->head, t->placed, t->placed_head, t->sets, t->losses, t->trial, t->part_loss};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) mem_free(owned[i]);
     mem_free(t);
     *out = NULL;
 }
 
-int64_t team_examples(const struct team *t)
+int64_t oracle_examples(const struct oracle *t)
 {
     return t->examples;
 }
 
 /* ---- gradient ---- */
 
-static status send_state(struct team *t, const float *prompts, const float *head)
+static status send_state(struct oracle *t, const float *prompts, const float *head)
 {
     if (comm_is_coordinator(t->comm)) {
         memcpy(t->prompts, prompts, t->bank * sizeof *prompts);
@@ -218,7 +218,7 @@ static status send_state(struct team *t, const float *prompts, const float *head
 }
 
 /* Each worker's losses by slot; the mean along the tree. */
-static status collect_losses(struct team *t, double *loss)
+static status collect_losses(struct oracle *t, double *loss)
 {
     size_t n = (size_t)t->examples;
     struct exchange x = {0};
@@ -229,14 +229,14 @@ static status collect_losses(struct team *t, double *loss)
     TRY(comm_agree(t->comm, s));
     for (int w = 0; comm_is_coordinator(t->comm) && w < t->comm->workers; w++)
         exchange_receive(t->comm, &x, t->losses + (size_t)w * n, n * sizeof(double), comm_rank_of_worker(t->comm, w),
-                         TAG_GRADIENT_LOSS);
+                         TAG_ORACLE_LOSS);
     if (comm_is_worker(t->comm))
-        exchange_send(t->comm, &x, t->compute.loss, n * sizeof(double), 0, TAG_GRADIENT_LOSS);
+        exchange_send(t->comm, &x, t->compute.loss, n * sizeof(double), 0, TAG_ORACLE_LOSS);
     s = exchange_wait(t->comm, &x);
     exchange_fini(&x);
     if (s != ST_OK || !comm_is_coordinator(t->comm)) return s;
-    for (size_t i = 0; i < t->share.deal.count; i++) {
-        struct deal_block b = t->share.deal.blocks[i];
+    for (size_t i = 0; i < t->assignment.deal.count; i++) {
+        struct deal_block b = t->assignment.deal.blocks[i];
 
         memcpy(t->losses + (size_t)t->comm->workers * n + b.node.first, t->losses + (size_t)b.worker * n + b.node.first,
                (size_t)b.node.size * sizeof *t->losses);
@@ -245,7 +245,7 @@ static status collect_losses(struct team *t, double *loss)
     return ST_OK;
 }
 
-static status run_gradient(struct team *t, const float *prompts, const float *head, double *loss, float *d_prompts,
+static status run_gradient(struct oracle *t, const float *prompts, const float *head, double *loss, float *d_prompts,
                            float *d_head)
 {
     const struct encoder_dropout none = {0};
@@ -254,127 +254,127 @@ static status run_gradient(struct team *t, const float *prompts, const float *he
 
     TRY(send_state(t, prompts, head));
     if (comm_is_worker(t->comm))
-        s = compute_share(&t->compute, &t->own, t->prompts, t->o.layers, t->o.tokens, t->head, &none);
+        s = compute_assignment(&t->compute, &t->own, t->prompts, t->o.layers, t->o.tokens, t->head, &none);
     TRY(comm_agree(t->comm, s));
-    TRY(reduce_sum_to_coordinator(&t->reduce, &t->share.deal, prompt_sums, t->bank, d_prompts));
-    TRY(reduce_sum_to_coordinator(&t->reduce, &t->share.deal, head_sums, 2 * (size_t)t->hidden, d_head));
+    TRY(reduce_sum_to_coordinator(&t->reduce, &t->assignment.deal, prompt_sums, t->bank, d_prompts));
+    TRY(reduce_sum_to_coordinator(&t->reduce, &t->assignment.deal, head_sums, 2 * (size_t)t->hidden, d_head));
     return collect_losses(t, loss);
 }
 
 /* ---- scores ---- */
 
-static status run_exam(struct team *t, const struct exam_rows *what, const float *prompts, const float *head,
+static status run_score(struct oracle *t, const struct scored_rows *what, const float *prompts, const float *head,
                        evaluate_row *each, void *arg, struct eval_result *out)
 {
     TRY(send_state(t, prompts, head));
-    return examine(&t->examiner, what, each, arg, out);
+    return score_rows(&t->scorer, what, each, arg, out);
 }
 
 /* ---- the dialogue ---- */
 
-static status give_order(struct team *t, enum team_op op, int32_t layer, int64_t count, struct team_order *order)
+static status give_order(struct oracle *t, enum oracle_op op, int32_t layer, int64_t count, struct oracle_request *order)
 {
-    *order = (struct team_order){op, layer, count};
+    *order = (struct oracle_request){op, layer, count};
     return comm_broadcast(t->comm, order, sizeof *order, 0);
 }
 
-static status obey(struct team *t, const struct team_order *order)
+static status obey(struct oracle *t, const struct oracle_request *order)
 {
     struct eval_result result;
 
-    switch ((enum team_op)order->op) {
-    case TEAM_GRADIENT: return run_gradient(t, NULL, NULL, NULL, NULL, NULL);
-    case TEAM_EXAM: return run_exam(t, NULL, NULL, NULL, NULL, NULL, &result);
-    case TEAM_LOSS:
-    case TEAM_LOSSES: return team_run_sets(t, order, NULL, NULL, NULL);
-    case TEAM_PLACE: return team_run_place(t, NULL, NULL);
-    case TEAM_FIX: return team_run_fix(t, order->layer, NULL);
-    case TEAM_OWN: return t->o.own(t->o.own_arg, order->layer);
-    case TEAM_DISMISS: break;
+    switch ((enum oracle_op)order->op) {
+    case ORACLE_GRADIENT: return run_gradient(t, NULL, NULL, NULL, NULL, NULL);
+    case ORACLE_SCORE: return run_score(t, NULL, NULL, NULL, NULL, NULL, &result);
+    case ORACLE_LOSS:
+    case ORACLE_LOSSES: return oracle_run_sets(t, order, NULL, NULL, NULL);
+    case ORACLE_PLACE: return oracle_run_place(t, NULL, NULL);
+    case ORACLE_FIX: return oracle_run_fix(t, order->layer, NULL);
+    case ORACLE_OWN: return t->o.own(t->o.own_arg, order->layer);
+    case ORACLE_DISMISS: break;
     }
     return ST_OK;
 }
 
 /* A request that failed is the coordinator's to judge: it ends with a dismissal in any case. */
-status team_serve(struct team *t)
+status oracle_serve(struct oracle *t)
 {
     status failed = ST_OK;
 
     for (;;) {
-        struct team_order order;
+        struct oracle_request order;
         status s;
 
         TRY(comm_broadcast(t->comm, &order, sizeof order, 0));
-        if (order.op == TEAM_DISMISS) return comm_agree(t->comm, failed);
+        if (order.op == ORACLE_DISMISS) return comm_agree(t->comm, failed);
         s = obey(t, &order);
         if (s == ST_PEER) return s;
         if (s != ST_OK) failed = s;
     }
 }
 
-status team_dismiss(struct team *t, status mine)
+status oracle_dismiss(struct oracle *t, status mine)
 {
-    struct team_order order;
+    struct oracle_request order;
 
     if (mine == ST_PEER) return mine;
-    TRY(give_order(t, TEAM_DISMISS, 0, 0, &order));
+    TRY(give_order(t, ORACLE_DISMISS, 0, 0, &order));
     return comm_agree(t->comm, mine);
 }
 
-status team_gradient(struct team *t, const float *prompts, const float *head, double *loss, float *d_prompts, float *d_head)
+status oracle_gradient(struct oracle *t, const float *prompts, const float *head, double *loss, float *d_prompts, float *d_head)
 {
-    struct team_order order;
+    struct oracle_request order;
 
-    TRY(give_order(t, TEAM_GRADIENT, 0, 0, &order));
+    TRY(give_order(t, ORACLE_GRADIENT, 0, 0, &order));
     return run_gradient(t, prompts, head, loss, d_prompts, d_head);
 }
 
-status team_loss(struct team *t, int32_t n, const float *sets, const float *head, double *losses)
+status oracle_loss(struct oracle *t, int32_t n, const float *sets, const float *head, double *losses)
 {
-    struct team_order order;
+    struct oracle_request order;
 
-    TRY(give_order(t, TEAM_LOSS, 0, n, &order));
-    return team_run_sets(t, &order, sets, head, losses);
+    TRY(give_order(t, ORACLE_LOSS, 0, n, &order));
+    return oracle_run_sets(t, &order, sets, head, losses);
 }
 
-status team_place(struct team *t, const float *prompts, const float *head)
+status oracle_place(struct oracle *t, const float *prompts, const float *head)
 {
-    struct team_order order;
+    struct oracle_request order;
 
-    TRY(give_order(t, TEAM_PLACE, 0, 0, &order));
-    return team_run_place(t, prompts, head);
+    TRY(give_order(t, ORACLE_PLACE, 0, 0, &order));
+    return oracle_run_place(t, prompts, head);
 }
 
-status team_losses(struct team *t, int32_t layer, int32_t n, const float *candidates, double *losses)
+status oracle_losses(struct oracle *t, int32_t layer, int32_t n, const float *candidates, double *losses)
 {
-    struct team_order order;
+    struct oracle_request order;
 
-    TRY(give_order(t, TEAM_LOSSES, layer, n, &order));
-    return team_run_sets(t, &order, candidates, NULL, losses);
+    TRY(give_order(t, ORACLE_LOSSES, layer, n, &order));
+    return oracle_run_sets(t, &order, candidates, NULL, losses);
 }
 
-status team_fix(struct team *t, int32_t layer, const float *prompt)
+status oracle_fix(struct oracle *t, int32_t layer, const float *prompt)
 {
-    struct team_order order;
+    struct oracle_request order;
 
-    TRY(give_order(t, TEAM_FIX, layer, 0, &order));
-    return team_run_fix(t, layer, prompt);
+    TRY(give_order(t, ORACLE_FIX, layer, 0, &order));
+    return oracle_run_fix(t, layer, prompt);
 }
 
-status team_own(struct team *t, int what)
+status oracle_own(struct oracle *t, int what)
 {
-    struct team_order order;
+    struct oracle_request order;
 
-    TRY(give_order(t, TEAM_OWN, what, 0, &order));
+    TRY(give_order(t, ORACLE_OWN, what, 0, &order));
     return t->o.own(t->o.own_arg, what);
 }
 
-status team_exam(struct team *t, enum split split, const int64_t *rows, int64_t count, const float *prompts,
+status oracle_score(struct oracle *t, enum split split, const int64_t *rows, int64_t count, const float *prompts,
                  const float *head, evaluate_row *each, void *arg, struct eval_result *out)
 {
-    const struct exam_rows what = {t->o.task, split, rows, count};
-    struct team_order order;
+    const struct scored_rows what = {t->o.task, split, rows, count};
+    struct oracle_request order;
 
-    TRY(give_order(t, TEAM_EXAM, 0, 0, &order));
-    return run_exam(t, &what, prompts, head, each, arg, out);
+    TRY(give_order(t, ORACLE_SCORE, 0, 0, &order));
+    return run_score(t, &what, prompts, head, each, arg, out);
 }

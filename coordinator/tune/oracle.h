@@ -1,13 +1,13 @@
-/* A cell's team: the few training examples of one task on the workers, and what the coordinator asks of them: loss and
+/* A cell's oracle: the few training examples of one task on the workers, and what the coordinator asks of them: loss and
  * gradient of composed prompts, losses of many candidates for one layer's prompt, scores of rows. Optimisers run on the
  * coordinator alone and see nothing of ranks.
  *
- * Between team_open and team_close the workers answer in team_serve until the coordinator calls team_dismiss:
+ * Between oracle_open and oracle_close the workers answer in oracle_serve until the coordinator calls oracle_dismiss:
  *
- *     TRY(team_open(&options, &draw, &team));                       collective
- *     if (comm_is_coordinator(comm)) s = team_dismiss(&team, search(&team));
- *     else s = team_serve(&team);
- *     team_close(&team);
+ *     TRY(oracle_open(&options, &draw, &oracle));                       collective
+ *     if (comm_is_coordinator(comm)) s = oracle_dismiss(&oracle, search(&oracle));
+ *     else s = oracle_serve(&oracle);
+ *     oracle_close(&oracle);
  *
  * With one rank the coordinator does the work itself inside each request. Answers are exact: losses come back example by
  * example and are summed on the coordinator, gradients along the batch's tree (design.md 5a.3), so they depend on neither
@@ -18,18 +18,18 @@
 #include "coordinator/score/scorer.h"
 #include "worker/model/replica.h"
 
-struct team_options {
+struct oracle_options {
     struct comm *comm;
     const struct replica *replica;
     int32_t layers;             /* of the prompts that are tuned: the encoder's, or 1 (before the first layer alone) */
     int32_t tokens;             /* P */
     int32_t longest;            /* rows of the longest input: the form's max_length */
-    int gradients;              /* 1: team_gradient will be called */
-    int answers_only;           /* team_loss and team_losses: over the tokens that answers are read from alone */
+    int gradients;              /* 1: oracle_gradient will be called */
+    int answers_only;           /* oracle_loss and oracle_losses: over the tokens that answers are read from alone */
     int int8;                   /* likewise: computed in whole numbers, by the replica's second encoder */
     const struct machine_config *machine;
-    struct examiner_rules rules;
-    status (*own)(void *arg, int what);   /* for team_own; NULL: none */
+    struct scorer_rules rules;
+    status (*own)(void *arg, int what);   /* for oracle_own; NULL: none */
     void *own_arg;
     /* coordinator */
     struct dataset *data;
@@ -39,43 +39,43 @@ struct team_options {
     int64_t count;
 };
 
-struct team;
+struct oracle;
 
 /* Collective. The training examples go to every worker, once. ST_INPUT (said) when memory does not hold an example. */
-status team_open(const struct team_options *o, struct team **out);
-void team_close(struct team **team);
+status oracle_open(const struct oracle_options *o, struct oracle **out);
+void oracle_close(struct oracle **oracle);
 
 /* Worker (a rank that is not the coordinator). Answer until dismissed; the worst status of all ranks. */
-status team_serve(struct team *t);
+status oracle_serve(struct oracle *t);
 /* Coordinator. Let the workers go with what became of the work; the worst status of all ranks. */
-status team_dismiss(struct team *t, status mine);
+status oracle_dismiss(struct oracle *t, status mine);
 
 /* ---- coordinator, inside the dialogue. Prompts are (layers,P,H), composed; heads (2,H); all f32, the caller's. A loss that
  * is not finite is no error here. A status other than ST_OK was said by the rank that failed. ---- */
 
-int64_t team_examples(const struct team *t);
+int64_t oracle_examples(const struct oracle *t);
 
 /* A request of the caller's own: own(own_arg, what) on all ranks, collectively; the same status everywhere. */
-status team_own(struct team *t, int what);
+status oracle_own(struct oracle *t, int what);
 
 /* Mean loss over the training examples, and its gradient with respect to prompts and head. */
-status team_gradient(struct team *t, const float *prompts, const float *head, double *loss, float *d_prompts,
+status oracle_gradient(struct oracle *t, const float *prompts, const float *head, double *loss, float *d_prompts,
                      float *d_head);
 
 /* The loss alone, of whole sets of prompts: sets (n,layers,P,H), losses (n). The members of a call share the batch. */
-status team_loss(struct team *t, int32_t n, const float *sets, const float *head, double *losses);
+status oracle_loss(struct oracle *t, int32_t n, const float *sets, const float *head, double *losses);
 
 /* For a search that goes through the layers one by one: place a set of prompts, then ask for candidates (n,P*H) of one
  * layer's prompt, the others as placed; fix the layer's prompt; go on with a layer above. Workers keep the activations
  * below `layer`, advanced when a fixed layer is left behind, so that nothing is computed twice; asking for a layer below an
  * earlier one is fine (a new round) and begins again from the ids. */
-status team_place(struct team *t, const float *prompts, const float *head);
-status team_losses(struct team *t, int32_t layer, int32_t n, const float *candidates, double *losses);
-status team_fix(struct team *t, int32_t layer, const float *prompt);
+status oracle_place(struct oracle *t, const float *prompts, const float *head);
+status oracle_losses(struct oracle *t, int32_t layer, int32_t n, const float *candidates, double *losses);
+status oracle_fix(struct oracle *t, int32_t layer, const float *prompt);
 
-/* Scores of rows of a split of the team's task (rows NULL: a keyed subset of at most `count` rows of the rules' seed, 0:
+/* Scores of rows of a split of the oracle's task (rows NULL: a keyed subset of at most `count` rows of the rules' seed, 0:
  * all). each may be NULL (coordinator/score/scorer.h). */
-status team_exam(struct team *t, enum split split, const int64_t *rows, int64_t count, const float *prompts,
+status oracle_score(struct oracle *t, enum split split, const int64_t *rows, int64_t count, const float *prompts,
                  const float *head, evaluate_row *each, void *arg, struct eval_result *out);
 
 #endif

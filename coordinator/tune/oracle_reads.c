@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Options: the first and the last token of each. A span: where one may lie, and "no answer". */
-status team_reads_add(struct team *t, const struct example *e)
+status oracle_reads_add(struct oracle *t, const struct example *e)
 {
     unsigned char *read;
 
@@ -22,25 +22,25 @@ status team_reads_add(struct team *t, const struct example *e)
     return ST_OK;
 }
 
-status team_reads_send(struct team *t)
+status oracle_reads_send(struct oracle *t)
 {
     if (!t->o.answers_only) return ST_OK;
     t->read_count = 0;
-    for (int32_t i = 0; i < t->examples; i++) t->read_count += (size_t)t->share.examples[i].length;
+    for (int32_t i = 0; i < t->examples; i++) t->read_count += (size_t)t->assignment.examples[i].length;
     TRY(comm_agree(t->comm, mem_grow(&t->reads, &t->read_room, t->read_count, 1)));
     return comm_broadcast(t->comm, t->reads, t->read_count, 0);
 }
 
 /* Of a part whose batch is filled. */
-status team_reads_list(struct team *t, struct team_part *p)
+status oracle_reads_list(struct oracle *t, struct oracle_part *p)
 {
     const unsigned char *read = t->reads;
 
     if (!t->o.answers_only) return ST_OK;
-    for (int32_t i = 0; i < p->first; i++) read += t->share.examples[i].length;
+    for (int32_t i = 0; i < p->first; i++) read += t->assignment.examples[i].length;
     TRY(mem_alloc((size_t)p->batch.rows, sizeof *p->rows, &p->rows));
     for (int32_t i = 0; i < p->count; i++) {
-        int32_t length = t->share.examples[p->first + i].length;
+        int32_t length = t->assignment.examples[p->first + i].length;
 
         for (int32_t k = 0; k < length; k++)
             if (read[k]) p->rows[p->row_count++] = p->batch.row[i] + k;

@@ -12,21 +12,21 @@ enum { TAG_LOSSES = 410 };
 
 /* ---- parts ---- */
 
-static int32_t example_rows(const struct team *t, int32_t slot, int32_t align)
+static int32_t example_rows(const struct oracle *t, int32_t slot, int32_t align)
 {
-    const struct share_example *e = &t->share.examples[slot];
+    const struct assignment_example *e = &t->assignment.examples[slot];
 
-    return batch_rows(e->width > e->length ? e->width : e->length, align);
+    return unit_batch_rows(e->width > e->length ? e->width : e->length, align);
 }
 
-status team_parts_open(struct team *t, int32_t most_rows, int32_t most_examples, int32_t align)
+status oracle_parts_open(struct oracle *t, int32_t most_rows, int32_t most_examples, int32_t align)
 {
     int32_t rows = 0;
 
     TRY(mem_alloc((size_t)t->examples, sizeof *t->parts, &t->parts));
     for (int32_t slot = 0; slot < t->examples; slot++) {
         int32_t here = example_rows(t, slot, align);
-        struct team_part *p = t->part_count > 0 ? &t->parts[t->part_count - 1] : NULL;
+        struct oracle_part *p = t->part_count > 0 ? &t->parts[t->part_count - 1] : NULL;
 
         if (!p || p->count == most_examples || rows + here > most_rows) {
             p = &t->parts[t->part_count++];
@@ -39,10 +39,10 @@ status team_parts_open(struct team *t, int32_t most_rows, int32_t most_examples,
     return ST_OK;
 }
 
-void team_parts_close(struct team *t)
+void oracle_parts_close(struct oracle *t)
 {
     for (int32_t i = 0; t->parts && i < t->part_count; i++) {
-        batch_fini(&t->parts[i].batch);
+        unit_batch_fini(&t->parts[i].batch);
         mem_free(t->parts[i].state);
         mem_free(t->parts[i].rows);
     }
@@ -50,30 +50,30 @@ void team_parts_close(struct team *t)
     t->parts = NULL;
 }
 
-static status fill_batch(struct team *t, struct team_part *p)
+static status fill_batch(struct oracle *t, struct oracle_part *p)
 {
     int32_t align = encoder_row_align(t->searcher), rows = 0;
 
     if (p->batch.examples > 0) return ST_OK;
     for (int32_t i = 0; i < p->count; i++) rows += example_rows(t, p->first + i, align);
-    TRY(batch_init(&p->batch, p->count, rows, align));
-    batch_clear(&p->batch, p->first);
+    TRY(unit_batch_init(&p->batch, p->count, rows, align));
+    unit_batch_clear(&p->batch, p->first);
     for (int32_t i = 0; i < p->count; i++) {
-        const struct share_example *e = &t->share.examples[p->first + i];
+        const struct assignment_example *e = &t->assignment.examples[p->first + i];
 
-        if (!batch_add(&p->batch, e->ids, e->length, e->width, e->start, e->end))
+        if (!unit_batch_add(&p->batch, e->ids, e->length, e->width, e->start, e->end))
             return fault(ST_SYSTEM, "internal error: an example larger than its part");
     }
-    return team_reads_list(t, p);
+    return oracle_reads_list(t, p);
 }
 
-static size_t state_floats(const struct team *t, const struct team_part *p)
+static size_t state_floats(const struct oracle *t, const struct oracle_part *p)
 {
     return (size_t)p->batch.rows * (size_t)t->hidden;
 }
 
 /* Bring what is kept of a part to the input of `layer`, by the prompts as placed. */
-static status reach(struct team *t, struct team_part *p, int32_t layer)
+static status reach(struct oracle *t, struct oracle_part *p, int32_t layer)
 {
     struct encoder_prompts placed = {t->o.layers, t->o.tokens, t->placed};
     float *state = unit_state(t->unit);
@@ -91,12 +91,12 @@ static status reach(struct team *t, struct team_part *p, int32_t layer)
 
 /* ---- pairs ---- */
 
-static int64_t first_pair(const struct team *t, int64_t n, int worker)
+static int64_t first_pair(const struct oracle *t, int64_t n, int worker)
 {
     return n * t->part_count * worker / t->comm->workers;
 }
 
-static int64_t pair_losses(const struct team *t, int64_t n, int worker)
+static int64_t pair_losses(const struct oracle *t, int64_t n, int worker)
 {
     int64_t sum = 0;
 
@@ -105,11 +105,11 @@ static int64_t pair_losses(const struct team *t, int64_t n, int worker)
 }
 
 /* One pair: the losses of its examples. */
-static status run_pair(struct team *t, const struct team_order *order, int64_t pair, double *losses)
+static status run_pair(struct oracle *t, const struct oracle_request *order, int64_t pair, double *losses)
 {
-    struct team_part *p = &t->parts[pair / order->count];
+    struct oracle_part *p = &t->parts[pair / order->count];
     int64_t member = pair % order->count;
-    int whole = order->op == TEAM_LOSS;
+    int whole = order->op == ORACLE_LOSS;
     const float *values = whole ? t->sets + (size_t)member * t->bank : t->trial;
     struct unit_inputs in = {.batch = &p->batch, .prompts = {t->o.layers, t->o.tokens, values}, .batch_examples = 1,
                              .head = whole ? t->head : t->placed_head};
@@ -128,7 +128,7 @@ static status run_pair(struct team *t, const struct team_order *order, int64_t p
     return unit_finish(t->unit, t->searcher, t->replica->pool, &in, from, &out);
 }
 
-static status run_pairs(struct team *t, const struct team_order *order, double *losses)
+static status run_pairs(struct oracle *t, const struct oracle_request *order, double *losses)
 {
     int64_t last = first_pair(t, order->count, t->comm->worker + 1);
 
@@ -141,13 +141,13 @@ static status run_pairs(struct team *t, const struct team_order *order, double *
 }
 
 /* The losses of all pairs, in their order, to the mean of each member, along the tree of the examples' slots. */
-static status mean_losses(struct team *t, int64_t n, const double *by_pair, double *losses)
+static status mean_losses(struct oracle *t, int64_t n, const double *by_pair, double *losses)
 {
     double *by_slot;
 
     TRY(mem_alloc((size_t)(n * t->examples), sizeof *by_slot, &by_slot));
     for (int64_t i = 0; i < n * t->part_count; i++) {
-        const struct team_part *p = &t->parts[i / n];
+        const struct oracle_part *p = &t->parts[i / n];
 
         memcpy(by_slot + (i % n) * t->examples + p->first, by_pair, (size_t)p->count * sizeof *by_pair);
         by_pair += p->count;
@@ -157,7 +157,7 @@ static status mean_losses(struct team *t, int64_t n, const double *by_pair, doub
     return ST_OK;
 }
 
-static status collect(struct team *t, int64_t n, double *mine, double *losses)
+static status collect(struct oracle *t, int64_t n, double *mine, double *losses)
 {
     struct comm *c = t->comm;
     struct exchange x = {0};
@@ -176,11 +176,11 @@ static status collect(struct team *t, int64_t n, double *mine, double *losses)
     return s;
 }
 
-status team_run_sets(struct team *t, const struct team_order *order, const float *sets, const float *head, double *losses)
+status oracle_run_sets(struct oracle *t, const struct oracle_request *order, const float *sets, const float *head, double *losses)
 {
     int64_t n = order->count;
-    size_t head_bytes = order->op == TEAM_LOSS ? 2 * (size_t)t->hidden * sizeof *head : 0;
-    size_t floats = (size_t)n * (order->op == TEAM_LOSS ? t->bank : t->columns), room = (size_t)(n * t->examples);
+    size_t head_bytes = order->op == ORACLE_LOSS ? 2 * (size_t)t->hidden * sizeof *head : 0;
+    size_t floats = (size_t)n * (order->op == ORACLE_LOSS ? t->bank : t->columns), room = (size_t)(n * t->examples);
     double *mine = NULL;
     status s = mem_grow(&t->sets, &t->set_room, floats, sizeof *t->sets);
 
@@ -197,7 +197,7 @@ status team_run_sets(struct team *t, const struct team_order *order, const float
     return s;
 }
 
-status team_run_place(struct team *t, const float *prompts, const float *head)
+status oracle_run_place(struct oracle *t, const float *prompts, const float *head)
 {
     if (prompts) memcpy(t->placed, prompts, t->bank * sizeof *prompts);
     if (head) memcpy(t->placed_head, head, 2 * (size_t)t->hidden * sizeof *head);
@@ -208,7 +208,7 @@ status team_run_place(struct team *t, const float *prompts, const float *head)
 }
 
 /* What is kept of layers above has seen the old prompt. */
-status team_run_fix(struct team *t, int32_t layer, const float *prompt)
+status oracle_run_fix(struct oracle *t, int32_t layer, const float *prompt)
 {
     float *at = t->placed + (size_t)layer * t->columns;
 

@@ -1,5 +1,5 @@
 /* Not a test: what a candidate of the black box costs at CPT-large's size with random weights, over a whole round of stage
- * two, as the team works: what lies below a layer is kept, all candidates of the layer share it. compare_black_box.py runs
+ * two, as the oracle works: what lies below a layer is kept, all candidates of the layer share it. compare_black_box.py runs
  * PyTorch on the same lengths, padded.
  *     black_box_bench CASE all|answers[-int8] whole|pair [--threads N] [--layers N]   CASE: short, middle or long; a line of JSON
  * int8: as with black_box.int8, products in whole numbers of 8 bits.
@@ -36,7 +36,7 @@ struct spent { double clock, cpu; };
 
 struct round_bench {
     struct bench_encoder bench;
-    struct batch batch;
+    struct unit_batch batch;
     struct unit *unit;
     struct encoder_prompts prompts;
     float *values, *head, *state;
@@ -51,12 +51,12 @@ static status open_bench(struct round_bench *r, const struct bench_options *o, c
 
     TRY(bench_encoder_open(o, VOCABULARY, &r->bench));
     align = encoder_row_align(r->bench.encoder);
-    for (int i = 0; i < BATCH; i++) rows += batch_rows(c->lengths[i], align);
-    TRY(batch_init(&r->batch, BATCH, rows, align));
-    batch_clear(&r->batch, 0);
+    for (int i = 0; i < BATCH; i++) rows += unit_batch_rows(c->lengths[i], align);
+    TRY(unit_batch_init(&r->batch, BATCH, rows, align));
+    unit_batch_clear(&r->batch, 0);
     for (int i = 0; i < BATCH; i++) {
         for (int32_t k = 0; k < c->lengths[i]; k++) ids[k] = 1000 + (k * 31 + i * 17) % 20000;
-        if (!batch_add(&r->batch, ids, c->lengths[i], 0, c->lengths[i] - 3, c->lengths[i] - 2))
+        if (!unit_batch_add(&r->batch, ids, c->lengths[i], 0, c->lengths[i] - 3, c->lengths[i] - 2))
             return fault(ST_SYSTEM, "no room for a batch");
     }
     TRY(unit_new(r->bench.encoder, rows, BATCH, TOKENS, o->threads, 0, &r->unit));
@@ -86,7 +86,7 @@ static status list_rows(struct round_bench *r, const struct bench_case *c)
 static void close_bench(struct round_bench *r)
 {
     unit_destroy(&r->unit);
-    batch_fini(&r->batch);
+    unit_batch_fini(&r->batch);
     mem_free(r->values);
     mem_free(r->head);
     mem_free(r->state);

@@ -200,8 +200,8 @@ struct kernels {
 
     /* out[g][64] = sum over i = 0..d-1, in order, of u[g][i] a[i][64]; u [groups][d]. */
     void (*columns_compose)(int d, int groups, const float *u, const float *a, float *out);
-    /* pulled[g][i] = a[i] . grad[g]: this block's part of A G; grad [groups][64], pulled [groups][d]. */
-    void (*columns_pull)(int d, int groups, const float *a, const float *grad, double *pulled);
+    /* grad_u[g][i] = a[i] . grad[g]: this block's part of A G; grad [groups][64], grad_u [groups][d]. */
+    void (*columns_grad_u)(int d, int groups, const float *a, const float *grad, double *grad_u);
     /* AdamW on the block with gradient sum over g, in order, of u[g][i] grad[g][64]. With next_out, also composes the
      * updated block with next_u [next_groups][d] (one pass over memory); NULL: not. */
     void (*columns_update)(const struct adamw *w, int d, int groups, const float *u, const float *grad, float *a,

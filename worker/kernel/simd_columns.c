@@ -62,7 +62,7 @@ static void columns_compose(int d, int groups, const float *u, const float *a, f
     }
 }
 
-static void columns_pull(int d, int groups, const float *a, const float *grad, double *pulled)
+static void columns_grad_u(int d, int groups, const float *a, const float *grad, double *grad_u)
 {
     for (int i = 0; i < d; i++) {
         vec row[BLOCK_VECS];
@@ -73,7 +73,7 @@ static void columns_pull(int d, int groups, const float *a, const float *grad, d
             vec sum = vec_mul(row[0], vec_load(x));
 
             for (int k = 1; k < BLOCK_VECS; k++) sum = vec_fma(row[k], vec_load(x + k * LANES), sum);
-            pulled[(size_t)g * d + i] = vec_sum(sum);
+            grad_u[(size_t)g * d + i] = vec_sum(sum);
         }
     }
 }
@@ -108,6 +108,6 @@ void KERNEL(column_kernels)(struct kernels *k)
 {
     k->adamw = adamw;
     k->columns_compose = columns_compose;
-    k->columns_pull = columns_pull;
+    k->columns_grad_u = columns_grad_u;
     k->columns_update = columns_update;
 }

@@ -81,7 +81,7 @@ static size_t lay_all(const struct encoder *e, struct activations *a, void *base
 {
     const struct activations_plan *p = &a->plan;
     struct layout l = {.base = base};
-    struct sizes s = {.rows = batch_rows(p->rows, MATMUL_GRAIN), .hidden = e->config.hidden,
+    struct sizes s = {.rows = unit_batch_rows(p->rows, MATMUL_GRAIN), .hidden = e->config.hidden,
                       .ffn = e->config.feed_forward, .heads = e->config.heads, .type = e->precision};
     struct thread_scratch unused;
 
@@ -185,21 +185,21 @@ static void cut(struct activations *a, int32_t first, int32_t rows, int32_t size
  * blocks counted from its start, whatever the threads. */
 static void cut_evenly(struct activations *a, int32_t rows)
 {
-    int32_t size = batch_rows((rows + 4 * a->plan.threads - 1) / (4 * a->plan.threads), MATMUL_GRAIN);
+    int32_t size = unit_batch_rows((rows + 4 * a->plan.threads - 1) / (4 * a->plan.threads), MATMUL_GRAIN);
 
     cut(a, 0, rows, size < ENCODER_BLOCK ? size : ENCODER_BLOCK);
 }
 
-static void cut_blocks(const struct encoder *e, struct activations *a, const struct batch *b)
+static void cut_blocks(const struct encoder *e, struct activations *a, const struct unit_batch *b)
 {
     a->block_count = 0;
     if (e->exact == EXACT_EXAMPLE)
         for (int32_t i = 0; i < b->examples; i++)
-            cut(a, b->row[i], batch_rows(b->length[i], b->align), ENCODER_BLOCK);
+            cut(a, b->row[i], unit_batch_rows(b->length[i], b->align), ENCODER_BLOCK);
     else cut_evenly(a, b->rows);
 }
 
-static void order_examples(struct activations *a, const struct batch *b)
+static void order_examples(struct activations *a, const struct unit_batch *b)
 {
     for (int32_t i = 0; i < b->examples; i++) {
         int32_t at = i;
@@ -210,13 +210,13 @@ static void order_examples(struct activations *a, const struct batch *b)
 }
 
 /* Attention neither reads nor writes the rows between examples; whatever stands there passes through products. */
-static void clear_gaps(const struct encoder *e, struct activations *a, const struct batch *b)
+static void clear_gaps(const struct encoder *e, struct activations *a, const struct unit_batch *b)
 {
     int64_t h = e->config.hidden;
 
     for (int32_t i = 0; i < b->examples && b->align > 1; i++) {
         int32_t end = b->row[i] + b->length[i];
-        size_t gap = (size_t)(batch_rows(b->length[i], b->align) - b->length[i]) * number_size(e->precision);
+        size_t gap = (size_t)(unit_batch_rows(b->length[i], b->align) - b->length[i]) * number_size(e->precision);
 
         for (int64_t l = 0; l < e->config.layers; l++)
             memset(row_at(a->layers[l].ctx, e->precision, end, h), 0, gap * (size_t)h);
@@ -225,14 +225,14 @@ static void clear_gaps(const struct encoder *e, struct activations *a, const str
     }
 }
 
-void activations_prepare(const struct encoder *e, struct activations *a, const struct batch *b)
+void activations_prepare(const struct encoder *e, struct activations *a, const struct unit_batch *b)
 {
     cut_blocks(e, a, b);
     order_examples(a, b);
     clear_gaps(e, a, b);
 }
 
-void activations_want(struct activations *a, const struct batch *b, const int32_t *rows, int32_t count)
+void activations_want(struct activations *a, const struct unit_batch *b, const int32_t *rows, int32_t count)
 {
     int32_t at = 0;
 

@@ -57,11 +57,11 @@ struct activations {
 };
 
 /* Local. Cut the batch's rows into blocks for so many threads, order its examples, clear the gaps. */
-void activations_prepare(const struct encoder *e, struct activations *a, const struct batch *b);
+void activations_prepare(const struct encoder *e, struct activations *a, const struct unit_batch *b);
 
 /* Local. Before a layer that goes on with some rows alone: count each example's; behind its attention: move their state to the
  * front, cut them into blocks. rows ascend. */
-void activations_want(struct activations *a, const struct batch *b, const int32_t *rows, int32_t count);
+void activations_want(struct activations *a, const struct unit_batch *b, const int32_t *rows, int32_t count);
 void activations_narrow(const struct encoder *e, struct activations *a, const int32_t *rows, int32_t count);
 
 /* Local. Element `index` of an array of type; row `row` of a (rows,width) array of type. */

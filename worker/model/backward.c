@@ -65,7 +65,7 @@ static void block_feed_forward_back(struct pass *p, int thread, const struct row
 {
     const struct encoder *e = p->e;
     struct activations *a = p->a;
-    const struct packed_layer *w = &e->weights.layer[p->layer];
+    const struct packed_weights_layer *w = &e->weights.layer[p->layer];
     const struct layer_saved *saved = &a->layers[p->layer];
     struct thread_scratch *t = &a->threads[thread];
     int64_t hidden = e->config.hidden, ffn = e->config.feed_forward, at = (int64_t)block->first * hidden;
@@ -91,7 +91,7 @@ static void block_attention_back(struct pass *p, int thread, const struct row_bl
 {
     const struct encoder *e = p->e;
     struct activations *a = p->a;
-    const struct packed_layer *w = &e->weights.layer[p->layer];
+    const struct packed_weights_layer *w = &e->weights.layer[p->layer];
     const struct layer_saved *saved = &a->layers[p->layer];
     struct thread_scratch *t = &a->threads[thread];
     int64_t hidden = e->config.hidden, at = (int64_t)block->first * hidden;
@@ -138,7 +138,7 @@ static void attention_item(struct pass *p, int thread, int32_t item)
     struct activations *a = p->a;
     const struct layer_saved *saved = &a->layers[p->layer];
     int64_t hidden = e->config.hidden, width = hidden / e->config.heads;
-    int32_t heads = (int32_t)e->config.heads, room = batch_rows(a->plan.rows, MATMUL_GRAIN);
+    int32_t heads = (int32_t)e->config.heads, room = unit_batch_rows(a->plan.rows, MATMUL_GRAIN);
     int32_t example = a->order[item / heads], head = item % heads, row = p->b->row[example];
     struct attention arg = pass_attention(p, example, head);
     char *q = element_at(saved->qkv, e->precision, 3 * hidden * row + head * width);
@@ -193,7 +193,7 @@ static void leave_job(void *arg, int thread, int threads)
     (void)threads;
     while ((item = pass_deal(p, a->block_count)) >= 0) {
         const struct row_block *block = &a->blocks[item];
-        const struct packed *w = &p->e->weights;
+        const struct packed_weights *w = &p->e->weights;
         int64_t hidden = p->e->config.hidden, at = (int64_t)block->first * hidden;
         struct norm n = pass_norm(p, block, 0, DROPOUT_EMBEDDING, w->norm_weight, w->norm_bias, NULL);
 
@@ -231,7 +231,7 @@ static status sink_layer(const struct pass *p)
 
 static status sink_embedding(const struct pass *p)
 {
-    const struct packed *w = &p->e->weights;
+    const struct packed_weights *w = &p->e->weights;
     const struct row_block all = {0, p->b->rows};
     const struct encoder_embedding_view view = {
         .norm = pass_norm(p, &all, 0, DROPOUT_EMBEDDING, w->norm_weight, w->norm_bias, NULL),
@@ -240,7 +240,7 @@ static status sink_embedding(const struct pass *p)
     return p->sink->embedding(p->sink->arg, &view);
 }
 
-status encoder_backward(const struct encoder *e, struct pool *pool, struct activations *a, const struct batch *b,
+status encoder_backward(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
                         const struct encoder_prompts *prompts, const struct encoder_dropout *dropout, float *d_prompts,
                         const struct encoder_sink *sink)
 {

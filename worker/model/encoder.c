@@ -9,8 +9,8 @@ static status prepare(struct encoder *e, const struct encoder_options *o, struct
     struct matmul_spec specs[PRODUCT_COUNT];
 
     TRY(kernels_choose(o->isa, &e->kernels));
-    if (e->int8) packed_products_int8(&e->config, specs);
-    else packed_products(&e->config, e->precision, specs);
+    if (e->int8) packed_weights_products_int8(&e->config, specs);
+    else packed_weights_products(&e->config, e->precision, specs);
     TRY(matmul_new(o->engine, specs, e->int8 ? PRODUCT_DOWN + 1 : PRODUCT_COUNT, o->threads, &e->matmul));
     e->exact = EXACT_ROWS;
     return o->check && !e->int8 ? matmul_check(e->matmul, pool, &e->exact) : ST_OK;
@@ -41,7 +41,7 @@ void encoder_destroy(struct encoder **out)
     struct encoder *e = *out;
 
     if (!e) return;
-    packed_fini(&e->weights);
+    packed_weights_fini(&e->weights);
     matmul_destroy(&e->matmul);
     mem_free(e);
     *out = NULL;
@@ -49,23 +49,23 @@ void encoder_destroy(struct encoder **out)
 
 size_t encoder_weights_bytes(const struct encoder *e)
 {
-    return packed_bytes(&e->config, e->precision, e->matmul);
+    return packed_weights_bytes(&e->config, e->precision, e->matmul);
 }
 
-status encoder_weights_pack(const struct encoder *e, const struct packed_source *source, struct pool *pool, void *memory)
+status encoder_weights_pack(const struct encoder *e, const struct packed_weights_source *source, struct pool *pool, void *memory)
 {
-    return packed_fill(&e->config, e->precision, e->matmul, source, pool, memory);
+    return packed_weights_fill(&e->config, e->precision, e->matmul, source, pool, memory);
 }
 
 status encoder_attach(struct encoder *e, void *memory)
 {
-    packed_fini(&e->weights);
-    return packed_attach(&e->config, e->precision, e->matmul, memory, &e->weights);
+    packed_weights_fini(&e->weights);
+    return packed_weights_attach(&e->config, e->precision, e->matmul, memory, &e->weights);
 }
 
-status encoder_weights_repack(struct encoder *e, const struct packed_source *source, struct pool *pool)
+status encoder_weights_repack(struct encoder *e, const struct packed_weights_source *source, struct pool *pool)
 {
-    return packed_refill(&e->weights, e->matmul, source, pool);
+    return packed_weights_refill(&e->weights, e->matmul, source, pool);
 }
 
 int32_t encoder_row_align(const struct encoder *e)

@@ -14,9 +14,9 @@
 #include "cluster/base/random.h"
 #include "cluster/base/status.h"
 #include "worker/kernel/kernels.h"
-#include "worker/model/batch.h"
+#include "worker/model/unit_batch.h"
 #include "worker/model/matmul.h"
-#include "worker/model/packed.h"
+#include "worker/model/packed_weights.h"
 
 struct encoder_options {
     enum number precision;
@@ -35,7 +35,7 @@ struct encoder {
     enum matmul_exact exact;    /* EXACT_NONE: the caller decides whether to go on */
     struct matmul *matmul;
     struct kernels kernels;     
-    struct packed weights;     /* empty until encoder_attach */
+    struct packed_weights weights;     /* empty until encoder_attach */
 };
 
 /* Memory of one unit: what backward needs, and scratch. Planned once, used again for every unit. */
@@ -88,12 +88,12 @@ status encoder_new(const struct model_config *config, const struct encoder_optio
                    struct encoder **out);
 void encoder_destroy(struct encoder **e);
 
-/* Local. The block of packed weights: its size, filling it (pool: on all its threads, as packed_fill says), and using one (that another rank may have filled). */
+/* Local. The block of packed weights: its size, filling it (pool: on all its threads, as packed_weights_fill says), and using one (that another rank may have filled). */
 size_t encoder_weights_bytes(const struct encoder *e);
-status encoder_weights_pack(const struct encoder *e, const struct packed_source *source, struct pool *pool, void *memory);
+status encoder_weights_pack(const struct encoder *e, const struct packed_weights_source *source, struct pool *pool, void *memory);
 status encoder_attach(struct encoder *e, void *memory);
 /* Local. Fill the block that is attached anew: for weights that change. The pool is always the same one. */
-status encoder_weights_repack(struct encoder *e, const struct packed_source *source, struct pool *pool);
+status encoder_weights_repack(struct encoder *e, const struct packed_weights_source *source, struct pool *pool);
 
 /* Local. What a batch's align must be: 1, or MATMUL_GRAIN where products are exact per example only. */
 int32_t encoder_row_align(const struct encoder *e);
@@ -114,26 +114,26 @@ const float *activations_hidden(const struct activations *a);
 float *activations_gradient(struct activations *a);
 
 /* Local. Run the batch through all layers. Ids and positions must lie in the tables, every length above P. */
-status encoder_forward(const struct encoder *e, struct pool *pool, struct activations *a, const struct batch *b,
+status encoder_forward(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
                        const struct encoder_prompts *prompts, const struct encoder_dropout *dropout);
 
 /* The same for layers [first, last) only: first = 0 starts from the ids, otherwise from activations_state, the (T,H) f32 input
  * of layer first before its prompt. After it activations_state is the input of layer last. Inference only. */
-status encoder_forward_range(const struct encoder *e, struct pool *pool, struct activations *a, const struct batch *b,
+status encoder_forward_range(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
                              const struct encoder_prompts *prompts, int32_t first, int32_t last);
 float *activations_state(struct activations *a);
 
 /* From layer first (as above) to the end, for those who want the last hidden states of some rows alone: rows (count),
  * ascending. Behind its attention's keys and values the last layer computes only these. Afterwards row j of
  * activations_hidden is that of rows[j]; the bits are encoder_forward's. Inference only. */
-status encoder_forward_rows(const struct encoder *e, struct pool *pool, struct activations *a, const struct batch *b,
+status encoder_forward_rows(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
                             const struct encoder_prompts *prompts, int32_t first, const int32_t *rows, int32_t count);
 
 /* Local. From activations_gradient down to the prompts, after encoder_forward of the same batch, prompts and dropout.
  *   d_prompts  (layers,P,H) f32: sum of the examples' prompt gradients over the tree of their slots (design.md 5a.3);
  *              NULL: none wanted
  *   sink       NULL, or see struct encoder_sink */
-status encoder_backward(const struct encoder *e, struct pool *pool, struct activations *a, const struct batch *b,
+status encoder_backward(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
                         const struct encoder_prompts *prompts, const struct encoder_dropout *dropout, float *d_prompts,
                         const struct encoder_sink *sink);
 

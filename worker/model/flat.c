@@ -89,12 +89,12 @@ static status read_flat(const void *arg, const char *name, int64_t first, int64_
     return flat_copy(arg, name, first * width, rows * width, out);
 }
 
-struct packed_source packed_from_flat(const struct flat_view *view)
+struct packed_weights_source packed_weights_from_flat(const struct flat_view *view)
 {
-    return (struct packed_source){.read = read_flat, .arg = view};
+    return (struct packed_weights_source){.read = read_flat, .arg = view};
 }
 
-status flat_read(const struct flat *f, const struct packed_source *source, int head, float *values)
+status flat_read(const struct flat *f, const struct packed_weights_source *source, int head, float *values)
 {
     int64_t slots = head ? f->slots : names_encoder(f->config.layers);
 

@@ -5,7 +5,7 @@
 #define MP2_WORKER_MODEL_FLAT_H
 
 #include "worker/model/names.h"
-#include "worker/model/packed.h"
+#include "worker/model/packed_weights.h"
 
 enum { FLAT_GRAIN = 64 };
 
@@ -52,10 +52,10 @@ void flat_adamw(const struct flat *f, const struct kernels *k, const struct adam
 
 /* Weights for packing out of such an array. Both stay the caller's. */
 struct flat_view { const struct flat *flat; const float *values; };
-struct packed_source packed_from_flat(const struct flat_view *view);
+struct packed_weights_source packed_weights_from_flat(const struct flat_view *view);
 
 /* Local. Fill values from a source; head: 0 leaves the head's tensors as they are. */
-status flat_read(const struct flat *f, const struct packed_source *source, int head, float *values);
+status flat_read(const struct flat *f, const struct packed_weights_source *source, int head, float *values);
 
 /* Local. `count` elements from `first` of the tensor of a canonical name. ST_INPUT (said) when there is none. */
 status flat_copy(const struct flat_view *view, const char *name, int64_t first, int64_t count, float *out);

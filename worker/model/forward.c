@@ -25,7 +25,7 @@ static void attention_job(void *arg, int thread, int threads)
     const struct encoder *e = p->e;
     const struct layer_saved *saved = &p->a->layers[p->layer];
     int64_t hidden = e->config.hidden, width = hidden / e->config.heads;
-    int32_t heads = (int32_t)e->config.heads, room = batch_rows(p->a->plan.rows, MATMUL_GRAIN), item;
+    int32_t heads = (int32_t)e->config.heads, room = unit_batch_rows(p->a->plan.rows, MATMUL_GRAIN), item;
 
     (void)threads;
     while ((item = pass_deal(p, p->b->examples * heads)) >= 0) {
@@ -64,7 +64,7 @@ static void enter_job(void *arg, int thread, int threads)
 {
     struct pass *p = arg;
     const struct encoder *e = p->e;
-    const struct packed *w = &e->weights;
+    const struct packed_weights *w = &e->weights;
     struct activations *a = p->a;
     int64_t hidden = e->config.hidden;
     int32_t item;
@@ -96,7 +96,7 @@ static void enter_job(void *arg, int thread, int threads)
 static void block_attention_end(struct pass *p, int thread, const struct row_block *block, void *x)
 {
     const struct encoder *e = p->e;
-    const struct packed_layer *w = &e->weights.layer[p->layer];
+    const struct packed_weights_layer *w = &e->weights.layer[p->layer];
     const struct layer_saved *saved = &p->a->layers[p->layer];
     struct thread_scratch *t = &p->a->threads[thread];
     int64_t hidden = e->config.hidden;
@@ -114,7 +114,7 @@ static void block_attention_end(struct pass *p, int thread, const struct row_blo
 static void block_feed_forward(struct pass *p, int thread, const struct row_block *block, const void *x, void *next)
 {
     const struct encoder *e = p->e;
-    const struct packed_layer *w = &e->weights.layer[p->layer];
+    const struct packed_weights_layer *w = &e->weights.layer[p->layer];
     const struct layer_saved *saved = &p->a->layers[p->layer];
     struct thread_scratch *t = &p->a->threads[thread];
     int64_t hidden = e->config.hidden, ffn = e->config.feed_forward;
@@ -170,7 +170,7 @@ static status forward(struct pass *p)
     return ST_OK;
 }
 
-status encoder_forward(const struct encoder *e, struct pool *pool, struct activations *a, const struct batch *b,
+status encoder_forward(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
                        const struct encoder_prompts *prompts, const struct encoder_dropout *dropout)
 {
     struct pass p;
@@ -179,7 +179,7 @@ status encoder_forward(const struct encoder *e, struct pool *pool, struct activa
     return forward(&p);
 }
 
-status encoder_forward_range(const struct encoder *e, struct pool *pool, struct activations *a, const struct batch *b,
+status encoder_forward_range(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
                              const struct encoder_prompts *prompts, int32_t first, int32_t last)
 {
     struct pass p;
@@ -191,7 +191,7 @@ status encoder_forward_range(const struct encoder *e, struct pool *pool, struct 
     return forward(&p);
 }
 
-status encoder_forward_rows(const struct encoder *e, struct pool *pool, struct activations *a, const struct batch *b,
+status encoder_forward_rows(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
                             const struct encoder_prompts *prompts, int32_t first, const int32_t *rows, int32_t count)
 {
     struct pass p;

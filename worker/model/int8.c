@@ -1,7 +1,7 @@
 #include "worker/model/int8.h"
 
 /* A few rows on their way. */
-struct rows_at { struct pass *p; const struct packed_layer *layer; struct thread_scratch *t; int thread; int32_t rows; };
+struct rows_at { struct pass *p; const struct packed_weights_layer *layer; struct thread_scratch *t; int thread; int32_t rows; };
 
 static struct int8_scales scales(const struct rows_at *r, int product)
 {

@@ -66,7 +66,7 @@ static dnnl_status_t matmul_describe(dnnl_primitive_desc_t *out, dnnl_engine_t e
 
 struct product {
     struct matmul_spec spec;
-    size_t packed_bytes;
+    size_t packed_weights_bytes;
     dnnl_memory_desc_t packed;                 /* one layout for all row counts */
     int has_packed;
     dnnl_primitive_desc_t described[RUNGS];    /* NULL: no such rung */
@@ -191,7 +191,7 @@ static status product_compile(const struct matmul *m, struct product *p)
         if (why == dnnl_success && !p->has_packed) {
             why = desc_copy(&p->packed, dnnl_primitive_desc_query_md(p->described[i], dnnl_query_weights_md, 0));
             p->has_packed = why == dnnl_success;
-            if (p->has_packed && !p->spec.w_plain) p->packed_bytes = dnnl_memory_desc_get_size(desc_see(&p->packed));
+            if (p->has_packed && !p->spec.w_plain) p->packed_weights_bytes = dnnl_memory_desc_get_size(desc_see(&p->packed));
         }
         if (why != dnnl_success) return broken(why, "describe", &p->spec, rows);
         why = dnnl_primitive_create(&p->primitive[i], p->described[i]);
@@ -282,7 +282,7 @@ static status open_openblas(struct matmul *m)
         if (s->in != NUMBER_F32 || s->out != NUMBER_F32)
             return fault(ST_INPUT, "the OpenBLAS engine computes in f32 only, not %s: choose precision f32 or engine onednn",
                          s->in == NUMBER_U8 ? "int8" : number_name(s->in));
-        m->products[i].packed_bytes = s->w_plain ? 0 : (size_t)(s->k * s->n) * sizeof(float);
+        m->products[i].packed_weights_bytes = s->w_plain ? 0 : (size_t)(s->k * s->n) * sizeof(float);
     }
     return ST_OK;
 }
@@ -383,7 +383,7 @@ const struct matmul_spec *matmul_product(const struct matmul *m, int product)
 
 size_t matmul_packed_bytes(const struct matmul *m, int product)
 {
-    return m->products[product].packed_bytes;
+    return m->products[product].packed_weights_bytes;
 }
 
 static status pack_plain(const struct matmul_spec *s, const float *w, int transposed, float *packed)

@@ -5,7 +5,7 @@
 
 #include "worker/model/int8.h"
 
-void pass_init(struct pass *p, const struct encoder *e, struct pool *pool, struct activations *a, const struct batch *b,
+void pass_init(struct pass *p, const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
                const struct encoder_prompts *prompts, const struct encoder_dropout *dropout)
 {
     static const struct encoder_prompts none = {0};
@@ -61,7 +61,7 @@ struct attention pass_attention(const struct pass *p, int32_t example, int32_t h
 
 void pass_product(struct pass *p, int thread, int product, int32_t layer, int32_t rows, const void *x, void *y)
 {
-    const struct packed_layer *w = &p->e->weights.layer[layer];
+    const struct packed_weights_layer *w = &p->e->weights.layer[layer];
     const float *bias = product <= PRODUCT_DOWN ? w->bias[product] : NULL;
     status s;
 

@@ -10,7 +10,7 @@ struct pass {
     const struct encoder *e;
     struct pool *pool;
     struct activations *a;
-    const struct batch *b;
+    const struct unit_batch *b;
     const struct encoder_prompts *prompts;   /* layers 0: none */
     struct dropout hidden, attention;
     int32_t first, last;                     /* layers [first, last) */
@@ -24,7 +24,7 @@ struct pass {
     atomic_int failed;                       /* a status */
 };
 
-void pass_init(struct pass *p, const struct encoder *e, struct pool *pool, struct activations *a, const struct batch *b,
+void pass_init(struct pass *p, const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
                const struct encoder_prompts *prompts, const struct encoder_dropout *dropout);
 
 /* Local. Run a phase on all threads: work is dealt from p->next. Returns p->failed. */

@@ -56,7 +56,7 @@ static status pack(struct comm *c, const struct replica_options *o, const struct
 {
     const struct arena_part part = {"weights", encoder_weights_bytes(w->encoder), 4096};
     struct model_source *source;
-    struct packed_source from;
+    struct packed_weights_source from;
     char name[64];
     status s;
 
@@ -68,7 +68,7 @@ static status pack(struct comm *c, const struct replica_options *o, const struct
     else s = arena_create(&part, 1, name, o->spill, "encoder weights", w->arena);
     if (s == ST_OK) {
         model_source_prefetch(source);
-        from = packed_from_model(source);
+        from = packed_weights_from_model(source);
         s = encoder_weights_pack(w->encoder, &from, NULL, arena_at(w->arena, 0, NULL));
         if (s == ST_OK) arena_seal(w->arena);
     }
@@ -76,7 +76,7 @@ static status pack(struct comm *c, const struct replica_options *o, const struct
     return s;
 }
 
-static status share_weights(struct comm *c, const struct replica_options *o, const struct weights *w)
+static status gather_weights(struct comm *c, const struct replica_options *o, const struct weights *w)
 {
     char path[ARENA_PATH_BYTES] = "";
     MPI_Request request;
@@ -108,7 +108,7 @@ static status open_int8(struct comm *c, const struct replica_options *o, struct 
     options.int8 = 1;
     if (comm_is_worker(c)) s = encoder_new(&r->facts.config, &options, r->pool, &r->int8);
     TRY(comm_agree(c, s));
-    return share_weights(c, o, &(struct weights){&r->facts, r->int8, &r->int8_arena});
+    return gather_weights(c, o, &(struct weights){&r->facts, r->int8, &r->int8_arena});
 }
 
 static status check_exact(struct comm *c, const struct replica_options *o, struct replica *r)
@@ -141,7 +141,7 @@ status replica_open(struct comm *c, const struct replica_options *o, const struc
     }
     s = comm_agree(c, s);
     if (s == ST_OK) s = check_exact(c, o, r);
-    if (s == ST_OK) s = share_weights(c, o, &(struct weights){&r->facts, r->encoder, &r->arena});
+    if (s == ST_OK) s = gather_weights(c, o, &(struct weights){&r->facts, r->encoder, &r->arena});
     if (s == ST_OK && o->int8) s = open_int8(c, o, options, r);
     if (s != ST_OK) replica_close(r);
     return s;

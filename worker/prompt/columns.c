@@ -31,17 +31,17 @@ status columns_open(const struct kernels *kernels, struct pool *pool, const stru
     c->local = last_column - c->first_column;
     c->scratch_room = (size_t)groups_most * (BLOCK_COLUMNS * 2 + 2 * (size_t)d);
     s = mem_alloc((size_t)pool_threads(pool) * c->scratch_room, sizeof(float), &c->scratch);
-    if (s == ST_OK) s = mem_alloc((size_t)layers, sizeof *c->pulls, &c->pulls);
+    if (s == ST_OK) s = mem_alloc((size_t)layers, sizeof *c->grad_u, &c->grad_u);
     for (int l = 0; l < layers && s == ST_OK; l++)
-        tree_sum_init(&c->pulls[l], b->count, TREE_DOUBLE, (size_t)groups_most * (size_t)d);
+        tree_sum_init(&c->grad_u[l], b->count, TREE_DOUBLE, (size_t)groups_most * (size_t)d);
     if (s != ST_OK) columns_close(c);
     return s;
 }
 
 void columns_close(struct columns *c)
 {
-    for (int l = 0; c->pulls && l < c->layers; l++) tree_sum_fini(&c->pulls[l]);
-    mem_free(c->pulls);
+    for (int l = 0; c->grad_u && l < c->layers; l++) tree_sum_fini(&c->grad_u[l]);
+    mem_free(c->grad_u);
     mem_free(c->scratch);
     *c = (struct columns){0};
 }
@@ -101,7 +101,7 @@ static void scatter_prompt(const struct columns *c, int groups, int layer, int b
 
 static void thread_blocks(const struct columns *c, int thread, int threads, int64_t *first, int64_t *last)
 {
-    pool_share((int64_t)c->layers * (c->last - c->first), 1, thread, threads, first, last);
+    pool_slice((int64_t)c->layers * (c->last - c->first), 1, thread, threads, first, last);
 }
 
 static void init_job(void *arg, int thread, int threads)
@@ -160,16 +160,16 @@ void columns_compose(struct columns *c, int groups, const float *u, float *promp
 }
 
 /* Threads share layers, not blocks: a layer's tree is summed by one thread. */
-static void pull_job(void *arg, int thread, int threads)
+static void grad_u_job(void *arg, int thread, int threads)
 {
     struct walk *k = arg;
     struct columns *c = k->c;
     float *grad = c->scratch + (size_t)thread * c->scratch_room;
     int64_t first, last;
 
-    pool_share(c->layers, 1, thread, threads, &first, &last);
+    pool_slice(c->layers, 1, thread, threads, &first, &last);
     for (int64_t layer = first; layer < last; layer++) {
-        struct tree_sum *t = &c->pulls[layer];
+        struct tree_sum *t = &c->grad_u[layer];
         status s = ST_OK;
 
         tree_sum_clear(t, c->blocks.count);
@@ -179,18 +179,18 @@ static void pull_job(void *arg, int thread, int threads)
             gather_grad(c, k->groups, (int)layer, block, k->grad, grad);
             s = tree_sum_take(t, &vector);
             if (s != ST_OK) break;
-            c->kernels->columns_pull(c->d, k->groups, columns_block(c, (int)layer, block), grad, vector);
+            c->kernels->columns_grad_u(c->d, k->groups, columns_block(c, (int)layer, block), grad, vector);
             s = tree_sum_add(t, (struct tree_node){block, 1}, vector);
         }
         if (s != ST_OK) __atomic_store_n(&k->state, s, __ATOMIC_RELAXED);
     }
 }
 
-status columns_pull(struct columns *c, int groups, const float *grad)
+status columns_grad_u(struct columns *c, int groups, const float *grad)
 {
     struct walk k = {.c = c, .groups = groups, .grad = grad, .state = ST_OK};
 
-    pool_run(c->pool, pull_job, &k);
+    pool_run(c->pool, grad_u_job, &k);
     return k.state;
 }
 

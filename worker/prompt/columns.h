@@ -23,7 +23,7 @@ struct columns {
     int first, last;            /* blocks [first, last) of every layer are here */
     int64_t first_column, local;/* their columns: first one, and how many */
     float *data;                /* the caller's memory, columns_bytes */
-    struct tree_sum *pulls;     /* one a layer, over all blocks of a layer */
+    struct tree_sum *grad_u;     /* one a layer, over all blocks of a layer */
     float *scratch;             /* per thread */
     size_t scratch_room;        /* floats a thread */
     int groups_most;
@@ -43,9 +43,9 @@ void columns_init(struct columns *c, uint64_t seed);
 /* Local. prompt (groups, layers, local) = u (groups, layers, d) times the columns here. */
 void columns_compose(struct columns *c, int groups, const float *u, float *prompt);
 
-/* Local. This worker's part of g = A G. grad (groups, layers, local). Afterwards the nodes of c->pulls[l] (the same ones in
+/* Local. This worker's part of g = A G. grad (groups, layers, local). Afterwards the nodes of c->grad_u[l] (the same ones in
  * every layer) hold vectors (groups, d) of double. */
-status columns_pull(struct columns *c, int groups, const float *grad);
+status columns_grad_u(struct columns *c, int groups, const float *grad);
 
 /* Local. One AdamW update with the gradient sum over groups u^T grad; the count of w is the step's. With next_prompt, also
  * composes the next step's prompts from the updated columns, in the same pass over memory. */

@@ -9,13 +9,13 @@
 
 enum { FIXED_WORDS = 10 };
 
-struct paper {                 /* one example in a message */
+struct item {                 /* one example in a message */
     int32_t length, width, start, end;
     struct answer_marks marks;
     const int32_t *ids;
 };
 
-status exam_add(struct share_message *m, const int32_t *ids, int32_t length, int32_t width, int32_t start, int32_t end,
+status score_batch_add(struct assignment_message *m, const int32_t *ids, int32_t length, int32_t width, int32_t start, int32_t end,
                 const struct answer_marks *k)
 {
     int32_t fixed[FIXED_WORDS] = {length, width, start, end, k->options, k->context_first, k->context_last, k->none_first,
@@ -35,11 +35,11 @@ status exam_add(struct share_message *m, const int32_t *ids, int32_t length, int
     return ST_OK;
 }
 
-static status read_paper(const int32_t *w, size_t left, struct paper *p, size_t *used)
+static status read_item(const int32_t *w, size_t left, struct item *p, size_t *used)
 {
     if (left < FIXED_WORDS || w[0] < 1 || w[4] < 0 || left - FIXED_WORDS < 2 * (size_t)w[4] + (size_t)w[0])
         return fault(ST_SYSTEM, "internal error: an evaluation message that ends early");
-    *p = (struct paper){.length = w[0], .width = w[1], .start = w[2], .end = w[3], .ids = w + FIXED_WORDS + 2 * w[4]};
+    *p = (struct item){.length = w[0], .width = w[1], .start = w[2], .end = w[3], .ids = w + FIXED_WORDS + 2 * w[4]};
     p->marks = (struct answer_marks){.options = w[4], .option = (const int32_t (*)[2])(const void *)(w + FIXED_WORDS),
                                      .context_first = w[5], .context_last = w[6], .none_first = w[7],
                                      .none_last = w[8], .reference = w[9]};
@@ -48,16 +48,16 @@ static status read_paper(const int32_t *w, size_t left, struct paper *p, size_t 
 }
 
 /* What a message is answered with, and room for one unit. */
-struct sitting {
+struct scoring_pass {
     struct compute *c;
     const struct encoder_prompts *prompts;
     const float *head;
-    struct paper *papers;
+    struct item *items;
     float *logits;             /* (T,2) */
     double *loss;
     char *wanted;              /* (T) by row: its logits are read */
     int32_t *rows;             /* (T) those rows */
-    struct exam_result *results;   /* the next example's */
+    struct score_batch_result *results;   /* the next example's */
     float *detail;                 /* likewise; NULL: not wanted */
 };
 
@@ -78,7 +78,7 @@ static void fill_detail(const float *logits, int32_t length, const struct answer
         out[2 * i + 1] = logits[2 * m->option[i][1] + 1];
     }
     if (m->options > 0) return;
-    for (int i = 0; i < EXAM_SPAN_DETAIL; i++) out[i] = 0;
+    for (int i = 0; i < SCORE_SPAN_DETAIL; i++) out[i] = 0;
     if (m->none_first >= 0) {
         out[2] = logits[2 * m->none_first];
         out[3] = logits[2 * m->none_last + 1];
@@ -92,9 +92,9 @@ static void fill_detail(const float *logits, int32_t length, const struct answer
 }
 
 /* A loss needs all of an example's rows, a span too (its detail sums over them); options only their ends. */
-static void want_rows(struct sitting *t, int32_t example)
+static void want_rows(struct scoring_pass *t, int32_t example)
 {
-    const struct paper *p = &t->papers[example];
+    const struct item *p = &t->items[example];
     char *wanted = t->wanted + t->c->batch.row[example];
 
     if (p->start >= 0 || p->marks.options == 0) memset(wanted, 1, (size_t)t->c->batch.length[example]);
@@ -102,9 +102,9 @@ static void want_rows(struct sitting *t, int32_t example)
 }
 
 /* Returns how many rows are read, ascending in t->rows. */
-static int32_t list_rows(struct sitting *t)
+static int32_t list_rows(struct scoring_pass *t)
 {
-    const struct batch *b = &t->c->batch;
+    const struct unit_batch *b = &t->c->batch;
     int32_t count = 0;
 
     memset(t->wanted, 0, (size_t)b->rows);
@@ -114,7 +114,7 @@ static int32_t list_rows(struct sitting *t)
     return count;
 }
 
-static status run_unit(struct sitting *t)
+static status run_unit(struct scoring_pass *t)
 {
     struct compute *c = t->c;
     struct unit_inputs in = {.batch = &c->batch, .prompts = *t->prompts, .head = t->head, .batch_examples = 1};
@@ -125,33 +125,33 @@ static status run_unit(struct sitting *t)
     TRY(unit_evaluate(c->unit, c->encoder, c->pool, &in, &out));
     for (int32_t e = 0; e < c->batch.examples; e++) {
         const float *logits = t->logits + 2 * c->batch.row[e];
-        const struct answer_marks *marks = &t->papers[e].marks;
+        const struct answer_marks *marks = &t->items[e].marks;
         struct answer a = score_answer(logits, c->batch.length[e], marks);
 
-        *t->results++ = (struct exam_result){.loss = t->loss[e], .score = a.score, .choice = a.choice, .start = a.start,
+        *t->results++ = (struct score_batch_result){.loss = t->loss[e], .score = a.score, .choice = a.choice, .start = a.start,
                                              .end = a.end};
         if (!t->detail) continue;
         fill_detail(logits, c->batch.length[e], marks, &a, t->detail);
-        t->detail += exam_detail(marks);
+        t->detail += score_batch_detail(marks);
     }
     return ST_OK;
 }
 
-static status run_all(struct sitting *t, const int32_t *words, size_t count)
+static status run_all(struct scoring_pass *t, const int32_t *words, size_t count)
 {
     struct compute *c = t->c;
-    struct paper *papers = t->papers;
+    struct item *items = t->items;
     size_t at = 0;
 
     while (at < count) {
         int32_t n = 0;
 
-        batch_clear(&c->batch, 0);
+        unit_batch_clear(&c->batch, 0);
         while (at < count && n < c->most_examples) {
             size_t used = 0;
 
-            TRY(read_paper(words + at, count - at, &papers[n], &used));
-            if (!batch_add(&c->batch, papers[n].ids, papers[n].length, papers[n].width, papers[n].start, papers[n].end))
+            TRY(read_item(words + at, count - at, &items[n], &used));
+            if (!unit_batch_add(&c->batch, items[n].ids, items[n].length, items[n].width, items[n].start, items[n].end))
                 break;
             at += used;
             n++;
@@ -162,13 +162,13 @@ static status run_all(struct sitting *t, const int32_t *words, size_t count)
     return ST_OK;
 }
 
-status exam_run_detailed(struct compute *c, const int32_t *words, size_t count, const struct encoder_prompts *prompts,
-                         const float *head, struct exam_result *results, float *detail)
+status score_batch_run_detailed(struct compute *c, const int32_t *words, size_t count, const struct encoder_prompts *prompts,
+                         const float *head, struct score_batch_result *results, float *detail)
 {
-    struct sitting t = {.c = c, .prompts = prompts, .head = head, .results = results, .detail = detail};
+    struct scoring_pass t = {.c = c, .prompts = prompts, .head = head, .results = results, .detail = detail};
     status s;
 
-    s = mem_alloc((size_t)c->most_examples, sizeof *t.papers, &t.papers);
+    s = mem_alloc((size_t)c->most_examples, sizeof *t.items, &t.items);
     if (s == ST_OK) s = mem_alloc((size_t)c->most_rows, 2 * sizeof *t.logits, &t.logits);
     if (s == ST_OK) s = mem_alloc((size_t)c->most_rows, 1, &t.wanted);
     if (s == ST_OK) s = mem_alloc((size_t)c->most_rows, sizeof *t.rows, &t.rows);
@@ -178,12 +178,12 @@ status exam_run_detailed(struct compute *c, const int32_t *words, size_t count, 
     mem_free(t.rows);
     mem_free(t.wanted);
     mem_free(t.logits);
-    mem_free(t.papers);
+    mem_free(t.items);
     return s;
 }
 
-status exam_run(struct compute *c, const int32_t *words, size_t count, const struct encoder_prompts *prompts,
-                const float *head, struct exam_result *results)
+status score_batch_run(struct compute *c, const int32_t *words, size_t count, const struct encoder_prompts *prompts,
+                const float *head, struct score_batch_result *results)
 {
-    return exam_run_detailed(c, words, count, prompts, head, results, NULL);
+    return score_batch_run_detailed(c, words, count, prompts, head, results, NULL);
 }

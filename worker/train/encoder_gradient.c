@@ -10,7 +10,7 @@ static status compile(struct encoder_gradient *g, int threads)
 {
     struct matmul_spec forward[PRODUCT_COUNT], specs[PRODUCT_DOWN + 1];
 
-    packed_products(&g->e->config, g->e->precision, forward);
+    packed_weights_products(&g->e->config, g->e->precision, forward);
     for (int i = 0; i <= PRODUCT_DOWN; i++)
         specs[i] = weight_product(g->e->precision, g->rows, i == PRODUCT_QKV ? forward[i].n / 3 : forward[i].n, forward[i].k,
                                   forward[i].n);
@@ -90,7 +90,7 @@ static void embedding_job(void *arg, int thread, int threads)
     struct embedding_work *w = arg;
     const struct encoder_embedding_view *view = w->view;
     const struct kernels *k = &w->g->e->kernels;
-    const struct batch *b = w->g->batch;
+    const struct unit_batch *b = w->g->batch;
     int64_t h = w->g->e->config.hidden;
     const int64_t *at = w->g->flat->offset;
     float *grad = w->g->grad;
@@ -129,7 +129,7 @@ static void clear_gradient(const struct encoder_gradient *g, float *grad)
         if (i < NAME_EMBEDDINGS || !flat_decays(f, i)) memset(grad + f->offset[i], 0, (size_t)f->size[i] * sizeof *grad);
 }
 
-status encoder_gradient_begin(struct encoder_gradient *g, struct pool *pool, const struct batch *batch, int32_t token_type,
+status encoder_gradient_begin(struct encoder_gradient *g, struct pool *pool, const struct unit_batch *batch, int32_t token_type,
                               float *grad, const struct gradient_watch *watch, struct encoder_sink *sink)
 {
     if (batch->rows != g->rows)

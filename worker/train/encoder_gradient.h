@@ -21,7 +21,7 @@ struct encoder_gradient {
     int32_t rows;              /* of every micro-batch */
     /* of the micro-batch under way */
     struct pool *pool;
-    const struct batch *batch;
+    const struct unit_batch *batch;
     int32_t token_type;
     float *grad;
     const struct gradient_watch *watch;   /* NULL: nobody */
@@ -33,7 +33,7 @@ void encoder_gradient_close(struct encoder_gradient *g);
 
 /* Local. The sink for the backward of a batch, all of whose tokens are of token_type. It writes the encoder's part of grad
  * (flat), but adds to the word table's. watch hears of layers and embeddings; NULL: nobody. */
-status encoder_gradient_begin(struct encoder_gradient *g, struct pool *pool, const struct batch *batch, int32_t token_type,
+status encoder_gradient_begin(struct encoder_gradient *g, struct pool *pool, const struct unit_batch *batch, int32_t token_type,
                               float *grad, const struct gradient_watch *watch, struct encoder_sink *sink);
 
 #endif

@@ -15,7 +15,7 @@ struct mlm_unit {
     float *token_type;                   /* (2,H): row 1 is what the encoder adds */
     const float *values;
     void *packed;                        /* what the encoder is attached to */
-    float *packed_type;                  /* the token types in it */
+    float *packed_weights_type;                  /* the token types in it */
 };
 
 /* ---- memory ---- */
@@ -60,18 +60,18 @@ void mlm_unit_destroy(struct mlm_unit **out)
 status mlm_attach(struct mlm_unit *u, struct pool *pool, const float *values, void *memory)
 {
     const struct flat_view view = {u->flat, values};
-    struct packed_source source = packed_from_flat(&view);
+    struct packed_weights_source source = packed_weights_from_flat(&view);
 
     u->values = values;
     if (memory == u->packed) {
-        u->e->weights.type = u->packed_type;
+        u->e->weights.type = u->packed_weights_type;
         TRY(encoder_weights_repack(u->e, &source, pool));
         return vocabulary_head_pack(u->head, pool, values);
     }
     TRY(encoder_weights_pack(u->e, &source, pool, memory));
     TRY(encoder_attach(u->e, memory));
     u->packed = memory;
-    u->packed_type = u->e->weights.type;
+    u->packed_weights_type = u->e->weights.type;
     return vocabulary_head_pack(u->head, pool, values);
 }
 

@@ -10,7 +10,7 @@
 #include "worker/train/encoder_gradient.h"
 
 struct mlm_inputs {
-    const struct batch *batch;       /* no gaps: lengths are multiples of the encoder's row align; masked ids in place */
+    const struct unit_batch *batch;       /* no gaps: lengths are multiples of the encoder's row align; masked ids in place */
     const int32_t *rows, *targets;   /* (count) masked rows of the batch, ascending, and the ids that stood there */
     int32_t count;
     int32_t token_type;              /* of all tokens, 0 or 1 */

@@ -47,7 +47,7 @@ size_t unit_bytes(const struct encoder *e, int32_t most_rows, int32_t most_examp
     return activations_bytes(e, &plan) + own_bytes(e, most_rows, most_examples);
 }
 
-int32_t unit_rows(const struct encoder *e, int32_t most_examples, int32_t prompt_tokens, int threads, int train,
+int32_t unit_most_rows(const struct encoder *e, int32_t most_examples, int32_t prompt_tokens, int threads, int train,
                   size_t budget)
 {
     struct activations_plan plan = plan_of(0, most_examples, prompt_tokens, threads, train);
@@ -97,7 +97,7 @@ void unit_destroy(struct unit **out)
 /* From an example's logits to its loss and their gradient. */
 static void example_loss(struct work *w, int32_t example)
 {
-    const struct batch *b = w->in->batch;
+    const struct unit_batch *b = w->in->batch;
     int64_t first = b->row[example], rows = b->length[example];
     float *logits = w->unit->logits + 2 * first, *d_logits = w->train ? w->unit->d_logits + 2 * first : NULL;
     int has_target = b->start[example] >= 0 && b->end[example] >= 0;
@@ -114,10 +114,10 @@ static void example_loss(struct work *w, int32_t example)
 /* Head and loss of one example, and their gradients. */
 static void example_job(struct work *w, int32_t example)
 {
-    const struct batch *b = w->in->batch;
+    const struct unit_batch *b = w->in->batch;
     struct unit *u = w->unit;
     int64_t width = w->e->config.hidden, first = b->row[example], rows = b->length[example];
-    int64_t whole = batch_rows(b->length[example], b->align);
+    int64_t whole = unit_batch_rows(b->length[example], b->align);
     const float *h = activations_hidden(u->activations) + first * width, *d_logits = u->d_logits + 2 * first;
     float *d_h;
 
@@ -192,7 +192,7 @@ status unit_evaluate(struct unit *u, const struct encoder *e, struct pool *pool,
     return in->rows ? unit_finish(u, e, pool, in, 0, out) : forward(&w, pool);
 }
 
-status unit_advance(struct unit *u, const struct encoder *e, struct pool *pool, const struct batch *b,
+status unit_advance(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_batch *b,
                     const struct encoder_prompts *prompts, int32_t first, int32_t last)
 {
     return encoder_forward_range(e, pool, u->activations, b, prompts, first, last);

@@ -10,7 +10,7 @@
 #include "worker/model/encoder.h"
 
 struct unit_inputs {
-    const struct batch *batch;
+    const struct unit_batch *batch;
     struct encoder_prompts prompts;
     struct encoder_dropout dropout;
     const float *head;         /* (2,H): row 0 start, row 1 end */
@@ -42,7 +42,7 @@ void unit_destroy(struct unit **u);
 /* Local. Bytes of a unit of that size; and the most rows that fit in a budget (at most most_examples examples). */
 size_t unit_bytes(const struct encoder *e, int32_t most_rows, int32_t most_examples, int32_t prompt_tokens, int threads,
                   int train);
-int32_t unit_rows(const struct encoder *e, int32_t most_examples, int32_t prompt_tokens, int threads, int train,
+int32_t unit_most_rows(const struct encoder *e, int32_t most_examples, int32_t prompt_tokens, int threads, int train,
                   size_t budget);
 
 /* Local. Losses, logits and gradients of one unit. A loss that is not finite is no error here (the step decides). */
@@ -56,7 +56,7 @@ status unit_evaluate(struct unit *u, const struct encoder *e, struct pool *pool,
 /* Local. Evaluation of a unit whose way to layer `first` is known: unit_advance takes the unit from layer `first` (0: its
  * ids) to layer `last`, unit_finish to the end, with losses and logits. unit_state is the (T,H) f32 input of the layer that
  * comes next, before its prompt: to be kept by the caller and put back. No dropout. */
-status unit_advance(struct unit *u, const struct encoder *e, struct pool *pool, const struct batch *b,
+status unit_advance(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_batch *b,
                     const struct encoder_prompts *prompts, int32_t first, int32_t last);
 status unit_finish(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in, int32_t first,
                    const struct unit_outputs *out);

@@ -75,7 +75,7 @@ static status open_encoder(const struct bench_options *o, int64_t vocabulary, st
     const struct encoder_options options = {.precision = o->precision, .isa = ISA_AUTO, .engine = o->engine,
                                             .threads = o->threads, .check = 1, .int8 = o->int8};
     const struct random_key key = random_seed(1, RANDOM_INIT);
-    const struct packed_source source = packed_from_random(&key);
+    const struct packed_weights_source source = packed_weights_from_random(&key);
 
     TRY(pool_new(o->threads, &b->pool));
     TRY(encoder_new(&config, &options, b->pool, &b->encoder));
@@ -118,7 +118,7 @@ static void rate_job(void *arg, int thread, int threads)
 
     (void)threads;
     for (int i = 0; i < r->rounds; i++) {
-        const struct packed_layer *layer = &e->weights.layer[i % r->layers];
+        const struct packed_weights_layer *layer = &e->weights.layer[i % r->layers];
         const float *bias = r->product <= PRODUCT_DOWN ? layer->bias[r->product] : NULL;
         status s = matmul_run(e->matmul, r->product, thread, r->rows, r->x + (size_t)thread * r->x_bytes,
                               layer->packed[r->product], bias, r->y + (size_t)thread * r->y_bytes);

@@ -126,13 +126,13 @@ static void run_compose(struct bench_memory *m, enum number type, int rows)
     for (int b = 0; b < rows; b++)
         m->k.columns_compose(D, 1, m->f[0], m->f[1] + block_at(b), m->f[0] + 4096 + b * COLUMN_BLOCK);
 }
-static void run_pull(struct bench_memory *m, enum number type, int rows)
+static void run_grad_u(struct bench_memory *m, enum number type, int rows)
 {
-    double *pulled = m->scratch;
+    double *grad_u = m->scratch;
 
     (void)type;
     for (int b = 0; b < rows; b++)
-        m->k.columns_pull(D, 1, m->f[1] + block_at(b), m->f[0] + 4096 + b * COLUMN_BLOCK, pulled);
+        m->k.columns_grad_u(D, 1, m->f[1] + block_at(b), m->f[0] + 4096 + b * COLUMN_BLOCK, grad_u);
 }
 static double work_read(enum number type, int rows) { return (void)type, 4.0 * rows * D * COLUMN_BLOCK; }
 
@@ -161,7 +161,7 @@ static const struct kernel_case cases[] = {
     {"gelu backward", "byte/s", run_gelu_back, work_gelu_back, ROWS, 0},
     {"adamw", "byte/s", run_adamw, work_adamw, 2 * ROWS, 0},
     {"columns compose", "byte/s", run_compose, work_read, BLOCKS, 0},
-    {"columns pull", "byte/s", run_pull, work_read, BLOCKS, 0},
+    {"columns grad_u", "byte/s", run_grad_u, work_read, BLOCKS, 0},
     {"columns update and compose", "byte/s", run_update, work_update, BLOCKS, 0},
 };
 

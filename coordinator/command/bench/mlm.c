@@ -17,7 +17,7 @@ struct bench_work {
     struct bench_encoder b;
     struct flat flat;
     struct mlm_unit *unit;
-    struct batch batch;
+    struct unit_batch batch;
     float *values, *grad, *m, *v;
     int32_t rows[TARGETS], targets[TARGETS];
 };
@@ -27,10 +27,10 @@ static status open_batch(struct bench_work *w)
     struct random_key key = random_seed(3, RANDOM_MASK);
     int32_t ids[LENGTH];
 
-    TRY(batch_init(&w->batch, SEQUENCES, SEQUENCES * LENGTH, encoder_row_align(w->b.encoder)));
+    TRY(unit_batch_init(&w->batch, SEQUENCES, SEQUENCES * LENGTH, encoder_row_align(w->b.encoder)));
     for (int i = 0; i < SEQUENCES; i++) {
         for (int j = 0; j < LENGTH; j++) ids[j] = (int32_t)random_below(key, (uint64_t)(i * LENGTH + j), VOCABULARY);
-        batch_add(&w->batch, ids, LENGTH, 0, -1, -1);
+        unit_batch_add(&w->batch, ids, LENGTH, 0, -1, -1);
     }
     for (int i = 0; i < TARGETS; i++) {
         w->rows[i] = i * (SEQUENCES * LENGTH / TARGETS);
@@ -46,7 +46,7 @@ static status open_work(const struct bench_options *o, const struct bench_case *
     const struct encoder_options options = {.precision = o->precision, .engine = o->engine, .threads = o->threads, .check = 1};
     const struct mlm_sizes sizes = {.rows = SEQUENCES * LENGTH, .examples = SEQUENCES, .targets = TARGETS, .threads = o->threads, .train = 1};
     const struct random_key key = random_seed(1, RANDOM_INIT);
-    struct packed_source source = packed_from_random(&key);
+    struct packed_weights_source source = packed_weights_from_random(&key);
 
     TRY(pool_new(o->threads, &w->b.pool));
     TRY(encoder_new(&config, &options, w->b.pool, &w->b.encoder));
@@ -67,7 +67,7 @@ static void close_work(struct bench_work *w)
 
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) mem_free(owned[i]);
     mlm_unit_destroy(&w->unit);
-    batch_fini(&w->batch);
+    unit_batch_fini(&w->batch);
     flat_fini(&w->flat);
     bench_encoder_close(&w->b);
 }
@@ -78,7 +78,7 @@ static void update_job(void *arg, int thread, int threads)
     struct bench_work *w = arg;
     int64_t first, last;
 
-    pool_share(w->flat.count, FLAT_GRAIN, thread, threads, &first, &last);
+    pool_slice(w->flat.count, FLAT_GRAIN, thread, threads, &first, &last);
     w->b.encoder->kernels.adamw(&a, last - first, w->grad + first, w->values + first, w->m + first, w->v + first);
 }
 

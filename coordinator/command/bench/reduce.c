@@ -15,7 +15,7 @@ enum { LAYERS = 24, COLUMNS = 51200, D = 300, HIDDEN = 1024, BATCH = 32, ROUNDS 
 static const double ring_bytes_of_dA = 2.0 * LAYERS * D * (double)COLUMNS * sizeof(float);
 
 /* Blocks of a worker that remain after merging, for the sum over columns. */
-static size_t pull_nodes(const struct blocks *b, int worker, struct tree_node *nodes)
+static size_t grad_u_nodes(const struct blocks *b, int worker, struct tree_node *nodes)
 {
     size_t n = 0;
 
@@ -38,7 +38,7 @@ static status count_worker(struct deal *deal, const struct blocks *b, int worker
     *bytes = own * (b->workers - 1)                                    /* composed prompts, to the other workers */
            + (double)count * (bank - own)                              /* gradients, to the owners of their columns */
            + own                                                       /* the sum, to the coordinator */
-           + (double)pull_nodes(b, worker, of_blocks) * LAYERS * D * sizeof(double)
+           + (double)grad_u_nodes(b, worker, of_blocks) * LAYERS * D * sizeof(double)
            + (double)count * 2 * HIDDEN * sizeof(float) + (BATCH + 1) * sizeof(double);
     return ST_OK;
 }
@@ -48,7 +48,7 @@ status bench_bytes_sent(int workers, double *out)
     const double cost = 1, speed[8] = {1, 1, 1, 1, 1, 1, 1, 1};
     struct blocks b = blocks_make(COLUMNS, workers);
     struct deal deal = {0};
-    status s = plan_deal(&deal, 1, BATCH, workers, &cost, speed);
+    status s = dealing_assign(&deal, 1, BATCH, workers, &cost, speed);
 
     *out = 0;
     for (int w = 0; w < workers && s == ST_OK; w++) {
@@ -163,7 +163,7 @@ static status measure(struct traffic *t)
     t->partial[0] = &t->sum;
     TRY(mem_alloc((size_t)t->comm.workers, sizeof *speed, &speed));
     for (int w = 0; w < t->comm.workers; w++) speed[w] = 1;
-    s = plan_deal(&t->deal, 1, BATCH, t->comm.workers, &cost, speed);
+    s = dealing_assign(&t->deal, 1, BATCH, t->comm.workers, &cost, speed);
     mem_free(speed);
     if (s == ST_OK) s = mem_alloc((size_t)LAYERS * COLUMNS, sizeof(float), &t->local);
     if (s == ST_OK) s = mem_alloc((size_t)LAYERS * COLUMNS, sizeof(float), &t->whole);

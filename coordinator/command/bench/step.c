@@ -1,5 +1,5 @@
 /* mp2 bench step: a training step at CPT-large's size on this process: prompts composed from A, 32 examples forward and
- * backward with dropout in units that fit a memory budget, gradients pulled, A updated by AdamW. Lengths are those of real
+ * backward with dropout in units that fit a memory budget, gradients grad_u, A updated by AdamW. Lengths are those of real
  * batches (P = 50 included): pairs of short sentences (AFQMC), and reading comprehension with windows of 512 tokens
  * (CMRC 2018). FLOPs are those of products and attention over real tokens; the work on A counts as time only. The limit is
  * the rate of the same products by themselves (bench_encoder.h), measured just before and after, the better one. ratio_cpu
@@ -35,8 +35,8 @@ struct step {
     float *a;                 /* A, m, v */
     float *u, *prompts, *grad_prompts, *node, *head, *grad_head;
     struct unit *unit;
-    struct batch batch;
-    int32_t unit_examples, unit_rows;
+    struct unit_batch batch;
+    int32_t unit_examples, unit_most_rows;
 };
 
 static int64_t prompt_floats(const struct step *s)
@@ -78,7 +78,7 @@ static status open_step(struct step *s, const struct bench_options *options)
 
 static void close_step(struct step *s)
 {
-    batch_fini(&s->batch);
+    unit_batch_fini(&s->batch);
     unit_destroy(&s->unit);
     mem_free(s->grad_head);
     mem_free(s->head);
@@ -97,28 +97,28 @@ static status plan_units(struct step *s, const struct bench_case *c)
     const struct encoder *e = s->bench.encoder;
     int threads = s->options->threads;
 
-    batch_fini(&s->batch);
+    unit_batch_fini(&s->batch);
     unit_destroy(&s->unit);
     for (s->unit_examples = BATCH; s->unit_examples >= 1; s->unit_examples /= 2) {
-        s->unit_rows = 0;
+        s->unit_most_rows = 0;
         for (int32_t i = 0; i < s->unit_examples; i++)
-            s->unit_rows += batch_rows(c->lengths[i], encoder_row_align(e));
+            s->unit_most_rows += unit_batch_rows(c->lengths[i], encoder_row_align(e));
         if (s->unit_examples == 1 ||
-            s->unit_rows <= unit_rows(e, s->unit_examples, TOKENS, threads, 1, s->options->budget))
+            s->unit_most_rows <= unit_most_rows(e, s->unit_examples, TOKENS, threads, 1, s->options->budget))
             break;
     }
-    TRY(batch_init(&s->batch, s->unit_examples, s->unit_rows, encoder_row_align(e)));
-    return unit_new(e, s->unit_rows, s->unit_examples, TOKENS, threads, 1, &s->unit);
+    TRY(unit_batch_init(&s->batch, s->unit_examples, s->unit_most_rows, encoder_row_align(e)));
+    return unit_new(e, s->unit_most_rows, s->unit_examples, TOKENS, threads, 1, &s->unit);
 }
 
 static void fill_batch(struct step *s, const struct bench_case *c, int32_t first)
 {
     int32_t ids[512];
 
-    batch_clear(&s->batch, first);
+    unit_batch_clear(&s->batch, first);
     for (int32_t i = first; i < first + s->unit_examples; i++) {
         for (int32_t j = 0; j < c->lengths[i]; j++) ids[j] = 100 + (i * 7919 + j * 104729) % (VOCABULARY - 100);
-        batch_add(&s->batch, ids, c->lengths[i], 0, c->lengths[i] - 6, c->lengths[i] - 5);
+        unit_batch_add(&s->batch, ids, c->lengths[i], 0, c->lengths[i] - 6, c->lengths[i] - 5);
     }
 }
 
@@ -143,7 +143,7 @@ static status run_step(struct step *s, const struct bench_case *c, uint32_t numb
         s->bench.encoder->kernels.add(prompt_floats(s), s->grad_prompts, s->node);
     }
     computed = clock_now();
-    TRY(columns_pull(&s->columns, 1, s->grad_prompts));
+    TRY(columns_grad_u(&s->columns, 1, s->grad_prompts));
     columns_update(&s->columns, &w, 1, s->u, s->grad_prompts, 0, NULL, NULL);
     *t = (struct times){clock_now() - started, computed - composed, clock_cpu() - worked};
     return ST_OK;

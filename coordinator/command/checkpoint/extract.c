@@ -27,10 +27,10 @@ static status run(const char *checkpoint, const void *options)
 {
     const struct config *c = options;
     struct tuned tuned;
-    struct seen seen;
+    struct pretrained_task seen;
     status s;
 
-    TRY(seen_load(checkpoint, c->model, c->data, c->task, &seen, &tuned));
+    TRY(pretrained_task_load(checkpoint, c->model, c->data, c->task, &seen, &tuned));
     s = tuned_save(c->out, &tuned);
     if (s == ST_OK) printf("%s: task %s\n", c->out, tuned.task[0].meta.id);
     tuned_fini(&tuned);

@@ -36,7 +36,7 @@ static status parse_value(const char *flag, const char *value, struct probe_opti
 
     if (strcmp(flag, "--model") == 0) o->model = value;
     else if (strcmp(flag, "--prompts") == 0) o->prompts = value;
-    else if (strcmp(flag, "--case") == 0) o->kase = value;
+    else if (strcmp(flag, "--case") == 0) o->probe_case = value;
     else if (strcmp(flag, "--out") == 0) o->out = value;
     else if (strcmp(flag, "--updates") == 0) return parse_count(flag, value, 1000000, &o->updates);
     else if (strcmp(flag, "--threads") == 0) return parse_count(flag, value, 1024, &o->threads);
@@ -52,7 +52,7 @@ static status parse_value(const char *flag, const char *value, struct probe_opti
 
 static status parse(int argc, char **argv, struct probe_options *o)
 {
-    const char *const *needed[] = {&o->model, &o->prompts, &o->kase, &o->out};
+    const char *const *needed[] = {&o->model, &o->prompts, &o->probe_case, &o->out};
     static const char *const names[] = {"--model DIR", "--prompts FILE", "--case FILE", "--out FILE"};
 
     memset(o, 0, sizeof *o);
@@ -114,7 +114,7 @@ static status compute(struct probe_run *r)
 
     if (s == ST_OK) s = probe_pass(r, &first);
     if (s == ST_OK && !isfinite(first.loss))
-        s = fault(ST_NUMBER, "%s: the loss is %g: the values of %s or of the prompts are too large for float32", r->options->kase,
+        s = fault(ST_NUMBER, "%s: the loss is %g: the values of %s or of the prompts are too large for float32", r->options->probe_case,
                   first.loss, r->options->model);
     if (s == ST_OK && r->options->updates > 0) s = probe_update(r, &first, 1);
     if (s == ST_OK && r->options->updates > 1) s = probe_result_new(r, &later);
@@ -131,19 +131,19 @@ static status compute(struct probe_run *r)
 /* The inputs are open: read the case, then compute; the folder's pages are let go once its weights are packed. */
 static status probe(const struct probe_options *o, struct model_source **source, const struct prompts_file *prompts)
 {
-    struct probe_case kase;
+    struct probe_case probe_case;
     struct probe_run run;
     status s;
 
     TRY(check_limits(o, model_source_config(*source), prompts));
-    TRY(probe_case_load(o->kase, model_source_config(*source), prompts, &kase));
-    s = probe_run_open(o, *source, prompts, &kase, &run);
+    TRY(probe_case_load(o->probe_case, model_source_config(*source), prompts, &probe_case));
+    s = probe_run_open(o, *source, prompts, &probe_case, &run);
     model_source_close(source);
     if (s == ST_OK) {
         s = compute(&run);
         probe_run_close(&run);
     }
-    probe_case_free(&kase);
+    probe_case_free(&probe_case);
     return s;
 }
 

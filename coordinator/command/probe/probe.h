@@ -14,7 +14,7 @@
 #include "worker/train/unit.h"
 
 struct probe_options {
-    const char *model, *prompts, *kase, *out;
+    const char *model, *prompts, *probe_case, *out;
     enum number precision;
     enum matmul_engine engine;
     int attend_padding, updates, threads;
@@ -47,7 +47,7 @@ struct probe_result {
 struct probe_run {
     const struct probe_options *options;
     const struct prompts_file *prompts;
-    const struct probe_case *kase;
+    const struct probe_case *probe_case;
     struct pool *pool;
     struct encoder *encoder;
     void *weights;
@@ -56,7 +56,7 @@ struct probe_run {
     float *z, *router, *head;                  /* (l,K,d), (T,l,K), (2,H) */
     float *moments[3][2];                      /* m and v of z, router, head */
     struct unit *unit;
-    struct batch batch;
+    struct unit_batch batch;
     int32_t unit_examples;
     double *gates, *mix;                       /* (l,K): s and r of router_forward */
     float *prompt;                             /* (l,P*H) */
@@ -66,7 +66,7 @@ struct probe_run {
 
 /* Local. Pack the weights, load the parameters, plan the memory. source is no longer needed afterwards. */
 status probe_run_open(const struct probe_options *options, const struct model_source *source,
-                      const struct prompts_file *prompts, const struct probe_case *kase, struct probe_run *out);
+                      const struct prompts_file *prompts, const struct probe_case *probe_case, struct probe_run *out);
 void probe_run_close(struct probe_run *r);
 
 status probe_result_new(const struct probe_run *r, struct probe_result *out);

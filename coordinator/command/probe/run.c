@@ -64,9 +64,9 @@ static status open_parameters(struct probe_run *r)
 
 static int32_t example_rows(const struct probe_run *r, int64_t example)
 {
-    int32_t tokens = r->options->attend_padding ? (int32_t)r->kase->width : r->kase->length[example];
+    int32_t tokens = r->options->attend_padding ? (int32_t)r->probe_case->width : r->probe_case->length[example];
 
-    return batch_rows(tokens, encoder_row_align(r->encoder));
+    return unit_batch_rows(tokens, encoder_row_align(r->encoder));
 }
 
 /* The rows of the largest unit when units are aligned blocks of so many examples. */
@@ -74,7 +74,7 @@ static int64_t largest_unit(const struct probe_run *r, int32_t examples)
 {
     int64_t most = 0, sum = 0;
 
-    for (int64_t i = 0; i < r->kase->examples; i++) {
+    for (int64_t i = 0; i < r->probe_case->examples; i++) {
         sum = i % examples == 0 ? example_rows(r, i) : sum + example_rows(r, i);
         if (sum > most) most = sum;
     }
@@ -86,13 +86,13 @@ static status open_unit(struct probe_run *r)
     int32_t size = 1, tokens = (int32_t)r->prompts->tokens, rows;
     int threads = r->options->threads;
 
-    while (size < r->kase->examples &&
-           largest_unit(r, 2 * size) <= unit_rows(r->encoder, 2 * size, tokens, threads, 1, UNIT_BUDGET))
+    while (size < r->probe_case->examples &&
+           largest_unit(r, 2 * size) <= unit_most_rows(r->encoder, 2 * size, tokens, threads, 1, UNIT_BUDGET))
         size *= 2;
     r->unit_examples = size;
     rows = (int32_t)largest_unit(r, size);
     TRY(unit_new(r->encoder, rows, size, tokens, threads, 1, &r->unit));
-    TRY(batch_init(&r->batch, size, rows, encoder_row_align(r->encoder)));
+    TRY(unit_batch_init(&r->batch, size, rows, encoder_row_align(r->encoder)));
     return mem_alloc((size_t)rows * 2, sizeof *r->unit_logits, &r->unit_logits);
 }
 
@@ -101,7 +101,7 @@ static status open_all(struct probe_run *r, const struct model_source *source)
     const struct prompts_file *p = r->prompts;
     const struct encoder_options options = {.precision = r->options->precision, .isa = ISA_AUTO,
                                             .engine = r->options->engine, .threads = r->options->threads, .check = 1};
-    const struct packed_source weights = packed_from_model(source);
+    const struct packed_weights_source weights = packed_weights_from_model(source);
 
     TRY(pool_new(options.threads, &r->pool));
     TRY(encoder_new(model_source_config(source), &options, r->pool, &r->encoder));
@@ -113,18 +113,18 @@ static status open_all(struct probe_run *r, const struct model_source *source)
     TRY(mem_alloc((size_t)(p->layers * p->modules), sizeof *r->gates, &r->gates));
     TRY(mem_alloc((size_t)(p->layers * p->modules), sizeof *r->mix, &r->mix));
     TRY(mem_alloc((size_t)(p->layers * prompt_columns(p)), sizeof *r->prompt, &r->prompt));
-    return mem_alloc((size_t)r->kase->examples, sizeof *r->example_loss, &r->example_loss);
+    return mem_alloc((size_t)r->probe_case->examples, sizeof *r->example_loss, &r->example_loss);
 }
 
 status probe_run_open(const struct probe_options *options, const struct model_source *source,
-                      const struct prompts_file *prompts, const struct probe_case *kase, struct probe_run *out)
+                      const struct prompts_file *prompts, const struct probe_case *probe_case, struct probe_run *out)
 {
     status s;
 
     memset(out, 0, sizeof *out);
     out->options = options;
     out->prompts = prompts;
-    out->kase = kase;
+    out->probe_case = probe_case;
     s = open_all(out, source);
     if (s != ST_OK) probe_run_close(out);
     return s;
@@ -137,7 +137,7 @@ void probe_run_close(struct probe_run *r)
     mem_free(r->mix);
     mem_free(r->gates);
     mem_free(r->unit_logits);
-    batch_fini(&r->batch);
+    unit_batch_fini(&r->batch);
     unit_destroy(&r->unit);
     if (r->columns.data) columns_close(&r->columns);
     mem_free(r->columns_data);
@@ -155,7 +155,7 @@ void probe_run_close(struct probe_run *r)
 status probe_result_new(const struct probe_run *r, struct probe_result *out)
 {
     const struct prompts_file *p = r->prompts;
-    size_t grid = (size_t)(r->kase->examples * r->kase->width), gates = (size_t)(p->layers * p->modules);
+    size_t grid = (size_t)(r->probe_case->examples * r->probe_case->width), gates = (size_t)(p->layers * p->modules);
     status s;
 
     memset(out, 0, sizeof *out);
@@ -190,7 +190,7 @@ static const float *task_router(const struct probe_run *r, int64_t l)
 {
     const struct prompts_file *p = r->prompts;
 
-    return r->router + (r->kase->task * p->layers + l) * p->modules;
+    return r->router + (r->probe_case->task * p->layers + l) * p->modules;
 }
 
 /* Gates, u, and the prompts of every layer. */
@@ -203,7 +203,7 @@ static status compose(struct probe_run *r, struct probe_result *out)
 
     TRY(mem_alloc(count, sizeof *u, &u));
     for (int64_t l = 0; l < p->layers; l++) {
-        const double *uniform = r->kase->uniform ? r->kase->uniform + l * modules : NULL;
+        const double *uniform = r->probe_case->uniform ? r->probe_case->uniform + l * modules : NULL;
         double *mix = r->mix + l * modules;
 
         router_forward(modules, task_router(r, l), uniform, 1.0, r->gates + l * modules, mix);
@@ -217,21 +217,21 @@ static status compose(struct probe_run *r, struct probe_result *out)
 
 static void fill_batch(struct probe_run *r, int64_t first)
 {
-    const struct probe_case *c = r->kase;
+    const struct probe_case *c = r->probe_case;
     int32_t width = r->options->attend_padding ? (int32_t)c->width : 0;
 
-    batch_clear(&r->batch, (int32_t)first);
+    unit_batch_clear(&r->batch, (int32_t)first);
     for (int64_t i = first; i < first + r->unit_examples && i < c->examples; i++)
-        batch_add(&r->batch, c->ids + i * c->width, c->length[i], width, c->start[i], c->end[i]);
+        unit_batch_add(&r->batch, c->ids + i * c->width, c->length[i], width, c->start[i], c->end[i]);
 }
 
 static void keep_logits(const struct probe_run *r, int64_t first, struct probe_result *out)
 {
-    const struct batch *b = &r->batch;
+    const struct unit_batch *b = &r->batch;
 
     for (int32_t e = 0; e < b->examples; e++)
         for (int32_t i = 0; i < b->length[e]; i++) {
-            int64_t at = (first + e) * r->kase->width + i;
+            int64_t at = (first + e) * r->probe_case->width + i;
 
             out->start_logits[at] = r->unit_logits[2 * (b->row[e] + i)];
             out->end_logits[at] = r->unit_logits[2 * (b->row[e] + i) + 1];
@@ -244,7 +244,7 @@ static status run_unit(struct probe_run *r, int64_t first, struct tree_sum *prom
 {
     const struct prompts_file *p = r->prompts;
     const struct tree_node node = {(int32_t)first, r->unit_examples};
-    struct unit_inputs in = {.batch = &r->batch, .head = r->head, .batch_examples = (int32_t)r->kase->examples,
+    struct unit_inputs in = {.batch = &r->batch, .head = r->head, .batch_examples = (int32_t)r->probe_case->examples,
                              .prompts = {(int32_t)p->layers, (int32_t)p->tokens, r->prompt}};
     struct unit_outputs to = {.loss = r->example_loss + first, .logits = r->unit_logits};
     void *prompt_node, *head_node;
@@ -263,7 +263,7 @@ static status run_unit(struct probe_run *r, int64_t first, struct tree_sum *prom
 static status run_units(struct probe_run *r, struct probe_result *out)
 {
     const struct prompts_file *p = r->prompts;
-    int32_t examples = (int32_t)r->kase->examples;
+    int32_t examples = (int32_t)r->probe_case->examples;
     size_t prompt_floats = (size_t)(p->layers * prompt_columns(p)), head_floats = (size_t)(2 * p->hidden);
     struct tree_sum prompts, heads;
     status s = ST_OK;
@@ -285,16 +285,16 @@ static status run_units(struct probe_run *r, struct probe_result *out)
 }
 
 /* From the prompts' gradients to z's and the router's. */
-static status pull(struct probe_run *r, struct probe_result *out)
+static status run_grad_u(struct probe_run *r, struct probe_result *out)
 {
     const struct prompts_file *p = r->prompts;
     int modules = (int)p->modules, d = (int)p->intrinsic;
     double *dz, dtheta[ROUTER_MODULES_MOST];
 
-    TRY(columns_pull(&r->columns, 1, out->grad_prompts));
+    TRY(columns_grad_u(&r->columns, 1, out->grad_prompts));
     TRY(mem_alloc((size_t)(modules * d), sizeof *dz, &dz));
     for (int l = 0; l < p->layers; l++) {
-        const double *g = tree_sum_root(&r->columns.pulls[l]);
+        const double *g = tree_sum_root(&r->columns.grad_u[l]);
 
         memset(dz, 0, (size_t)(modules * d) * sizeof *dz);
         memset(dtheta, 0, sizeof dtheta);
@@ -311,7 +311,7 @@ status probe_pass(struct probe_run *r, struct probe_result *out)
 {
     TRY(compose(r, out));
     TRY(run_units(r, out));
-    return pull(r, out);
+    return run_grad_u(r, out);
 }
 
 /* ---- updates ----------------------------------------------------------------------------------------------------- */
@@ -338,7 +338,7 @@ static status update_router(struct probe_run *r, const struct probe_result *resu
     float *gradient;
 
     TRY(mem_alloc((size_t)(p->tasks * row), sizeof *gradient, &gradient));
-    memcpy(gradient + r->kase->task * row, result->grad_router, (size_t)row * sizeof *gradient);
+    memcpy(gradient + r->probe_case->task * row, result->grad_router, (size_t)row * sizeof *gradient);
     r->encoder->kernels.adamw(w, p->tasks * row, gradient, r->router, r->moments[1][0], r->moments[1][1]);
     mem_free(gradient);
     return ST_OK;

@@ -29,8 +29,8 @@ static size_t list_specs(const struct probe_run *r, struct tensor_spec *specs)
     size_t count = 0;
 
     specs[count++] = spec("loss", 1, 1, 0, 0);
-    specs[count++] = spec("start_logits", 2, r->kase->examples, r->kase->width, 0);
-    specs[count++] = spec("end_logits", 2, r->kase->examples, r->kase->width, 0);
+    specs[count++] = spec("start_logits", 2, r->probe_case->examples, r->probe_case->width, 0);
+    specs[count++] = spec("end_logits", 2, r->probe_case->examples, r->probe_case->width, 0);
     specs[count++] = spec("grad.A", 3, p->layers, p->intrinsic, n);
     specs[count++] = spec("grad.z", 3, p->layers, p->modules, p->intrinsic);
     specs[count++] = spec("grad.router", 3, p->tasks, p->layers, p->modules);
@@ -49,7 +49,7 @@ static status check_finite(const struct writer *w, const char *name, const float
     for (int64_t i = 0; i < count; i++)
         if (!isfinite(data[i]))
             return fault(ST_NUMBER, "%s: %s has an element that is %g: the values of %s or of the prompts are too large for "
-                         "float32", w->run->options->kase, name, (double)data[i], w->run->options->model);
+                         "float32", w->run->options->probe_case, name, (double)data[i], w->run->options->model);
     return ST_OK;
 }
 
@@ -104,7 +104,7 @@ static status put_gradient_router(struct writer *w)
 
     TRY(mem_alloc((size_t)n, sizeof *zeros, &zeros));
     for (int64_t t = 0; t < p->tasks && s == ST_OK; t++)
-        s = put(w, "grad.router", t == w->run->kase->task ? w->first->grad_router : zeros, n);
+        s = put(w, "grad.router", t == w->run->probe_case->task ? w->first->grad_router : zeros, n);
     mem_free(zeros);
     return s;
 }
@@ -113,7 +113,7 @@ static status put_all(struct writer *w)
 {
     const struct probe_run *r = w->run;
     const struct prompts_file *p = r->prompts;
-    int64_t grid = r->kase->examples * r->kase->width;
+    int64_t grid = r->probe_case->examples * r->probe_case->width;
     const float loss = (float)w->first->loss;
 
     TRY(put(w, "loss", &loss, 1));

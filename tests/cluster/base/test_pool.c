@@ -69,7 +69,7 @@ static void test_barrier(void **state)
     pool_destroy(&h.pool);
 }
 
-static void test_share(void **state)
+static void test_assignment(void **state)
 {
     (void)state;
     for (int64_t n = 0; n < 70; n += 3)
@@ -79,7 +79,7 @@ static void test_share(void **state)
             for (int t = 0; t < threads; t++) {
                 int64_t first, last;
 
-                pool_share(n, 8, t, threads, &first, &last);
+                pool_slice(n, 8, t, threads, &first, &last);
                 if (first == last) continue;
                 assert_int_equal(first, next);
                 assert_int_equal(first % 8, 0);
@@ -91,7 +91,7 @@ static void test_share(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_jobs), cmocka_unit_test(test_barrier), cmocka_unit_test(test_share)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_jobs), cmocka_unit_test(test_barrier), cmocka_unit_test(test_assignment)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,7 +64,7 @@ static void check(int slots, int (*worker_of)(int slot, int slots))
         assert_int_equal(ranges_sum(&r, &own), ST_OK);
         for (int64_t i = first; i < last; i++) assert_true(own[i - first] == plain(0, size, slots, i));
         for (int64_t i = 0; i < LENGTH; i++) whole[i] = i >= first && i < last ? own[i - first] : -1;
-        assert_int_equal(ranges_share(&r, whole), ST_OK);
+        assert_int_equal(ranges_gather(&r, whole), ST_OK);
         for (int64_t i = 0; i < LENGTH && comm_is_worker(&comm); i++) assert_true(whole[i] == plain(0, size, slots, i));
     }
     ranges_fini(&r);

@@ -59,7 +59,7 @@ static void check_batch(int batch)
     whole = calloc(GROUPS * LAYERS * COLUMNS, sizeof *whole);
     again = calloc(GROUPS * LAYERS * COLUMNS, sizeof *again);
     reduce_init(&r, &comm, &blocks, LAYERS);
-    assert_int_equal(plan_deal(&deal, GROUPS, batch, comm.workers, cost, speed), ST_OK);
+    assert_int_equal(dealing_assign(&deal, GROUPS, batch, comm.workers, cost, speed), ST_OK);
     for (int g = 0; g < GROUPS; g++) {
         partial[g] = &sums[g];
         tree_sum_init(partial[g], batch, TREE_FLOAT, LAYERS * COLUMNS);

@@ -46,11 +46,11 @@ static void run_steps(int resume, uint64_t from, uint64_t to)
     assert_null(p);
 }
 
-struct seen { uint64_t steps, last, events; double elapsed; int ordered; };
+struct pretrained_task { uint64_t steps, last, events; double elapsed; int ordered; };
 
 static status see(void *arg, const Mp2__Progress *m, const char *line, size_t n)
 {
-    struct seen *s = arg;
+    struct pretrained_task *s = arg;
 
     assert_int_equal(strlen(line) >= n, 1);
     if (m->body_case == MP2__PROGRESS__BODY_EVENT) s->events++;
@@ -64,9 +64,9 @@ static status see(void *arg, const Mp2__Progress *m, const char *line, size_t n)
     return ST_OK;
 }
 
-static struct seen read_all(void)
+static struct pretrained_task read_all(void)
 {
-    struct seen s = {.ordered = 1};
+    struct pretrained_task s = {.ordered = 1};
     int64_t offset = 0;
     char path[600];
 
@@ -77,7 +77,7 @@ static struct seen read_all(void)
 
 static void resume_cuts_back(void **state)
 {
-    struct seen s;
+    struct pretrained_task s;
     (void)state;
 
     run_steps(0, 1, 100);

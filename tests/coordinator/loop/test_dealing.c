@@ -38,7 +38,7 @@ static void test_all_dealt(void **state)
                 double cost[3] = {1, 2.5, 0.3}, speed[9];
 
                 for (int w = 0; w < workers; w++) speed[w] = 1 + 0.3 * (w % 4);
-                assert_int_equal(plan_deal(&p, groups, batch, workers, cost, speed), ST_OK);
+                assert_int_equal(dealing_assign(&p, groups, batch, workers, cost, speed), ST_OK);
                 check(&p, groups, batch, workers);
             }
     deal_fini(&p);
@@ -51,7 +51,7 @@ static void test_few_blocks(void **state)
 
     (void)state;
     for (int workers = 2; workers <= 8; workers++) {
-        assert_int_equal(plan_deal(&p, 1, 32, workers, &cost, speed), ST_OK);
+        assert_int_equal(dealing_assign(&p, 1, 32, workers, &cost, speed), ST_OK);
         for (int w = 0; w < workers; w++) {
             const struct tree_node *nodes;
             int slots = 0;
@@ -64,7 +64,7 @@ static void test_few_blocks(void **state)
         }
     }
     speed[0] = 3;
-    assert_int_equal(plan_deal(&p, 1, 32, 2, &cost, speed), ST_OK);
+    assert_int_equal(dealing_assign(&p, 1, 32, 2, &cost, speed), ST_OK);
     assert_int_equal(p.blocks[0].node.size, 16);
     assert_int_equal(p.blocks[0].worker, 0);
     deal_fini(&p);
@@ -78,7 +78,7 @@ static void test_slots(void **state)
 
     (void)state;
     for (int i = 0; i < 27; i++) lengths[i] = 10 + i * 13 % 27;
-    plan_slots(27, lengths, order);
+    dealing_order(27, lengths, order);
     for (int s = 0; s < 27; s++) {
         assert_int_equal(seen[order[s]]++, 0);
         blocks[s / 8] += lengths[order[s]];

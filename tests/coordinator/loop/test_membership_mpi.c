@@ -11,7 +11,7 @@
 #include "coordinator/loop/membership.h"
 
 static struct comm comm;
-static struct crew crew;
+static struct membership membership;
 static struct progress *progress;
 static char folder[256], file[512];
 
@@ -30,28 +30,28 @@ static int told(int rank, const char *state)
 
 static void begin(void)
 {
-    struct crew_card card = {.threads = 1};
+    struct member_card card = {.threads = 1};
 
     if (comm_is_coordinator(&comm)) test_folder(folder, sizeof folder);
     assert_int_equal(comm_broadcast(&comm, folder, sizeof folder, 0), ST_OK);
     snprintf(file, sizeof file, "%s/metrics.jsonl", folder);
-    assert_int_equal(crew_open(&comm, &card, &crew), ST_OK);
+    assert_int_equal(membership_open(&comm, &card, &membership), ST_OK);
     if (comm_is_coordinator(&comm)) {
         assert_int_equal(progress_new(&(struct progress_options){.folder = folder}, &progress), ST_OK);
-        assert_int_equal(crew_show(&crew, "started", 0, progress), ST_OK);
+        assert_int_equal(membership_show(&membership, "started", 0, progress), ST_OK);
     }
 }
 
 /* One step, so that it is known how long they take. */
 static void step(int64_t number)
 {
-    struct crew_report reports[8] = {{0}};
+    struct member_report reports[8] = {{0}};
     int64_t units[8] = {0};
 
-    crew_begin_step(&crew);
+    membership_begin_step(&membership);
     for (int w = 0; w < comm.workers; w++) reports[w].seconds = 1e-3;
-    if (comm_is_coordinator(&comm)) crew_step(&crew, reports, units, number);
-    crew_end_step(&crew);
+    if (comm_is_coordinator(&comm)) membership_step(&membership, reports, units, number);
+    membership_end_step(&membership);
 }
 
 /* The last worker comes when the file says for the n-th time that it is late. */
@@ -65,13 +65,13 @@ static void come_late(int n)
 static void test_agreement(void **unused)
 {
     (void)unused;
-    assert_int_equal(crew_agree(&crew, ST_OK), ST_OK);
-    assert_int_equal(crew_agree(&crew, comm.rank == comm.size - 1 ? ST_INPUT : ST_OK), ST_INPUT);
-    crew_begin_step(&crew);
-    assert_int_equal(crew_agree(&crew, ST_OK), ST_OK);
-    if (comm_is_coordinator(&comm)) assert_true(crew.asked > 0);   /* until the step is done */
+    assert_int_equal(membership_agree(&membership, ST_OK), ST_OK);
+    assert_int_equal(membership_agree(&membership, comm.rank == comm.size - 1 ? ST_INPUT : ST_OK), ST_INPUT);
+    membership_begin_step(&membership);
+    assert_int_equal(membership_agree(&membership, ST_OK), ST_OK);
+    if (comm_is_coordinator(&comm)) assert_true(membership.asked > 0);   /* until the step is done */
     step(1);
-    if (comm_is_coordinator(&comm)) assert_true(crew.asked == 0);
+    if (comm_is_coordinator(&comm)) assert_true(membership.asked == 0);
 }
 
 static void test_late(void **unused)
@@ -80,13 +80,13 @@ static void test_late(void **unused)
     if (comm.size != 3) skip();
     step(1);
     come_late(1);
-    assert_int_equal(crew_agree(&crew, ST_OK), ST_OK);
+    assert_int_equal(membership_agree(&membership, ST_OK), ST_OK);
     step(2);   /* all work again */
-    crew_begin_round(&crew);
-    assert_int_equal(crew_agree(&crew, ST_OK), ST_OK);
-    crew_begin_round(&crew);
+    membership_begin_round(&membership);
+    assert_int_equal(membership_agree(&membership, ST_OK), ST_OK);
+    membership_begin_round(&membership);
     come_late(2);
-    assert_int_equal(crew_agree(&crew, ST_OK), ST_OK);
+    assert_int_equal(membership_agree(&membership, ST_OK), ST_OK);
     if (!comm_is_coordinator(&comm)) return;
     assert_int_equal(progress_flush(progress), ST_OK);
     assert_int_equal(told(2, "LATE"), 2);
@@ -97,7 +97,7 @@ static void test_late(void **unused)
 
 static void end(void)
 {
-    crew_close(&crew);
+    membership_close(&membership);
     progress_destroy(&progress);
     if (comm_is_coordinator(&comm)) test_folder_remove(folder);
 }

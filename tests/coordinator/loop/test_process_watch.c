@@ -1,4 +1,4 @@
-/* A process that ends is told of once, others are left alone; a lookout that is destroyed tells nothing more. */
+/* A process that ends is told of once, others are left alone; a process_watch that is destroyed tells nothing more. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -55,18 +55,18 @@ static void wait_until(atomic_int *n, int least)
 static void test_gone(void **state)
 {
     struct heard heard = {0};
-    struct lookout_calls calls = {on_gone, on_tick, on_terminated, &heard};
+    struct process_watch_calls calls = {on_gone, on_tick, on_terminated, &heard};
     pid_t first = start_child(), second = start_child();
-    struct lookout *l;
+    struct process_watch *l;
 
     (void)state;
-    assert_int_equal(lookout_new((int64_t[]){first, second}, 2, &calls, &l), ST_OK);
+    assert_int_equal(process_watch_new((int64_t[]){first, second}, 2, &calls, &l), ST_OK);
     end_child(second);
     wait_until(&heard.gone[1], 1);
     wait_until(&heard.ticks, 1);
     assert_int_equal(atomic_load(&heard.gone[1]), 1);
     assert_int_equal(atomic_load(&heard.gone[0]), 0);
-    lookout_destroy(&l);
+    process_watch_destroy(&l);
     end_child(first);
     assert_int_equal(atomic_load(&heard.gone[0]), 0);
     assert_int_equal(atomic_load(&heard.terminated), 0);
@@ -84,10 +84,10 @@ static void test_terminated(void **state)
     child = fork();
     if (child == 0) {
         struct heard heard = {0};
-        struct lookout_calls calls = {on_gone, on_tick, on_terminated, &heard};
-        struct lookout *l;
+        struct process_watch_calls calls = {on_gone, on_tick, on_terminated, &heard};
+        struct process_watch *l;
 
-        if (lookout_new((int64_t[]){0}, 1, &calls, &l) != ST_OK || write(ready[1], "r", 1) != 1) _exit(1);
+        if (process_watch_new((int64_t[]){0}, 1, &calls, &l) != ST_OK || write(ready[1], "r", 1) != 1) _exit(1);
         for (;;) pause();
     }
     assert_int_equal(read(ready[0], &byte, 1), 1);

@@ -16,7 +16,7 @@ struct world {
     int count;
     struct mlm_config config;
     struct options options;
-    struct crew crew;
+    struct membership membership;
     struct mlm mlm;
 };
 
@@ -49,7 +49,7 @@ static void write_files(struct world *w, char *text, char *vocab, size_t room)
 
 static void open_world(struct world *w, const char *micro, const char *clip)
 {
-    const struct crew_card card = {.threads = 1};
+    const struct member_card card = {.threads = 1};
     char text[4200], vocab[4200], run[4200];
 
     memset(w, 0, sizeof *w);
@@ -76,12 +76,12 @@ static void open_world(struct world *w, const char *micro, const char *clip)
     w->config.train.warmup = 4;
     w->config.train.steps = 20;
     assert_int_equal(mlm_open(&comm, &w->config, &w->options, &w->mlm), ST_OK);
-    assert_int_equal(crew_open(&comm, &card, &w->crew), ST_OK);
+    assert_int_equal(membership_open(&comm, &card, &w->membership), ST_OK);
 }
 
 static void close_world(struct world *w)
 {
-    crew_close(&w->crew);
+    membership_close(&w->membership);
     mlm_close(&w->mlm);
     options_fini(&w->options);
     test_folder_remove(w->folder);
@@ -92,7 +92,7 @@ static double loss(struct world *w, int64_t step)
     struct job_step out;
 
     w->mlm.stale = 1;
-    assert_int_equal(mlm_step(&w->mlm, step, &w->crew, &out), ST_OK);
+    assert_int_equal(mlm_step(&w->mlm, step, &w->membership, &out), ST_OK);
     assert_false(out.skipped);
     return out.message->loss;
 }
@@ -167,7 +167,7 @@ static void update(const char *clip, double most)
     assert_memory_equal(before, w.mlm.values, (size_t)w.mlm.flat.count * sizeof *before);
     assert_int_equal(mlm_commit(&w.mlm, 1, 1), ST_OK);
     check_update(&w, before, w.config.train.rate / 4, scale);
-    assert_int_equal(mlm_step(&w.mlm, 2, &w.crew, &out), ST_OK);
+    assert_int_equal(mlm_step(&w.mlm, 2, &w.membership, &out), ST_OK);
     mem_free(before);
     close_world(&w);
 }

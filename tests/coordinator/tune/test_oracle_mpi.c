@@ -1,4 +1,4 @@
-/* The team's answers: losses of candidates over kept activations are those of whole sets, to the bit, in any order of layers;
+/* The oracle's answers: losses of candidates over kept activations are those of whole sets, to the bit, in any order of layers;
  * gradients agree with finite differences of the losses; scores are the same whoever asks; failures reach everybody. */
 #include "tests/support/support.h"
 
@@ -27,7 +27,7 @@ struct world {
     struct few_shot draw;
     struct replica replica;
     struct machine_config machine;
-    struct team *team;
+    struct oracle *oracle;
 };
 
 /* Rows of very different lengths. */
@@ -54,7 +54,7 @@ static void open_world(struct world *w, int gradients, int int8)
     struct model_source *model = NULL;
     struct replica_options ro = {.precision = PRECISION_F32, .engine = ENGINE_ONEDNN, .threads = 1 + comm.rank % 2, .exact = 1,
                                  .int8 = int8};
-    struct team_options o = {.comm = &comm, .replica = &w->replica, .layers = LAYERS, .tokens = TOKENS, .longest = 64,
+    struct oracle_options o = {.comm = &comm, .replica = &w->replica, .layers = LAYERS, .tokens = TOKENS, .longest = 64,
                              .gradients = gradients, .int8 = int8, .machine = &w->machine, .rules = {.batch_tokens = 512}};
     char folder[512] = "";
 
@@ -77,12 +77,12 @@ static void open_world(struct world *w, int gradients, int int8)
     assert_int_equal(replica_open(&comm, &ro, model, &w->replica), ST_OK);
     model_source_close(&model);
     w->machine = (struct machine_config){.unit_examples = 4, .unit_memory = 1 << 24};
-    assert_int_equal(team_open(&o, &w->team), ST_OK);
+    assert_int_equal(oracle_open(&o, &w->oracle), ST_OK);
 }
 
 static void close_world(struct world *w)
 {
-    team_close(&w->team);
+    oracle_close(&w->oracle);
     replica_close(&w->replica);
     few_shot_fini(&w->draw);
     dataset_close(&w->data);
@@ -99,9 +99,9 @@ static void fill(float *x, size_t n, unsigned seed)
 /* What the coordinator asks; workers serve meanwhile. */
 static status in_dialogue(struct world *w, void (*ask)(struct world *w))
 {
-    if (!comm_is_coordinator(&comm)) return team_serve(w->team);
+    if (!comm_is_coordinator(&comm)) return oracle_serve(w->oracle);
     ask(w);
-    return team_dismiss(w->team, ST_OK);
+    return oracle_dismiss(w->oracle, ST_OK);
 }
 
 /* Losses of candidates of a layer must be those of whole sets. */
@@ -115,12 +115,12 @@ static void check_layer(struct world *w, float *placed, const float *head, int l
         memcpy(sets + m * BANK, placed, BANK * sizeof *sets);
         memcpy(sets + m * BANK + layer * COLUMNS, candidates + m * COLUMNS, COLUMNS * sizeof *sets);
     }
-    assert_int_equal(team_losses(w->team, layer, MEMBERS, candidates, kept), ST_OK);
-    assert_int_equal(team_loss(w->team, MEMBERS, sets, head, whole), ST_OK);
+    assert_int_equal(oracle_losses(w->oracle, layer, MEMBERS, candidates, kept), ST_OK);
+    assert_int_equal(oracle_loss(w->oracle, MEMBERS, sets, head, whole), ST_OK);
     assert_memory_equal(kept, whole, sizeof kept);
     assert_true(kept[0] != kept[1]);
     memcpy(placed + layer * COLUMNS, candidates + COLUMNS, COLUMNS * sizeof *placed);
-    assert_int_equal(team_fix(w->team, layer, candidates + COLUMNS), ST_OK);
+    assert_int_equal(oracle_fix(w->oracle, layer, candidates + COLUMNS), ST_OK);
 }
 
 static void ask_losses(struct world *w)
@@ -132,13 +132,13 @@ static void ask_losses(struct world *w)
     fill(placed, BANK, 1);
     fill(other, BANK, 2);
     fill(head, 2 * HIDDEN, 3);
-    assert_int_equal(team_examples(w->team), EXAMPLES);
-    assert_int_equal(team_place(w->team, placed, head), ST_OK);
+    assert_int_equal(oracle_examples(w->oracle), EXAMPLES);
+    assert_int_equal(oracle_place(w->oracle, placed, head), ST_OK);
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         check_layer(w, placed, head, order[i], 10 + (unsigned)i);
         /* Requests about other prompts leave the search alone. */
-        assert_int_equal(team_gradient(w->team, other, head, &loss, d_prompts, d_head), ST_OK);
-        assert_int_equal(team_loss(w->team, 1, other, head, &again), ST_OK);
+        assert_int_equal(oracle_gradient(w->oracle, other, head, &loss, d_prompts, d_head), ST_OK);
+        assert_int_equal(oracle_loss(w->oracle, 1, other, head, &again), ST_OK);
         assert_memory_equal(&loss, &again, sizeof loss);
     }
 }
@@ -152,7 +152,7 @@ static double loss_with(struct world *w, const float *prompts, const float *head
     memcpy(h, head, sizeof h);
     if (which == 0) p[at] = (float)((double)p[at] + step);
     else h[at] = (float)((double)h[at] + step);
-    assert_int_equal(team_loss(w->team, 1, p, h, &loss), ST_OK);
+    assert_int_equal(oracle_loss(w->oracle, 1, p, h, &loss), ST_OK);
     return loss;
 }
 
@@ -164,7 +164,7 @@ static void ask_gradient(struct world *w)
 
     fill(prompts, BANK, 4);
     fill(head, 2 * HIDDEN, 5);
-    assert_int_equal(team_gradient(w->team, prompts, head, &loss, d_prompts, d_head), ST_OK);
+    assert_int_equal(oracle_gradient(w->oracle, prompts, head, &loss, d_prompts, d_head), ST_OK);
     for (int i = 0; i < BANK; i++) largest = fmax(largest, fabs((double)d_prompts[i]));
     for (int i = 0; i < BANK; i += 5) {
         double slope = (loss_with(w, prompts, head, 0, i, step) - loss_with(w, prompts, head, 0, i, -step)) / (2 * step);
@@ -189,12 +189,12 @@ static void ask_scores(struct world *w)
     fill(prompts, BANK, 4);
     fill(head, 2 * HIDDEN, 5);
     for (int64_t i = 0; i < n; i++) rows[i] = n - 1 - i;
-    assert_int_equal(team_exam(w->team, SPLIT_TRAIN, NULL, 0, prompts, head, NULL, NULL, &all), ST_OK);
-    assert_int_equal(team_exam(w->team, SPLIT_TRAIN, rows, n, prompts, head, NULL, NULL, &listed), ST_OK);
+    assert_int_equal(oracle_score(w->oracle, SPLIT_TRAIN, NULL, 0, prompts, head, NULL, NULL, &all), ST_OK);
+    assert_int_equal(oracle_score(w->oracle, SPLIT_TRAIN, rows, n, prompts, head, NULL, NULL, &listed), ST_OK);
     assert_int_equal(all.rows, n);
     assert_int_equal(listed.rows, n);
     assert_int_equal(all.correct, listed.correct);
-    assert_int_equal(team_exam(w->team, w->draw.split, w->draw.dev, w->draw.dev_count, prompts, head, NULL, NULL, &listed), ST_OK);
+    assert_int_equal(oracle_score(w->oracle, w->draw.split, w->draw.dev, w->draw.dev_count, prompts, head, NULL, NULL, &listed), ST_OK);
     assert_int_equal(listed.rows, EXAMPLES);
 }
 
@@ -228,10 +228,10 @@ static void ask_int8(struct world *w)
 
     fill(placed, BANK, 1);
     fill(head, 2 * HIDDEN, 3);
-    assert_int_equal(team_place(w->team, placed, head), ST_OK);
+    assert_int_equal(oracle_place(w->oracle, placed, head), ST_OK);
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) check_layer(w, placed, head, order[i], 10 + (unsigned)i);
-    assert_int_equal(team_gradient(w->team, placed, head, &exact, d_prompts, d_head), ST_OK);
-    assert_int_equal(team_loss(w->team, 1, placed, head, &whole), ST_OK);
+    assert_int_equal(oracle_gradient(w->oracle, placed, head, &exact, d_prompts, d_head), ST_OK);
+    assert_int_equal(oracle_loss(w->oracle, 1, placed, head, &whole), ST_OK);
     print_message("loss %.6f, in whole numbers %.6f\n", exact, whole);
     assert_true(exact != whole && fabs(exact - whole) < .02 * exact);
 }
@@ -260,7 +260,7 @@ static void test_failure(void **state)
 
     (void)state;
     open_world(&w, 0, 0);
-    s = comm_is_coordinator(&comm) ? team_dismiss(w.team, ST_NUMBER) : team_serve(w.team);
+    s = comm_is_coordinator(&comm) ? oracle_dismiss(w.oracle, ST_NUMBER) : oracle_serve(w.oracle);
     assert_int_equal(s, ST_NUMBER);
     close_world(&w);
 }

@@ -11,25 +11,25 @@ static void products_case(const struct kernels *k, int d, int groups)
 {
     float *u = floats_new(groups * d, 1, 1), *a = floats_new(d * B, 2, 1), *g = floats_new(groups * B, 3, 1);
     float *out = floats_new(groups * B, 0, 0);
-    double *expected = doubles_new(groups * B), *pulled = doubles_new(groups * d), *expected_pull = doubles_new(groups * d);
+    double *expected = doubles_new(groups * B), *grad_u = doubles_new(groups * d), *expected_grad_u = doubles_new(groups * d);
 
     for (int j = 0; j < groups; j++)
         for (int i = 0; i < d; i++)
             for (int c = 0; c < B; c++) {
                 expected[j * B + c] += (double)u[j * d + i] * a[i * B + c];
-                expected_pull[j * d + i] += (double)g[j * B + c] * a[i * B + c];
+                expected_grad_u[j * d + i] += (double)g[j * B + c] * a[i * B + c];
             }
     k->columns_compose(d, groups, u, a, out);
     floats_near("compose", out, expected, groups * B, 2e-6);
-    k->columns_pull(d, groups, a, g, pulled);
-    for (int i = 0; i < groups * d; i++) assert_true(fabs(pulled[i] - expected_pull[i]) < 1e-5);
+    k->columns_grad_u(d, groups, a, g, grad_u);
+    for (int i = 0; i < groups * d; i++) assert_true(fabs(grad_u[i] - expected_grad_u[i]) < 1e-5);
     free(u);
     free(a);
     free(g);
     free(out);
     free(expected);
-    free(pulled);
-    free(expected_pull);
+    free(grad_u);
+    free(expected_grad_u);
 }
 
 static void test_products(void **state)

@@ -29,7 +29,7 @@ static void machine_open_as(struct machine *m, enum number precision, enum matmu
     const struct encoder_options options = {.precision = precision, .isa = ISA_AUTO, .engine = engine,
                                             .threads = threads, .check = 1, .int8 = int8};
     const struct random_key key = random_seed(3, RANDOM_INIT);
-    const struct packed_source source = packed_from_random(&key);
+    const struct packed_weights_source source = packed_weights_from_random(&key);
 
     m->threads = threads;
     assert_int_equal(pool_new(threads, &m->pool), ST_OK);
@@ -61,14 +61,14 @@ static float *random_floats(size_t n, float size, uint32_t purpose)
     return x;
 }
 
-static void add_examples(struct batch *b, int first, int count)
+static void add_examples(struct unit_batch *b, int first, int count)
 {
     int32_t ids[LONGEST];
 
-    batch_clear(b, first);
+    unit_batch_clear(b, first);
     for (int e = first; e < first + count && e < EXAMPLES; e++) {
         for (int i = 0; i < lengths[e]; i++) ids[i] = (e * 31 + i * 17) % 100;
-        assert_true(batch_add(b, ids, lengths[e], 0, lengths[e] - 1, 6 + e % 2));
+        assert_true(unit_batch_add(b, ids, lengths[e], 0, lengths[e] - 1, 6 + e % 2));
     }
 }
 
@@ -76,7 +76,7 @@ static int32_t all_rows(const struct encoder *e)
 {
     int32_t rows = 0;
 
-    for (int i = 0; i < EXAMPLES; i++) rows += batch_rows(lengths[i], encoder_row_align(e));
+    for (int i = 0; i < EXAMPLES; i++) rows += unit_batch_rows(lengths[i], encoder_row_align(e));
     return rows;
 }
 
@@ -86,12 +86,12 @@ static void run(const struct machine *m, int unit_examples, int layers, const fl
 {
     size_t bank = (size_t)layers * TOKENS * HIDDEN;
     struct tree_sum sum_prompts, sum_head;
-    struct batch b;
+    struct unit_batch b;
     struct unit *u;
 
     tree_sum_init(&sum_prompts, EXAMPLES, TREE_FLOAT, bank);
     tree_sum_init(&sum_head, EXAMPLES, TREE_FLOAT, 2 * HIDDEN);
-    assert_int_equal(batch_init(&b, unit_examples, all_rows(m->encoder), encoder_row_align(m->encoder)), ST_OK);
+    assert_int_equal(unit_batch_init(&b, unit_examples, all_rows(m->encoder), encoder_row_align(m->encoder)), ST_OK);
     assert_int_equal(unit_new(m->encoder, all_rows(m->encoder), unit_examples, TOKENS, m->threads, 1, &u), ST_OK);
     for (int first = 0; first < EXAMPLES; first += unit_examples) {
         struct unit_inputs in = {.batch = &b, .prompts = {layers, TOKENS, prompts}, .head = head,
@@ -111,7 +111,7 @@ static void run(const struct machine *m, int unit_examples, int layers, const fl
     memcpy(out->prompts, tree_sum_root(&sum_prompts), bank * sizeof(float));
     memcpy(out->head, tree_sum_root(&sum_head), sizeof out->head);
     unit_destroy(&u);
-    batch_fini(&b);
+    unit_batch_fini(&b);
     tree_sum_fini(&sum_head);
     tree_sum_fini(&sum_prompts);
 }
@@ -242,12 +242,12 @@ static void check_rows(enum number precision, int threads, int by_example, int f
     double loss[2][EXAMPLES];
     int32_t rows[600], count = 0;
     struct machine m;
-    struct batch b;
+    struct unit_batch b;
     struct unit *u;
 
     machine_open_as(&m, precision, ENGINE_ONEDNN, threads, int8);
     if (by_example) m.encoder->exact = EXACT_EXAMPLE;
-    assert_int_equal(batch_init(&b, EXAMPLES, all_rows(m.encoder), encoder_row_align(m.encoder)), ST_OK);
+    assert_int_equal(unit_batch_init(&b, EXAMPLES, all_rows(m.encoder), encoder_row_align(m.encoder)), ST_OK);
     assert_int_equal(unit_new(m.encoder, all_rows(m.encoder), EXAMPLES, TOKENS, threads, 0, &u), ST_OK);
     add_examples(&b, 0, EXAMPLES);
     assert_in_range(b.rows, 1, 600);
@@ -276,7 +276,7 @@ static void check_rows(enum number precision, int threads, int by_example, int f
             else assert_true(isinf(some[2 * i]) && isinf(some[2 * i + 1]));
         }
     unit_destroy(&u);
-    batch_fini(&b);
+    unit_batch_fini(&b);
     machine_close(&m);
     mem_free(head);
     mem_free(values);
@@ -300,10 +300,10 @@ static void test_rows(void **state)
 /* Losses and last hidden states of the batch, in units of so many examples. */
 static void infer(const struct machine *m, int unit_examples, const float *values, const float *head, double *loss, float *logits)
 {
-    struct batch b;
+    struct unit_batch b;
     struct unit *u;
 
-    assert_int_equal(batch_init(&b, unit_examples, all_rows(m->encoder), 1), ST_OK);
+    assert_int_equal(unit_batch_init(&b, unit_examples, all_rows(m->encoder), 1), ST_OK);
     assert_int_equal(unit_new(m->encoder, all_rows(m->encoder), unit_examples, TOKENS, m->threads, 0, &u), ST_OK);
     for (int first = 0; first < EXAMPLES; first += unit_examples) {
         struct unit_inputs in = {.batch = &b, .prompts = {LAYERS, TOKENS, values}, .head = head, .batch_examples = 1};
@@ -314,7 +314,7 @@ static void infer(const struct machine *m, int unit_examples, const float *value
         logits += 2 * b.rows;
     }
     unit_destroy(&u);
-    batch_fini(&b);
+    unit_batch_fini(&b);
 }
 
 static double distance(const float *a, const float *b, int n)
@@ -374,7 +374,7 @@ static void test_range(void **state)
     struct activations_plan plan = {.examples = EXAMPLES, .prompt_tokens = TOKENS, .threads = 2};
     struct activations *a;
     struct machine m;
-    struct batch b;
+    struct unit_batch b;
     size_t bytes;
 
     (void)state;
@@ -382,7 +382,7 @@ static void test_range(void **state)
     plan.rows = all_rows(m.encoder);
     bytes = (size_t)plan.rows * HIDDEN * sizeof(float);
     assert_int_equal(activations_new(m.encoder, &plan, &a), ST_OK);
-    assert_int_equal(batch_init(&b, EXAMPLES, plan.rows, encoder_row_align(m.encoder)), ST_OK);
+    assert_int_equal(unit_batch_init(&b, EXAMPLES, plan.rows, encoder_row_align(m.encoder)), ST_OK);
     add_examples(&b, 0, EXAMPLES);
     assert_int_equal(encoder_forward(m.encoder, m.pool, a, &b, &prompts, NULL), ST_OK);
     assert_int_equal(mem_alloc(bytes, 1, &whole), ST_OK);
@@ -393,7 +393,7 @@ static void test_range(void **state)
         assert_memory_equal(whole, activations_hidden(a), bytes);
     }
     mem_free(whole);
-    batch_fini(&b);
+    unit_batch_fini(&b);
     activations_destroy(&a);
     machine_close(&m);
     mem_free(values);
@@ -408,7 +408,7 @@ static void test_budget(void **state)
     (void)state;
     machine_open(&m, NUMBER_F32, ENGINE_ONEDNN, 1);
     for (size_t budget = 1 << 10; budget < (size_t)1 << 32; budget *= 8) {
-        int32_t rows = unit_rows(m.encoder, 8, TOKENS, 1, 1, budget);
+        int32_t rows = unit_most_rows(m.encoder, 8, TOKENS, 1, 1, budget);
 
         assert_true(rows % MATMUL_GRAIN == 0);
         if (rows > 0) assert_true(unit_bytes(m.encoder, rows, 8, TOKENS, 1, 1) <= budget);

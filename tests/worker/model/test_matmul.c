@@ -10,7 +10,7 @@
 
 enum { ROWS = 48 };
 
-struct sums { float *x, *w, *bias, *y; uint16_t *x16; void *packed; size_t packed_bytes; };
+struct sums { float *x, *w, *bias, *y; uint16_t *x16; void *packed; size_t packed_weights_bytes; };
 
 static float bf16_value(uint16_t bits)
 {
@@ -45,11 +45,11 @@ static void make(struct sums *s, const struct matmul *m, int product, int transp
     fill(s->bias, spec->n, 3);
     assert_int_equal(kernels_choose(ISA_AUTO, &k), ST_OK);
     k.to_bf16(ROWS * spec->k, s->x, s->x16);
-    s->packed_bytes = matmul_packed_bytes(m, product);
-    s->packed = mmap(NULL, s->packed_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    s->packed_weights_bytes = matmul_packed_bytes(m, product);
+    s->packed = mmap(NULL, s->packed_weights_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(s->packed, MAP_FAILED);
     assert_int_equal(matmul_pack(m, product, s->w, transposed, s->packed), ST_OK);
-    assert_int_equal(mprotect(s->packed, s->packed_bytes, PROT_READ), 0);
+    assert_int_equal(mprotect(s->packed, s->packed_weights_bytes, PROT_READ), 0);
 }
 
 static void clear(struct sums *s)
@@ -59,7 +59,7 @@ static void clear(struct sums *s)
     mem_free(s->w);
     mem_free(s->bias);
     mem_free(s->y);
-    munmap(s->packed, s->packed_bytes);
+    munmap(s->packed, s->packed_weights_bytes);
 }
 
 static double expected(const struct sums *s, const struct matmul_spec *spec, int transposed, int64_t row, int64_t col)

@@ -20,7 +20,7 @@ struct rig {
     struct encoder *encoder;
     void *weights;
     struct activations *a;
-    struct batch b;
+    struct unit_batch b;
     float *slope;              /* (T,H): dL/dh */
     const char *name;          /* of the tensor whose gradient is wanted */
     double gradient[MOST];
@@ -29,7 +29,7 @@ struct rig {
 static status read_moved(const void *arg, const char *name, int64_t first, int64_t rows, int64_t width, float *out)
 {
     const struct moved *m = arg;
-    struct packed_source plain = packed_from_random(&m->key);
+    struct packed_weights_source plain = packed_weights_from_random(&m->key);
 
     TRY(plain.read(plain.arg, name, first, rows, width, out));
     /* Larger than at a model's start, so that every path carries something. */
@@ -42,7 +42,7 @@ static status read_moved(const void *arg, const char *name, int64_t first, int64
 static double loss(struct rig *r, const char *name, const double *direction, double step)
 {
     const struct moved m = {random_seed(6, RANDOM_INIT), name, direction, step};
-    const struct packed_source source = {.read = read_moved, .arg = &m};
+    const struct packed_weights_source source = {.read = read_moved, .arg = &m};
     const struct encoder_dropout dropout = {1, random_seed(7, RANDOM_DROPOUT)};
     const float *h = activations_hidden(r->a);
     double sum = 0;
@@ -151,12 +151,12 @@ static void open_rig(struct rig *r, enum matmul_exact exact)
     if (exact == EXACT_EXAMPLE) r->encoder->exact = exact;
     assert_int_equal(mem_alloc(encoder_weights_bytes(r->encoder), 1, &r->weights), ST_OK);
     assert_int_equal(activations_new(r->encoder, &plan, &r->a), ST_OK);
-    assert_int_equal(batch_init(&r->b, EXAMPLES, plan.rows, encoder_row_align(r->encoder)), ST_OK);
+    assert_int_equal(unit_batch_init(&r->b, EXAMPLES, plan.rows, encoder_row_align(r->encoder)), ST_OK);
     assert_int_equal(mem_alloc((size_t)plan.rows * HIDDEN, sizeof *r->slope, &r->slope), ST_OK);
-    batch_clear(&r->b, 0);
+    unit_batch_clear(&r->b, 0);
     for (int e = 0; e < EXAMPLES; e++) {
         for (int i = 0; i < lengths[e]; i++) ids[i] = (e * 13 + i * 7) % 50;
-        assert_true(batch_add(&r->b, ids, lengths[e], 0, -1, -1));
+        assert_true(unit_batch_add(&r->b, ids, lengths[e], 0, -1, -1));
         for (int64_t i = 0; i < (int64_t)lengths[e] * HIDDEN; i++)
             r->slope[(int64_t)r->b.row[e] * HIDDEN + i] =
                 (float)random_normal(random_seed(9, RANDOM_INIT), (uint64_t)(e * 10000 + i));
@@ -166,7 +166,7 @@ static void open_rig(struct rig *r, enum matmul_exact exact)
 static void close_rig(struct rig *r)
 {
     mem_free(r->slope);
-    batch_fini(&r->b);
+    unit_batch_fini(&r->b);
     activations_destroy(&r->a);
     encoder_destroy(&r->encoder);
     mem_free(r->weights);

@@ -16,7 +16,7 @@ struct world {
     struct encoder *encoder;
     struct flat flat;
     struct mlm_unit *unit;
-    struct batch batch;
+    struct unit_batch batch;
     struct mlm_inputs in;
     int32_t rows[TARGETS], targets[TARGETS];
     float *values, *grad;
@@ -27,11 +27,11 @@ static void open_batch(struct world *w)
 {
     int32_t ids[LENGTH];
 
-    assert_int_equal(batch_init(&w->batch, EXAMPLES, ROWS, encoder_row_align(w->encoder)), ST_OK);
-    batch_clear(&w->batch, 0);
+    assert_int_equal(unit_batch_init(&w->batch, EXAMPLES, ROWS, encoder_row_align(w->encoder)), ST_OK);
+    unit_batch_clear(&w->batch, 0);
     for (int e = 0; e < EXAMPLES; e++) {
         for (int i = 0; i < LENGTH; i++) ids[i] = (e * 37 + i * 11) % 70;
-        assert_true(batch_add(&w->batch, ids, LENGTH, 0, -1, -1));
+        assert_true(unit_batch_add(&w->batch, ids, LENGTH, 0, -1, -1));
     }
     for (int i = 0; i < TARGETS; i++) {
         w->rows[i] = i * 6 + 1;
@@ -68,7 +68,7 @@ static void open_world(struct world *w, enum number precision, int threads)
 static void close_world(struct world *w)
 {
     mlm_unit_destroy(&w->unit);
-    batch_fini(&w->batch);
+    unit_batch_fini(&w->batch);
     encoder_destroy(&w->encoder);
     flat_fini(&w->flat);
     mem_free(w->values);

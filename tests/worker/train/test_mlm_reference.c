@@ -20,7 +20,7 @@ struct world {
     struct encoder *encoder;
     struct flat flat;
     struct mlm_unit *unit;
-    struct batch batch;
+    struct unit_batch batch;
     float *values, *grad;
     void *packed;
 };
@@ -29,7 +29,7 @@ static void open_world(struct world *w, enum number precision)
 {
     const struct encoder_options o = {.precision = precision, .threads = 2, .check = 1};
     const struct mlm_sizes sizes = {BATCH * LENGTH, BATCH, TARGETS, 2, 1, 0};
-    struct packed_source source;
+    struct packed_weights_source source;
     int head;
 
     memset(w, 0, sizeof *w);
@@ -44,8 +44,8 @@ static void open_world(struct world *w, enum number precision)
     assert_int_equal(mem_alloc((size_t)w->flat.count, sizeof(float), &w->grad), ST_OK);
     assert_int_equal(mem_alloc(encoder_weights_bytes(w->encoder), 1, &w->packed), ST_OK);
     assert_int_equal(mlm_unit_new(w->encoder, &w->flat, &sizes, &w->unit), ST_OK);
-    assert_int_equal(batch_init(&w->batch, BATCH, BATCH * LENGTH, encoder_row_align(w->encoder)), ST_OK);
-    source = packed_from_model(w->model);
+    assert_int_equal(unit_batch_init(&w->batch, BATCH, BATCH * LENGTH, encoder_row_align(w->encoder)), ST_OK);
+    source = packed_weights_from_model(w->model);
     assert_int_equal(flat_read(&w->flat, &source, 1, w->values), ST_OK);
     assert_int_equal(mlm_attach(w->unit, w->pool, w->values, w->packed), ST_OK);
 }
@@ -53,7 +53,7 @@ static void open_world(struct world *w, enum number precision)
 static void close_world(struct world *w)
 {
     mlm_unit_destroy(&w->unit);
-    batch_fini(&w->batch);
+    unit_batch_fini(&w->batch);
     encoder_destroy(&w->encoder);
     pool_destroy(&w->pool);
     flat_fini(&w->flat);
@@ -93,8 +93,8 @@ static double train(struct world *w, int type)
     read_ids(w, type, "input_ids", BATCH * LENGTH, ids);
     read_ids(w, type, "rows", TARGETS, rows);
     read_ids(w, type, "targets", TARGETS, targets);
-    batch_clear(&w->batch, 0);
-    for (int i = 0; i < BATCH; i++) assert_true(batch_add(&w->batch, ids + i * LENGTH, LENGTH, 0, -1, -1));
+    unit_batch_clear(&w->batch, 0);
+    for (int i = 0; i < BATCH; i++) assert_true(unit_batch_add(&w->batch, ids + i * LENGTH, LENGTH, 0, -1, -1));
     assert_int_equal(mlm_train(w->unit, w->pool, &in, w->grad, &score), ST_OK);
     return score.loss / TARGETS;
 }

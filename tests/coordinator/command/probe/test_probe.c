@@ -147,14 +147,14 @@ static void test_bf16(void **state)
 static void expect_refused(const struct context *c, const char *flag, const char *path, const char *says)
 {
     const char *prompts = strcmp(flag, "--prompts") == 0 ? path : STORED "/deep.prompts.safetensors";
-    const char *kase = strcmp(flag, "--case") == 0 ? path : STORED "/deep_train.case.safetensors";
+    const char *probe_case = strcmp(flag, "--case") == 0 ? path : STORED "/deep_train.case.safetensors";
     char text[4000], out[600];
     int lines = 0;
 
     snprintf(out, sizeof out, "%s/refused.safetensors", c->folder);
     assert_int_equal(2, test_run(text, sizeof text,
                                  TEST_MP2 " probe --model " STORED "/model --prompts %s --case %s --out %s", prompts,
-                                 kase, out));
+                                 probe_case, out));
     print_message("%s", text);
     for (const char *p = text; *p; p++) lines += *p == '\n';
     assert_true(lines >= 1 && lines <= 5 && strlen(text) <= 1000);

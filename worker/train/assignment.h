@@ -2,8 +2,8 @@
  * to as few partial sums as the tree allows (design.md section 4, "Compute").
  *
  * The coordinator packs a share into one message; the worker unpacks it and needs no data files. */
-#ifndef MP2_WORKER_TRAIN_SHARE_H
-#define MP2_WORKER_TRAIN_SHARE_H
+#ifndef MP2_WORKER_TRAIN_ASSIGNMENT_H
+#define MP2_WORKER_TRAIN_ASSIGNMENT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -16,35 +16,35 @@
 #include "worker/train/unit.h"
 
 /* One example of a batch. width: rows it takes when padding is attended (reference), 0 otherwise. */
-struct share_example {
+struct assignment_example {
     int32_t group, slot, length, width, start, end;
     const int32_t *ids;
 };
 
 /* The message: 32-bit numbers. Grows, is used again. */
-struct share_message { int32_t *words; size_t count, room; };
+struct assignment_message { int32_t *words; size_t count, room; };
 /* Local. Begin a message with the whole deal; then add the worker's own examples in the order of group and slot. */
-status share_message_begin(struct share_message *m, const struct deal *deal);
-status share_message_add(struct share_message *m, const struct share_example *example);
-void share_message_fini(struct share_message *m);
+status assignment_message_begin(struct assignment_message *m, const struct deal *deal);
+status assignment_message_add(struct assignment_message *m, const struct assignment_example *example);
+void assignment_message_fini(struct assignment_message *m);
 
-struct share {
+struct assignment {
     struct deal deal;
-    struct share_example *examples;       /* of this worker; ids point into the message */
+    struct assignment_example *examples;       /* of this worker; ids point into the message */
     size_t count, room;
 };
 /* Local. words stays the caller's and must live as long as the share is used. ST_SYSTEM on a malformed message. */
-status share_read(struct share *s, const int32_t *words, size_t count);
+status assignment_read(struct assignment *s, const int32_t *words, size_t count);
 /* Local. Room for the largest share there can be, so that no step allocates. */
-status share_reserve(struct share *s, size_t examples);
-void share_fini(struct share *s);
+status assignment_reserve(struct assignment *s, size_t examples);
+void assignment_fini(struct assignment *s);
 
 /* What computes shares: units of at most so many examples and rows, and the partial sums of each group. */
 struct compute {
     const struct encoder *encoder;
     struct pool *pool;
     struct unit *unit;
-    struct batch batch;
+    struct unit_batch batch;
     int32_t most_rows, most_examples;
     int groups;
     struct tree_sum *prompts;             /* (groups) vectors (layers,P,H) */
@@ -72,7 +72,7 @@ status compute_open(const struct encoder *e, struct pool *pool, const struct com
 void compute_close(struct compute *c);
 
 /* Local. All units of the share. prompts (groups,layers,P,H); head (2,H); dropout: one key a group, off when on is 0. */
-status compute_share(struct compute *c, const struct share *s, const float *prompts, int32_t layers, int32_t tokens,
+status compute_assignment(struct compute *c, const struct assignment *s, const float *prompts, int32_t layers, int32_t tokens,
                      const float *head, const struct encoder_dropout *dropout);
 
 #endif

@@ -1,5 +1,5 @@
 /* The packed block. One walk over its parts serves for its size, for filling and for attaching. */
-#include "worker/model/packed.h"
+#include "worker/model/packed_weights.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -17,11 +17,11 @@ struct header {
     char magic[8];
     struct model_config config;
     int64_t precision;
-    int64_t packed_bytes[PRODUCT_COUNT];
+    int64_t packed_weights_bytes[PRODUCT_COUNT];
     char about[96];          /* the engine and instruction set that chose the layout */
 };
 
-void packed_products(const struct model_config *c, enum number p, struct matmul_spec specs[PRODUCT_COUNT])
+void packed_weights_products(const struct model_config *c, enum number p, struct matmul_spec specs[PRODUCT_COUNT])
 {
     int64_t h = c->hidden, f = c->feed_forward;
 
@@ -35,11 +35,11 @@ void packed_products(const struct model_config *c, enum number p, struct matmul_
     specs[PRODUCT_DOWN_BACK] = (struct matmul_spec){.k = h, .n = f, .in = p, .out = p, .bias = 0};
 }
 
-void packed_products_int8(const struct model_config *c, struct matmul_spec specs[PRODUCT_DOWN + 1])
+void packed_weights_products_int8(const struct model_config *c, struct matmul_spec specs[PRODUCT_DOWN + 1])
 {
     struct matmul_spec all[PRODUCT_COUNT];
 
-    packed_products(c, NUMBER_U8, all);
+    packed_weights_products(c, NUMBER_U8, all);
     for (int i = 0; i <= PRODUCT_DOWN; i++)
         specs[i] = (struct matmul_spec){.k = all[i].k, .n = all[i].n, .in = NUMBER_U8, .out = NUMBER_S32};
 }
@@ -51,7 +51,7 @@ static int is_int8(const struct matmul *m)
     return matmul_product(m, PRODUCT_QKV)->in == NUMBER_U8;
 }
 
-static void walk_layer(struct layout *w, const struct model_config *c, const struct matmul *m, struct packed_layer *l)
+static void walk_layer(struct layout *w, const struct model_config *c, const struct matmul *m, struct packed_weights_layer *l)
 {
     int64_t h = c->hidden;
 
@@ -69,10 +69,10 @@ static void walk_layer(struct layout *w, const struct model_config *c, const str
 
 /* base NULL: sizes only. out->layer must have room for c->layers, or be NULL. */
 static size_t walk_all(const struct model_config *c, enum number p, const struct matmul *m, void *base,
-                       struct packed *out)
+                       struct packed_weights *out)
 {
     struct layout w = {.base = base};
-    struct packed_layer layer;
+    struct packed_weights_layer layer;
 
     layout_take(&w, sizeof(struct header));
     out->word = layout_take(&w, (size_t)(c->vocab * c->hidden) * number_size(p));
@@ -84,9 +84,9 @@ static size_t walk_all(const struct model_config *c, enum number p, const struct
     return w.offset;
 }
 
-size_t packed_bytes(const struct model_config *c, enum number p, const struct matmul *m)
+size_t packed_weights_bytes(const struct model_config *c, enum number p, const struct matmul *m)
 {
-    struct packed unused = {0};
+    struct packed_weights unused = {0};
 
     return walk_all(c, p, m, NULL, &unused);
 }
@@ -97,12 +97,12 @@ static void header_make(struct header *h, const struct model_config *c, enum num
     memcpy(h->magic, MAGIC, sizeof MAGIC);
     h->config = *c;
     h->precision = p;
-    for (int i = 0; i < matmul_count(m); i++) h->packed_bytes[i] = (int64_t)matmul_packed_bytes(m, i);
+    for (int i = 0; i < matmul_count(m); i++) h->packed_weights_bytes[i] = (int64_t)matmul_packed_bytes(m, i);
     snprintf(h->about, sizeof h->about, "%s", matmul_about(m));
 }
 
 static status attach(const struct model_config *c, enum number p, const struct matmul *m, void *memory,
-                     struct packed *out)
+                     struct packed_weights *out)
 {
     memset(out, 0, sizeof *out);
     TRY(mem_alloc((size_t)c->layers, sizeof *out->layer, &out->layer));
@@ -112,8 +112,8 @@ static status attach(const struct model_config *c, enum number p, const struct m
     return ST_OK;
 }
 
-status packed_attach(const struct model_config *c, enum number p, const struct matmul *m, void *memory,
-                      struct packed *out)
+status packed_weights_attach(const struct model_config *c, enum number p, const struct matmul *m, void *memory,
+                      struct packed_weights *out)
 {
     struct header expected;
 
@@ -124,7 +124,7 @@ status packed_attach(const struct model_config *c, enum number p, const struct m
     return attach(c, p, m, memory, out);
 }
 
-void packed_fini(struct packed *w)
+void packed_weights_fini(struct packed_weights *w)
 {
     mem_free(w->layer);
     mem_free(w->room);
@@ -136,7 +136,7 @@ void packed_fini(struct packed *w)
 struct packer {
     const struct model_config *config;
     const struct matmul *matmul;
-    const struct packed_source *source;
+    const struct packed_weights_source *source;
     struct kernels kernels;
     float *matrix;             /* room for the largest matrix of a layer */
     char name[160];
@@ -149,7 +149,7 @@ static status read_layer(struct packer *p, int64_t layer, const char *name, int6
 }
 
 /* Rows of the matrix, which are W's columns, to whole numbers of their scale. What q's zero adds to a sum goes off again. */
-static void whole_rows(struct packer *p, struct packed_layer *l, int product)
+static void whole_rows(struct packer *p, struct packed_weights_layer *l, int product)
 {
     const struct matmul_spec *s = matmul_product(p->matmul, product);
 
@@ -169,14 +169,14 @@ static void whole_rows(struct packer *p, struct packed_layer *l, int product)
 }
 
 /* The matrix [n,k], its bias known, into a forward product and the backward one that multiplies by its transpose. */
-static status pack_products(struct packer *p, struct packed_layer *l, int forward, int backward)
+static status pack_products(struct packer *p, struct packed_weights_layer *l, int forward, int backward)
 {
     if (is_int8(p->matmul)) whole_rows(p, l, forward);
     TRY(matmul_pack(p->matmul, forward, p->matrix, 1, l->packed[forward]));
     return is_int8(p->matmul) ? ST_OK : matmul_pack(p->matmul, backward, p->matrix, 0, l->packed[backward]);
 }
 
-static status pack_matrix(struct packer *p, struct packed_layer *l, int64_t layer, const char *name, int forward,
+static status pack_matrix(struct packer *p, struct packed_weights_layer *l, int64_t layer, const char *name, int forward,
                           int backward)
 {
     const struct matmul_spec *s = matmul_product(p->matmul, forward);
@@ -189,7 +189,7 @@ static status pack_matrix(struct packer *p, struct packed_layer *l, int64_t laye
     return pack_products(p, l, forward, backward);
 }
 
-static status pack_qkv(struct packer *p, struct packed_layer *l, int64_t layer)
+static status pack_qkv(struct packer *p, struct packed_weights_layer *l, int64_t layer)
 {
     static const char *const parts[] = {"query", "key", "value"};
     int64_t h = p->config->hidden;
@@ -206,7 +206,7 @@ static status pack_qkv(struct packer *p, struct packed_layer *l, int64_t layer)
 
 enum { LAYER_PARTS = 5 };
 
-static status pack_layer(struct packer *p, struct packed_layer *l, int64_t layer, int part)
+static status pack_layer(struct packer *p, struct packed_weights_layer *l, int64_t layer, int part)
 {
     int64_t h = p->config->hidden;
 
@@ -226,7 +226,7 @@ static int64_t word_rows(const struct model_config *c)
     return 3 * c->hidden;
 }
 
-static status pack_words(struct packer *p, struct packed *w, int64_t row)
+static status pack_words(struct packer *p, struct packed_weights *w, int64_t row)
 {
     const char *name = "embeddings.word_embeddings.weight";
     int64_t h = p->config->hidden, room = word_rows(p->config), rows = p->config->vocab - row;
@@ -239,10 +239,10 @@ static status pack_words(struct packer *p, struct packed *w, int64_t row)
     return ST_OK;
 }
 
-static status pack_embeddings(struct packer *p, struct packed *w)
+static status pack_embeddings(struct packer *p, struct packed_weights *w)
 {
     const struct model_config *c = p->config;
-    const struct packed_source *s = p->source;
+    const struct packed_weights_source *s = p->source;
 
     TRY(s->read(s->arg, "embeddings.position_embeddings.weight", 0, c->positions, c->hidden, w->position));
     TRY(s->read(s->arg, "embeddings.token_type_embeddings.weight", 0, c->types, c->hidden, w->type));
@@ -254,7 +254,7 @@ static status pack_embeddings(struct packer *p, struct packed *w)
 
 struct filling {
     struct packer packer;        /* without a matrix: every thread has its own */
-    struct packed *out;
+    struct packed_weights *out;
     int64_t word_parts;
     float *room;                 /* (threads, matrix); NULL: every thread takes its own for the time */
     atomic_int next, failed;     /* failed: a status */
@@ -310,21 +310,21 @@ static status fill(struct filling *f, struct pool *pool)
     return (status)atomic_load(&f->failed);
 }
 
-status packed_fill(const struct model_config *c, enum number precision, const struct matmul *m,
-                    const struct packed_source *source, struct pool *pool, void *memory)
+status packed_weights_fill(const struct model_config *c, enum number precision, const struct matmul *m,
+                    const struct packed_weights_source *source, struct pool *pool, void *memory)
 {
-    struct packed w = {0};
+    struct packed_weights w = {0};
     struct filling f = {.packer = {.config = c, .matmul = m, .source = source}, .out = &w};
     status s;
 
     TRY(attach(c, precision, m, memory, &w));
     s = fill(&f, pool);
     if (s == ST_OK) header_make(memory, c, precision, m);
-    packed_fini(&w);
+    packed_weights_fini(&w);
     return s;
 }
 
-status packed_refill(struct packed *w, const struct matmul *m, const struct packed_source *source, struct pool *pool)
+status packed_weights_refill(struct packed_weights *w, const struct matmul *m, const struct packed_weights_source *source, struct pool *pool)
 {
     struct filling f = {.packer = {.config = &w->config, .matmul = m, .source = source}, .out = w};
 
@@ -346,9 +346,9 @@ static void drop_model(const void *arg)
     model_source_drop(arg, NULL);
 }
 
-struct packed_source packed_from_model(const struct model_source *model)
+struct packed_weights_source packed_weights_from_model(const struct model_source *model)
 {
-    return (struct packed_source){.read = read_model, .drop = drop_model, .arg = model};
+    return (struct packed_weights_source){.read = read_model, .drop = drop_model, .arg = model};
 }
 
 static uint32_t name_hash(const char *name)
@@ -388,7 +388,7 @@ static status read_random(const void *arg, const char *name, int64_t first, int6
     return ST_OK;
 }
 
-struct packed_source packed_from_random(const struct random_key *key)
+struct packed_weights_source packed_weights_from_random(const struct random_key *key)
 {
-    return (struct packed_source){.read = read_random, .arg = key};
+    return (struct packed_weights_source){.read = read_random, .arg = key};
 }

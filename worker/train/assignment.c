@@ -1,5 +1,5 @@
 /* Units are nodes of the batch's tree: a dealt block is halved until it fits, so sums meet the same way whatever the cut. */
-#include "worker/train/share.h"
+#include "worker/train/assignment.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,7 +11,7 @@ enum { HEAD_WORDS = 4, BLOCK_WORDS = 4, EXAMPLE_WORDS = 6 };
 
 /* ---- the message ---- */
 
-static status put(struct share_message *m, const int32_t *words, size_t n)
+static status put(struct assignment_message *m, const int32_t *words, size_t n)
 {
     TRY(mem_grow(&m->words, &m->room, m->count + n, sizeof *m->words));
     memcpy(m->words + m->count, words, n * sizeof *words);
@@ -19,7 +19,7 @@ static status put(struct share_message *m, const int32_t *words, size_t n)
     return ST_OK;
 }
 
-status share_message_begin(struct share_message *m, const struct deal *deal)
+status assignment_message_begin(struct assignment_message *m, const struct deal *deal)
 {
     int32_t head[HEAD_WORDS] = {deal->groups, deal->batch, deal->workers, (int32_t)deal->count};
 
@@ -33,24 +33,24 @@ status share_message_begin(struct share_message *m, const struct deal *deal)
     return ST_OK;
 }
 
-status share_message_add(struct share_message *m, const struct share_example *e)
+status assignment_message_add(struct assignment_message *m, const struct assignment_example *e)
 {
     TRY(put(m, (int32_t[EXAMPLE_WORDS]){e->group, e->slot, e->length, e->width, e->start, e->end}, EXAMPLE_WORDS));
     return put(m, e->ids, (size_t)e->length);
 }
 
-void share_message_fini(struct share_message *m)
+void assignment_message_fini(struct assignment_message *m)
 {
     mem_free(m->words);
-    *m = (struct share_message){0};
+    *m = (struct assignment_message){0};
 }
 
 static status malformed(void)
 {
-    return fault(ST_SYSTEM, "internal error: a share that ends early");
+    return fault(ST_SYSTEM, "internal error: an assignment that ends early");
 }
 
-status share_read(struct share *s, const int32_t *words, size_t count)
+status assignment_read(struct assignment *s, const int32_t *words, size_t count)
 {
     size_t at = HEAD_WORDS;
 
@@ -64,23 +64,23 @@ status share_read(struct share *s, const int32_t *words, size_t count)
 
         if (count - at < EXAMPLE_WORDS || w[2] < 0 || count - at - EXAMPLE_WORDS < (size_t)w[2]) return malformed();
         TRY(mem_grow(&s->examples, &s->room, s->count + 1, sizeof *s->examples));
-        s->examples[s->count++] = (struct share_example){w[0], w[1], w[2], w[3], w[4], w[5], w + EXAMPLE_WORDS};
+        s->examples[s->count++] = (struct assignment_example){w[0], w[1], w[2], w[3], w[4], w[5], w + EXAMPLE_WORDS};
         at += EXAMPLE_WORDS + (size_t)w[2];
     }
     return ST_OK;
 }
 
-status share_reserve(struct share *s, size_t examples)
+status assignment_reserve(struct assignment *s, size_t examples)
 {
     TRY(mem_grow(&s->deal.blocks, &s->deal.room, examples, sizeof *s->deal.blocks));
     return mem_grow(&s->examples, &s->room, examples, sizeof *s->examples);
 }
 
-void share_fini(struct share *s)
+void assignment_fini(struct assignment *s)
 {
     deal_fini(&s->deal);
     mem_free(s->examples);
-    *s = (struct share){0};
+    *s = (struct assignment){0};
 }
 
 /* ---- computing ---- */
@@ -97,20 +97,20 @@ static size_t nodes_most(int32_t batch)
 
 status compute_open(const struct encoder *e, struct pool *pool, const struct compute_options *o, struct compute *c)
 {
-    int32_t rows, longest = batch_rows(o->longest, encoder_row_align(e));
+    int32_t rows, longest = unit_batch_rows(o->longest, encoder_row_align(e));
     size_t width = (size_t)e->config.hidden;
     status s;
 
     *c = (struct compute){.encoder = e, .pool = pool, .most_examples = o->unit_examples, .groups = o->groups,
                           .batch_examples = o->batch, .divide = o->divide};
-    rows = unit_rows(e, o->unit_examples, o->prompt_tokens, o->threads, !o->infer, o->memory);
+    rows = unit_most_rows(e, o->unit_examples, o->prompt_tokens, o->threads, !o->infer, o->memory);
     if (rows < longest)
         return fault(ST_INPUT, "memory for a unit: %zu MiB hold %d tokens, expected room for an example of %d",
                      o->memory >> 20, rows, longest);
     if (rows > longest * o->unit_examples) rows = longest * o->unit_examples;
     c->most_rows = rows;
     s = unit_new(e, rows, o->unit_examples, o->prompt_tokens, o->threads, !o->infer, &c->unit);
-    if (s == ST_OK) s = batch_init(&c->batch, o->unit_examples, rows, encoder_row_align(e));
+    if (s == ST_OK) s = unit_batch_init(&c->batch, o->unit_examples, rows, encoder_row_align(e));
     if (s == ST_OK) s = mem_alloc((size_t)o->groups, sizeof *c->prompts, &c->prompts);
     if (s == ST_OK) s = mem_alloc((size_t)o->groups, sizeof *c->heads, &c->heads);
     if (s == ST_OK) s = mem_alloc((size_t)o->groups, sizeof *c->prompt_list, &c->prompt_list);
@@ -141,14 +141,14 @@ void compute_close(struct compute *c)
     mem_free(c->head_list);
     mem_free(c->loss);
     mem_free(c->found);
-    batch_fini(&c->batch);
+    unit_batch_fini(&c->batch);
     unit_destroy(&c->unit);
     *c = (struct compute){0};
 }
 
 struct pass {
     struct compute *c;
-    const struct share *share;
+    const struct assignment *assignment;
     struct unit_inputs in;
     int group;
 };
@@ -172,16 +172,16 @@ static status compute_unit(struct pass *p, struct tree_node node)
     return tree_sum_add(&c->heads[p->group], node, head);
 }
 
-/* The examples of a node are consecutive in the share, first one at `example`. */
-static status compute_node(struct pass *p, struct tree_node node, const struct share_example *examples)
+/* The examples of a node are consecutive in the assignment, first one at `example`. */
+static status compute_node(struct pass *p, struct tree_node node, const struct assignment_example *examples)
 {
     struct compute *c = p->c;
     int fits = node.size <= c->most_examples;
 
-    batch_clear(&c->batch, node.first);
+    unit_batch_clear(&c->batch, node.first);
     for (int32_t i = 0; i < node.size && fits; i++) {
-        const struct share_example *e = &examples[i];
-        fits = batch_add(&c->batch, e->ids, e->length, e->width, e->start, e->end);
+        const struct assignment_example *e = &examples[i];
+        fits = unit_batch_add(&c->batch, e->ids, e->length, e->width, e->start, e->end);
     }
     if (fits) return compute_unit(p, node);
     if (node.size == 1)
@@ -191,7 +191,7 @@ static status compute_node(struct pass *p, struct tree_node node, const struct s
     return compute_node(p, (struct tree_node){node.first + node.size / 2, node.size / 2}, examples + node.size / 2);
 }
 
-status compute_share(struct compute *c, const struct share *s, const float *prompts, int32_t layers, int32_t tokens,
+status compute_assignment(struct compute *c, const struct assignment *s, const float *prompts, int32_t layers, int32_t tokens,
                      const float *head, const struct encoder_dropout *dropout)
 {
     size_t bank = (size_t)layers * (size_t)tokens * (size_t)c->encoder->config.hidden, at = 0;
@@ -204,7 +204,7 @@ status compute_share(struct compute *c, const struct share *s, const float *prom
     for (size_t i = 0; i < (size_t)c->groups * (size_t)c->batch_examples; i++) c->loss[i] = NAN;
     for (size_t b = 0; b < s->deal.count && at < s->count; b++) {
         struct deal_block block = s->deal.blocks[b];
-        struct pass p = {.c = c, .share = s, .group = block.group};
+        struct pass p = {.c = c, .assignment = s, .group = block.group};
 
         if (s->examples[at].group != block.group || s->examples[at].slot != block.node.first) continue;
         if (s->count - at < (size_t)block.node.size) return malformed();

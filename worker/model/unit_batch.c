@@ -1,11 +1,11 @@
 /* Packing examples into a unit. */
-#include "worker/model/batch.h"
+#include "worker/model/unit_batch.h"
 
 #include <string.h>
 
 #include "cluster/base/memory.h"
 
-status batch_init(struct batch *b, int32_t most_examples, int32_t most_rows, int32_t align)
+status unit_batch_init(struct unit_batch *b, int32_t most_examples, int32_t most_rows, int32_t align)
 {
     size_t examples = (size_t)most_examples, rows = (size_t)most_rows;
     status s;
@@ -20,11 +20,11 @@ status batch_init(struct batch *b, int32_t most_examples, int32_t most_rows, int
     if (s == ST_OK) s = mem_alloc(examples, sizeof *b->end, &b->end);
     if (s == ST_OK) s = mem_alloc(rows, sizeof *b->ids, &b->ids);
     if (s == ST_OK) s = mem_alloc(rows, sizeof *b->place, &b->place);
-    if (s != ST_OK) batch_fini(b);
+    if (s != ST_OK) unit_batch_fini(b);
     return s;
 }
 
-void batch_fini(struct batch *b)
+void unit_batch_fini(struct unit_batch *b)
 {
     mem_free(b->row);
     mem_free(b->length);
@@ -35,20 +35,20 @@ void batch_fini(struct batch *b)
     memset(b, 0, sizeof *b);
 }
 
-void batch_clear(struct batch *b, int32_t first_slot)
+void unit_batch_clear(struct unit_batch *b, int32_t first_slot)
 {
     b->first_slot = first_slot;
     b->examples = b->rows = b->tokens = 0;
 }
 
-int32_t batch_rows(int32_t tokens, int32_t align)
+int32_t unit_batch_rows(int32_t tokens, int32_t align)
 {
     return (tokens + align - 1) / align * align;
 }
 
-int batch_add(struct batch *b, const int32_t *ids, int32_t length, int32_t width, int32_t start, int32_t end)
+int unit_batch_add(struct unit_batch *b, const int32_t *ids, int32_t length, int32_t width, int32_t start, int32_t end)
 {
-    int32_t tokens = length > width ? length : width, rows = batch_rows(tokens, b->align), e = b->examples;
+    int32_t tokens = length > width ? length : width, rows = unit_batch_rows(tokens, b->align), e = b->examples;
 
     if (e == b->most_examples || rows > b->most_rows - b->rows) return 0;
     for (int32_t i = 0; i < rows; i++) {

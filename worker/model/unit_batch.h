@@ -1,15 +1,15 @@
 /* A unit: consecutive examples of a group's batch, packed row after row without padding, as the encoder takes them.
  * Example e stands in slot first_slot + e of the batch (design.md 5a.3) and owns rows [row[e], row[e] + length[e]).
  * Where products are exact only per example (matmul.h), every example starts at a multiple of MATMUL_GRAIN rows. */
-#ifndef MP2_WORKER_MODEL_BATCH_H
-#define MP2_WORKER_MODEL_BATCH_H
+#ifndef MP2_WORKER_MODEL_UNIT_BATCH_H
+#define MP2_WORKER_MODEL_UNIT_BATCH_H
 
 #include <stdint.h>
 
 #include "cluster/base/status.h"
 #include "worker/kernel/kernels.h"
 
-struct batch {
+struct unit_batch {
     int32_t examples;        /* E */
     int32_t first_slot;
     int32_t rows;            /* T: rows used, gaps between aligned examples included */
@@ -24,18 +24,18 @@ struct batch {
 
 /* Local. Room for most_examples examples in most_rows rows. align: rows that an example starts at a multiple of
  * (encoder_row_align). */
-status batch_init(struct batch *b, int32_t most_examples, int32_t most_rows, int32_t align);
-void batch_fini(struct batch *b);
+status unit_batch_init(struct unit_batch *b, int32_t most_examples, int32_t most_rows, int32_t align);
+void unit_batch_fini(struct unit_batch *b);
 
 /* Local. Forget the examples; the next one added has this slot. */
-void batch_clear(struct batch *b, int32_t first_slot);
+void unit_batch_clear(struct unit_batch *b, int32_t first_slot);
 
 /* Local. Append an example of length ids. width >= length: as the reference does, it is filled up to width with [PAD] = 0
  * as real tokens (method.md Q1); width 0: no padding. start, end: targets, -1 where there are none.
  * 0 and nothing changed when there is no room; 1 otherwise. */
-int batch_add(struct batch *b, const int32_t *ids, int32_t length, int32_t width, int32_t start, int32_t end);
+int unit_batch_add(struct unit_batch *b, const int32_t *ids, int32_t length, int32_t width, int32_t start, int32_t end);
 
 /* Local. Rows that an example of so many tokens takes in a batch with that alignment. */
-int32_t batch_rows(int32_t tokens, int32_t align);
+int32_t unit_batch_rows(int32_t tokens, int32_t align);
 
 #endif
