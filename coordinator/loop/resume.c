@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
@@ -13,8 +14,7 @@ static status open_folder(struct loop *l)
 {
     enum run_folder_mode mode = l->o->resume < 0 ? RUN_FOLDER_EITHER : l->o->resume ? RUN_FOLDER_RESUME : RUN_FOLDER_NEW;
 
-    TRY(run_folder_open(l->o->run, mode, 3000, &l->folder));
-    return run_folder_save_config(&l->folder, l->o->config, strlen(l->o->config));
+    return run_folder_open(l->o->run, mode, 3000, &l->folder);
 }
 
 static status check_room(struct loop *l, const struct checkpoint_tensor *tensors, size_t count)
@@ -207,7 +207,9 @@ static status replay_journal(struct loop *l)
 
     snprintf(folder, sizeof folder, "%s/journal", l->o->run);
     l->told = last_told(l->o->run);
-    s = journal_open(folder, (uint64_t)l->step + 1, &jo, &l->journal);
+    /* Steps without records are computed again, and so are the evaluations among them; one of the checkpoint's own step stays. */
+    s = l->job->recomputes && file_exists(folder) ? journal_cut_after(folder, (uint64_t)l->step + 1) : ST_OK;
+    if (s == ST_OK) s = journal_open(folder, (uint64_t)l->step + 1, &jo, &l->journal);
     if (s == ST_OK) s = journal_reader_open(folder, (uint64_t)l->step + 1, &reader);
     while (s == ST_OK) {
         s = journal_reader_next(reader, &record);
@@ -266,7 +268,8 @@ status loop_begin(struct loop *l)
     TRY(membership_open(l->comm, &card, &l->membership));
     if (comm_is_coordinator(l->comm)) {
         if (l->step > 0) log_info("resumed", "checkpoint=%lld step=%lld", (long long)started, (long long)l->step);
-        s = record_start(l);
+        s = run_folder_save_config(&l->folder, l->o->config, strlen(l->o->config));   /* what was here had to agree with it first */
+        if (s == ST_OK) s = record_start(l);
         if (s == ST_OK) s = open_progress(l);
     }
     return comm_agree(l->comm, s);
