@@ -13,8 +13,6 @@
 #include "cluster/base/memory.h"
 #include "coordinator/loop/process_watch.h"
 
-enum { TAG_MEMBERSHIP = 400 };
-
 static const double TELL_EVERY = 2, LOOK_EVERY = 1;                           /* seconds */
 static const double LATE_AFTER = 5, LATE_TIMES = 3, LATE_FIRST = 600;         /* overdue: so long, and so many usual times */
 

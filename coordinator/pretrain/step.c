@@ -9,8 +9,6 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
-enum { TAG_ASSIGNMENT = 200, TAG_ANSWER };
-
 struct rates pretrain_rates(const struct pretrain *p, int64_t step)
 {
     const struct train_config *t = &p->config->train;
@@ -174,11 +172,11 @@ static status answer(struct pretrain *p, struct membership *membership, double s
         for (int w = 0; w < p->comm->workers; w++) {
             p->answers[(size_t)w * answer_size(p) + 2 * slots_of(p)] = -1;
             exchange_receive(p->comm, x, p->answers + (size_t)w * answer_size(p), bytes, comm_rank_of_worker(p->comm, w),
-                             TAG_ANSWER);
+                             TAG_SLOT_REPORT);
         }
     if (comm_is_worker(p->comm)) {
         fill_answer(p, membership, seconds);
-        exchange_send(p->comm, x, p->answer, bytes, 0, TAG_ANSWER);
+        exchange_send(p->comm, x, p->answer, bytes, 0, TAG_SLOT_REPORT);
     }
     while (comm_is_coordinator(p->comm) && !exchange_rest(x)) {
         note_answers(p);

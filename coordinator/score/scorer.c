@@ -10,7 +10,7 @@
 #include "coordinator/data/answer.h"
 #include "worker/score/score_batch.h"
 
-enum { TAG_SCORE = 300, TAG_RESULT, REFERENCE_BATCH = 32, SCORE_WORDS = 16 };
+enum { REFERENCE_BATCH = 32, SCORE_WORDS = 16 };
 
 struct window { int64_t row; int32_t number; };
 
@@ -174,7 +174,7 @@ static status send_round(struct scoring *e, const int64_t *sizes, struct exchang
     TRY(mem_grow(&e->results, &e->result_room, answers, sizeof *e->results));
     answers = 0;
     for (int w = 0; w < c->workers; w++) {
-        exchange_receive(c, x, e->results + answers, e->counts[w] * sizeof *e->results, comm_rank_of_worker(c, w), TAG_RESULT);
+        exchange_receive(c, x, e->results + answers, e->counts[w] * sizeof *e->results, comm_rank_of_worker(c, w), TAG_SCORE_RESULT);
         exchange_send(c, x, e->messages[w].words, (size_t)sizes[2 * w] * sizeof(int32_t), comm_rank_of_worker(c, w), TAG_SCORE);
         answers += e->counts[w];
     }
@@ -196,7 +196,7 @@ static status answer_round(struct scorer *e, const int64_t *sizes, struct exchan
     exchange_fini(&x);
     if (st == ST_OK) st = score_batch_run(e->compute, e->message, words, &e->prompts, e->head, results);
     if (st != ST_OK) comm_abort(e->comm, st);   /* the coordinator waits for the answers */
-    exchange_send(e->comm, sent, results, answers * sizeof *results, 0, TAG_RESULT);
+    exchange_send(e->comm, sent, results, answers * sizeof *results, 0, TAG_SCORE_RESULT);
     st = exchange_wait(e->comm, sent);
     mem_free(results);
     return st;

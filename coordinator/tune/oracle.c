@@ -8,8 +8,6 @@
 #include "cluster/base/memory.h"
 #include "coordinator/loop/dealing.h"
 
-enum { TAG_ORACLE_LOSS = 400 };
-
 /* ---- opening: the examples travel once ---- */
 
 /* All training examples by slot, and who computes which gradients, as one message. */
