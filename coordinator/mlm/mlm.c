@@ -335,18 +335,13 @@ static status say_libraries(struct mlm *m)
 
 static status open_all(struct mlm *m, struct model_source **model)
 {
-    const struct machine_config *machine = &m->config->machine;
     char folder[4096];
-    struct replica_options ro = {.folder = folder, .spill = m->config->run, .precision =
-                                 (enum precision_choice)machine->precision, .isa = (enum isa)machine->isa,
-                                 .engine = (enum matmul_engine)machine->engine, .exact = machine->exact,
-                                 .threads = machine->threads ? (int)machine->threads : replica_threads(m->comm)};
     status s = start_folder(m, folder, sizeof folder);
 
     if (s == ST_OK && comm_is_coordinator(m->comm)) s = prepare(m, model);
     TRY(comm_agree(m->comm, s));
     TRY(broadcast_facts(m));
-    TRY(replica_open(m->comm, &ro, *model, &m->replica));
+    TRY(machine_open(m->comm, &m->config->machine, &(struct machine_encoder){folder, m->config->run, *model, 0}, &m->replica));
     TRY(check_apart(m));
     TRY(say_libraries(m));
     m->length = (int32_t)m->config->length;

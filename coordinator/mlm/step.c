@@ -286,15 +286,14 @@ status mlm_commit(void *self, int64_t step, int apply)
 {
     struct mlm *m = self;
     const struct train_config *t = &m->config->train;
-    struct updating u = {m, {.lr = t->rate * train_rate_factor(t, step - 1), .beta1 = t->beta1, .beta2 = t->beta2, .eps = t->eps,
-                             .decay = t->decay, .scale = m->scale}};
+    struct updating u = {.m = m};
 
     if (!apply) return ST_OK;
     m->applied++;
     m->stale = 1;
     if (!comm_is_worker(m->comm)) return ST_OK;
-    u.w.correction1 = 1 - pow(t->beta1, (double)m->applied);
-    u.w.correction2 = 1 - pow(t->beta2, (double)m->applied);
+    u.w = adamw_at(t->rate * train_rate_factor(t, step - 1), &t->adamw, m->applied);
+    u.w.scale = m->scale;
     pool_run(m->replica.pool, update_job, &u);
     return ST_OK;
 }

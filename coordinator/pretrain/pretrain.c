@@ -17,12 +17,9 @@
 
 enum { WORKERS_MOST = 4096 };
 
-static status check_config(const struct pretrain_config *c, int workers)
+static status check_config(int workers)
 {
-    if (workers > WORKERS_MOST)
-        return fault(ST_INPUT, "%d workers, expected at most %d", workers, WORKERS_MOST);
-    if ((c->machine.unit_examples & (c->machine.unit_examples - 1)) != 0)
-        return fault(ST_INPUT, "machine.unit_examples: found %lld, expected a power of two", (long long)c->machine.unit_examples);
+    if (workers > WORKERS_MOST) return fault(ST_INPUT, "%d workers, expected at most %d", workers, WORKERS_MOST);
     return ST_OK;
 }
 
@@ -50,7 +47,7 @@ static status read_inputs(struct pretrain *p, struct model_source **model, struc
                               .max_length = (int)c->prompt.max_length, .reference = c->reference.form};
     const struct model_config *m;
 
-    TRY(check_config(c, p->comm->workers));
+    TRY(check_config(p->comm->workers));
     TRY(model_source_open(c->model, model));
     m = model_source_config(*model);
     if (form.max_length > m->positions) form.max_length = (int)m->positions;
@@ -97,7 +94,7 @@ static status open_worker(struct pretrain *p)
                                  .divide = s->batch * (p->config->reference.sum_groups ? 1 : s->groups),
                                  .unit_examples = (int32_t)m->unit_examples, .longest = s->longest, .layers = s->layers,
                                  .prompt_tokens = s->tokens, .memory = (size_t)m->unit_memory,
-                                 .threads = pool_threads(p->replica.pool)};
+                                 .threads = pool_threads(p->replica.pool), .use = UNIT_TRAIN};
 
     blocks_columns(&p->blocks, p->comm->worker, &first, &last);
     local = (size_t)s->layers * (size_t)(last - first);
@@ -222,10 +219,7 @@ static status say_rate(struct pretrain *p)
 
 static status open_all(struct pretrain *p, struct model_source **model, struct dataset **data)
 {
-    const struct machine_config *m = &p->config->machine;
-    struct replica_options ro = {.folder = p->config->model, .spill = p->config->run, .precision =
-                                 (enum precision_choice)m->precision, .isa = (enum isa)m->isa,
-                                 .engine = (enum matmul_engine)m->engine, .exact = m->exact};
+    struct machine_encoder encoder = {.folder = p->config->model, .spill = p->config->run};
     size_t u;
     status s = ST_OK;
 
@@ -234,8 +228,8 @@ static status open_all(struct pretrain *p, struct model_source **model, struct d
     TRY(broadcast_facts(p));
     p->blocks = blocks_make(p->shape.columns, p->comm->workers);
     reduce_init(&p->reduce, p->comm, &p->blocks, p->shape.layers);
-    ro.threads = m->threads ? (int)m->threads : replica_threads(p->comm);
-    TRY(replica_open(p->comm, &ro, *model, &p->replica));
+    encoder.model = *model;
+    TRY(machine_open(p->comm, &p->config->machine, &encoder, &p->replica));
     TRY(say_libraries(p));
     TRY(say_rate(p));
     u = (size_t)p->shape.groups * (size_t)p->shape.layers * (size_t)p->shape.intrinsic;

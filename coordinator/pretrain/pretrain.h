@@ -6,12 +6,12 @@
 #include "cluster/comm/reduce.h"
 #include "coordinator/data/dataset.h"
 #include "coordinator/loop/loop.h"
-#include "coordinator/pretrain/parameters.h"
+#include "coordinator/prompt/parameters.h"
 #include "coordinator/pretrain/config.h"
 #include "coordinator/pretrain/schedule.h"
 #include "worker/model/replica.h"
 #include "worker/prompt/columns.h"
-#include "worker/train/assignment.h"
+#include "worker/train/compute.h"
 
 /* Sizes that all ranks know. */
 struct shape {

@@ -188,7 +188,7 @@ status pretrain_state(void *self, struct state *out)
                           .instruction_set = isa_name(p->replica.facts.isa), .libraries = p->about,
                           .task_count = (size_t)s->tasks, .tasks = p->state_tasks, .layers = (uint32_t)s->layers,
                           .modules = (uint32_t)s->modules, .intrinsic = (uint32_t)s->intrinsic,
-                          .prompt_tokens = (uint32_t)s->tokens, .hidden = (uint32_t)s->hidden, .tau = config->train.tau,
+                          .prompt_tokens = (uint32_t)s->tokens, .hidden = (uint32_t)s->hidden, .tau = config->mixture.tau,
                           .placeholder_count = (size_t)s->tokens, .placeholders = p->placeholders, .separator = "，",
                           .value_count = sizeof p->state_values / sizeof *p->state_values, .values = p->state_values};
     return ST_OK;

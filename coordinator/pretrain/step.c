@@ -12,11 +12,12 @@
 struct rates pretrain_rates(const struct pretrain *p, int64_t step)
 {
     const struct train_config *t = &p->config->train;
+    const struct mixture_config *m = &p->config->mixture;
     double factor = train_rate_factor(t, step - 1);
 
-    return (struct rates){.router = t->router_rate * factor, .z = t->rate * factor,
-                          .a = t->rate * t->projection_factor * factor, .head = t->rate * t->head_factor * factor,
-                          .decay = t->decay, .beta1 = t->beta1, .beta2 = t->beta2, .eps = t->eps};
+    return (struct rates){.router = m->router_rate * factor, .z = t->rate * factor,
+                          .a = t->rate * m->projection_factor * factor, .head = t->rate * m->head_factor * factor,
+                          .adamw = t->adamw};
 }
 
 /* ---- go: the coordinator says with which u and head, and who gets which examples ---- */
@@ -28,8 +29,8 @@ void pretrain_draw_gates(struct pretrain *p, int64_t step, int g, int task)
     double *noise = p->uniform + (size_t)g * (size_t)s->layers * (size_t)s->modules;
 
     d->task = task;
-    d->tau = train_tau(&p->config->train, step - 1);
-    d->uniform = p->config->train.gate_noise ? noise : NULL;
+    d->tau = mixture_tau(&p->config->mixture, step - 1);
+    d->uniform = p->config->mixture.gate_noise ? noise : NULL;
     if (d->uniform) schedule_noise(p->planner.schedule, step - 1, g, s->layers, s->modules, noise);
     parameters_draw(p->parameters, d);
 }
@@ -86,9 +87,7 @@ static struct adamw column_adamw(const struct pretrain *p, int64_t step)
 {
     struct rates r = pretrain_rates(p, step);
 
-    return (struct adamw){.lr = r.a, .beta1 = r.beta1, .beta2 = r.beta2, .eps = r.eps, .decay = r.decay,
-                          .correction1 = 1.0 - pow(r.beta1, (double)p->applied),
-                          .correction2 = 1.0 - pow(r.beta2, (double)p->applied)};
+    return adamw_at(r.a, &r.adamw, p->applied);
 }
 
 static void compose(struct pretrain *p)
