@@ -13,7 +13,7 @@
 #include "coordinator/mlm/text.h"
 #include "coordinator/text/wordpiece.h"
 #include "worker/model/replica.h"
-#include "worker/train/mlm.h"
+#include "worker/train/mlm_unit.h"
 
 enum { LINE_LIMIT = 1 << 20 };
 
@@ -30,7 +30,7 @@ enum { ROWS = sizeof table / sizeof *table };
 struct filler {
     const struct fill_config *config;
     struct vocabulary *vocabulary;
-    struct mlm_special special;
+    struct special_tokens special;
     struct model_source *model;
     struct pool *pool;
     struct encoder *encoder;

@@ -9,22 +9,11 @@
 #include "coordinator/command/commands.h"
 #include "coordinator/mlm/mlm.h"
 
-static struct loop_options loop_options_of(const struct mlm *m, const struct mlm_config *c, const char *text, int resume)
-{
-    int scored = c->heldout > 0;
-
-    return (struct loop_options){.run = c->run, .resume = resume, .config = text, .config_digest = m->config_digest,
-                                 .steps = c->train.steps, .eval_every = scored ? c->eval.every : 0,
-                                 .eval_subset = c->eval.rows > 0, .eval_final = scored && c->eval.final,
-                                 .checkpoint_every = c->keep.every, .checkpoints_kept = (int)c->keep.count,
-                                 .skips = c->train.skips, .watch = c->watch};
-}
-
 static void print_result(const struct mlm *m, const struct loop_result *r)
 {
     printf("mlm: step %lld%s", (long long)r->step, r->stopped ? ", stopped in order" : "");
-    if (m->heldout_loss > 0)
-        printf(", held-out loss %.4f, perplexity %.2f, accuracy %.4f", m->heldout_loss, exp(m->heldout_loss), m->heldout_accuracy);
+    if (m->coordinator->heldout_loss > 0)
+        printf(", held-out loss %.4f, perplexity %.2f, accuracy %.4f", m->coordinator->heldout_loss, exp(m->coordinator->heldout_loss), m->coordinator->heldout_accuracy);
     printf("\n");
 }
 
@@ -37,15 +26,15 @@ static status evaluate(struct comm *c, struct mlm *m)
     s = comm_is_coordinator(c) && m->config->batches[0] ? mlm_batches_write(m, m->config->batches) : ST_OK;
     if (s == ST_OK && comm_is_coordinator(c))
         printf("mlm: held-out loss %.4f, perplexity %.2f, accuracy %.4f (%lld of %lld masked tokens in %lld sequences)\n",
-               m->heldout_loss, exp(m->heldout_loss), m->heldout_accuracy, (long long)m->correct, (long long)m->targets_scored,
-               (long long)mlm_text_sequences(&m->heldout, m->length));
+               m->coordinator->heldout_loss, exp(m->coordinator->heldout_loss), m->coordinator->heldout_accuracy, (long long)m->coordinator->correct, (long long)m->coordinator->targets,
+               (long long)token_text_sequences(&m->heldout, m->settings.length));
     return comm_agree(c, s);
 }
 
 static status train(struct comm *c, struct mlm *m, const char *text, int resume)
 {
     struct job job = mlm_job(m);
-    struct loop_options lo = loop_options_of(m, m->config, text, resume);
+    struct loop_options lo = mlm_loop_options(m, text, resume);
     struct loop_result result;
 
     TRY(loop_run(c, &job, &lo, &result));

@@ -24,8 +24,8 @@ const struct option mlm_options[] = {
     {"encoder.start", OPTION_CHOICE, AT(start), "plain", 0, 0, AFFECTS_RESULT, "", "of a new encoder; neighbours: the first layer looks at the tokens beside, which skips the plateau of small encoders", "plain|neighbours"},
 
     {"train.steps", OPTION_INT, AT(train.steps), "10k", 0, 1e12, AFFECTS_LIMIT, "steps", "how long (with a schedule other than constant it belongs to the result)", NULL},
-    {"train.micro", OPTION_INT, AT(train.groups), "2", 1, 65536, AFFECTS_RESULT, "", "micro-batches of a step, dealt to the workers; at least as many as workers keeps all busy", NULL},
-    {"train.sequences", OPTION_INT, AT(train.batch), "16", 1, 65536, AFFECTS_RESULT, "sequences", "of a micro-batch", NULL},
+    {"train.micro", OPTION_INT, AT(micros), "2", 1, 65536, AFFECTS_RESULT, "", "micro-batches of a step, dealt to the workers; at least as many as workers keeps all busy", NULL},
+    {"train.sequences", OPTION_INT, AT(sequences), "16", 1, 65536, AFFECTS_RESULT, "sequences", "of a micro-batch", NULL},
     {"train.length", OPTION_INT, AT(length), "128", 16, 65536, AFFECTS_RESULT, "tokens", "of a sequence; a multiple of 16, at most the encoder's positions", NULL},
     {"train.apart", OPTION_BOOL, AT(apart), "false", 0, 0, AFFECTS_RESULT, "", "documents of a sequence do not see each other: each begins with a [CLS] of its own, in the place of the [SEP] before it", NULL},
     {"train.frozen", OPTION_INT, AT(frozen), "0", 0, 255, AFFECTS_RESULT, "layers", "layers from below that stay as they are, with the embeddings (of a given encoder); 0: all is trained", NULL},

@@ -19,10 +19,10 @@ struct mlm_config {
     struct option_list texts, first;
     int documents, apart, log, start, evaluate;
     double heldout, masked, clip;
-    int64_t seed, length, frozen;
+    int64_t seed, micros, sequences, length, frozen;
     struct mlm_sizes_config encoder;
     struct masking_config masking;
-    struct train_config train;      /* groups: micro-batches of a step; batch: sequences of one */
+    struct train_config train;      /* but for batch and groups: micros and sequences are mlm's */
     struct eval_config eval;
     struct keep_config keep;
     struct machine_config machine;

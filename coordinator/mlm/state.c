@@ -6,13 +6,17 @@
 #include "cluster/base/log.h"
 #include "coordinator/mlm/mlm.h"
 
+/* own: the worker's range of parameters or moments; a rank that is no worker has no part. */
 static struct part own_part(const struct mlm *m, int64_t slot, float *own)
 {
-    int64_t begin = m->flat.offset[slot], end = begin + m->flat.size[slot];
-    int64_t first = begin > m->first ? begin : m->first, last = end < m->last ? end : m->last;
+    const struct mlm_worker *w = m->worker;
+    int64_t begin = m->flat.offset[slot], end = begin + m->flat.size[slot], first, last;
 
-    if (!own || first >= last) return part_none(m->flat.size[slot]);
-    return part_range(m->flat.size[slot], first - begin, last - first, own + (first - m->first));
+    if (!own) return part_none(m->flat.size[slot]);
+    first = begin > w->first ? begin : w->first;
+    last = end < w->last ? end : w->last;
+    if (first >= last) return part_none(m->flat.size[slot]);
+    return part_range(m->flat.size[slot], first - begin, last - first, own + (first - w->first));
 }
 
 status mlm_tensors(void *self, const struct checkpoint_tensor **list, size_t *count)
@@ -20,7 +24,8 @@ status mlm_tensors(void *self, const struct checkpoint_tensor **list, size_t *co
     static const char *const files[] = {"model.safetensors", "optimizer.safetensors", "optimizer.safetensors"};
     static const char *const ends[] = {"", ".m", ".v"};
     struct mlm *m = self;
-    float *const own[] = {m->own, m->m, m->v};
+    const struct mlm_worker *w = m->worker;
+    float *const own[] = {w ? w->own : NULL, w ? w->m : NULL, w ? w->v : NULL};
 
     for (int64_t i = 0; i < 3 * m->flat.slots; i++) {
         struct checkpoint_tensor *t = &m->tensors[i];
@@ -49,21 +54,22 @@ status mlm_state(void *self, struct state *out)
 {
     struct mlm *m = self;
     const struct model_config *c = &m->flat.config;
+    struct state_value *values = m->coordinator->state_values;
 
-    m->state_values[0] = (struct state_value){.name = "applied", .type = STATE_WHOLE, .whole = m->applied};
-    m->state_values[1] = (struct state_value){.name = "text_digest", .type = STATE_TEXT, .text = m->text_digest};
+    values[0] = (struct state_value){.name = "applied", .type = STATE_WHOLE, .whole = m->applied};
+    values[1] = (struct state_value){.name = "text_digest", .type = STATE_TEXT, .text = m->facts.text_digest};
     *out = (struct state){.kind = "mlm", .seed = (uint64_t)m->config->seed, .config_digest = m->config_digest,
-                          .vocabulary_digest = m->vocabulary_digest, .encoder_digest = m->encoder_digest,
+                          .vocabulary_digest = m->facts.vocabulary_digest, .encoder_digest = m->facts.encoder_digest,
                           .precision = precision_of(m), .instruction_set = isa_name(m->replica.facts.isa),
                           .libraries = m->about, .layers = (uint32_t)c->layers, .hidden = (uint32_t)c->hidden,
-                          .value_count = sizeof m->state_values / sizeof *m->state_values, .values = m->state_values};
+                          .value_count = sizeof m->coordinator->state_values / sizeof *values, .values = values};
     return ST_OK;
 }
 
 static status same(const struct mlm *m, const char *what, const char *was, const char *is)
 {
     if (strcmp(was, is) == 0) return ST_OK;
-    if (!comm_is_coordinator(m->comm)) return ST_INPUT;
+    if (!m->coordinator) return ST_INPUT;
     return fault(ST_INPUT, "%s: cannot be resumed: %s was %s, now %s", m->config->run, what, was, is);
 }
 
@@ -73,9 +79,9 @@ status mlm_restore(void *self, const struct state *state)
     const struct state_value *applied = state_find(state, "applied"), *text = state_find(state, "text_digest");
 
     TRY(same(m, "the configuration (options that affect the result)", state->config_digest, m->config_digest));
-    TRY(same(m, "the encoder it started from", state->encoder_digest, m->encoder_digest));
-    TRY(same(m, "the vocabulary", state->vocabulary_digest, m->vocabulary_digest));
-    TRY(same(m, "the text", text && text->type == STATE_TEXT ? text->text : "", m->text_digest));
+    TRY(same(m, "the encoder it started from", state->encoder_digest, m->facts.encoder_digest));
+    TRY(same(m, "the vocabulary", state->vocabulary_digest, m->facts.vocabulary_digest));
+    TRY(same(m, "the text", text && text->type == STATE_TEXT ? text->text : "", m->facts.text_digest));
     TRY(same(m, "the precision", state->precision, precision_of(m)));
     TRY(same(m, "the instruction set", state->instruction_set, isa_name(m->replica.facts.isa)));
     TRY(same(m, "the libraries", state->libraries, m->about));
@@ -103,8 +109,8 @@ void mlm_introduce(void *self, struct member_card *card)
 {
     struct mlm *m = self;
 
-    if (!comm_is_worker(m->comm)) return;
+    if (!m->worker) return;
     card->threads = pool_threads(m->replica.pool);
-    card->first_column = m->first;
-    card->columns = m->last - m->first;
+    card->first_column = m->worker->first;
+    card->columns = m->worker->last - m->worker->first;
 }

@@ -7,19 +7,14 @@
 #include "cluster/base/bar.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
-#include "coordinator/mlm/masking.h"
 #include "coordinator/text/corpus.h"
 #include "coordinator/text/wordpiece.h"
 
-enum { HEADER_BYTES = 64, PIECE_BYTES = 1 << 20 };   /* a longer document is cut there: memory stays bounded */
-
-static const char magic[16] = "mp2 ids 2\n";
-
-/* ---- making ---- */
+enum { PIECE_BYTES = 1 << 20 };   /* a longer document is cut there: memory stays bounded */
 
 struct maker {
     const struct mlm_source *source;
-    struct mlm_special special;
+    struct special_tokens special;
     struct file_out out[2];        /* train, held out */
     int64_t documents[2];
     char *text;                    /* the document */
@@ -28,13 +23,6 @@ struct maker {
     int32_t *ids;
     size_t id_room;
 };
-
-static void header_make(const char *digest, char out[HEADER_BYTES])
-{
-    memset(out, 0, HEADER_BYTES);
-    memcpy(out, magic, sizeof magic);
-    memcpy(out + sizeof magic, digest, strnlen(digest, 32));
-}
 
 /* A piece like ##ing. */
 static int continues_word(const struct vocabulary *v, int32_t id)
@@ -112,23 +100,23 @@ static status read_all(struct maker *m)
 
 static status open_out(struct maker *m, const char *folder, const char *name, struct file_out *out)
 {
-    char path[4096], header[HEADER_BYTES];
+    char path[4096], header[TOKEN_TEXT_HEADER];
 
     TRY(file_join(path, sizeof path, folder, name));
     TRY(file_out_open(path, out));
-    header_make(m->source->digest, header);
+    token_text_header(m->source->digest, header);
     return fwrite(header, 1, sizeof header, out->stream) == sizeof header ? ST_OK : fault(ST_IO, "%s: cannot be written", path);
 }
 
 int mlm_text_made(const struct mlm_source *source, const char *folder)
 {
     static const char *const names[] = {"train.ids", "heldout.ids"};
-    char wanted[HEADER_BYTES], path[4096];
+    char wanted[TOKEN_TEXT_HEADER], path[4096];
     int same = 1;
 
-    header_make(source->digest, wanted);
+    token_text_header(source->digest, wanted);
     for (int i = 0; i < 2; i++) {
-        char found[HEADER_BYTES] = "";
+        char found[TOKEN_TEXT_HEADER] = "";
         FILE *f = file_join(path, sizeof path, folder, names[i]) == ST_OK ? fopen(path, "re") : NULL;
 
         same = same && f && fread(found, 1, sizeof found, f) == sizeof found && memcmp(found, wanted, sizeof wanted) == 0;
@@ -160,47 +148,10 @@ status mlm_text_make(const struct mlm_source *source, const char *folder)
     return s;
 }
 
-/* ---- reading ---- */
-
-status mlm_text_open(const char *folder, const char *name, const char *digest, struct mlm_text *out)
-{
-    char path[4096], wanted[HEADER_BYTES];
-
-    TRY(file_join(path, sizeof path, folder, name));
-    TRY(file_map_open(path, &out->map));
-    header_make(digest, wanted);
-    if (out->map.size < HEADER_BYTES || (out->map.size - HEADER_BYTES) % sizeof(int32_t) != 0 ||
-        memcmp(out->map.data, wanted, sizeof wanted) != 0) {
-        file_map_close(&out->map);
-        return fault(ST_INPUT, "%s: not the text of this run (damaged, or another vocabulary or corpus); remove it", path);
-    }
-    out->words = (const int32_t *)(const void *)(out->map.data + HEADER_BYTES);
-    out->tokens = (int64_t)((out->map.size - HEADER_BYTES) / sizeof(int32_t));
-    return ST_OK;
-}
-
-void mlm_text_close(struct mlm_text *t)
-{
-    if (t->map.data) file_map_close(&t->map);
-    *t = (struct mlm_text){0};
-}
-
-int64_t mlm_text_sequences(const struct mlm_text *t, int32_t length)
-{
-    return t->tokens / (length - 2);
-}
-
-status mlm_special_find(const struct vocabulary *v, struct mlm_special *out)
+status mlm_special_find(const struct vocabulary *v, struct special_tokens *out)
 {
     out->vocabulary = vocabulary_size(v);
     TRY(vocabulary_need(v, "[CLS]", &out->cls));
     TRY(vocabulary_need(v, "[SEP]", &out->sep));
     return vocabulary_need(v, "[MASK]", &out->mask);
-}
-
-void mlm_text_sequence(const struct mlm_text *t, const struct mlm_special *s, int64_t index, int32_t length, int32_t *tokens)
-{
-    tokens[0] = s->cls;
-    memcpy(tokens + 1, t->words + index * (length - 2), (size_t)(length - 2) * sizeof *tokens);
-    tokens[length - 1] = s->sep;
 }

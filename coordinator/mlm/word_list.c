@@ -10,7 +10,7 @@
 #include "cluster/base/memory.h"
 #include "cluster/base/stream.h"
 #include "cluster/base/utf8.h"
-#include "coordinator/mlm/masking.h"
+#include "worker/train/masking.h"
 #include "coordinator/text/wordpiece.h"
 
 enum { LONGEST = 16, LINE_LIMIT = 1 << 16 };   /* pieces of a word; bytes of a line */

@@ -113,7 +113,7 @@ static json_t *number(double x)
     return isfinite(x) ? json_real(x) : json_null();
 }
 
-/* [[share of the way, dev, loss], …] of a cell; a dev_curve of one point is none. */
+/* [[share of the way, dev, loss], …] of a cell; a curve of one point is none. */
 static json_t *curve_of(const struct report_cell *cell)
 {
     json_t *list = json_array();

@@ -32,7 +32,7 @@ VEC_INLINE void norm_finish(enum number type, const struct norm *n, int64_t row,
 
             square[k] = vec_fma(c, c, square[k]);
         }
-    one_over = 1.0f / __builtin_sqrtf(vec_sum4(square) / (float)w + 1e-12f);
+    one_over = 1.0f / __builtin_sqrtf(vec_sum4(square) / (float)w + n->eps);
     scale = vec_set(one_over);
     if (rstd) rstd[row] = one_over;
     for (int i = 0; i < w; i += 64) {

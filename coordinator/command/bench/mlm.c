@@ -6,7 +6,7 @@
 #include "cluster/base/memory.h"
 #include "coordinator/command/bench/bench.h"
 #include "coordinator/command/bench/encoder.h"
-#include "worker/train/mlm.h"
+#include "worker/train/mlm_unit.h"
 
 enum { VOCABULARY = 21128, SEQUENCES = 16, LENGTH = 128, TARGETS = 19 * SEQUENCES };
 

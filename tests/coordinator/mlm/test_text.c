@@ -30,7 +30,7 @@ static void write_text(const char *path)
     assert_int_equal(fclose(f), 0);
 }
 
-static void make(const char *folder, const struct vocabulary *v, enum documents documents, const char *tag, struct mlm_text out[2])
+static void make(const char *folder, const struct vocabulary *v, enum documents documents, const char *tag, struct token_text out[2])
 {
     char path[4200];
     const char *paths[] = {path};
@@ -40,36 +40,36 @@ static void make(const char *folder, const struct vocabulary *v, enum documents 
     snprintf(path, sizeof path, "%s/text.txt", folder);
     write_text(path);
     assert_int_equal(mlm_text_make(&source, folder), ST_OK);
-    assert_int_equal(mlm_text_open(folder, "train.ids", tag, &out[0]), ST_OK);
-    assert_int_equal(mlm_text_open(folder, "heldout.ids", tag, &out[1]), ST_OK);
+    assert_int_equal(token_text_open(folder, "train.ids", tag, &out[0]), ST_OK);
+    assert_int_equal(token_text_open(folder, "heldout.ids", tag, &out[1]), ST_OK);
 }
 
-static int64_t separators(const struct mlm_text *t)
+static int64_t separators(const struct token_text *t)
 {
     int64_t n = 0;
 
-    for (int64_t i = 0; i < t->tokens; i++) n += t->words[i] == 3;
+    for (int64_t i = 0; i < t->count; i++) n += t->tokens[i] == 3;
     return n;
 }
 
 static void test_files(void **state)
 {
     struct vocabulary *v = vocabulary();
-    struct mlm_text lines[2], blocks[2], other;
+    struct token_text lines[2], blocks[2], other;
     char folder[4096];
 
     (void)state;
     test_folder(folder, sizeof folder);
     make(folder, v, DOCUMENTS_LINE, digest, lines);
     assert_int_equal(separators(&lines[0]) + separators(&lines[1]), DOCUMENTS);
-    assert_int_equal(lines[0].tokens + lines[1].tokens, DOCUMENTS * 13);
+    assert_int_equal(lines[0].count + lines[1].count, DOCUMENTS * 13);
     assert_in_range(separators(&lines[1]), DOCUMENTS / 8, DOCUMENTS / 2);
-    assert_int_equal(mlm_text_open(folder, "train.ids", "another", &other), ST_INPUT);
+    assert_int_equal(token_text_open(folder, "train.ids", "another", &other), ST_INPUT);
     make(folder, v, DOCUMENTS_BLOCK, "another", blocks);
     assert_int_equal(separators(&blocks[0]) + separators(&blocks[1]), (DOCUMENTS + 2) / 3);
     for (int i = 0; i < 2; i++) {
-        mlm_text_close(&lines[i]);
-        mlm_text_close(&blocks[i]);
+        token_text_close(&lines[i]);
+        token_text_close(&blocks[i]);
     }
     vocabulary_destroy(&v);
     test_folder_remove(folder);

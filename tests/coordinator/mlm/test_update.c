@@ -108,15 +108,15 @@ static void test_accumulation(void **state)
     (void)state;
     open_world(&w, "3", "1");
     loss(&w, 1);
-    norm = m->message.gradient_norm;
+    norm = m->coordinator->message.gradient_norm;
     assert_true(norm > 0.01);
     assert_int_equal(mem_alloc((size_t)m->flat.count, sizeof *g, &g), ST_OK);
     assert_int_equal(mem_alloc((size_t)m->flat.count, sizeof *kept, &kept), ST_OK);
     memcpy(g, m->grad, (size_t)m->flat.count * sizeof *g);
-    memcpy(kept, m->values, (size_t)m->flat.count * sizeof *kept);
-    for (int64_t i = 0; i < m->flat.count; i++) m->values[i] = kept[i] + (float)(small * g[i] / norm);
+    memcpy(kept, m->worker->values, (size_t)m->flat.count * sizeof *kept);
+    for (int64_t i = 0; i < m->flat.count; i++) m->worker->values[i] = kept[i] + (float)(small * g[i] / norm);
     up = loss(&w, 1);
-    for (int64_t i = 0; i < m->flat.count; i++) m->values[i] = kept[i] - (float)(small * g[i] / norm);
+    for (int64_t i = 0; i < m->flat.count; i++) m->worker->values[i] = kept[i] - (float)(small * g[i] / norm);
     down = loss(&w, 1);
     assert_true(fabs((up - down) / (2 * small) - norm) < 0.01 * norm);
     mem_free(g);
@@ -141,7 +141,7 @@ static void check_update(struct world *w, const float *before, double rate, doub
             double g = scale * (double)m->grad[i], p = before[i] * (matrix ? 1 - rate * t->adamw.decay : 1);
 
             p -= rate * g / (fabs(g) + t->adamw.eps);   /* both corrections cancel in the first step */
-            assert_true(fabs((double)m->values[i] - p) <= 2e-6 * (1 + fabs(p)) + 1e-3 * rate);
+            assert_true(fabs((double)m->worker->values[i] - p) <= 2e-6 * (1 + fabs(p)) + 1e-3 * rate);
         }
     }
     assert_int_equal(decayed, 3 + 6 + 1);    /* three tables, six matrices of the layer, the head's */
@@ -157,14 +157,14 @@ static void update(const char *clip, double most)
 
     open_world(&w, "2", clip);
     loss(&w, 1);
-    scale = most > 0 && w.mlm.message.gradient_norm > most ? most / w.mlm.message.gradient_norm : 1;
+    scale = most > 0 && w.mlm.coordinator->message.gradient_norm > most ? most / w.mlm.coordinator->message.gradient_norm : 1;
     if (most > 0) assert_true(scale < 0.5);
     assert_true(fabs(w.mlm.scale - scale) < 1e-12);
-    assert_true(fabs(w.mlm.message.learning_rate - w.config.train.rate / 4) < 1e-12);   /* the first of four steps of warm-up */
+    assert_true(fabs(w.mlm.coordinator->message.learning_rate - w.config.train.rate / 4) < 1e-12);   /* the first of four steps of warm-up */
     assert_int_equal(mem_alloc((size_t)w.mlm.flat.count, sizeof *before, &before), ST_OK);
-    memcpy(before, w.mlm.values, (size_t)w.mlm.flat.count * sizeof *before);
+    memcpy(before, w.mlm.worker->values, (size_t)w.mlm.flat.count * sizeof *before);
     assert_int_equal(mlm_commit(&w.mlm, 1, 0), ST_OK);   /* skipped */
-    assert_memory_equal(before, w.mlm.values, (size_t)w.mlm.flat.count * sizeof *before);
+    assert_memory_equal(before, w.mlm.worker->values, (size_t)w.mlm.flat.count * sizeof *before);
     assert_int_equal(mlm_commit(&w.mlm, 1, 1), ST_OK);
     check_update(&w, before, w.config.train.rate / 4, scale);
     assert_int_equal(mlm_step(&w.mlm, 2, &w.membership, &out), ST_OK);

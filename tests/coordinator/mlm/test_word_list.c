@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cluster/base/memory.h"
-#include "coordinator/mlm/masking.h"
+#include "worker/train/masking.h"
 #include "coordinator/text/wordpiece.h"
 #include "coordinator/mlm/word_list.h"
 #include "tests/support/support.h"

@@ -129,7 +129,8 @@ static void many_places_at_once(void **state)
     gp_fini(&g);
 }
 
-/* The same point over and over: the kernel matrix is singular to rounding, more so with no noise to speak of. */
+/* The same point over and over: the kernel matrix is singular to rounding, more so with no noise to speak of. The way out must
+ * not depend on how the BLAS at hand rounds. */
 static void repeated_points(void **state)
 {
     double x[2] = {0.5, -0.5}, far[2] = {4, 4}, mean, deviation;
@@ -142,7 +143,7 @@ static void repeated_points(void **state)
     assert_int_equal(gp_condition(&g, 1.0), ST_OK);
     assert_true(g.jitter > g.noise);
     assert_int_equal(gp_predict(&g, 1, x, &mean, &deviation), ST_OK);
-    close_to(mean, 0.5, 0.01);
+    close_to(mean, 0.5, 1e-6);
     assert_int_equal(gp_predict(&g, 1, far, &mean, &deviation), ST_OK);
     assert_true(isfinite(mean) && deviation > 0);
     gp_fini(&g);

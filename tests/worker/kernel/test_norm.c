@@ -28,7 +28,7 @@ static struct problem problem_new(enum number type, int64_t rows, int width, dou
 
     p.n = (struct norm){.rows = rows, .width = width, .type = type, .site = dropout_site(2, DROPOUT_FEED_FORWARD),
                         .drop = dropout_make(random_seed(5, RANDOM_DROPOUT), rate), .gamma = p.gamma, .beta = p.beta,
-                        .prompt = p.prompt, .prompt_rows = PROMPT_ROWS};
+                        .prompt = p.prompt, .prompt_rows = PROMPT_ROWS, .eps = 0.125f};   /* large enough to be seen */
     for (int64_t i = 0; i < rows; i++) p.place[i] = (struct row_place){(uint32_t)(i / 5), (uint32_t)(i % 5)};
     return p;
 }
@@ -50,13 +50,13 @@ static double drop(const struct problem *p, int64_t row, int c, double x)
 }
 
 /* r -> xhat, in place; returns 1 / deviation. */
-static double naive_norm(double *r, int w)
+static double naive_norm(double *r, int w, double eps)
 {
     double mean = 0, square = 0, rstd;
 
     for (int c = 0; c < w; c++) mean += r[c] / w;
     for (int c = 0; c < w; c++) square += (r[c] - mean) * (r[c] - mean) / w;
-    rstd = 1 / sqrt(square + 1e-12);
+    rstd = 1 / sqrt(square + eps);
     for (int c = 0; c < w; c++) r[c] = (r[c] - mean) * rstd;
     return rstd;
 }
@@ -81,7 +81,7 @@ static void forward_case(const struct kernels *k, enum number type, int64_t rows
     p.n.place = p.place;
     for (int64_t i = 0; i < rows; i++) {
         for (int c = 0; c < w; c++) xhat[i * w + c] = p.h[i * w + c] + drop(&p, i, c, array_at(&p.y, i * w + c));
-        rstd[i] = naive_norm(xhat + i * w, w);
+        rstd[i] = naive_norm(xhat + i * w, w, p.n.eps);
         for (int c = 0; c < w; c++) out[i * w + c] = xhat[i * w + c] * p.gamma[c] + p.beta[c] + prompt_of(&p, i, c);
     }
     k->norm_forward(&p.n, p.h, p.y.data, got, matrix.data, saved.data, got_rstd);
@@ -175,7 +175,7 @@ static void embed_case(const struct kernels *k, enum number type, int64_t rows, 
         for (int c = 0; c < w; c++)
             out[i * w + c] = array_at(&word, ids[i] * w + c) + position[p.place[i].position * (uint32_t)w + (uint32_t)c] +
                              token_type[c];
-        naive_norm(out + i * w, w);
+        naive_norm(out + i * w, w, p.n.eps);
         for (int c = 0; c < w; c++)
             out[i * w + c] = drop(&p, i, c, out[i * w + c] * p.gamma[c] + p.beta[c]) + prompt_of(&p, i, c);
     }

@@ -7,7 +7,7 @@
 #include "cluster/store/safetensors.h"
 #include "tests/support/support.h"
 #include "worker/model/source.h"
-#include "worker/train/mlm.h"
+#include "worker/train/mlm_unit.h"
 
 static const char folder[] = TEST_SOURCE_DIR "/tests/reference/masked";
 

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "coordinator/mlm/masking.h"
+#include "worker/train/masking.h"
 #include "tests/support/support.h"
 
 enum { LENGTH = 64, WANTED = 9, ROUNDS = 6000, MASK = 4, SEP = 3, BREAK = 20 };

@@ -1,4 +1,4 @@
-#include "worker/train/mlm.h"
+#include "worker/train/mlm_unit.h"
 
 #include <string.h>
 

@@ -2,8 +2,8 @@
  * gradient of every parameter. Which sequences make a micro-batch is part of the configuration: a weight's gradient sums over
  * tokens, so its bits are the micro-batch's. What is cut for threads is cut into blocks of fixed size, so the bits do not
  * depend on the number of threads. */
-#ifndef MP2_WORKER_TRAIN_MLM_H
-#define MP2_WORKER_TRAIN_MLM_H
+#ifndef MP2_WORKER_TRAIN_MLM_UNIT_H
+#define MP2_WORKER_TRAIN_MLM_UNIT_H
 
 #include "worker/model/encoder.h"
 #include "worker/model/flat.h"

@@ -8,12 +8,13 @@
  *                 by [SEP], by other spans and by what is wanted; a span shares one fate (SpanBERT, arXiv 1907.10529)
  *
  * Never [CLS] and [SEP]. Always exactly `wanted` tokens, or all where there are fewer. All is a function of the key. */
-#ifndef MP2_COORDINATOR_MLM_MASKING_H
-#define MP2_COORDINATOR_MLM_MASKING_H
+#ifndef MP2_WORKER_TRAIN_MASKING_H
+#define MP2_WORKER_TRAIN_MASKING_H
 
 #include <stdint.h>
 
 #include "cluster/base/random.h"
+#include "worker/train/token_text.h"
 
 enum { MASKING_FIRST = 16 };
 enum mask_unit { MASK_TOKENS, MASK_WORDS, MASK_SPANS };
@@ -22,17 +23,13 @@ struct masking {
     enum mask_unit unit;
     int32_t sep, mask, vocabulary;
     double masked, random;        /* shares of the chosen tokens that become [MASK], another token; the rest stays */
-    const int32_t *pool;          /* other tokens are drawn from here (mlm_text's words), where it is not [SEP]; NULL: from the vocabulary */
+    const int32_t *pool;          /* other tokens are drawn from here (a token_text's), where it is not [SEP]; NULL: from the vocabulary */
     int64_t pool_tokens;
     double p;                     /* MASK_SPANS */
     int32_t longest;
     int32_t first[MASKING_FIRST]; /* tokens that are chosen before all others (salient masking, arXiv 2002.08909); firsts of them */
     int32_t firsts;
 };
-
-/* A text's word carries this bit where it goes on with the word before it; the rest is its id. */
-enum { TOKEN_JOINED = 1 << 30 };
-static inline int32_t token_id(int32_t token) { return token & (TOKEN_JOINED - 1); }
 
 /* Local. One sequence: tokens (length) as the text has them; ids gets what the encoder sees. rows: positions to guess,
  * ascending; targets: what stood there. room: (length) of scratch. Returns how many. */

@@ -1,4 +1,4 @@
-#include "coordinator/mlm/masking.h"
+#include "worker/train/masking.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include "cluster/base/memory.h"
 #include "tests/support/support.h"
-#include "worker/train/mlm.h"
+#include "worker/train/mlm_unit.h"
 
 enum { LENGTH = 32, EXAMPLES = 3, ROWS = LENGTH * EXAMPLES, TARGETS = 15 };
 

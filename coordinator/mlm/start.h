@@ -1,0 +1,11 @@
+/* A new encoder with its head for `mp2 mlm` to begin with. */
+#ifndef MP2_COORDINATOR_MLM_START_H
+#define MP2_COORDINATOR_MLM_START_H
+
+#include "coordinator/mlm/config.h"
+
+/* Local, coordinator. As a Hugging Face folder, which is made. vocabulary: rows of the word table. ST_INPUT (reported) for sizes that
+ * do not go together. */
+status mlm_start_write(const struct mlm_config *config, int32_t vocabulary, const char *folder);
+
+#endif
