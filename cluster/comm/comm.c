@@ -215,6 +215,11 @@ void exchange_receive(struct comm *c, struct exchange *x, void *data, size_t n, 
     post(c, x, data, n, rank, tag, 0);
 }
 
+status exchange_reserve(struct exchange *x, size_t messages)
+{
+    return mem_grow(&x->requests, &x->room, messages, sizeof *x->requests);
+}
+
 status exchange_wait(struct comm *c, struct exchange *x)
 {
     status s = x->state;

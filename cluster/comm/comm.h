@@ -89,6 +89,8 @@ struct exchange {
 void exchange_send(struct comm *c, struct exchange *x, const void *data, size_t n, int rank, enum comm_tag tag);
 void exchange_receive(struct comm *c, struct exchange *x, void *data, size_t n, int rank, enum comm_tag tag);
 status exchange_wait(struct comm *c, struct exchange *x);
+/* Local. Memory for so many messages (of up to 256 MiB), so that posting them cannot fail for want of it. */
+status exchange_reserve(struct exchange *x, size_t messages);
 /* Local. 1 when all is done (then exchange_wait returns at once). */
 int exchange_test(struct exchange *x);
 /* Local. Look whether all is done for a while, as politely as exchange_wait does, a tenth of a second at most: 1 when it is. */

@@ -1,7 +1,19 @@
-/* The learning rate over a run. */
+/* The learning rate over a run; what a run is known by. */
 #include "coordinator/loop/train_config.h"
 
 #include <math.h>
+#include <stdio.h>
+
+void train_config_digest(const struct train_config *t, const struct options *options, char out[DIGEST_TEXT])
+{
+    char text[64];
+    int n;
+
+    options_digest(options, out);
+    if (t->schedule == SCHEDULE_CONSTANT) return;
+    n = snprintf(text, sizeof text, "%s %lld", out, (long long)t->steps);
+    digest_bytes(text, (size_t)n, out);
+}
 
 double train_rate_factor(const struct train_config *t, int64_t step)
 {

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "cluster/base/digest.h"
+#include "cluster/base/options.h"
 #include "worker/kernel/adamw.h"
 
 enum rate_schedule { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE };
@@ -21,6 +23,10 @@ struct train_config {
 struct eval_config { int64_t every, rows, batch_tokens; int final; };
 
 struct keep_config { int64_t every, count, sync_ms; };
+
+/* Local. The digest that a resumed run must match: options that affect the result, and the number of steps where the schedule
+ * depends on it. */
+void train_config_digest(const struct train_config *t, const struct options *options, char out[DIGEST_TEXT]);
 
 /* Local. Learning-rate factor of a step (0 …): warm-up, then the schedule down to 0 at train.steps. */
 double train_rate_factor(const struct train_config *t, int64_t step);
