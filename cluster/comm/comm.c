@@ -13,7 +13,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
-enum { PART_BYTES = 256 << 20, POLLS = 2000, SLEEP_LEAST_NS = 20000, SLEEP_MOST_NS = 200000, TAG_STRIDE = 1000 };
+enum { PART_BYTES = 256 << 20, POLLS = 2000, SLEEP_LEAST_NS = 20000, SLEEP_MOST_NS = 200000 };
 
 status comm_check(int code, const char *call)
 {
@@ -109,6 +109,12 @@ void comm_abort(struct comm *c, status s)
     _exit(status_exit(s));
 }
 
+status comm_or_abort(struct comm *c, status s)
+{
+    if (s != ST_OK && s != ST_PEER && c->size > 1) comm_abort(c, s);
+    return s;
+}
+
 status comm_agree(struct comm *c, status mine)
 {
     int64_t worst = mine;
@@ -174,7 +180,7 @@ status comm_barrier(struct comm *c)
     return comm_wait(&request, 1);
 }
 
-static void post(struct comm *c, struct exchange *x, void *data, size_t n, int rank, int tag, int is_send)
+static void post(struct comm *c, struct exchange *x, void *data, size_t n, int rank, enum comm_tag tag, int is_send)
 {
     char *p = data;
 
@@ -186,10 +192,10 @@ static void post(struct comm *c, struct exchange *x, void *data, size_t n, int r
         if (x->state != ST_OK) return;
         request = &x->requests[x->count];
         if (is_send)
-            x->state = comm_check(MPI_Isend(p, bytes, MPI_BYTE, rank, part * TAG_STRIDE + tag, c->all, request),
+            x->state = comm_check(MPI_Isend(p, bytes, MPI_BYTE, rank, part * TAG_COUNT + (int)tag, c->all, request),
                                   "MPI_Isend");
         else
-            x->state = comm_check(MPI_Irecv(p, bytes, MPI_BYTE, rank, part * TAG_STRIDE + tag, c->all, request),
+            x->state = comm_check(MPI_Irecv(p, bytes, MPI_BYTE, rank, part * TAG_COUNT + (int)tag, c->all, request),
                                   "MPI_Irecv");
         if (x->state != ST_OK) return;
         x->count++;
@@ -199,14 +205,19 @@ static void post(struct comm *c, struct exchange *x, void *data, size_t n, int r
     }
 }
 
-void exchange_send(struct comm *c, struct exchange *x, const void *data, size_t n, int rank, int tag)
+void exchange_send(struct comm *c, struct exchange *x, const void *data, size_t n, int rank, enum comm_tag tag)
 {
     post(c, x, (void *)(uintptr_t)data, n, rank, tag, 1);
 }
 
-void exchange_receive(struct comm *c, struct exchange *x, void *data, size_t n, int rank, int tag)
+void exchange_receive(struct comm *c, struct exchange *x, void *data, size_t n, int rank, enum comm_tag tag)
 {
     post(c, x, data, n, rank, tag, 0);
+}
+
+status exchange_reserve(struct exchange *x, size_t messages)
+{
+    return mem_grow(&x->requests, &x->room, messages, sizeof *x->requests);
 }
 
 status exchange_wait(struct comm *c, struct exchange *x)

@@ -35,6 +35,10 @@ static inline int comm_rank_of_worker(const struct comm *c, int worker) { return
 /* Local. This rank failed inside an exchange that others wait for: end all ranks with its exit status. Does not return. */
 void comm_abort(struct comm *c, status s) __attribute__((noreturn));
 
+/* Local. What an exchange ended with. A failure of this rank's own, which others wait for, ends all ranks; a lost peer's is
+ * returned. */
+status comm_or_abort(struct comm *c, status s);
+
 /* Collective. The worst status of all ranks, on all ranks: before any branch that skips a collective. When another rank
  * failed and this one did not, nothing is said here: that rank has said it. */
 status comm_agree(struct comm *c, status mine);
@@ -51,17 +55,42 @@ status comm_max(struct comm *c, int64_t *values, int n);
 /* Collective. Every rank waits for all, politely. */
 status comm_barrier(struct comm *c);
 
+/* What a message is. Every kind has a tag of its own, so that no two kinds can be taken for each other. */
+enum comm_tag {
+    TAG_PROMPT,             /* reduce: an owner's columns of the prompts */
+    TAG_GRAD,               /* reduce: partial sums of a prompt's gradient, an owner's columns */
+    TAG_COLLECT,            /* reduce: an owner's columns to the coordinator */
+    TAG_DISTRIBUTE,         /* reduce: and back */
+    TAG_PARTIAL_SUM,        /* reduce: partial sums to the coordinator */
+    TAG_GRAD_U,             /* reduce: sums over an owner's blocks */
+    TAG_RANGE_SUM,          /* ranges: partial sums of a flat vector, an owner's range */
+    TAG_RANGE_GATHER,       /* ranges: an owner's range to everyone */
+    TAG_ASSIGNMENT,         /* pretrain: a worker's examples */
+    TAG_SLOT_REPORT,        /* pretrain: what a worker found in its slots */
+    TAG_SCORE,              /* scoring: a worker's examples */
+    TAG_SCORE_RESULT,       /* scoring: their answers */
+    TAG_PREDICT,            /* predict: a worker's questions */
+    TAG_PREDICT_RESULT,     /* predict: their answers */
+    TAG_PREDICT_DETAIL,     /* predict: the numbers behind them */
+    TAG_MEMBERSHIP,         /* loop: a worker is here */
+    TAG_ORACLE_LOSS,        /* tune: losses that belong to a gradient */
+    TAG_ORACLE_CANDIDATES,  /* tune: losses of candidates */
+    TAG_COUNT
+};
+
 /* A batch of messages under way: post sends and receives, then wait for all. Sizes may exceed INT_MAX (cut into parts of
  * 256 MiB); a message of 0 bytes is not sent. Buffers belong to the exchange until exchange_wait. Messages to oneself are
- * fine. Both sides name the same tag (0 … 999) and size. */
+ * fine. Both sides name the same tag and size. */
 struct exchange {
     MPI_Request *requests;
     size_t count, room;
     status state;             /* first failure; later calls do nothing */
 };
-void exchange_send(struct comm *c, struct exchange *x, const void *data, size_t n, int rank, int tag);
-void exchange_receive(struct comm *c, struct exchange *x, void *data, size_t n, int rank, int tag);
+void exchange_send(struct comm *c, struct exchange *x, const void *data, size_t n, int rank, enum comm_tag tag);
+void exchange_receive(struct comm *c, struct exchange *x, void *data, size_t n, int rank, enum comm_tag tag);
 status exchange_wait(struct comm *c, struct exchange *x);
+/* Local. Memory for so many messages (of up to 256 MiB), so that posting them cannot fail for want of it. */
+status exchange_reserve(struct exchange *x, size_t messages);
 /* Local. 1 when all is done (then exchange_wait returns at once). */
 int exchange_test(struct exchange *x);
 /* Local. Look whether all is done for a while, as politely as exchange_wait does, a tenth of a second at most: 1 when it is. */

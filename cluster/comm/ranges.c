@@ -7,7 +7,6 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
-enum { TAG_SUM = 120, TAG_ASSIGNMENT };
 enum { ADD_BLOCKS = 64 };   /* blocks that a thread takes through all additions at a time: they stay in its cache */
 
 void ranges_init(struct ranges *r, struct comm *c, const struct blocks *b)
@@ -234,7 +233,7 @@ void ranges_begin(struct ranges *r)
             struct ranges_part p = cut(r, part, r->comm->worker);
 
             exchange_receive(r->comm, &r->exchange, node->incoming + (p.first - r->first), (size_t)(p.last - p.first) * sizeof(float),
-                             comm_rank_of_worker(r->comm, node->worker), TAG_SUM);
+                             comm_rank_of_worker(r->comm, node->worker), TAG_RANGE_SUM);
         }
     }
 }
@@ -256,7 +255,7 @@ void ranges_done(struct ranges *r)
 
         if (w != r->comm->worker)
             exchange_send(r->comm, &r->exchange, leaf->node + p.first, (size_t)(p.last - p.first) * sizeof(float),
-                          comm_rank_of_worker(r->comm, w), TAG_SUM);
+                          comm_rank_of_worker(r->comm, w), TAG_RANGE_SUM);
     }
     ranges_progress(r);
 }
@@ -288,8 +287,10 @@ status ranges_gather(struct ranges *r, float *whole)
 
         if (w == c->worker) continue;
         blocks_columns(&r->blocks, w, &first, &last);
-        exchange_receive(c, &r->exchange, whole + first, (size_t)(last - first) * sizeof *whole, comm_rank_of_worker(c, w), TAG_ASSIGNMENT);
-        exchange_send(c, &r->exchange, whole + r->first, (size_t)(r->last - r->first) * sizeof *whole, comm_rank_of_worker(c, w), TAG_ASSIGNMENT);
+        exchange_receive(c, &r->exchange, whole + first, (size_t)(last - first) * sizeof *whole,
+                         comm_rank_of_worker(c, w), TAG_RANGE_GATHER);
+        exchange_send(c, &r->exchange, whole + r->first, (size_t)(r->last - r->first) * sizeof *whole,
+                      comm_rank_of_worker(c, w), TAG_RANGE_GATHER);
     }
     return exchange_wait(c, &r->exchange);
 }

@@ -6,8 +6,6 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
-enum { TAG_PROMPT = 100, TAG_GRAD, TAG_COLLECT, TAG_DISTRIBUTE, TAG_SUM, TAG_PULL };
-
 void reduce_init(struct reduce *r, struct comm *c, const struct blocks *b, int layers)
 {
     *r = (struct reduce){.comm = c, .blocks = *b, .layers = layers};
@@ -55,7 +53,7 @@ static void copy_in(float *to, const float *from, int64_t rows, int64_t first, i
 }
 
 /* Receive every worker's columns of rows rows into staging, in worker order, and put them into whole. */
-static status receive_columns(struct reduce *r, int64_t rows, int tag, float *whole)
+static status receive_columns(struct reduce *r, int64_t rows, enum comm_tag tag, float *whole)
 {
     struct comm *c = r->comm;
     const float *from;
@@ -155,7 +153,7 @@ static status send_slices(struct reduce *r, struct deal *deal, struct tree_sum *
 }
 
 /* Where the message of (group, worker) begins in the receive buffer: in the order of groups, then workers. */
-static status receive_nodes(struct reduce *r, struct deal *deal, size_t vector_bytes, int tag)
+static status receive_nodes(struct reduce *r, struct deal *deal, size_t vector_bytes, enum comm_tag tag)
 {
     struct comm *c = r->comm;
     size_t used = 0, needed = 0;
@@ -228,7 +226,7 @@ status reduce_sum_to_coordinator(struct reduce *r, struct deal *deal, struct tre
 {
     struct comm *c = r->comm;
 
-    if (comm_is_coordinator(c)) TRY(receive_nodes(r, deal, length * sizeof(float), TAG_SUM));
+    if (comm_is_coordinator(c)) TRY(receive_nodes(r, deal, length * sizeof(float), TAG_PARTIAL_SUM));
     if (comm_is_worker(c)) {
         size_t used = 0;
 
@@ -240,7 +238,7 @@ status reduce_sum_to_coordinator(struct reduce *r, struct deal *deal, struct tre
 
             for (size_t n = 0; n < partial[g]->count; n++, used += length * sizeof(float))
                 memcpy(r->out + used, partial[g]->vectors[n], length * sizeof(float));
-            exchange_send(c, &r->exchange, out_g, partial[g]->count * length * sizeof(float), 0, TAG_SUM);
+            exchange_send(c, &r->exchange, out_g, partial[g]->count * length * sizeof(float), 0, TAG_PARTIAL_SUM);
         }
     }
     TRY(exchange_wait(c, &r->exchange));
@@ -304,7 +302,7 @@ status reduce_grad_u(struct reduce *r, struct tree_sum *grad_u, size_t length, d
         for (int w = 0; w < c->workers && s == ST_OK; w++) {
             size_t bytes = (size_t)r->layers * owner_nodes(r, w, r->nodes) * vector;
 
-            exchange_receive(c, &r->exchange, r->in + used, bytes, comm_rank_of_worker(c, w), TAG_PULL);
+            exchange_receive(c, &r->exchange, r->in + used, bytes, comm_rank_of_worker(c, w), TAG_GRAD_U);
             used += bytes;
         }
     }
@@ -315,7 +313,7 @@ status reduce_grad_u(struct reduce *r, struct tree_sum *grad_u, size_t length, d
         s = grow(&r->out, &r->out_room, (size_t)r->layers * count * vector);
         for (int l = 0; l < r->layers && s == ST_OK; l++)
             for (size_t n = 0; n < count; n++, used += vector) memcpy(r->out + used, grad_u[l].vectors[n], vector);
-        if (s == ST_OK) exchange_send(c, &r->exchange, r->out, used, 0, TAG_PULL);
+        if (s == ST_OK) exchange_send(c, &r->exchange, r->out, used, 0, TAG_GRAD_U);
     }
     if (s == ST_OK) s = exchange_wait(c, &r->exchange);
     if (s == ST_OK && comm_is_coordinator(c)) s = add_grad_u(r, length, out);

@@ -1,5 +1,4 @@
 /* mp2 pretrain CONFIG.yaml [--set key=value …] [--resume | --new]: under mpirun, on every rank. */
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,29 +8,15 @@
 #include "cluster/comm/comm.h"
 #include "coordinator/command/arguments.h"
 #include "coordinator/command/commands.h"
-#include "coordinator/score/scorer.h"
 #include "coordinator/loop/loop.h"
 #include "coordinator/pretrain/pretrain.h"
-
-static struct loop_options loop_options_of(const struct pretrain *p, const struct pretrain_config *c, const char *text,
-                                           int resume)
-{
-    size_t group = p->shape.bank * sizeof(float) + (size_t)p->shape.layers * (size_t)p->shape.intrinsic * 12;
-
-    return (struct loop_options){.run = c->run, .resume = resume, .config = text, .config_digest = p->config_digest,
-                                 .steps = c->train.steps, .eval_every = c->eval.every, .eval_subset = c->eval.rows > 0,
-                                 .eval_final = c->eval.final, .checkpoint_every = c->keep.every,
-                                 .checkpoints_kept = (int)c->keep.count, .sync_ms = (int)c->keep.sync_ms,
-                                 .skips = c->train.skips, .accept_break = c->machine.accept_break, .record_bytes = group * (size_t)p->shape.groups + 4096,
-                                 .watch = c->watch};
-}
 
 static void print_result(const struct pretrain *p, const struct loop_result *r)
 {
     printf("pretrain: step %lld%s", (long long)r->step, r->stopped ? ", stopped in order" : "");
     if (r->best_step > 0) printf(", best dev mean %.4f at step %lld", r->best, (long long)r->best_step);
     printf("\n");
-    if (p->eval_message) evaluate_print(p, SPLIT_DEV, stdout);
+    pretrain_print_scores(p, SPLIT_DEV, stdout);
 }
 
 static status run(struct comm *c, const struct arguments *a)
@@ -47,10 +32,10 @@ static status run(struct comm *c, const struct arguments *a)
 
     TRY(arguments_load(c, a, pretrain_options, pretrain_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
-    s = pretrain_open(c, &config, &options, text, &pretrain);
+    s = pretrain_open(c, &config, &options, &pretrain);
     if (s == ST_OK) {
         job = pretrain_job(&pretrain);
-        lo = loop_options_of(&pretrain, &config, text, a->resume);
+        lo = pretrain_loop_options(&pretrain, text, a->resume);
         s = loop_run(c, &job, &lo, &result);
         if (s == ST_OK && comm_is_coordinator(c)) print_result(&pretrain, &result);
         pretrain_close(&pretrain);

@@ -13,8 +13,6 @@
 #include "cluster/base/memory.h"
 #include "coordinator/loop/process_watch.h"
 
-enum { TAG_MEMBERSHIP = 400 };
-
 static const double TELL_EVERY = 2, LOOK_EVERY = 1;                           /* seconds */
 static const double LATE_AFTER = 5, LATE_TIMES = 3, LATE_FIRST = 600;         /* overdue: so long, and so many usual times */
 
@@ -57,6 +55,7 @@ status membership_open(struct comm *c, const struct member_card *mine, struct me
     membership->first = c->size == 1 ? 0 : 1;
     membership->told = clock_now();
     if (comm_is_coordinator(c)) s = coordinator_memory(membership);
+    if (s == ST_OK) s = exchange_reserve(&membership->words_under_way, (size_t)c->workers + 1);
     TRY(comm_agree(c, s));
     for (int w = 0; w < membership->workers; w++) {
         struct member_card card = *mine;
@@ -336,7 +335,7 @@ status membership_agree(struct membership *membership, status mine)
     }
     if (comm_is_worker(c)) exchange_send(c, x, &word, sizeof word, 0, TAG_MEMBERSHIP);
     while (membership->members && !exchange_rest(x)) note_words(membership);
-    s = exchange_wait(c, x);
+    s = comm_or_abort(c, exchange_wait(c, x));
     if (membership->members && s == ST_OK) note_words(membership);
     if (membership->members && !in_step) end_round(membership);
     TRY(s);

@@ -7,20 +7,7 @@
 
 #include "cluster/comm/comm.h"
 #include "cluster/watch/progress.h"
-
-/* What a worker says of itself at the start. The job fills threads and columns. */
-struct member_card {
-    char host[64], processes[64];   /* processes: the name space that pid is a number of */
-    int64_t pid;
-    int32_t threads;
-    int64_t first_column, columns;  /* of A that it owns; mlm: parameters */
-    double memory;                  /* bytes resident at the start */
-};
-
-/* What a worker says of itself with every step's answer, as numbers that travel with it. */
-struct member_report { double seconds, sent, memory; };   /* computed in this step; bytes sent in steps since the last report;
-                                                           * resident */
-enum { MEMBER_REPORT_DOUBLES = sizeof(struct member_report) / sizeof(double) };
+#include "worker/member.h"
 
 struct member_state {
     struct member_card card;

@@ -2,7 +2,10 @@
 #ifndef MP2_COORDINATOR_MLM_CONFIG_H
 #define MP2_COORDINATOR_MLM_CONFIG_H
 
-#include "coordinator/pretrain/config.h"
+#include "cluster/base/options.h"
+#include "cluster/watch/publish.h"
+#include "coordinator/loop/train_config.h"
+#include "worker/model/machine.h"
 
 enum replace_from { REPLACE_FROM_VOCABULARY, REPLACE_FROM_TEXT };
 struct masking_config { const char *words; int unit, from; double masked, random, span; int64_t longest; };

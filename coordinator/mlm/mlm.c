@@ -12,18 +12,6 @@
 
 /* ---- what all ranks know ---- */
 
-/* The digest that a resumed run must match: options, and the number of steps where a schedule depends on it. */
-static void digest_config(struct mlm *m, const struct options *options)
-{
-    options_digest(options, m->config_digest);
-    if (m->config->train.schedule != SCHEDULE_CONSTANT) {
-        char text[64];
-        int n = snprintf(text, sizeof text, "%s %lld", m->config_digest, (long long)m->config->train.steps);
-
-        digest_bytes(text, (size_t)n, m->config_digest);
-    }
-}
-
 static int32_t tokens_to_guess(double fraction, int32_t length)
 {
     int32_t n = (int32_t)(fraction * (double)(length - 2) + 0.5);
@@ -151,15 +139,10 @@ static status say_libraries(struct mlm *m)
 
 static status open_encoder(struct mlm *m, const struct model_source *model)
 {
-    const struct machine_config *machine = &m->config->machine;
     char folder[4096];
-    struct replica_options ro = {.folder = folder, .spill = m->config->run, .precision =
-                                 (enum precision_choice)machine->precision, .isa = (enum isa)machine->isa,
-                                 .engine = (enum matmul_engine)machine->engine, .exact = machine->exact,
-                                 .threads = machine->threads ? (int)machine->threads : replica_threads(m->comm)};
 
     TRY(mlm_start_folder(m->config, folder, sizeof folder));   /* a function of the configuration: the same on all ranks */
-    TRY(replica_open(m->comm, &ro, model, &m->replica));
+    TRY(machine_open(m->comm, &m->config->machine, &(struct machine_encoder){folder, m->config->run, model, 0}, &m->replica));
     TRY(check_apart(m));
     return say_libraries(m);
 }
@@ -194,7 +177,7 @@ status mlm_open(struct comm *c, const struct mlm_config *config, const struct op
     memset(m, 0, sizeof *m);
     m->comm = c;
     m->config = config;
-    digest_config(m, options);
+    train_config_digest(&config->train, options, m->config_digest);
     s = open_all(m, &model);
     model_source_close(&model);
     if (s != ST_OK) mlm_close(m);

@@ -76,14 +76,13 @@ status mlm_commit(void *self, int64_t step, int apply)
 {
     struct mlm *m = self;
     const struct train_config *t = &m->config->train;
-    struct adamw w = {.lr = t->rate * train_rate_factor(t, step - 1), .beta1 = t->beta1, .beta2 = t->beta2, .eps = t->eps,
-                      .decay = t->decay, .scale = m->scale};
+    struct adamw w;
 
     if (!apply) return ST_OK;
     m->applied++;
     m->stale = 1;
-    w.correction1 = 1 - pow(t->beta1, (double)m->applied);
-    w.correction2 = 1 - pow(t->beta2, (double)m->applied);
+    w = adamw_at(t->rate * train_rate_factor(t, step - 1), &t->adamw, m->applied);
+    w.scale = m->scale;
     if (m->worker) mlm_worker_update(m->worker, &w, m->grad);
     return ST_OK;
 }

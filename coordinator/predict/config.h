@@ -3,7 +3,7 @@
 #define MP2_COORDINATOR_PREDICT_CONFIG_H
 
 #include "coordinator/predict/lines.h"
-#include "coordinator/pretrain/config.h"
+#include "worker/model/machine.h"
 
 enum bad_line { BAD_SKIP, BAD_REFUSE };
 

@@ -75,16 +75,13 @@ static status open_worker(struct predict *p)
     const struct machine_config *m = &p->config->machine;
     struct compute_options o = {.groups = 1, .batch = 1, .divide = 1, .unit_examples = (int32_t)m->unit_examples,
                                 .longest = p->longest, .prompt_tokens = p->tokens, .memory = (size_t)m->unit_memory,
-                                .threads = pool_threads(p->replica.pool), .infer = 1};
+                                .threads = pool_threads(p->replica.pool), .use = UNIT_EVALUATE};
 
     return compute_open(p->replica.encoder, p->replica.pool, &o, &p->compute);
 }
 
 static status open_all(struct predict *p, struct model_source **model)
 {
-    const struct machine_config *m = &p->config->machine;
-    struct replica_options ro = {.precision = (enum precision_choice)m->precision, .isa = (enum isa)m->isa,
-                                 .engine = (enum matmul_engine)m->engine, .exact = m->exact, .spill = "/tmp"};
     char folder[4096] = "";
     struct facts facts = {0};
     status s = ST_OK;
@@ -100,9 +97,7 @@ static status open_all(struct predict *p, struct model_source **model)
     p->tokens = facts.tokens;
     p->hidden = facts.hidden;
     p->longest = facts.longest;
-    ro.folder = folder;
-    ro.threads = m->threads ? (int)m->threads : replica_threads(p->comm);
-    TRY(replica_open(p->comm, &ro, *model, &p->replica));
+    TRY(machine_open(p->comm, &p->config->machine, &(struct machine_encoder){folder, "/tmp", *model, 0}, &p->replica));
     TRY(broadcast_prompts(p));
     return comm_agree(p->comm, comm_is_worker(p->comm) ? open_worker(p) : ST_OK);
 }

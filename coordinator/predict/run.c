@@ -10,7 +10,7 @@
 #include "coordinator/predict/predict.h"
 #include "coordinator/predict/reply.h"
 
-enum { TAG_WORDS = 310, TAG_RESULTS, TAG_DETAIL, ROUND_LINES = 1 << 16, BAD_SAID = 10 };
+enum { ROUND_LINES = 1 << 16, BAD_SAID = 10 };
 
 /* One window of a question, as it was sent. */
 struct window {
@@ -154,9 +154,9 @@ static status send_all(struct round *r, struct exchange *x)
         const struct parcel *k = &r->parcels[w];
         int rank = comm_rank_of_worker(c, w);
 
-        exchange_receive(c, x, r->results + windows, (size_t)k->windows * sizeof *r->results, rank, TAG_RESULTS);
-        exchange_receive(c, x, r->detail + details, (size_t)k->details * sizeof *r->detail, rank, TAG_DETAIL);
-        exchange_send(c, x, r->words.words + words, (size_t)k->words * sizeof(int32_t), rank, TAG_WORDS);
+        exchange_receive(c, x, r->results + windows, (size_t)k->windows * sizeof *r->results, rank, TAG_PREDICT_RESULT);
+        exchange_receive(c, x, r->detail + details, (size_t)k->details * sizeof *r->detail, rank, TAG_PREDICT_DETAIL);
+        exchange_send(c, x, r->words.words + words, (size_t)k->words * sizeof(int32_t), rank, TAG_PREDICT);
         words += (size_t)k->words;
         windows += (size_t)k->windows;
         details += (size_t)k->details;
@@ -176,13 +176,13 @@ static status answer(struct predict *p, const struct parcel *k, struct exchange 
     if (s == ST_OK) s = mem_alloc((size_t)k->windows, sizeof *results, &results);
     if (s == ST_OK) s = mem_alloc((size_t)k->details, sizeof *detail, &detail);
     x.state = s;
-    exchange_receive(p->comm, &x, p->message, (size_t)k->words * sizeof(int32_t), 0, TAG_WORDS);
+    exchange_receive(p->comm, &x, p->message, (size_t)k->words * sizeof(int32_t), 0, TAG_PREDICT);
     s = exchange_wait(p->comm, &x);
     exchange_fini(&x);
     if (s == ST_OK) s = score_batch_run_detailed(&p->compute, p->message, (size_t)k->words, &prompts, p->head, results, detail);
     if (s != ST_OK) comm_abort(p->comm, s);
-    exchange_send(p->comm, sent, results, (size_t)k->windows * sizeof *results, 0, TAG_RESULTS);
-    exchange_send(p->comm, sent, detail, (size_t)k->details * sizeof *detail, 0, TAG_DETAIL);
+    exchange_send(p->comm, sent, results, (size_t)k->windows * sizeof *results, 0, TAG_PREDICT_RESULT);
+    exchange_send(p->comm, sent, detail, (size_t)k->details * sizeof *detail, 0, TAG_PREDICT_DETAIL);
     s = exchange_wait(p->comm, sent);
     mem_free(results);
     mem_free(detail);

@@ -26,21 +26,21 @@ const struct option pretrain_options[] = {
     {"train.steps", OPTION_INT, AT(train.steps), "1M", 0, 1e12, AFFECTS_LIMIT, "steps", "how long; may be raised when resuming (with a schedule other than constant it belongs to the result)", NULL},
     {"train.batch", OPTION_INT, AT(train.batch), "32", 1, 65536, AFFECTS_RESULT, "examples", "examples of a group's batch", NULL},
     {"train.groups", OPTION_INT, AT(train.groups), "1", 1, 1024, AFFECTS_RESULT, "", "tasks drawn in a step, each with a batch (gradient accumulation)", NULL},
-    {"train.router_rate", OPTION_REAL, AT(train.router_rate), "5e-4", 0, 10, AFFECTS_RESULT, "", "learning rate of the routers; the authors' for CPT-large", NULL},
+    {"train.router_rate", OPTION_REAL, AT(mixture.router_rate), "5e-4", 0, 10, AFFECTS_RESULT, "", "learning rate of the routers; the authors' for CPT-large", NULL},
     {"train.rate", OPTION_REAL, AT(train.rate), "1e-4", 0, 10, AFFECTS_RESULT, "", "learning rate of z, and of A and the head times their factors; the authors' for CPT-large", NULL},
-    {"train.projection_factor", OPTION_REAL, AT(train.projection_factor), "1", 0, 1e3, AFFECTS_RESULT, "", "A's learning rate in multiples of train.rate; 0: it stays as it started", NULL},
-    {"train.head_factor", OPTION_REAL, AT(train.head_factor), "1", 0, 1e3, AFFECTS_RESULT, "", "the head's learning rate in multiples of train.rate; 0: it stays as it started", NULL},
-    {"train.weight_decay", OPTION_REAL, AT(train.decay), "0.01", 0, 1, AFFECTS_RESULT, "", "AdamW's decoupled weight decay, on everything", NULL},
-    {"train.beta1", OPTION_REAL, AT(train.beta1), "0.9", 0, 0.99999, AFFECTS_RESULT, "", "AdamW", NULL},
-    {"train.beta2", OPTION_REAL, AT(train.beta2), "0.999", 0, 0.9999999, AFFECTS_RESULT, "", "AdamW", NULL},
-    {"train.eps", OPTION_REAL, AT(train.eps), "1e-8", 1e-16, 1, AFFECTS_RESULT, "", "AdamW", NULL},
+    {"train.projection_factor", OPTION_REAL, AT(mixture.projection_factor), "1", 0, 1e3, AFFECTS_RESULT, "", "A's learning rate in multiples of train.rate; 0: it stays as it started", NULL},
+    {"train.head_factor", OPTION_REAL, AT(mixture.head_factor), "1", 0, 1e3, AFFECTS_RESULT, "", "the head's learning rate in multiples of train.rate; 0: it stays as it started", NULL},
+    {"train.weight_decay", OPTION_REAL, AT(train.adamw.decay), "0.01", 0, 1, AFFECTS_RESULT, "", "AdamW's decoupled weight decay, on everything", NULL},
+    {"train.beta1", OPTION_REAL, AT(train.adamw.beta1), "0.9", 0, 0.99999, AFFECTS_RESULT, "", "AdamW", NULL},
+    {"train.beta2", OPTION_REAL, AT(train.adamw.beta2), "0.999", 0, 0.9999999, AFFECTS_RESULT, "", "AdamW", NULL},
+    {"train.eps", OPTION_REAL, AT(train.adamw.eps), "1e-8", 1e-16, 1, AFFECTS_RESULT, "", "AdamW", NULL},
     {"train.schedule", OPTION_CHOICE, AT(train.schedule), "constant", 0, 0, AFFECTS_RESULT, "", "of both learning rates, after the warm-up, down to 0 at train.steps", "constant|linear|cosine"},
     {"train.warmup", OPTION_INT, AT(train.warmup), "0", 0, 1e9, AFFECTS_RESULT, "steps", "both rates grow linearly over so many steps", NULL},
     {"train.dropout", OPTION_BOOL, AT(train.dropout), "true", 0, 0, AFFECTS_RESULT, "", "dropout at the encoder's own rates while training", NULL},
-    {"train.gate_noise", OPTION_BOOL, AT(train.gate_noise), "true", 0, 0, AFFECTS_RESULT, "", "gates are drawn while training (relaxed Bernoulli); false: their means, as in evaluation", NULL},
-    {"train.tau", OPTION_REAL, AT(train.tau), "1", 1e-3, 1e3, AFFECTS_RESULT, "", "temperature of the relaxed Bernoulli gates", NULL},
-    {"train.tau_least", OPTION_REAL, AT(train.tau_least), "1e-3", 1e-3, 1e3, AFFECTS_RESULT, "", "the temperature does not fall below", NULL},
-    {"train.tau_decay", OPTION_REAL, AT(train.tau_decay), "0", 0, 1, AFFECTS_RESULT, "1/step", "tau_t = max(tau_least, tau exp(-tau_decay t))", NULL},
+    {"train.gate_noise", OPTION_BOOL, AT(mixture.gate_noise), "true", 0, 0, AFFECTS_RESULT, "", "gates are drawn while training (relaxed Bernoulli); false: their means, as in evaluation", NULL},
+    {"train.tau", OPTION_REAL, AT(mixture.tau), "1", 1e-3, 1e3, AFFECTS_RESULT, "", "temperature of the relaxed Bernoulli gates", NULL},
+    {"train.tau_least", OPTION_REAL, AT(mixture.tau_least), "1e-3", 1e-3, 1e3, AFFECTS_RESULT, "", "the temperature does not fall below", NULL},
+    {"train.tau_decay", OPTION_REAL, AT(mixture.tau_decay), "0", 0, 1, AFFECTS_RESULT, "1/step", "tau_t = max(tau_least, tau exp(-tau_decay t))", NULL},
     {"train.skips", OPTION_INT, AT(train.skips), "20", 1, 1e9, AFFECTS_LIMIT, "steps", "stop after so many steps in a row whose loss or gradient is not finite", NULL},
 
     {"reference.form", OPTION_CHOICE, AT(reference.form), "right", 0, 0, AFFECTS_RESULT, "", "inputs and labels: ours, as in the authors' logged run, as in their published code", "right|run|head"},
@@ -65,20 +65,9 @@ const struct option pretrain_options[] = {
 };
 const size_t pretrain_option_count = sizeof pretrain_options / sizeof *pretrain_options;
 
-double train_rate_factor(const struct train_config *t, int64_t step)
+double mixture_tau(const struct mixture_config *m, int64_t step)
 {
-    double done;
+    double tau = m->tau * exp(-m->tau_decay * (double)step);
 
-    if (step < t->warmup) return (double)(step + 1) / (double)t->warmup;
-    if (t->schedule == SCHEDULE_CONSTANT || t->steps <= t->warmup) return 1.0;
-    done = (double)(step - t->warmup) / (double)(t->steps - t->warmup);
-    if (done > 1.0) done = 1.0;
-    return t->schedule == SCHEDULE_LINEAR ? 1.0 - done : 0.5 * (1.0 + cos(3.14159265358979323846 * done));
-}
-
-double train_tau(const struct train_config *t, int64_t step)
-{
-    double tau = t->tau * exp(-t->tau_decay * (double)step);
-
-    return tau > t->tau_least ? tau : t->tau_least;
+    return tau > m->tau_least ? tau : m->tau_least;
 }

@@ -1,180 +1,139 @@
-/* Dev scores of all tasks, and the table of the last ones. */
-#include <math.h>
-#include <string.h>
-
+/* Scores of tasks: the order of an evaluation, and its collectives. */
 #include "cluster/base/clock.h"
-#include "cluster/base/memory.h"
-#include "coordinator/score/scorer.h"
+#include "coordinator/pretrain/pretrain.h"
+#include "coordinator/pretrain/scores.h"
 
-/* Messages of an evaluation; one set, made anew each time. */
-struct eval_message {
-    Mp2__Eval eval;
-    Mp2__Score *scores;
-    Mp2__Score **pointers;
-    struct record_eval_task *tasks;
-    Mp2__Router router;
-    float *chances;             /* (T,L,K) */
-    char **names;
-};
-
-static status message_new(int tasks, size_t gates, struct eval_message **out)
+/* The task's prompt in evaluation mode, composed and gathered as in a step. */
+static status compose_task(struct pretrain *p, int task)
 {
-    struct eval_message *m;
+    const struct pretrain_shape *s = &p->facts.shape;
+    struct pretrain_worker *w = p->worker;
 
-    TRY(mem_alloc(1, sizeof *m, &m));
-    mp2__eval__init(&m->eval);
-    mp2__router__init(&m->router);
-    *out = m;
-    TRY(mem_alloc((size_t)tasks * gates, sizeof *m->chances, &m->chances));
-    TRY(mem_alloc((size_t)tasks, sizeof *m->names, &m->names));
-    TRY(mem_alloc((size_t)tasks, sizeof *m->scores, &m->scores));
-    TRY(mem_alloc((size_t)tasks, sizeof *m->pointers, &m->pointers));
-    return mem_alloc((size_t)tasks, sizeof *m->tasks, &m->tasks);
+    if (p->coordinator) pretrain_coordinator_mix_task(p->coordinator, task);
+    TRY(comm_broadcast(p->comm, p->go.u, s->u * sizeof *p->go.u, 0));
+    TRY(comm_broadcast(p->comm, p->go.head, s->head * sizeof *p->go.head, 0));
+    if (w) pretrain_worker_compose(w, 1, p->go.u);
+    return comm_or_abort(p->comm, reduce_gather_prompts(&p->reduce, 1, w ? w->own : NULL, w ? w->prompts : NULL));
 }
 
-void pretrain_eval_message_free(struct eval_message **m)
+/* At most `rows` rows (0: all) of a split of a task, a keyed subset of the seed. */
+static status score_task(struct pretrain *p, struct scorer *x, int task, enum split split, int64_t rows,
+                         struct eval_result *out)
 {
-    if (!*m) return;
-    mem_free((*m)->scores);
-    mem_free((*m)->pointers);
-    mem_free((*m)->tasks);
-    mem_free((*m)->chances);
-    mem_free((*m)->names);
-    mem_free(*m);
-    *m = NULL;
+    const struct scored_rows what = {.task = task, .split = split, .count = rows};
+
+    TRY(compose_task(p, task));
+    return score_rows(x, &what, NULL, NULL, out);
 }
 
-static void add_score(struct pretrain *p, struct eval_message *m, int task, const struct eval_result *r)
+static struct scorer scorer_of(struct pretrain *p, struct membership *membership)
 {
-    const struct task *t = dataset_task(p->planner.data, task);
-    Mp2__Score *score = &m->scores[m->eval.n_scores];
+    const struct pretrain_config *c = p->config;
+    struct pretrain_worker *w = p->worker;
 
-    mp2__score__init(score);
-    score->task = (char *)(uintptr_t)t->id;
-    score->metric = (char *)(uintptr_t)task_metric_text(t->metric);
-    score->score = r->score;
-    score->loss = r->loss;
-    score->rows = (uint64_t)r->rows;
-    score->majority = dataset_majority(p->planner.data, task, SPLIT_DEV);
-    m->tasks[m->eval.n_scores] = (struct record_eval_task){(uint32_t)task, (uint64_t)r->rows, r->score, r->loss};
-    m->pointers[m->eval.n_scores++] = score;
+    return (struct scorer){.comm = p->comm, .membership = membership,
+                           .rules = {.padding = c->reference.padding, .product = c->reference.product,
+                                     .independent = c->reference.form != FORM_RIGHT, .batch_tokens = c->eval.batch_tokens,
+                                     .seed = (uint64_t)c->seed},
+                           .data = p->coordinator ? p->coordinator->data : NULL, .compute = w ? &w->compute : NULL,
+                           .prompts = {(int32_t)p->facts.shape.layers, (int32_t)p->facts.shape.tokens, w ? w->prompts : NULL},
+                           .head = p->go.head};
 }
 
-/* Unweighted mean over the tasks that have dev rows (method.md section 4). */
-static void finish(struct pretrain *p, struct eval_message *m, int full, double seconds, struct job_eval *out)
-{
-    double sum = 0;
-    size_t n = m->eval.n_scores;
-
-    for (size_t i = 0; i < n; i++) sum += m->tasks[i].score;
-    m->eval.scores = m->pointers;
-    m->eval.split = (char *)(uintptr_t)"dev";
-    m->eval.mean = n ? sum / (double)n : NAN;
-    m->eval.seconds = seconds;
-    m->eval.subset = !full && p->config->eval.rows > 0;
-    out->message = &m->eval;
-    out->higher_is_better = 1;
-    out->record = (struct record_eval){.task_count = n, .tasks = m->tasks, .mean = m->eval.mean, .subset = m->eval.subset};
-}
-
-/* The chance of every module, for the stream: sigmoid of the routers as they stand (method.md section 2). */
-static void fill_router(const struct pretrain *p, struct eval_message *m)
-{
-    const struct shape *s = &p->shape;
-    size_t n = (size_t)s->tasks * (size_t)s->layers * (size_t)s->modules;
-
-    for (int t = 0; t < s->tasks; t++) m->names[t] = (char *)(uintptr_t)dataset_task(p->planner.data, t)->id;
-    for (size_t i = 0; i < n; i++) m->chances[i] = (float)(1 / (1 + exp(-(double)p->parameters->router.value[i])));
-    m->router.layers = (uint32_t)s->layers;
-    m->router.modules = (uint32_t)s->modules;
-    m->router.n_tasks = (size_t)s->tasks;
-    m->router.tasks = m->names;
-    m->router.n_probability = n;
-    m->router.probability = m->chances;
-}
+/* ---- for struct job ---- */
 
 status pretrain_evaluate(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out)
 {
     struct pretrain *p = self;
+    struct pretrain_coordinator *c = p->coordinator;
+    struct scorer x = scorer_of(p, membership);
     double started = clock_now();
     status s = ST_OK;
 
     (void)step;
-    if (comm_is_coordinator(p->comm)) {
-        pretrain_eval_message_free(&p->eval_message);
-        s = message_new(p->shape.tasks, (size_t)p->shape.layers * (size_t)p->shape.modules, &p->eval_message);
-    }
-    TRY(comm_agree(p->comm, s));
-    for (int t = 0; t < p->shape.tasks; t++) {
+    if (c) task_scores_begin(c->scores, SPLIT_DEV);
+    for (int t = 0; s == ST_OK && t < p->facts.shape.tasks; t++) {
         struct eval_result r;
 
-        TRY(evaluate_task(p, t, SPLIT_DEV, full ? 0 : p->config->eval.rows, membership, NULL, NULL, &r));
-        if (!comm_is_coordinator(p->comm)) continue;
-        p->last_eval[t] = r;
-        if (r.rows > 0) add_score(p, p->eval_message, t, &r);
+        s = score_task(p, &x, t, SPLIT_DEV, full ? 0 : p->config->eval.rows, &r);
+        if (s == ST_OK && c) task_scores_add(c->scores, t, SPLIT_DEV, &r);
     }
-    if (!comm_is_coordinator(p->comm)) return ST_OK;
-    finish(p, p->eval_message, full, clock_now() - started, out);
-    fill_router(p, p->eval_message);
-    out->router = &p->eval_message->router;
+    scorer_fini(&x);
+    if (s != ST_OK || !c) return s;
+    task_scores_end(c->scores, !full && p->config->eval.rows > 0, clock_now() - started, out);
+    task_scores_router(c->scores, c->parameters->router.value, out);
     return ST_OK;
 }
 
-/* ---- the table ---- */
+/* ---- for mp2 evaluate ---- */
 
-struct means { const char *what; double score, majority; int n; };
-
-enum { GROUPS = 16 };   /* that a table prints */
-
-static void count(struct means *m, double score, double majority)
+/* Coordinator. How far the scoring is, for those who watch. */
+static void tell(struct pretrain *p, struct progress *progress, Mp2__Run__State state, int done)
 {
-    m->score += score;
-    m->majority += majority;
-    m->n++;
+    Mp2__Run run = MP2__RUN__INIT;
+
+    if (!progress) return;
+    pretrain_describe(p, &run);
+    run.command = (char *)(uintptr_t)"evaluate";
+    run.state = state;
+    run.done = (uint64_t)done;
+    run.total = (uint64_t)p->facts.shape.tasks;
+    run.unit = (char *)(uintptr_t)"tasks";
+    run.workers = (uint32_t)p->comm->workers;
+    if (done > 0) run.n_tasks = 0;
+    progress_post(progress, &run.base);
 }
 
-/* The means of a task's group; NULL: it has none, or there are too many. */
-static struct means *group_means(struct means *groups, const char *group)
+/* Coordinator. A task's score as a message of its own. */
+static void tell_score(struct progress *progress, const struct task_scores *scores, enum split split)
 {
-    for (int i = 0; i < GROUPS && group[0]; i++) {
-        if (!groups[i].what) groups[i].what = group;
-        if (strcmp(groups[i].what, group) == 0) return &groups[i];
+    Mp2__Score *score = scores->pointers[scores->eval.n_scores - 1];
+    Mp2__Eval eval = MP2__EVAL__INIT;
+
+    eval.mean = eval.best_mean = score->score;
+    eval.split = (char *)(uintptr_t)split_text(split);
+    eval.phase = score->task;
+    eval.n_scores = 1;
+    eval.scores = &score;
+    progress_post(progress, &eval.base);
+}
+
+static status score_split(struct pretrain *p, struct scorer *x, enum split split, struct progress *progress)
+{
+    struct pretrain_coordinator *c = p->coordinator;
+
+    if (c) task_scores_begin(c->scores, split);
+    for (int t = 0; t < p->facts.shape.tasks; t++) {
+        struct eval_result r;
+
+        tell(p, progress, MP2__RUN__STATE__EVALUATING, t);
+        TRY(score_task(p, x, t, split, 0, &r));
+        if (!c) continue;
+        task_scores_add(c->scores, t, split, &r);
+        if (progress && r.rows > 0) tell_score(progress, c->scores, split);
     }
-    return NULL;
+    if (c) c->scores->complete = 1;
+    return ST_OK;
 }
 
-static void print_means(FILE *to, const struct means *m, int with_majority)
+status pretrain_evaluate_split(struct pretrain *p, enum split split)
 {
-    if (m->n == 0) return;
-    fprintf(to, "%-28s %3d tasks  mean %.3f", m->what, m->n, m->score / m->n);
-    if (with_majority) fprintf(to, "  majority class %.3f  above it %+.3f", m->majority / m->n, (m->score - m->majority) / m->n);
-    putc('\n', to);
+    struct progress_options po = {.name = "evaluate", .watch = p->config->watch};
+    struct progress *progress = NULL;
+    struct scorer x = scorer_of(p, NULL);
+    status s = p->coordinator ? progress_new(&po, &progress) : ST_OK;
+
+    s = comm_agree(p->comm, s);
+    if (s == ST_OK) s = score_split(p, &x, split, progress);
+    tell(p, progress, s == ST_OK ? MP2__RUN__STATE__FINISHED : MP2__RUN__STATE__FAILED, (int)p->facts.shape.tasks);
+    scorer_fini(&x);
+    progress_destroy(&progress);
+    return s;
 }
 
-void evaluate_print(const struct pretrain *p, enum split split, FILE *to)
+void pretrain_print_scores(const struct pretrain *p, enum split split, FILE *to)
 {
-    struct means choose = {.what = "labels and choices"}, find = {.what = "extraction (F1)"}, groups[GROUPS] = {0}, *group;
+    const struct pretrain_coordinator *c = p->coordinator;
 
-    fprintf(to, "%-22s %-10s %7s  %10s %10s  %8s %8s %8s\n", "task", "kind", "rows", "loss first", "loss now", "majority",
-            "score", "metric");
-    for (int t = 0; t < p->shape.tasks; t++) {
-        const struct task *task = dataset_task(p->planner.data, t);
-        const struct eval_result *r = &p->last_eval[t];
-        double majority = dataset_majority(p->planner.data, t, split);
-
-        if (r->rows == 0) continue;
-        fprintf(to, "%-22s %-10s %7lld  ", task->id, task_kind_text(task->kind), (long long)r->rows);
-        if (p->state_tasks[t].first_loss == 0) fprintf(to, "%10s ", "-");
-        else fprintf(to, "%10.3f ", p->state_tasks[t].first_loss);
-        fprintf(to, "%10.3f  ", r->loss);
-        if (task->kind == TASK_EXTRACTIVE) fprintf(to, "%8s ", "-");
-        else fprintf(to, "%8.3f ", majority);
-        fprintf(to, "%8.3f %8s\n", r->score, task_metric_text(task->metric));
-        count(task->kind == TASK_EXTRACTIVE ? &find : &choose, r->score, majority);
-        group = task->kind == TASK_EXTRACTIVE ? NULL : group_means(groups, task->group);
-        if (group) count(group, r->score, majority);
-    }
-    print_means(to, &choose, 1);
-    for (int i = 0; i < GROUPS && groups[i].what; i++) print_means(to, &groups[i], 1);
-    print_means(to, &find, 0);
+    if (c->scores->complete) task_scores_print(c->scores, c->tasks, split, to);
 }

@@ -1,81 +1,89 @@
-/* The plan of a step: task, rows and slots come from the schedule and the rows' lengths alone (they are part of the result);
- * who computes which slots follows predicted cost and measured speed (it is not). */
-#include "coordinator/pretrain/pretrain.h"
+/* Drawing, slots, cost, deal, messages. */
+#include "coordinator/pretrain/plan.h"
 
-#include <string.h>
-
-#include "cluster/base/memory.h"
+#include "cluster/base/log.h"
 #include "coordinator/loop/dealing.h"
 
-static status planned_open(const struct shape *shape, int workers, struct planned_step *plan)
+static status open_step(struct planner *p, struct planned_step *plan)
 {
-    TRY(mem_alloc((size_t)shape->groups, sizeof *plan->groups, &plan->groups));
-    TRY(mem_alloc((size_t)workers, sizeof *plan->messages, &plan->messages));
-    TRY(mem_alloc((size_t)workers, sizeof *plan->cost, &plan->cost));
-    for (int g = 0; g < shape->groups; g++) {
-        TRY(mem_alloc((size_t)shape->batch, sizeof(int64_t), &plan->groups[g].rows));
-        TRY(mem_alloc((size_t)shape->batch, sizeof(int32_t), &plan->groups[g].lengths));
+    const struct pretrain_shape *s = p->shape;
+
+    TRY(mem_keep_new(&p->keep, (size_t)s->groups, sizeof *plan->groups, &plan->groups));
+    TRY(mem_keep_new(&p->keep, (size_t)p->workers, sizeof *plan->messages, &plan->messages));
+    TRY(mem_keep_new(&p->keep, (size_t)p->workers, sizeof *plan->cost, &plan->cost));
+    for (int g = 0; g < s->groups; g++) {
+        TRY(mem_keep_new(&p->keep, (size_t)s->batch, sizeof(int64_t), &plan->groups[g].rows));
+        TRY(mem_keep_new(&p->keep, (size_t)s->batch, sizeof(int32_t), &plan->groups[g].lengths));
     }
     return ST_OK;
 }
 
-static void planned_close(struct planned_step *plan, const struct shape *shape, int workers)
+static void close_step(struct planner *p, struct planned_step *plan)
 {
-    for (int g = 0; plan->groups && g < shape->groups; g++) {
-        mem_free(plan->groups[g].rows);
-        mem_free(plan->groups[g].lengths);
-    }
-    for (int w = 0; plan->messages && w < workers; w++) assignment_message_fini(&plan->messages[w]);
-    mem_free(plan->groups);
-    mem_free(plan->messages);
-    mem_free(plan->cost);
+    for (int w = 0; plan->messages && w < p->workers; w++) assignment_message_fini(&plan->messages[w]);
     deal_fini(&plan->deal);
 }
 
-status planner_open(const struct pretrain_config *config, const struct shape *shape, int workers, struct dataset *data,
-                    struct planner *p)
+static status open_all(struct planner *p)
 {
-    *p = (struct planner){.data = data};
-    TRY(mem_alloc((size_t)shape->tasks, sizeof *p->rows_of_task, &p->rows_of_task));
-    for (int t = 0; t < shape->tasks; t++) p->rows_of_task[t] = dataset_rows(data, t, SPLIT_TRAIN);
-    TRY(schedule_new((uint64_t)config->seed, shape->tasks, shape->groups, shape->batch, p->rows_of_task, &p->schedule));
-    TRY(mem_alloc((size_t)shape->batch, sizeof *p->drawn_rows, &p->drawn_rows));
-    TRY(mem_alloc((size_t)shape->batch, sizeof *p->drawn_lengths, &p->drawn_lengths));
-    TRY(mem_alloc((size_t)shape->batch, sizeof *p->order, &p->order));
-    TRY(mem_alloc((size_t)workers, sizeof *p->speed, &p->speed));
-    for (int w = 0; w < workers; w++) p->speed[w] = 1.0;
-    TRY(planned_open(shape, workers, &p->now));
-    return planned_open(shape, workers, &p->next);
+    const struct pretrain_shape *s = p->shape;
+    size_t batch = (size_t)s->batch;
+
+    TRY(mem_keep_new(&p->keep, (size_t)s->tasks, sizeof *p->rows_of_task, &p->rows_of_task));
+    for (int t = 0; t < s->tasks; t++) p->rows_of_task[t] = dataset_rows(p->data, t, SPLIT_TRAIN);
+    TRY(schedule_new((uint64_t)p->config->seed, (int)s->tasks, (int)s->groups, (int)s->batch, p->rows_of_task, &p->schedule));
+    TRY(mem_keep_new(&p->keep, batch, sizeof *p->drawn_rows, &p->drawn_rows));
+    TRY(mem_keep_new(&p->keep, batch, sizeof *p->drawn_lengths, &p->drawn_lengths));
+    TRY(mem_keep_new(&p->keep, batch, sizeof *p->order, &p->order));
+    TRY(mem_keep_new(&p->keep, (size_t)s->groups, sizeof *p->slot_cost, &p->slot_cost));
+    TRY(mem_keep_new(&p->keep, (size_t)p->workers, sizeof *p->speed, &p->speed));
+    for (int w = 0; w < p->workers; w++) p->speed[w] = 1.0;
+    TRY(open_step(p, &p->now));
+    return open_step(p, &p->next);
 }
 
-void planner_close(struct planner *p, const struct shape *shape, int workers)
+status planner_new(const struct pretrain_config *config, const struct pretrain_shape *shape, int workers, struct dataset *data,
+                   struct planner **out)
 {
-    planned_close(&p->now, shape, workers);
-    planned_close(&p->next, shape, workers);
+    status s;
+
+    TRY(mem_alloc(1, sizeof **out, out));
+    **out = (struct planner){.config = config, .shape = shape, .workers = workers, .data = data};
+    s = open_all(*out);
+    if (s != ST_OK) planner_destroy(out);
+    return s;
+}
+
+void planner_destroy(struct planner **out)
+{
+    struct planner *p = *out;
+
+    if (!p) return;
+    close_step(p, &p->now);
+    close_step(p, &p->next);
     schedule_destroy(&p->schedule);
     example_buffer_fini(&p->buffer);
-    mem_free(p->rows_of_task);
-    mem_free(p->drawn_rows);
-    mem_free(p->drawn_lengths);
-    mem_free(p->order);
-    mem_free(p->speed);
-    *p = (struct planner){0};
+    mem_keep_free(&p->keep);
+    mem_free(p);
+    *out = NULL;
 }
 
 /* Products cost by the token, attention by the token pair; in units of a token's products of width H. */
-static double example_cost(const struct shape *shape, int32_t length)
+static double example_cost(const struct pretrain_shape *shape, int32_t length)
 {
     return (double)length * (1.0 + (double)length / (6.0 * (double)shape->hidden));
 }
 
-static void plan_group(struct planner *p, const struct shape *shape, int group, struct planned_group *out)
+static void plan_group(struct planner *p, int group, struct planned_group *out)
 {
+    const struct pretrain_shape *shape = p->shape;
+
     out->task = schedule_rows(p->schedule, group, p->drawn_rows);
     out->visit = p->schedule->visits[out->task];
     for (int g = 0; g < group; g++) out->visit += schedule_task(p->schedule, p->schedule->step, g) == out->task;
     for (int i = 0; i < shape->batch; i++)
         p->drawn_lengths[i] = dataset_length(p->data, out->task, SPLIT_TRAIN, p->drawn_rows[i]);
-    dealing_order(shape->batch, p->drawn_lengths, p->order);
+    dealing_order((int)shape->batch, p->drawn_lengths, p->order);
     out->tokens = 0;
     for (int s = 0; s < shape->batch; s++) {
         out->rows[s] = p->drawn_rows[p->order[s]];
@@ -84,44 +92,77 @@ static void plan_group(struct planner *p, const struct shape *shape, int group, 
     }
 }
 
-static status add_block(struct planner *p, const struct pretrain_config *config, const struct shape *shape,
-                        const struct deal_block *block, struct planned_step *plan)
+/* The examples of a dealt block, for the worker that has it. */
+static status add_block(struct planner *p, const struct deal_block *block, struct planned_step *plan)
 {
+    const struct pretrain_shape *shape = p->shape;
     const struct planned_group *group = &plan->groups[block->group];
     int32_t width = 0;
 
-    for (int s = 0; config->reference.padding && s < shape->batch; s++)
+    for (int s = 0; p->config->reference.padding && s < shape->batch; s++)
         if (group->lengths[s] > width) width = group->lengths[s];
     for (int32_t slot = block->node.first; slot < block->node.first + block->node.size; slot++) {
         struct example e;
 
         TRY(dataset_example(p->data, group->task, SPLIT_TRAIN, group->rows[slot], &p->buffer, &e));
         TRY(assignment_message_add(&plan->messages[block->worker],
-                              &(struct assignment_example){block->group, slot, e.length, width, e.start, e.end, e.ids}));
+                                   &(struct assignment_example){block->group, slot, e.length, width, e.start, e.end, e.ids}));
         plan->cost[block->worker] += example_cost(shape, width ? width : e.length);
     }
     return ST_OK;
 }
 
-status planner_plan(struct planner *p, const struct pretrain_config *config, const struct shape *shape, int workers,
-                    int64_t step, struct planned_step *plan)
+/* What a worker has room for. */
+static status check_message(const struct planner *p, const struct assignment_message *m)
 {
-    double cost[1024];
+    if (m->count <= pretrain_assignment_most(p->shape)) return ST_OK;
+    return fault(ST_SYSTEM, "internal error: an assignment of %zu words, expected at most %zu", m->count,
+                 pretrain_assignment_most(p->shape));
+}
+
+static status plan_step(struct planner *p, int64_t step, struct planned_step *plan)
+{
+    const struct pretrain_shape *shape = p->shape;
 
     plan->step = 0;
     schedule_seek(p->schedule, step - 1);
     for (int g = 0; g < shape->groups; g++) {
-        plan_group(p, shape, g, &plan->groups[g]);
-        cost[g] = 0;
-        for (int s = 0; s < shape->batch; s++) cost[g] += example_cost(shape, plan->groups[g].lengths[s]);
-        cost[g] /= shape->batch;
+        plan_group(p, g, &plan->groups[g]);
+        p->slot_cost[g] = 0;
+        for (int s = 0; s < shape->batch; s++) p->slot_cost[g] += example_cost(shape, plan->groups[g].lengths[s]);
+        p->slot_cost[g] /= shape->batch;
     }
-    TRY(dealing_assign(&plan->deal, shape->groups, shape->batch, workers, cost, p->speed));
-    for (int w = 0; w < workers; w++) {
+    TRY(dealing_assign(&plan->deal, (int)shape->groups, (int)shape->batch, p->workers, p->slot_cost, p->speed));
+    for (int w = 0; w < p->workers; w++) {
         TRY(assignment_message_begin(&plan->messages[w], &plan->deal));
         plan->cost[w] = 0;
     }
-    for (size_t b = 0; b < plan->deal.count; b++) TRY(add_block(p, config, shape, &plan->deal.blocks[b], plan));
+    for (size_t b = 0; b < plan->deal.count; b++) TRY(add_block(p, &plan->deal.blocks[b], plan));
+    for (int w = 0; w < p->workers; w++) TRY(check_message(p, &plan->messages[w]));
     plan->step = step;
     return ST_OK;
+}
+
+status planner_begin(struct planner *p, int64_t step)
+{
+    struct planned_step swap = p->now;
+
+    if (p->next.step != step) return plan_step(p, step, &p->now);
+    p->now = p->next;
+    p->next = swap;
+    return ST_OK;
+}
+
+status planner_plan_next(struct planner *p, int64_t step)
+{
+    return plan_step(p, step, &p->next);
+}
+
+void planner_learn(struct planner *p, int w, double seconds)
+{
+    double cost = p->now.cost[w];
+
+    if (cost <= 0 || seconds <= 0) return;
+    if (p->speed[w] == 1.0) p->speed[w] = cost / seconds;
+    else p->speed[w] += 0.05 * (cost / seconds - p->speed[w]);
 }

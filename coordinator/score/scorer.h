@@ -3,7 +3,10 @@
 #ifndef MP2_COORDINATOR_SCORE_SCORER_H
 #define MP2_COORDINATOR_SCORE_SCORER_H
 
-#include "coordinator/pretrain/pretrain.h"
+#include "cluster/comm/comm.h"
+#include "coordinator/data/dataset.h"
+#include "coordinator/loop/membership.h"
+#include "worker/scoring.h"
 
 struct eval_result {
     int64_t rows;
@@ -25,32 +28,28 @@ struct scorer_rules {
     uint64_t seed;            /* of keyed subsets */
 };
 
-/* Who examines: the coordinator has the data, the workers an encoder and prompts. */
+/* Who scores: the coordinator has the data, the workers an encoder and prompts. What follows the line is the scorer's own. */
 struct scorer {
     struct comm *comm;
-    struct membership *membership;                /* told who has answered; NULL: nobody watches */
+    struct membership *membership;    /* told who has answered; NULL: nobody watches */
     struct scorer_rules rules;
     struct dataset *data;             /* coordinator */
     struct compute *compute;          /* workers, as below */
     struct encoder_prompts prompts;
     const float *head;                /* (2,H) */
-    int32_t *message;                 /* received; grows, freed by scorer_fini */
-    size_t message_room;
+    /* ---- */
+    struct scoring_size *sizes;       /* (workers) of a round */
+    size_t size_room;
+    struct exchange exchange, incoming;   /* of all messages; of a worker's own, before it answers */
+    struct scoring_worker worker;
 };
 void scorer_fini(struct scorer *x);
 
 /* Which rows; coordinator. rows NULL: a keyed subset of at most count (0: all) of the split. */
 struct scored_rows { int task; enum split split; const int64_t *rows; int64_t count; };
 
-/* Collective. Score the rows; the result is the coordinator's. what, each and arg count on the coordinator alone. */
+/* Collective; all ranks return the same status. Score the rows; the result is the coordinator's. what, each and arg count on the
+ * coordinator alone. Prompts and head are composed, no update is pending. */
 status score_rows(struct scorer *x, const struct scored_rows *what, evaluate_row *each, void *arg, struct eval_result *out);
-
-/* Collective. At most `rows` rows (0: all) of a split of a task, a keyed subset of the seed; result on the coordinator.
- * membership and each may be NULL. No update may be pending (pretrain_flush). */
-status evaluate_task(struct pretrain *p, int task, enum split split, int64_t rows, struct membership *membership, evaluate_row *each,
-                     void *arg, struct eval_result *out);
-
-/* Local. Print the table of the last evaluation: a line a task and the means (README "Quick start"). */
-void evaluate_print(const struct pretrain *p, enum split split, FILE *to);
 
 #endif

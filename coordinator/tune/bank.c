@@ -9,7 +9,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
-#include "worker/prompt/router.h"
+#include "coordinator/prompt/router.h"
 
 static status digest_state(const char *folder, char out[33])
 {

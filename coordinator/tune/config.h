@@ -2,7 +2,8 @@
 #ifndef MP2_COORDINATOR_TUNE_CONFIG_H
 #define MP2_COORDINATOR_TUNE_CONFIG_H
 
-#include "coordinator/pretrain/config.h"
+#include "cluster/watch/publish.h"
+#include "worker/model/machine.h"
 #include "coordinator/tune/method.h"
 
 enum { TUNE_SEEDS_MOST = 256 };

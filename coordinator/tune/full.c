@@ -246,8 +246,7 @@ static status look(struct full *f)
 
 static struct adamw adamw_of(const struct full *f)
 {
-    return (struct adamw){.lr = f->rate, .beta1 = BETA1, .beta2 = BETA2, .eps = EPS, .decay = f->decay,
-                          .correction1 = 1 - pow(BETA1, (double)f->applied), .correction2 = 1 - pow(BETA2, (double)f->applied)};
+    return adamw_at(f->rate, &(struct adamw_options){BETA1, BETA2, EPS, f->decay}, f->applied);
 }
 
 static void update_job(void *arg, int thread, int threads)

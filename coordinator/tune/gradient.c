@@ -100,13 +100,13 @@ static void group_clear(struct gradient_group *x)
 
 static void group_update(const struct gradient *g, struct gradient_group *x, double rate, const float *grad)
 {
-    struct adamw w = {.lr = rate, .beta1 = BETA1, .beta2 = BETA2, .eps = EPS, .decay = g->decay};
+    const struct adamw_options o = {BETA1, BETA2, EPS, g->decay};
+    struct adamw w;
 
     if (rate == 0 && !g->warm) return;
     x->applied++;
     x->moved = 1;
-    w.correction1 = 1 - pow(BETA1, (double)x->applied);
-    w.correction2 = 1 - pow(BETA2, (double)x->applied);
+    w = adamw_at(rate, &o, x->applied);
     g->bank->kernels.adamw(&w, (int64_t)x->size, grad, x->value, x->m, x->v);
 }
 

@@ -8,8 +8,6 @@
 #include "cluster/base/memory.h"
 #include "coordinator/loop/dealing.h"
 
-enum { TAG_ORACLE_LOSS = 400 };
-
 /* ---- opening: the examples travel once ---- */
 
 /* All training examples by slot, and who computes which gradients, as one message. */
@@ -118,7 +116,7 @@ static status open_worker(struct oracle *t)
     struct compute_options co = {.groups = 1, .batch = t->examples, .divide = t->examples,
                                  .unit_examples = (int32_t)m->unit_examples, .longest = t->o.longest,
                                  .layers = t->o.layers, .prompt_tokens = t->o.tokens, .memory = (size_t)m->unit_memory,
-                                 .threads = pool_threads(t->replica->pool), .infer = !t->o.gradients};
+                                 .threads = pool_threads(t->replica->pool), .use = t->o.gradients ? UNIT_TRAIN : UNIT_EVALUATE};
 
     TRY(compute_open(t->replica->encoder, t->replica->pool, &co, &t->compute));
     TRY(mem_alloc(t->bank, sizeof *t->trial, &t->trial));

@@ -16,6 +16,7 @@
 #define MP2_COORDINATOR_TUNE_ORACLE_H
 
 #include "coordinator/score/scorer.h"
+#include "worker/model/machine.h"
 #include "worker/model/replica.h"
 
 struct oracle_options {

@@ -8,8 +8,6 @@
 #include "cluster/base/memory.h"
 #include "coordinator/tune/oracle_state.h"
 
-enum { TAG_LOSSES = 410 };
-
 /* ---- parts ---- */
 
 static int32_t example_rows(const struct oracle *t, int32_t slot, int32_t align)
@@ -165,11 +163,12 @@ static status collect(struct oracle *t, int64_t n, double *mine, double *losses)
     status s;
 
     for (int w = 0; comm_is_coordinator(c) && w < c->workers; w++) {
-        exchange_receive(c, &x, at, (size_t)pair_losses(t, n, w) * sizeof *at, comm_rank_of_worker(c, w), TAG_LOSSES);
+        exchange_receive(c, &x, at, (size_t)pair_losses(t, n, w) * sizeof *at, comm_rank_of_worker(c, w),
+                         TAG_ORACLE_CANDIDATES);
         at += pair_losses(t, n, w);
     }
     if (comm_is_worker(c))
-        exchange_send(c, &x, mine, (size_t)pair_losses(t, n, c->worker) * sizeof *mine, 0, TAG_LOSSES);
+        exchange_send(c, &x, mine, (size_t)pair_losses(t, n, c->worker) * sizeof *mine, 0, TAG_ORACLE_CANDIDATES);
     s = exchange_wait(c, &x);
     exchange_fini(&x);
     if (s == ST_OK && comm_is_coordinator(c)) s = mean_losses(t, n, t->losses, losses);

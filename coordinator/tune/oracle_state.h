@@ -4,7 +4,7 @@
 
 #include "cluster/comm/reduce.h"
 #include "coordinator/tune/oracle.h"
-#include "worker/train/assignment.h"
+#include "worker/train/compute.h"
 
 enum oracle_op { ORACLE_DISMISS, ORACLE_GRADIENT, ORACLE_LOSS, ORACLE_PLACE, ORACLE_LOSSES, ORACLE_FIX, ORACLE_SCORE, ORACLE_OWN };
 

@@ -79,8 +79,6 @@ static status read_inputs(struct tuning *t, struct model_source **model)
     const struct tune_config *c = t->config;
     const struct model_config *m;
 
-    if ((c->machine.unit_examples & (c->machine.unit_examples - 1)) != 0)
-        return fault(ST_INPUT, "machine.unit_examples: found %lld, expected a power of two", (long long)c->machine.unit_examples);
     if (c->tasks.count == 0) return fault(ST_INPUT, "tasks: found none, expected at least one");
     TRY(model_source_open(c->model, model));
     m = model_source_config(*model);
@@ -109,11 +107,8 @@ static status open_run(struct tuning *t)
 
 static status open_all(struct tuning *t, struct model_source **model)
 {
-    const struct machine_config *m = &t->config->machine;
-    struct replica_options ro = {.folder = t->config->model, .spill = t->config->run,
-                                 .precision = (enum precision_choice)m->precision, .isa = (enum isa)m->isa,
-                                 .engine = (enum matmul_engine)m->engine, .exact = m->exact,
-                                 .int8 = t->config->black_box.int8 && tune_has_method(t->config, METHOD_BLACK_BOX)};
+    struct machine_encoder encoder = {.folder = t->config->model, .spill = t->config->run,
+                                      .int8 = t->config->black_box.int8 && tune_has_method(t->config, METHOD_BLACK_BOX)};
     status s = stop_install();
 
     if (s == ST_OK && comm_is_coordinator(t->comm)) {
@@ -122,8 +117,8 @@ static status open_all(struct tuning *t, struct model_source **model)
     }
     TRY(comm_agree(t->comm, s));
     TRY(comm_broadcast(t->comm, &t->longest, sizeof t->longest, 0));
-    ro.threads = m->threads ? (int)m->threads : replica_threads(t->comm);
-    return replica_open(t->comm, &ro, *model, &t->replica);
+    encoder.model = *model;
+    return machine_open(t->comm, &t->config->machine, &encoder, &t->replica);
 }
 
 status tuning_open(struct comm *c, const struct tune_config *config, const struct options *options, const char *resolved,

@@ -59,7 +59,7 @@ static status open_bench(struct round_bench *r, const struct bench_options *o, c
         if (!unit_batch_add(&r->batch, ids, c->lengths[i], 0, c->lengths[i] - 3, c->lengths[i] - 2))
             return fault(ST_SYSTEM, "no room for a batch");
     }
-    TRY(unit_new(r->bench.encoder, rows, BATCH, TOKENS, o->threads, 0, &r->unit));
+    TRY(unit_new(r->bench.encoder, rows, BATCH, TOKENS, o->threads, UNIT_EVALUATE, &r->unit));
     prompts = (size_t)o->layers * TOKENS * 1024;
     TRY(mem_alloc(prompts, sizeof *r->values, &r->values));
     for (size_t i = 0; i < prompts; i++) r->values[i] = 0.01f * (float)((int)(i % 23) - 11);

@@ -19,6 +19,7 @@
 
 #include "cluster/base/random.h"
 #include "cluster/base/status.h"
+#include "worker/kernel/adamw.h"
 
 enum number { NUMBER_F32, NUMBER_BF16, NUMBER_U8, NUMBER_S32 };   /* whole numbers: of int8 products alone */
 static inline size_t number_size(enum number type) { return type == NUMBER_U8 ? 1 : type == NUMBER_BF16 ? 2 : 4; }
@@ -95,14 +96,6 @@ struct int8_scales {
 };
 
 enum { COLUMN_BLOCK = 64 };           /* columns of A in a block; a ragged last block is stored in full, padded with 0 */
-
-/* One AdamW update, PyTorch's arithmetic: p *= 1 - lr wd; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2;
- * p -= lr/c1 * m / (sqrt(v)/sqrt(c2) + eps). */
-struct adamw {
-    double lr, beta1, beta2, eps, decay;
-    double correction1, correction2;  /* 1 - beta1^t, 1 - beta2^t, from the stored count t >= 1 */
-    double scale;                     /* the gradient is multiplied by it first; 0: taken as it is */
-};
 
 struct kernels {
     const char *name;                 /* "avx2", "avx512", "avx512bf16" */

@@ -8,7 +8,7 @@
 
 #include "cluster/base/status.h"
 #include "worker/score/score.h"
-#include "worker/train/assignment.h"
+#include "worker/train/compute.h"
 
 struct score_batch_result {
     double loss;              /* (CE(start) + CE(end)) / 2; 0 where the example has no target */

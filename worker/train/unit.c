@@ -26,11 +26,11 @@ struct work {
     atomic_int next;
 };
 
-static struct activations_plan plan_of(int32_t rows, int32_t examples, int32_t prompt_tokens, int threads, int train)
+static struct activations_plan plan_of(int32_t rows, int32_t examples, int32_t prompt_tokens, int threads, enum unit_use use)
 {
     return (struct activations_plan){.rows = rows, .examples = examples, .prompt_tokens = prompt_tokens,
-                                     .threads = threads, .keep = train != UNIT_EVALUATE,
-                                     .sink = train == UNIT_TRAIN_WEIGHTS};
+                                     .threads = threads, .keep = use != UNIT_EVALUATE,
+                                     .sink = use == UNIT_TRAIN_WEIGHTS};
 }
 
 /* The unit's own arrays. */
@@ -40,28 +40,28 @@ static size_t own_bytes(const struct encoder *e, int32_t rows, int32_t examples)
 }
 
 size_t unit_bytes(const struct encoder *e, int32_t most_rows, int32_t most_examples, int32_t prompt_tokens, int threads,
-                  int train)
+                  enum unit_use use)
 {
-    struct activations_plan plan = plan_of(most_rows, most_examples, prompt_tokens, threads, train);
+    struct activations_plan plan = plan_of(most_rows, most_examples, prompt_tokens, threads, use);
 
     return activations_bytes(e, &plan) + own_bytes(e, most_rows, most_examples);
 }
 
-int32_t unit_most_rows(const struct encoder *e, int32_t most_examples, int32_t prompt_tokens, int threads, int train,
-                  size_t budget)
+int32_t unit_most_rows(const struct encoder *e, int32_t most_examples, int32_t prompt_tokens, int threads, enum unit_use use,
+                       size_t budget)
 {
-    struct activations_plan plan = plan_of(0, most_examples, prompt_tokens, threads, train);
+    struct activations_plan plan = plan_of(0, most_examples, prompt_tokens, threads, use);
     size_t own = own_bytes(e, 0, most_examples);
     int32_t rows = budget > own ? activations_rows(e, &plan, budget - own) : 0;
 
-    while (rows > 0 && unit_bytes(e, rows, most_examples, prompt_tokens, threads, train) > budget) rows -= MATMUL_GRAIN;
+    while (rows > 0 && unit_bytes(e, rows, most_examples, prompt_tokens, threads, use) > budget) rows -= MATMUL_GRAIN;
     return rows;
 }
 
 status unit_new(const struct encoder *e, int32_t most_rows, int32_t most_examples, int32_t prompt_tokens, int threads,
-                int train, struct unit **out)
+                enum unit_use use, struct unit **out)
 {
-    struct activations_plan plan = plan_of(most_rows, most_examples, prompt_tokens, threads, train);
+    struct activations_plan plan = plan_of(most_rows, most_examples, prompt_tokens, threads, use);
     size_t hidden = (size_t)e->config.hidden;
     struct unit *u;
     status s;

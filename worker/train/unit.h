@@ -34,16 +34,16 @@ struct unit;                   /* activations and the loss's memory for units up
 /* What a unit is for: losses, their gradients down to the prompts, or those of weights, too (with a sink). */
 enum unit_use { UNIT_EVALUATE, UNIT_TRAIN, UNIT_TRAIN_WEIGHTS };
 
-/* Local. train: enum unit_use. ST_MEMORY when there is not enough. */
+/* Local. ST_MEMORY when there is not enough. */
 status unit_new(const struct encoder *e, int32_t most_rows, int32_t most_examples, int32_t prompt_tokens, int threads,
-                int train, struct unit **out);
+                enum unit_use use, struct unit **out);
 void unit_destroy(struct unit **u);
 
 /* Local. Bytes of a unit of that size; and the most rows that fit in a budget (at most most_examples examples). */
 size_t unit_bytes(const struct encoder *e, int32_t most_rows, int32_t most_examples, int32_t prompt_tokens, int threads,
-                  int train);
-int32_t unit_most_rows(const struct encoder *e, int32_t most_examples, int32_t prompt_tokens, int threads, int train,
-                  size_t budget);
+                  enum unit_use use);
+int32_t unit_most_rows(const struct encoder *e, int32_t most_examples, int32_t prompt_tokens, int threads, enum unit_use use,
+                       size_t budget);
 
 /* Local. Losses, logits and gradients of one unit. A loss that is not finite is no error here (the step decides). */
 status unit_train(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,

@@ -104,11 +104,11 @@ static status plan_units(struct step *s, const struct bench_case *c)
         for (int32_t i = 0; i < s->unit_examples; i++)
             s->unit_most_rows += unit_batch_rows(c->lengths[i], encoder_row_align(e));
         if (s->unit_examples == 1 ||
-            s->unit_most_rows <= unit_most_rows(e, s->unit_examples, TOKENS, threads, 1, s->options->budget))
+            s->unit_most_rows <= unit_most_rows(e, s->unit_examples, TOKENS, threads, UNIT_TRAIN, s->options->budget))
             break;
     }
     TRY(unit_batch_init(&s->batch, s->unit_examples, s->unit_most_rows, encoder_row_align(e)));
-    return unit_new(e, s->unit_most_rows, s->unit_examples, TOKENS, threads, 1, &s->unit);
+    return unit_new(e, s->unit_most_rows, s->unit_examples, TOKENS, threads, UNIT_TRAIN, &s->unit);
 }
 
 static void fill_batch(struct step *s, const struct bench_case *c, int32_t first)

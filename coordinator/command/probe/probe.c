@@ -9,7 +9,7 @@
 #include "cluster/base/log.h"
 #include "coordinator/command/commands.h"
 #include "coordinator/command/probe/probe.h"
-#include "worker/prompt/router.h"
+#include "coordinator/prompt/router.h"
 
 static status parse_count(const char *flag, const char *text, long most, int *out)
 {

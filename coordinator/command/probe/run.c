@@ -5,7 +5,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "coordinator/command/probe/probe.h"
-#include "worker/prompt/router.h"
+#include "coordinator/prompt/router.h"
 
 static const size_t UNIT_BUDGET = (size_t)2 << 30;   /* bytes of activations; a single example may take more */
 
@@ -87,11 +87,11 @@ static status open_unit(struct probe_run *r)
     int threads = r->options->threads;
 
     while (size < r->probe_case->examples &&
-           largest_unit(r, 2 * size) <= unit_most_rows(r->encoder, 2 * size, tokens, threads, 1, UNIT_BUDGET))
+           largest_unit(r, 2 * size) <= unit_most_rows(r->encoder, 2 * size, tokens, threads, UNIT_TRAIN, UNIT_BUDGET))
         size *= 2;
     r->unit_examples = size;
     rows = (int32_t)largest_unit(r, size);
-    TRY(unit_new(r->encoder, rows, size, tokens, threads, 1, &r->unit));
+    TRY(unit_new(r->encoder, rows, size, tokens, threads, UNIT_TRAIN, &r->unit));
     TRY(unit_batch_init(&r->batch, size, rows, encoder_row_align(r->encoder)));
     return mem_alloc((size_t)rows * 2, sizeof *r->unit_logits, &r->unit_logits);
 }
@@ -318,16 +318,7 @@ status probe_pass(struct probe_run *r, struct probe_result *out)
 
 static struct adamw adamw_of(double lr, int count)
 {
-    struct adamw w = {.lr = lr, .beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01};
-    double left1 = 1, left2 = 1;
-
-    for (int i = 0; i < count; i++) {
-        left1 *= w.beta1;
-        left2 *= w.beta2;
-    }
-    w.correction1 = 1 - left1;
-    w.correction2 = 1 - left2;
-    return w;
+    return adamw_at(lr, &(struct adamw_options){.beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01}, count);
 }
 
 /* Every row of the router moves, those of other tasks with gradient 0 (method.md Q11). */

@@ -138,9 +138,9 @@ static void check_update(struct world *w, const float *before, double rate, doub
         decayed += matrix;
         plain += !matrix;
         for (int64_t i = m->flat.offset[slot]; i < m->flat.offset[slot] + m->flat.size[slot]; i++) {
-            double g = scale * (double)m->grad[i], p = before[i] * (matrix ? 1 - rate * t->decay : 1);
+            double g = scale * (double)m->grad[i], p = before[i] * (matrix ? 1 - rate * t->adamw.decay : 1);
 
-            p -= rate * g / (fabs(g) + t->eps);   /* both corrections cancel in the first step */
+            p -= rate * g / (fabs(g) + t->adamw.eps);   /* both corrections cancel in the first step */
             assert_true(fabs((double)m->worker->values[i] - p) <= 2e-6 * (1 + fabs(p)) + 1e-3 * rate);
         }
     }

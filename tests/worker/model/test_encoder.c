@@ -92,7 +92,7 @@ static void run(const struct machine *m, int unit_examples, int layers, const fl
     tree_sum_init(&sum_prompts, EXAMPLES, TREE_FLOAT, bank);
     tree_sum_init(&sum_head, EXAMPLES, TREE_FLOAT, 2 * HIDDEN);
     assert_int_equal(unit_batch_init(&b, unit_examples, all_rows(m->encoder), encoder_row_align(m->encoder)), ST_OK);
-    assert_int_equal(unit_new(m->encoder, all_rows(m->encoder), unit_examples, TOKENS, m->threads, 1, &u), ST_OK);
+    assert_int_equal(unit_new(m->encoder, all_rows(m->encoder), unit_examples, TOKENS, m->threads, UNIT_TRAIN, &u), ST_OK);
     for (int first = 0; first < EXAMPLES; first += unit_examples) {
         struct unit_inputs in = {.batch = &b, .prompts = {layers, TOKENS, prompts}, .head = head,
                                  .dropout = {1, random_seed(5, RANDOM_DROPOUT)}, .batch_examples = EXAMPLES};
@@ -248,7 +248,7 @@ static void check_rows(enum number precision, int threads, int by_example, int f
     machine_open_as(&m, precision, ENGINE_ONEDNN, threads, int8);
     if (by_example) m.encoder->exact = EXACT_EXAMPLE;
     assert_int_equal(unit_batch_init(&b, EXAMPLES, all_rows(m.encoder), encoder_row_align(m.encoder)), ST_OK);
-    assert_int_equal(unit_new(m.encoder, all_rows(m.encoder), EXAMPLES, TOKENS, threads, 0, &u), ST_OK);
+    assert_int_equal(unit_new(m.encoder, all_rows(m.encoder), EXAMPLES, TOKENS, threads, UNIT_EVALUATE, &u), ST_OK);
     add_examples(&b, 0, EXAMPLES);
     assert_in_range(b.rows, 1, 600);
     for (int e = 0; e < EXAMPLES; e++) {
@@ -304,7 +304,7 @@ static void infer(const struct machine *m, int unit_examples, const float *value
     struct unit *u;
 
     assert_int_equal(unit_batch_init(&b, unit_examples, all_rows(m->encoder), 1), ST_OK);
-    assert_int_equal(unit_new(m->encoder, all_rows(m->encoder), unit_examples, TOKENS, m->threads, 0, &u), ST_OK);
+    assert_int_equal(unit_new(m->encoder, all_rows(m->encoder), unit_examples, TOKENS, m->threads, UNIT_EVALUATE, &u), ST_OK);
     for (int first = 0; first < EXAMPLES; first += unit_examples) {
         struct unit_inputs in = {.batch = &b, .prompts = {LAYERS, TOKENS, values}, .head = head, .batch_examples = 1};
         struct unit_outputs out = {.loss = loss + first, .logits = logits};
@@ -408,11 +408,11 @@ static void test_budget(void **state)
     (void)state;
     machine_open(&m, NUMBER_F32, ENGINE_ONEDNN, 1);
     for (size_t budget = 1 << 10; budget < (size_t)1 << 32; budget *= 8) {
-        int32_t rows = unit_most_rows(m.encoder, 8, TOKENS, 1, 1, budget);
+        int32_t rows = unit_most_rows(m.encoder, 8, TOKENS, 1, UNIT_TRAIN, budget);
 
         assert_true(rows % MATMUL_GRAIN == 0);
-        if (rows > 0) assert_true(unit_bytes(m.encoder, rows, 8, TOKENS, 1, 1) <= budget);
-        assert_true(unit_bytes(m.encoder, rows + MATMUL_GRAIN, 8, TOKENS, 1, 1) > budget);
+        if (rows > 0) assert_true(unit_bytes(m.encoder, rows, 8, TOKENS, 1, UNIT_TRAIN) <= budget);
+        assert_true(unit_bytes(m.encoder, rows + MATMUL_GRAIN, 8, TOKENS, 1, UNIT_TRAIN) > budget);
     }
     machine_close(&m);
 }

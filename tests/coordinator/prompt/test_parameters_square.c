@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "cluster/base/random.h"
-#include "coordinator/pretrain/parameters.h"
+#include "coordinator/prompt/parameters.h"
 #include "tests/support/support.h"
 
 enum { LAYERS = 3, MODULES = 4, D = 5, HIDDEN = 6, TASKS = 7, GROUPS = 3, COLUMNS = 21 };
@@ -38,7 +38,7 @@ static double squares(const struct moments *x, double factor)
 
 static void test_square(void **state)
 {
-    const struct rates rates = {.router = 1e-3, .z = 1e-3, .head = 1e-3, .beta1 = .9, .beta2 = .99, .eps = 1e-8};
+    const struct rates rates = {.router = 1e-3, .z = 1e-3, .head = 1e-3, .adamw = {.beta1 = .9, .beta2 = .99, .eps = 1e-8}};
     struct random_key key = random_seed(5, RANDOM_INIT);
     double g[GROUPS * LAYERS * D], head[2 * HIDDEN], told;
     struct parameters *p;

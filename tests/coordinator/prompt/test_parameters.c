@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "coordinator/pretrain/parameters.h"
+#include "coordinator/prompt/parameters.h"
 
 enum { LAYERS = 2, MODULES = 3, D = 5, HIDDEN = 4, TASKS = 6, GATES = LAYERS * MODULES };
 
@@ -86,7 +86,7 @@ static void test_update(void **state)
     double s[GATES], r[GATES], g[LAYERS * D], head[2 * HIDDEN], before[2 * HIDDEN];
     float u[LAYERS * D], routers[TASKS * GATES];
     struct group_draw draw = {.task = 1, .s = s, .r = r, .u = u};
-    struct rates rates = {.router = 1e-2, .z = 1e-3, .head = 4e-3, .decay = 0.01, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
+    struct rates rates = {.router = 1e-2, .z = 1e-3, .head = 4e-3, .adamw = {.decay = 0.01, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}};
 
     (void)state;
     assert_int_equal(parameters_new(&plain, 7, &p), ST_OK);

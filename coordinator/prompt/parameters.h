@@ -1,13 +1,14 @@
 /* What the coordinator owns of the prompts: z, routers, head, with their AdamW moments (design.md section 3). Values are f32,
  * the arithmetic between them double, so that the same bits come out wherever it runs (design.md 5a.5).
  * Shapes (method.md section 2; shallow: layers = 1):  z (L,K,d)   router (T,L,K)   head (2,H). */
-#ifndef MP2_COORDINATOR_PRETRAIN_PARAMETERS_H
-#define MP2_COORDINATOR_PRETRAIN_PARAMETERS_H
+#ifndef MP2_COORDINATOR_PROMPT_PARAMETERS_H
+#define MP2_COORDINATOR_PROMPT_PARAMETERS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "cluster/base/status.h"
+#include "worker/kernel/adamw.h"
 
 struct moments { float *value, *m, *v; size_t count; };
 
@@ -29,7 +30,8 @@ struct group_draw {
     float *u;                   /* (L,d) out: what workers multiply A with */
 };
 
-struct rates { double router, z, a, head, decay, beta1, beta2, eps; };
+/* Learning rates of a step, and what AdamW has besides. */
+struct rates { double router, z, a, head; struct adamw_options adamw; };
 
 struct parameters_shape {
     int layers, modules, d, hidden, tasks;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cluster/base/random.h"
-#include "worker/prompt/router.h"
+#include "coordinator/prompt/router.h"
 
 enum { K = 5, D = 7 };
 

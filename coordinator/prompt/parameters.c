@@ -1,12 +1,12 @@
 /* Gradients of method.md section 5; AdamW as PyTorch has it, in double on f32 state. */
-#include "coordinator/pretrain/parameters.h"
+#include "coordinator/prompt/parameters.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "cluster/base/memory.h"
 #include "cluster/base/random.h"
-#include "worker/prompt/router.h"
+#include "coordinator/prompt/router.h"
 
 static status moments_new(size_t count, struct moments *m)
 {
@@ -91,18 +91,15 @@ void parameters_draw(const struct parameters *p, struct group_draw *draw)
     }
 }
 
-/* AdamW on n numbers with gradient g (NULL: zero). count: this update's number, from 1. */
-static void adamw(struct moments *x, size_t from, size_t n, const double *g, double rate, const struct rates *k,
-                  int64_t count)
+/* n numbers from `from` on with gradient g (n). */
+static void moments_update(struct moments *x, size_t from, size_t n, const double *g, const struct adamw *w)
 {
-    double correction1 = 1.0 - pow(k->beta1, (double)count), correction2 = 1.0 - pow(k->beta2, (double)count);
-
     for (size_t i = from; i < from + n; i++) {
-        double grad = g ? g[i - from] : 0.0, p = x->value[i] * (1.0 - rate * k->decay);
-        double m = k->beta1 * x->m[i] + (1.0 - k->beta1) * grad;
-        double v = k->beta2 * x->v[i] + (1.0 - k->beta2) * grad * grad;
+        double grad = g[i - from], p = x->value[i] * (1.0 - w->lr * w->decay);
+        double m = w->beta1 * x->m[i] + (1.0 - w->beta1) * grad;
+        double v = w->beta2 * x->v[i] + (1.0 - w->beta2) * grad * grad;
 
-        x->value[i] = (float)(p - rate / correction1 * m / (sqrt(v) / sqrt(correction2) + k->eps));
+        x->value[i] = (float)(p - w->lr / w->correction1 * m / (sqrt(v) / sqrt(w->correction2) + w->eps));
         x->m[i] = (float)m;
         x->v[i] = (float)v;
     }
@@ -113,10 +110,12 @@ static void update_routers(struct parameters *p, const struct rates *rates, cons
     size_t gates = (size_t)p->layers * (size_t)p->modules;
 
     for (int t = 0; t < p->tasks; t++) {
+        struct adamw w;
+
         if (!p->idle_rows && drawn[t] == 0.0) continue;
         p->row_applied[t]++;
-        adamw(&p->router, (size_t)t * gates, gates, dtheta + (size_t)t * gates, rates->router, rates,
-              p->row_applied[t]);
+        w = adamw_at(rates->router, &rates->adamw, p->row_applied[t]);
+        moments_update(&p->router, (size_t)t * gates, gates, dtheta + (size_t)t * gates, &w);
     }
 }
 
@@ -148,11 +147,14 @@ void parameters_update(struct parameters *p, const struct rates *rates, int grou
                        const double *g, const double *grad_head)
 {
     struct gradients found = find_gradients(p, groups, draws, g);
+    struct adamw of_z, of_head;
 
     p->applied++;
-    adamw(&p->z, 0, p->z.count, found.dz, rates->z, rates, p->applied);
+    of_z = adamw_at(rates->z, &rates->adamw, p->applied);
+    of_head = adamw_at(rates->head, &rates->adamw, p->applied);
+    moments_update(&p->z, 0, p->z.count, found.dz, &of_z);
     update_routers(p, rates, found.dtheta, found.drawn);
-    adamw(&p->head, 0, p->head.count, grad_head, rates->head, rates, p->applied);
+    moments_update(&p->head, 0, p->head.count, grad_head, &of_head);
 }
 
 /* ---- norms ---- */

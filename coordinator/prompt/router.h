@@ -1,7 +1,7 @@
 /* The relaxed-Bernoulli router and the small algebra around it, all in double (design.md 5a.5).
  * One layer at a time; K modules, d intrinsic dimensions. Source: method.md sections 2 and 5. */
-#ifndef MP2_WORKER_PROMPT_ROUTER_H
-#define MP2_WORKER_PROMPT_ROUTER_H
+#ifndef MP2_COORDINATOR_PROMPT_ROUTER_H
+#define MP2_COORDINATOR_PROMPT_ROUTER_H
 
 enum { ROUTER_MODULES_MOST = 256 };   /* K is at most this */
 

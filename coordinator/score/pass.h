@@ -1,0 +1,58 @@
+/* What the coordinator does in a scoring of rows: rows out, round after round, answers in. Local; the collectives stand in
+ * scorer.c. */
+#ifndef MP2_COORDINATOR_SCORE_PASS_H
+#define MP2_COORDINATOR_SCORE_PASS_H
+
+#include "coordinator/data/dataset.h"
+#include "coordinator/score/scorer.h"
+#include "worker/scoring.h"
+
+struct score_pass_options {
+    const struct scorer_rules *rules;
+    struct dataset *data;
+    int workers;
+    evaluate_row *each;             /* NULL: nobody wants to see rows */
+    void *arg;
+};
+
+/* A window of a row, as it was sent. */
+struct score_window { int64_t row; int32_t number; };
+
+struct score_pass {
+    struct score_pass_options o;
+    struct scored_rows what;
+    struct mem_keep keep;
+    int64_t rows, next;             /* how many, and the next one's place */
+    int64_t total;                  /* rows of the split */
+    int64_t words_left;             /* about, of the rows not sent yet */
+    struct example_buffer buffer;
+    /* a round */
+    struct assignment_message *messages;   /* (workers) */
+    struct score_window **windows;  /* (workers): what was sent */
+    size_t *counts, *rooms;         /* (workers) of windows */
+    struct score_batch_result *results;    /* of all workers, in their order */
+    size_t result_room;
+    /* the row whose windows are coming in */
+    int64_t row;                    /* -1: none */
+    struct answer best;
+    int best_window;
+    double loss;
+    int loss_count;
+    /* so far */
+    struct eval_result result;
+    double score_sum, loss_sum;
+    int64_t losses;
+};
+
+status score_pass_open(const struct score_pass_options *o, const struct scored_rows *what, struct score_pass *e);
+void score_pass_close(struct score_pass *e);
+
+/* The next rows: a message for each worker, its size and that of its answers; room for all answers. The first worker's message is
+ * empty when there are no more. */
+status score_pass_fill(struct score_pass *e, struct scoring_size *sizes);
+/* The answers of the round are in e->results. */
+status score_pass_take(struct score_pass *e);
+/* All answers are in. */
+status score_pass_finish(struct score_pass *e, struct eval_result *out);
+
+#endif

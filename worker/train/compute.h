@@ -1,0 +1,54 @@
+/* What a worker does with its assignment: cut it into units by its memory, compute them, and add up gradients to as few
+ * partial sums as the tree allows (design.md section 4, "Compute"). Scoring uses its unit for examples of its own. */
+#ifndef MP2_WORKER_TRAIN_COMPUTE_H
+#define MP2_WORKER_TRAIN_COMPUTE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cluster/base/memory.h"
+#include "cluster/base/pool.h"
+#include "cluster/base/status.h"
+#include "cluster/comm/tree.h"
+#include "worker/model/encoder.h"
+#include "worker/train/assignment.h"
+#include "worker/train/unit.h"
+
+/* Units of at most so many examples and rows, and the partial sums of each group. */
+struct compute {
+    struct mem_keep memory;
+    const struct encoder *encoder;
+    struct pool *pool;
+    struct unit *unit;
+    struct unit_batch batch;
+    int32_t most_rows, most_examples;
+    int groups;
+    struct tree_sum *prompts;             /* (groups) vectors (layers,P,H) */
+    struct tree_sum *heads;               /* (groups) vectors (2,H) */
+    struct tree_sum **prompt_list, **head_list;
+    double *loss, *found;                 /* (groups,batch) of own slots, as in unit_outputs; loss is NAN elsewhere */
+    int32_t batch_examples, divide;
+    int64_t units, tokens;                /* of the last compute_assignment */
+};
+
+struct compute_options {
+    int groups;
+    int32_t batch;                        /* examples of a group's batch */
+    int32_t divide;                       /* gradients are those of the sum of losses over this: batch, or batch * groups */
+    int32_t unit_examples;                /* most examples of a unit; a power of two */
+    int32_t longest;                      /* rows of the longest example */
+    int32_t layers, prompt_tokens;        /* of the prompt bank */
+    size_t memory;                        /* bytes that a unit may take */
+    int threads;
+    enum unit_use use;                    /* UNIT_EVALUATE: no gradients will be asked for */
+};
+
+/* Local. ST_INPUT (said) when the memory does not even hold one example of the longest kind. */
+status compute_open(const struct encoder *e, struct pool *pool, const struct compute_options *o, struct compute *c);
+void compute_close(struct compute *c);
+
+/* Local. All units of the assignment. prompts (groups,layers,P,H); head (2,H); dropout: one key a group, off when on is 0. */
+status compute_assignment(struct compute *c, const struct assignment *s, const float *prompts, int32_t layers, int32_t tokens,
+                          const float *head, const struct encoder_dropout *dropout);
+
+#endif
