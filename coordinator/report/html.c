@@ -101,7 +101,7 @@ static void put_curves(FILE *to)
           "<label>of <select id=\"curve-what\"><option value=\"dev\">dev score, %</option><option value=\"loss\">training loss</option></select></label></div>\n"
           "<div class=\"chart\" id=\"chart\"></div><p class=\"legend\" id=\"legend\"></p>\n"
           "<p class=\"soft\">Means over seeds. Along the axis: share of the cell's own steps or losses, so that methods of different length stand "
-          "beside each other. Zero-shot has no dev_curve.</p><noscript>The curves need a script; every point is in the cells' curve.jsonl.</noscript></section>\n", to);
+          "beside each other. Zero-shot has no course.</p><noscript>The curves need a script; every point is in the cells' curve.jsonl.</noscript></section>\n", to);
 }
 
 static void put_heat(FILE *to)
