@@ -142,7 +142,8 @@ static status fill_batch(struct full_worker *w, int32_t micro)
     return ST_OK;
 }
 
-static status compute_micro(struct full_worker *w, int32_t micro, const float *head, struct ranges *ranges, double *losses)
+static status compute_micro(struct full_worker *w, int32_t micro, const float *head, struct ranges *ranges,
+                            double *losses)
 {
     const struct full_facts *f = w->facts;
     struct encoder_sink sink;
@@ -154,7 +155,8 @@ static status compute_micro(struct full_worker *w, int32_t micro, const float *h
     TRY(fill_batch(w, micro));
     TRY(tree_sum_take(&w->heads, &grad_head));
     out.grad_head = grad_head;
-    memset(grad, 0, (size_t)f->flat.count * sizeof *grad);   /* the word table is added to; the language model's head is not there */
+    /* The word table is added to, and nothing writes the language model's head. */
+    memset(grad, 0, (size_t)f->flat.count * sizeof *grad);
     TRY(encoder_gradient_begin(&w->gradient, w->replica->pool, &w->batch, 1, grad, NULL, &sink));
     TRY(unit_train(w->unit, w->replica->encoder, w->replica->pool, &in, &out));
     memcpy(losses + micro * FULL_MICRO, w->unit_loss, (size_t)full_micro_size(f, micro) * sizeof *losses);
@@ -189,8 +191,8 @@ static void update_job(void *arg, int thread, int threads)
 
     pool_slice(w->last - w->first, BLOCK_COLUMNS, thread, threads, &first, &last);
     if (first >= last) return;
-    flat_adamw(&w->facts->flat, &w->replica->encoder->kernels, &u->adamw, w->first + first, w->first + last, u->grad + first,
-               w->values + w->first + first, w->m + first, w->v + first);
+    flat_adamw(&w->facts->flat, &w->replica->encoder->kernels, &u->adamw, w->first + first, w->first + last,
+               u->grad + first, w->values + w->first + first, w->m + first, w->v + first);
 }
 
 void full_worker_update(struct full_worker *w, const struct full_order *order, int64_t step, const float *grad)

@@ -1,9 +1,9 @@
-/* What a worker does in full tuning: it has all weights of the encoder, computes whole micro-batches, and owns a range of the
- * weights with its moments. The spine (coordinator/tune/full.c) calls these functions in the order of a step and moves what
- * travels in between (full_messages.h). All functions are local.
+/* What a worker does in full tuning: it has all weights of the encoder, computes whole micro-batches, and owns a range
+ * of the weights with its moments. The spine (coordinator/tune/full.c) calls these functions in the order of a step and
+ * moves what travels in between (full_messages.h). All functions are local.
  *
- * Micro-batches have the same rows each, filled up by examples without targets, whose gradients are 0: a weight's gradient
- * sums over rows, so its bits are the micro-batch's. There is neither prompt nor dropout. */
+ * Micro-batches have the same rows each, filled up by examples without targets, whose gradients are 0: a weight's
+ * gradient sums over rows, so its bits are the micro-batch's. There is neither prompt nor dropout. */
 #ifndef MP2_WORKER_FULL_H
 #define MP2_WORKER_FULL_H
 
@@ -40,8 +40,8 @@ void full_worker_close(struct full_worker **worker);
 /* Once all of values is right: into the encoder. */
 status full_worker_pack(struct full_worker *w);
 
-/* Losses and gradients of the own micro-batches. The weights' go to ranges (begun here, to be summed by the caller), the
- * head's to heads, losses (examples) by slot. Others wait for this: a failure must end the run. */
+/* Losses and gradients of the own micro-batches. The weights' go to ranges (begun here, to be summed by the caller),
+ * the head's to heads, losses (examples) by slot. Others wait for this: a failure must end the run. */
 status full_worker_compute(struct full_worker *w, const float *head, struct ranges *ranges, double *losses);
 
 /* AdamW on the own range; grad: of the own range; step: how many updates there are with this one. */

@@ -1,6 +1,7 @@
 #include "worker/full_messages.h"
 
-status full_facts_open(struct full_facts *f, const struct model_config *model, const struct assignment *assignment, int workers)
+status full_facts_open(struct full_facts *f, const struct model_config *model, const struct assignment *assignment,
+                       int workers)
 {
     f->assignment = assignment;
     f->examples = (int32_t)assignment->count;

@@ -1,9 +1,9 @@
 /* What all ranks know in full tuning, and what travels in one of its steps (coordinator/tune/full.h):
  *
  *     head (2,H) f32 and, where they changed, all weights, to every worker
- *     the weights' gradient to the owners of its ranges, the head's to the coordinator (cluster/comm/ranges.h, reduce.h)
- *     full_losses of the training examples to the coordinator
- *     a struct full_order from the coordinator to all: after the losses, after a look at dev, and at the end of the step */
+ *     the weights' gradient to the owners of its ranges (cluster/comm/ranges.h), the head's to the coordinator
+ *     the losses of the training examples to the coordinator
+ *     a struct full_order from the coordinator to all: after the losses, after a look at dev, at the end of the step */
 #ifndef MP2_WORKER_FULL_MESSAGES_H
 #define MP2_WORKER_FULL_MESSAGES_H
 
@@ -34,7 +34,8 @@ struct full_facts {
 };
 
 /* Local. */
-status full_facts_open(struct full_facts *f, const struct model_config *model, const struct assignment *assignment, int workers);
+status full_facts_open(struct full_facts *f, const struct model_config *model, const struct assignment *assignment,
+                       int workers);
 void full_facts_fini(struct full_facts *f);
 
 /* Local. Examples of a micro-batch: slots FULL_MICRO * micro and on. */

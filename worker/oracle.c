@@ -1,5 +1,5 @@
-/* In a search through the layers a worker keeps, for each part of the examples that it touches, the activations below the
- * layer that is searched: a candidate for that layer costs the layers from there on. */
+/* In a search through the layers a worker keeps, for each part of the examples that it touches, the activations below
+ * the layer that is searched: a candidate for that layer costs the layers from there on. */
 #include "worker/oracle.h"
 
 #include <string.h>
@@ -40,8 +40,8 @@ static status open_searcher(struct oracle_worker *w)
 
     w->searcher = w->o.int8 ? r->int8 : r->encoder;
     if (w->o.int8)
-        TRY(unit_new(w->searcher, w->compute.most_rows, w->compute.most_examples, w->facts->tokens, pool_threads(r->pool),
-                     UNIT_EVALUATE, &w->int8_unit));
+        TRY(unit_new(w->searcher, w->compute.most_rows, w->compute.most_examples, w->facts->tokens,
+                     pool_threads(r->pool), UNIT_EVALUATE, &w->int8_unit));
     w->unit = w->o.int8 ? w->int8_unit : w->compute.unit;
     return ST_OK;
 }
@@ -50,9 +50,10 @@ static status open_all(struct oracle_worker *w)
 {
     const struct oracle_worker_options *o = &w->o;
     const struct oracle_facts *f = w->facts;
-    struct compute_options co = {.groups = 1, .batch = f->examples, .divide = f->examples, .unit_examples = o->unit_examples,
-                                 .longest = o->longest, .layers = f->layers, .prompt_tokens = f->tokens,
-                                 .memory = o->unit_memory, .threads = pool_threads(o->replica->pool), .infer = !o->gradients};
+    struct compute_options co = {.groups = 1, .batch = f->examples, .divide = f->examples,
+                                 .unit_examples = o->unit_examples, .longest = o->longest, .layers = f->layers,
+                                 .prompt_tokens = f->tokens, .memory = o->unit_memory,
+                                 .threads = pool_threads(o->replica->pool), .infer = !o->gradients};
 
     TRY(compute_open(o->replica->encoder, o->replica->pool, &co, &w->compute));
     TRY(mem_keep_new(&w->keep, oracle_bank(f), sizeof *w->placed, &w->placed));
@@ -62,7 +63,8 @@ static status open_all(struct oracle_worker *w)
     return take_own(w);
 }
 
-status oracle_worker_open(const struct oracle_worker_options *o, const struct oracle_facts *facts, struct oracle_worker **out)
+status oracle_worker_open(const struct oracle_worker_options *o, const struct oracle_facts *facts,
+                          struct oracle_worker **out)
 {
     struct oracle_worker *w;
     status s;
@@ -219,7 +221,8 @@ static status pair_of_candidate(struct oracle_worker *w, struct oracle_kept *k, 
     return unit_finish(w->unit, w->searcher, w->o.replica->pool, in, layer, &out);
 }
 
-status oracle_worker_losses(struct oracle_worker *w, const struct oracle_request *r, const float *values, const float *head)
+status oracle_worker_losses(struct oracle_worker *w, const struct oracle_request *r, const float *values,
+                            const float *head)
 {
     const struct oracle_facts *f = w->facts;
     int64_t last = oracle_first_pair(f, r->count, w->o.worker + 1);

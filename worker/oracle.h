@@ -1,6 +1,6 @@
-/* What a worker does for a loss oracle: it holds the training examples of one task and answers one request after the other.
- * The oracle's spine (coordinator/tune/oracle.c) brings a request and its values (oracle_messages.h), calls the function of
- * that name here, and takes the answer away. All functions are local.
+/* What a worker does for a loss oracle: it holds the training examples of one task and answers one request after the
+ * other. The oracle's spine (coordinator/tune/oracle.c) brings a request and its values (oracle_messages.h), calls the
+ * function of that name here, and takes the answer away. All functions are local.
  *
  * Scores need no function here: scoring works with `compute` (worker/score/score_batch.h). */
 #ifndef MP2_WORKER_ORACLE_H
@@ -25,7 +25,7 @@ struct oracle_kept;
 struct oracle_worker {
     struct oracle_worker_options o;
     const struct oracle_facts *facts;
-    struct compute compute;     /* answers of oracle_worker_gradient: its sums (prompt_list, head_list), its losses by slot */
+    struct compute compute;     /* answers of oracle_worker_gradient: sums (prompt_list, head_list), losses by slot */
     struct assignment own;      /* the examples whose gradients this worker computes */
     const struct encoder *searcher;   /* of losses: the replica's encoder or its int8 one, and a unit for it */
     struct unit *unit, *int8_unit;    /* int8_unit: owned; NULL: compute's unit serves */
@@ -37,8 +37,8 @@ struct oracle_worker {
     struct mem_keep keep;
 };
 
-/* facts: read, not yet cut; they stay the caller's and must outlive the worker. ST_INPUT (reported) when memory does not hold
- * an example. */
+/* facts: read, not yet cut; they stay the caller's and must outlive the worker. ST_INPUT (reported) when memory does
+ * not hold an example. */
 status oracle_worker_open(const struct oracle_worker_options *o, const struct oracle_facts *facts,
                           struct oracle_worker **out);
 void oracle_worker_close(struct oracle_worker **worker);
@@ -51,8 +51,10 @@ status oracle_worker_begin(struct oracle_worker *w);
 /* Losses and gradients of this worker's examples. prompts (layers,P,H), head (2,H). */
 status oracle_worker_gradient(struct oracle_worker *w, const float *prompts, const float *head);
 
-/* ORACLE_LOSS and ORACLE_LOSSES: losses of this worker's pairs. values as in oracle_messages.h; head: of ORACLE_LOSS. */
-status oracle_worker_losses(struct oracle_worker *w, const struct oracle_request *r, const float *values, const float *head);
+/* ORACLE_LOSS and ORACLE_LOSSES: losses of this worker's pairs. values as in oracle_messages.h; head: of ORACLE_LOSS.
+ * */
+status oracle_worker_losses(struct oracle_worker *w, const struct oracle_request *r, const float *values,
+                            const float *head);
 
 /* The search through the layers. What was kept stays as far as it has not seen the old prompts. */
 void oracle_worker_place(struct oracle_worker *w, const float *prompts, const float *head);

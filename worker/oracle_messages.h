@@ -1,10 +1,11 @@
-/* What travels between the coordinator and the workers of a loss oracle (coordinator/tune/oracle.h), and how long it is.
+/* What travels between the coordinator and the workers of a loss oracle (coordinator/tune/oracle.h), and how long it
+ * is.
  *
- * Once: the training examples with the deal of gradients (worker/train/assignment.h: a message of all slots) and the tokens
- * that answers are read from. Every rank cuts the examples alike into parts. Then, for each request: a struct
- * oracle_request, oracle_values floats and oracle_head_values floats from the coordinator to all; after a request for losses
- * or gradients oracle_answer_losses doubles from every worker to the coordinator. Prompt and head gradients are summed on the
- * way (cluster/comm/reduce.h), scores have messages of their own. */
+ * Once: the training examples with the deal of gradients (worker/train/assignment.h: a message of all slots) and the
+ * tokens that answers are read from. Every rank cuts the examples alike into parts. Then, for each request: a struct
+ * oracle_request, oracle_values floats and oracle_head_values floats from the coordinator to all; after a request for
+ * losses or gradients oracle_answer_losses doubles from every worker to the coordinator. Prompt and head gradients are
+ * summed on the way (cluster/comm/reduce.h), scores have messages of their own. */
 #ifndef MP2_WORKER_ORACLE_MESSAGES_H
 #define MP2_WORKER_ORACLE_MESSAGES_H
 
@@ -36,7 +37,7 @@ struct oracle_facts {
     int32_t *words;             /* the training examples as they travelled */
     size_t word_count;
     struct assignment assignment;   /* the same, read: examples of all slots, by slot; who computes which gradients */
-    unsigned char *reads;       /* a byte a token, example after example: whether an answer is read there; NULL: all count */
+    unsigned char *reads;       /* a byte a token, by example: whether an answer is read there; NULL: all count */
     size_t read_count;
     struct oracle_part *parts;
     int32_t part_count;
@@ -60,12 +61,12 @@ static inline size_t oracle_head(const struct oracle_facts *f) { return 2 * (siz
 size_t oracle_values(const struct oracle_facts *f, const struct oracle_request *r);
 size_t oracle_head_values(const struct oracle_facts *f, const struct oracle_request *r);
 
-/* The work of a request for losses is its (part, member) pairs, parts outermost, cut into one run of pairs a worker. A worker
- * then touches few parts, the same ones from request to request, and what it keeps of them is used again. */
+/* The work of a request for losses is its (part, member) pairs, parts outermost, cut into one run of pairs a worker. A
+ * worker then touches few parts, the same ones from request to request, and what it keeps of them is used again. */
 int64_t oracle_first_pair(const struct oracle_facts *f, int64_t members, int worker);
 
-/* Local. Losses that a worker answers with: of its pairs, one pair's examples after the other's; of a gradient: by slot, of
- * all slots, those of others unset. */
+/* Local. Losses that a worker answers with: of its pairs, one pair's examples after the other's; of a gradient: by
+ * slot, of all slots, those of others unset. */
 size_t oracle_answer_losses(const struct oracle_facts *f, const struct oracle_request *r, int worker);
 
 #endif

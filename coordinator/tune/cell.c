@@ -220,8 +220,8 @@ static status begin(struct cell_work *w, struct oracle *oracle)
     struct tuning *t = w->t;
 
     w->dev_curve = (struct dev_curve){.oracle = oracle, .task = w->task->id, .method = method_text(w->cell->method),
-                                      .metric = task_metric_text(w->task->metric), .seed = w->cell->seed, .draw = &w->draw,
-                                      .watch = {t->progress, &t->bar, &t->folder, t->done}};
+                                      .metric = task_metric_text(w->task->metric), .seed = w->cell->seed,
+                                      .draw = &w->draw, .watch = {t->progress, &t->bar, &t->folder, t->done}};
     TRY(dev_curve_open(&w->dev_curve, &sizes, w->folder));
     tuning_tell(t, MP2__RUN__STATE__RUNNING, w->dev_curve.phase);
     if (t->progress)
@@ -287,8 +287,8 @@ static status run_cell(struct cell_work *w, const struct brief *b)
                                      .rules = {.padding = c->reference.padding, .product = c->reference.product,
                                                .independent = t->form.reference != FORM_RIGHT,
                                                .batch_tokens = c->batch_tokens},
-                                     .data = t->data, .task = w->cell->task, .split = w->draw.split, .rows = w->draw.train,
-                                     .count = b->count};
+                                     .data = t->data, .task = w->cell->task, .split = w->draw.split,
+                                     .rows = w->draw.train, .count = b->count};
     struct oracle *oracle;
     status s;
 

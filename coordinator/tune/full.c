@@ -1,5 +1,5 @@
-/* The spine of full tuning: the order of a step, and all that travels in it. Workers do their part through worker/full.h, the
- * coordinator through full_coordinator.h; with one rank both are here. */
+/* The spine of full tuning: the order of a step, and all that travels in it. Workers do their part through
+ * worker/full.h, the coordinator through full_coordinator.h; with one rank both are here. */
 #include <stdio.h>
 #include <string.h>
 
@@ -109,7 +109,8 @@ static status compute(struct full *f)
     if (s != ST_OK && f->comm->size > 1) comm_abort(f->comm, s);   /* others wait for this one's part */
     TRY(s);
     TRY(ranges_sum(&f->ranges, &f->grad));
-    TRY(reduce_sum_to_coordinator(&f->reduce, &f->facts.deal, heads, head, f->coordinator ? f->coordinator->d_head : NULL));
+    TRY(reduce_sum_to_coordinator(&f->reduce, &f->facts.deal, heads, head,
+                                  f->coordinator ? f->coordinator->d_head : NULL));
     return sum_losses(f);
 }
 
@@ -122,7 +123,9 @@ static status send_order(struct full *f, status s, struct full_order *order)
 
 static status judge(struct full *f, struct full_order *order)
 {
-    return send_order(f, f->coordinator ? full_coordinator_judge(f->coordinator, f->losses, f->step, order) : ST_OK, order);
+    status s = f->coordinator ? full_coordinator_judge(f->coordinator, f->losses, f->step, order) : ST_OK;
+
+    return send_order(f, s, order);
 }
 
 static status save(struct full *f)
@@ -148,7 +151,9 @@ static status check(struct full *f, struct full_order *order)
 
 static status conclude(struct full *f, struct full_order *order)
 {
-    return send_order(f, f->coordinator ? full_coordinator_conclude(f->coordinator, f->step, order) : ST_OK, order);
+    status s = f->coordinator ? full_coordinator_conclude(f->coordinator, f->step, order) : ST_OK;
+
+    return send_order(f, s, order);
 }
 
 static void update(struct full *f, const struct full_order *order)

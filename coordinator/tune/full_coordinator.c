@@ -24,13 +24,14 @@ static status open_arrays(struct full_coordinator *c)
     return mem_keep_new(&c->keep, (size_t)c->facts->flat.count, sizeof *c->whole, &c->whole);
 }
 
-status full_coordinator_open(const struct full_options *o, const struct full_facts *facts, struct full_coordinator **out)
+status full_coordinator_open(const struct full_options *o, const struct full_facts *facts,
+                             struct full_coordinator **out)
 {
     status s;
 
     TRY(mem_alloc(1, sizeof **out, out));
-    **out = (struct full_coordinator){.facts = facts, .epochs = o->epochs, .check_every = o->check_every, .rate = o->rate,
-                                      .decay = o->decay};
+    **out = (struct full_coordinator){.facts = facts, .epochs = o->epochs, .check_every = o->check_every,
+                                      .rate = o->rate, .decay = o->decay};
     s = open_arrays(*out);
     if (s != ST_OK) full_coordinator_close(out);
     return s;
@@ -81,8 +82,8 @@ status full_coordinator_judge(struct full_coordinator *c, const double *losses, 
     memcpy(c->leaves, losses, (size_t)n * sizeof *losses);
     c->loss = tree_total(c->leaves, n) / n;
     if (isfinite(c->loss)) return ST_OK;
-    return fault(ST_NUMBER, "%s: the training loss is not finite at step %lld; a lower rate may help", c->dev_curve->phase,
-                 (long long)step);
+    return fault(ST_NUMBER, "%s: the training loss is not finite at step %lld; a lower rate may help",
+                 c->dev_curve->phase, (long long)step);
 }
 
 /* A snapshot is several times the encoder: only when the work since the last one was worth it. */

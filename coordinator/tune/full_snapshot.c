@@ -1,5 +1,5 @@
-/* A snapshot of full tuning is a checkpoint of its own (cluster/store/checkpoint.h): every worker writes its range of weights,
- * moments and best weights, the coordinator the head, the curve and the counts. */
+/* A snapshot of full tuning is a checkpoint of its own (cluster/store/checkpoint.h): every worker writes its range of
+ * weights, moments and best weights, the coordinator the head, the curve and the counts. */
 #include "coordinator/tune/full_state.h"
 
 #include <math.h>
@@ -21,7 +21,8 @@ static int64_t most_points(const struct full *f)
 
 static struct checkpoint_tensor tensor_of(const char *name, enum tensor_type type, struct part part)
 {
-    return (struct checkpoint_tensor){.file = "full.safetensors", .spec = {.name = name, .type = type, .rank = 1}, .part = part};
+    return (struct checkpoint_tensor){.file = "full.safetensors", .spec = {.name = name, .type = type, .rank = 1},
+                                      .part = part};
 }
 
 /* A worker's own range of an array like the weights. */

@@ -28,7 +28,8 @@ struct full {
 /* ---- full_snapshot.c; collective ---- */
 
 status full_save(struct full *f);
-/* ST_OK with nothing changed when there is no snapshot, or one of another cell. ST_INPUT (reported) on a damaged one. */
+/* ST_OK with nothing changed when there is no snapshot, or one of another cell. ST_INPUT (reported) on a damaged one.
+ * */
 status full_resume(struct full *f);
 
 #endif

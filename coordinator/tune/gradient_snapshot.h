@@ -6,7 +6,8 @@
 
 /* seconds: of work so far. */
 status gradient_save(const struct gradient *g, double seconds);
-/* ST_OK with nothing changed when there is no snapshot, or one of another cell. ST_INPUT (reported) on a damaged one. */
+/* ST_OK with nothing changed when there is no snapshot, or one of another cell. ST_INPUT (reported) on a damaged one.
+ * */
 status gradient_load(struct gradient *g);
 
 #endif

@@ -1,6 +1,6 @@
-/* The spine of a loss oracle: a request goes from the coordinator to all ranks, every rank carries it out by the same function
- * here, workers through their part (worker/oracle.h), the coordinator through its own (oracle_coordinator.h). All collectives
- * are in this file. Ranks agree after each part that can fail on one of them alone. */
+/* The spine of a loss oracle: a request goes from the coordinator to all ranks, every rank carries it out by the same
+ * function here, workers through their part (worker/oracle.h), the coordinator through its own (oracle_coordinator.h).
+ * All collectives are in this file. Ranks agree after each part that can fail on one of them alone. */
 #include "coordinator/tune/oracle.h"
 
 #include <string.h>
@@ -40,7 +40,8 @@ static status open_buffers(struct oracle *t, const struct oracle_options *o)
 {
     t->blocks = blocks_make((int64_t)oracle_columns(&t->facts), t->comm->workers);
     reduce_init(&t->reduce, t->comm, &t->blocks, t->facts.layers);
-    TRY(mem_grow(&t->values, &t->value_room, oracle_bank(&t->facts) + 1, sizeof *t->values));   /* a bank may be empty */
+    /* A bank may be empty, a buffer may not. */
+    TRY(mem_grow(&t->values, &t->value_room, oracle_bank(&t->facts) + 1, sizeof *t->values));
     TRY(mem_alloc(oracle_head(&t->facts), sizeof *t->head, &t->head));
     t->scorer = (struct scorer){.comm = t->comm, .rules = o->rules, .data = o->data, .head = t->head};
     return ST_OK;
@@ -61,16 +62,17 @@ static status open_worker(struct oracle *t, const struct oracle_options *o)
 /* The parts must be the same on all ranks: the smallest unit of all workers, the coarsest alignment. */
 static status cut_examples(struct oracle *t)
 {
-    struct oracle_limits mine = {INT32_MAX, INT32_MAX, 1};
+    struct oracle_limits most = {INT32_MAX, INT32_MAX, 1};
     int64_t limits[3];
     status s;
 
-    if (t->worker) mine = oracle_worker_limits(t->worker);
-    limits[0] = -(int64_t)mine.rows;
-    limits[1] = -(int64_t)mine.examples;
-    limits[2] = mine.align;
+    if (t->worker) most = oracle_worker_limits(t->worker);
+    limits[0] = -(int64_t)most.rows;
+    limits[1] = -(int64_t)most.examples;
+    limits[2] = most.align;
     TRY(comm_max(t->comm, limits, 3));
-    s = oracle_facts_cut(&t->facts, &(struct oracle_limits){(int32_t)-limits[0], (int32_t)-limits[1], (int32_t)limits[2]});
+    most = (struct oracle_limits){(int32_t)-limits[0], (int32_t)-limits[1], (int32_t)limits[2]};
+    s = oracle_facts_cut(&t->facts, &most);
     if (s == ST_OK && t->worker) s = oracle_worker_begin(t->worker);
     return comm_agree(t->comm, s);
 }
@@ -170,8 +172,8 @@ static status collect_losses(struct oracle *t, const struct call *c, const doubl
     for (int w = 0; t->coordinator && w < t->comm->workers; w++) {
         size_t count = oracle_answer_losses(&t->facts, r, w);
 
-        exchange_receive(t->comm, &x, t->coordinator->received + at, count * sizeof *mine, comm_rank_of_worker(t->comm, w),
-                         TAG_ORACLE_LOSS);
+        exchange_receive(t->comm, &x, t->coordinator->received + at, count * sizeof *mine,
+                         comm_rank_of_worker(t->comm, w), TAG_ORACLE_LOSS);
         at += count;
     }
     if (t->worker)
@@ -189,7 +191,8 @@ static status run_gradient(struct oracle *t, const struct call *c)
     struct deal *deal = &t->facts.assignment.deal;
 
     TRY(comm_agree(t->comm, own ? oracle_worker_gradient(t->worker, t->values, t->head) : ST_OK));
-    TRY(reduce_sum_to_coordinator(&t->reduce, deal, own ? own->prompt_list : NULL, oracle_bank(&t->facts), c->d_prompts));
+    TRY(reduce_sum_to_coordinator(&t->reduce, deal, own ? own->prompt_list : NULL, oracle_bank(&t->facts),
+                                  c->d_prompts));
     TRY(reduce_sum_to_coordinator(&t->reduce, deal, own ? own->head_list : NULL, oracle_head(&t->facts), c->d_head));
     return collect_losses(t, c, own ? own->loss : NULL);
 }
@@ -263,7 +266,8 @@ static status ask(struct oracle *t, struct call c)
     return run(t, &c);
 }
 
-status oracle_gradient(struct oracle *t, const float *prompts, const float *head, double *loss, float *d_prompts, float *d_head)
+status oracle_gradient(struct oracle *t, const float *prompts, const float *head, double *loss, float *d_prompts,
+                       float *d_head)
 {
     return ask(t, (struct call){.request = {.op = ORACLE_GRADIENT}, .values = prompts, .head = head, .losses = loss,
                                 .d_prompts = d_prompts, .d_head = d_head});
@@ -271,7 +275,8 @@ status oracle_gradient(struct oracle *t, const float *prompts, const float *head
 
 status oracle_loss(struct oracle *t, int32_t n, const float *sets, const float *head, double *losses)
 {
-    return ask(t, (struct call){.request = {.op = ORACLE_LOSS, .count = n}, .values = sets, .head = head, .losses = losses});
+    return ask(t, (struct call){.request = {.op = ORACLE_LOSS, .count = n}, .values = sets, .head = head,
+                                .losses = losses});
 }
 
 status oracle_place(struct oracle *t, const float *prompts, const float *head)
@@ -295,6 +300,6 @@ status oracle_score(struct oracle *t, enum split split, const int64_t *rows, int
 {
     const struct scored_rows what = {t->coordinator->task, split, rows, count};
 
-    return ask(t, (struct call){.request = {.op = ORACLE_SCORE}, .values = prompts, .head = head, .rows = &what, .each = each,
-                                .arg = arg, .result = out});
+    return ask(t, (struct call){.request = {.op = ORACLE_SCORE}, .values = prompts, .head = head, .rows = &what,
+                                .each = each, .arg = arg, .result = out});
 }

@@ -1,6 +1,6 @@
-/* A cell's loss oracle: the few training examples of one task on the workers, and what the coordinator asks of them: loss and
- * gradient of composed prompts, losses of many candidates for one layer's prompt, scores of rows. Optimisers run on the
- * coordinator alone and see nothing of ranks.
+/* A cell's loss oracle: the few training examples of one task on the workers, and what the coordinator asks of them:
+ * loss and gradient of composed prompts, losses of many candidates for one layer's prompt, scores of rows. Optimisers
+ * run on the coordinator alone and see nothing of ranks.
  *
  * Between oracle_open and oracle_close come dialogues: the workers answer in oracle_serve until the coordinator calls
  * oracle_dismiss.
@@ -10,10 +10,10 @@
  *     else s = oracle_serve(oracle);
  *     oracle_close(&oracle);
  *
- * With one rank the coordinator does the work itself inside each request. What a worker does is in worker/oracle.h, what
- * travels in worker/oracle_messages.h. Answers are exact: losses come back example by example and are summed on the
- * coordinator, gradients along the batch's tree (design.md 5a.3), so they depend on neither ranks nor threads nor the size
- * of units. */
+ * With one rank the coordinator does the work itself inside each request. What a worker does is in worker/oracle.h,
+ * what travels in worker/oracle_messages.h. Answers are exact: losses come back example by example and are summed on
+ * the coordinator, gradients along the batch's tree (design.md 5a.3), so they depend on neither ranks nor threads nor
+ * the size of units. */
 #ifndef MP2_COORDINATOR_TUNE_ORACLE_H
 #define MP2_COORDINATOR_TUNE_ORACLE_H
 
@@ -42,7 +42,8 @@ struct oracle_options {
 
 struct oracle;
 
-/* Collective. The training examples go to every worker, once. ST_INPUT (reported) when memory does not hold an example. */
+/* Collective. The training examples go to every worker, once. ST_INPUT (reported) when memory does not hold an example.
+ * */
 status oracle_open(const struct oracle_options *o, struct oracle **out);
 void oracle_close(struct oracle **oracle);
 
@@ -55,8 +56,8 @@ status oracle_serve(struct oracle *t);
 /* Coordinator. Let the workers go with what became of the work; the worst status of all ranks. */
 status oracle_dismiss(struct oracle *t, status mine);
 
-/* ---- coordinator, inside the dialogue. Prompts are (layers,P,H), composed; heads (2,H); all f32, the caller's. A loss that
- * is not finite is no error here. A status other than ST_OK was reported by the rank that failed. ---- */
+/* ---- coordinator, inside the dialogue. Prompts are (layers,P,H), composed; heads (2,H); all f32, the caller's. A loss
+ * that is not finite is no error here. A status other than ST_OK was reported by the rank that failed. ---- */
 
 /* Mean loss over the training examples, and its gradient with respect to prompts and head. */
 status oracle_gradient(struct oracle *t, const float *prompts, const float *head, double *loss, float *d_prompts,
@@ -73,8 +74,8 @@ status oracle_place(struct oracle *t, const float *prompts, const float *head);
 status oracle_losses(struct oracle *t, int32_t layer, int32_t n, const float *candidates, double *losses);
 status oracle_fix(struct oracle *t, int32_t layer, const float *prompt);
 
-/* Scores of rows of a split of the oracle's task (rows NULL: a keyed subset of at most `count` rows of the rules' seed, 0:
- * all). each may be NULL (coordinator/score/scorer.h). */
+/* Scores of rows of a split of the oracle's task (rows NULL: a keyed subset of at most `count` rows of the rules' seed,
+ * 0: all). each may be NULL (coordinator/score/scorer.h). */
 status oracle_score(struct oracle *t, enum split split, const int64_t *rows, int64_t count, const float *prompts,
                     const float *head, evaluate_row *each, void *arg, struct eval_result *out);
 

@@ -17,8 +17,8 @@ struct packing {
     size_t read_room;
 };
 
-/* Which tokens of an example answers are read from. Options: the first and the last token of each. A span: where one may lie,
- * and "no answer". */
+/* Which tokens of an example answers are read from. Options: the first and the last token of each. A span: where one
+ * may lie, and "no answer". */
 static status add_reads(struct packing *p, const struct example *e)
 {
     struct oracle_facts *f = p->facts;
@@ -47,7 +47,8 @@ static status add_examples(struct packing *p)
         struct example e;
 
         TRY(dataset_example(o->data, o->task, o->split, o->rows[p->order[slot]], &p->buffer, &e));
-        TRY(assignment_message_add(&p->message, &(struct assignment_example){0, slot, e.length, width, e.start, e.end, e.ids}));
+        TRY(assignment_message_add(&p->message, &(struct assignment_example){0, slot, e.length, width, e.start, e.end,
+                                                                             e.ids}));
         TRY(add_reads(p, &e));
     }
     return ST_OK;
@@ -84,7 +85,8 @@ static status pack_examples(struct packing *p)
 
 /* ---- opening ---- */
 
-status oracle_coordinator_open(const struct oracle_options *o, struct oracle_facts *facts, struct oracle_coordinator **out)
+status oracle_coordinator_open(const struct oracle_options *o, struct oracle_facts *facts,
+                               struct oracle_coordinator **out)
 {
     struct packing p = {.o = o, .facts = facts};
     status s = mem_alloc(1, sizeof **out, out);

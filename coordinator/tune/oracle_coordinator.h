@@ -1,5 +1,5 @@
-/* The coordinator's part of a loss oracle: it packs the training examples, and makes means of the losses that come back.
- * All functions are local. */
+/* The coordinator's part of a loss oracle: it packs the training examples, and makes means of the losses that come
+ * back. All functions are local. */
 #ifndef MP2_COORDINATOR_TUNE_ORACLE_COORDINATOR_H
 #define MP2_COORDINATOR_TUNE_ORACLE_COORDINATOR_H
 
@@ -16,7 +16,8 @@ struct oracle_coordinator {
 };
 
 /* Pack the training rows into facts (words, reads).. */
-status oracle_coordinator_open(const struct oracle_options *o, struct oracle_facts *facts, struct oracle_coordinator **out);
+status oracle_coordinator_open(const struct oracle_options *o, struct oracle_facts *facts,
+                               struct oracle_coordinator **out);
 void oracle_coordinator_close(struct oracle_coordinator **coordinator);
 
 /* Room for all workers' answers to a request: received. */

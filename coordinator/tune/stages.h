@@ -1,5 +1,5 @@
-/* The stages of tuning by gradient descent: epochs in which some of router, module prompts and head move. All functions are
- * local. Steps count from 1 over all stages; an epoch is a step. */
+/* The stages of tuning by gradient descent: epochs in which some of router, module prompts and head move. All functions
+ * are local. Steps count from 1 over all stages; an epoch is a step. */
 #ifndef MP2_COORDINATOR_TUNE_STAGES_H
 #define MP2_COORDINATOR_TUNE_STAGES_H
 

@@ -44,13 +44,14 @@ void oracle_examples_make(struct oracle_facts *f, int32_t examples, int workers)
     assert_int_equal(assignment_message_begin(&m, &deal), ST_OK);
     for (int32_t slot = 0; slot < examples; slot++) {
         int32_t length = 8 + slot * 11 % 33, start = 3 + slot % 4;
+        struct assignment_example e = {0, slot, length, 0, start, start + 1, ids};
 
         for (int32_t i = 0; i < length; i++) ids[i] = 5 + (slot * 7 + i * 13) % 50;
-        assert_int_equal(assignment_message_add(&m, &(struct assignment_example){0, slot, length, 0, start, start + 1, ids}), ST_OK);
+        assert_int_equal(assignment_message_add(&m, &e), ST_OK);
     }
     deal_fini(&deal);
-    *f = (struct oracle_facts){.layers = ORACLE_LAYERS, .tokens = ORACLE_TOKENS, .hidden = ORACLE_HIDDEN, .workers = workers,
-                               .words = m.words, .word_count = m.count};
+    *f = (struct oracle_facts){.layers = ORACLE_LAYERS, .tokens = ORACLE_TOKENS, .hidden = ORACLE_HIDDEN,
+                               .workers = workers, .words = m.words, .word_count = m.count};
     assert_int_equal(oracle_facts_read(f), ST_OK);
 }
 
@@ -75,8 +76,9 @@ void oracle_replica_open(struct replica *r, const char *folder, int threads)
 
 /* ---- on all ranks ---- */
 
-static const char entry[] = "name: X\nkind: labels\nupstream: 0\ntemplate: '“{a}”？'\nlabels: [是, 否]\nsplit: {dev: 0}\nsources:\n"
-                            "  - folder: x\n    format: table\n    files: {train: f}\n    columns: [a, y]\n    fields: {a: a}\n    label: y\n";
+static const char entry[] = "name: X\nkind: labels\nupstream: 0\ntemplate: '“{a}”？'\nlabels: [是, 否]\n"
+                            "split: {dev: 0}\nsources:\n  - folder: x\n    format: table\n    files: {train: f}\n"
+                            "    columns: [a, y]\n    fields: {a: a}\n    label: y\n";
 static const struct input_form form = {ORACLE_TOKENS, TASKS_PLACEHOLDER, ORACLE_LONGEST, 0};
 
 /* Rows of very different lengths. */
@@ -99,8 +101,8 @@ static void make_data(struct oracle_world *w)
 
 static void open_replica(struct oracle_world *w, int int8)
 {
-    struct replica_options ro = {.folder = w->model, .spill = w->folder, .precision = PRECISION_F32, .engine = ENGINE_ONEDNN,
-                                 .threads = 1 + w->comm->rank % 2, .exact = 1, .int8 = int8};
+    struct replica_options ro = {.folder = w->model, .spill = w->folder, .precision = PRECISION_F32,
+                                 .engine = ENGINE_ONEDNN, .threads = 1 + w->comm->rank % 2, .exact = 1, .int8 = int8};
     struct model_source *model = NULL;
 
     if (comm_is_coordinator(w->comm)) assert_int_equal(model_source_open(w->model, &model), ST_OK);

@@ -1,5 +1,5 @@
-/* What tests of loss oracles work on: an encoder with training examples made by hand, for a worker's part alone; and, on all
- * ranks, a small task with an oracle over it. Whatever cannot be opened fails the test. */
+/* What tests of loss oracles work on: an encoder with training examples made by hand, for a worker's part alone; and,
+ * on all ranks, a small task with an oracle over it. Whatever cannot be opened fails the test. */
 #ifndef MP2_TESTS_SUPPORT_ORACLE_H
 #define MP2_TESTS_SUPPORT_ORACLE_H
 
@@ -29,7 +29,7 @@ enum { ORACLE_EXAMPLES = 14 };
 struct oracle_world {
     struct comm *comm;
     char folder[256], model[512];   /* on all ranks */
-    struct tasks tasks;             /* coordinator, as data and draw: ORACLE_EXAMPLES to train on, and as many for dev */
+    struct tasks tasks;             /* coordinator, as data and draw: ORACLE_EXAMPLES to train on, as many for dev */
     struct dataset *data;
     struct few_shot draw;
     struct replica replica;

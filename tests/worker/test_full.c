@@ -1,5 +1,5 @@
-/* A worker's part of full tuning: its gradients agree with finite differences of its losses, fillers change nothing, an update
- * is AdamW, the best state comes back, and in the end the encoder has its frozen weights again. */
+/* A worker's part of full tuning: its gradients agree with finite differences of its losses, fillers change nothing, an
+ * update is AdamW, the best state comes back, and in the end the encoder has its frozen weights again. */
 #include "worker/full.h"
 
 #include <math.h>
@@ -186,25 +186,37 @@ static void test_best(void **state)
     assert_true(later < first);
     full_worker_restore(w.worker);
     assert_true(compute(&w, &grad) == first);
-    /* What a unit computes after the close is what it computed before the tuning. */
     full_worker_update(w.worker, &order, 2, grad);
     assert_true(compute(&w, &grad) != first);
+    close_world(&w);
+}
+
+/* After the close the encoder computes what it did before: a new worker that has not packed its weights. */
+static void test_frozen(void **state)
+{
+    double losses[EXAMPLES], before, after;
+    const float *grad;
+    struct world w;
+
+    (void)state;
+    open_world(&w);
+    before = compute(&w, &grad);
+    full_worker_update(w.worker, &(struct full_order){.rate = 1e-2}, 1, grad);
+    assert_true(compute(&w, &grad) != before);
     full_worker_close(&w.worker);
     assert_int_equal(full_worker_open(&w.facts, &w.replica, w.model, &w.blocks, 0, &w.worker), ST_OK);
-    {
-        double losses[EXAMPLES];
-
-        assert_int_equal(full_worker_compute(w.worker, w.head, &w.ranges, losses), ST_OK);   /* not packed: the frozen ones */
-        assert_int_equal(ranges_sum(&w.ranges, &grad), ST_OK);
-        assert_true(tree_total(losses, EXAMPLES) / EXAMPLES == first);
-    }
+    assert_int_equal(full_worker_compute(w.worker, w.head, &w.ranges, losses), ST_OK);
+    assert_int_equal(ranges_sum(&w.ranges, &grad), ST_OK);
+    after = tree_total(losses, EXAMPLES) / EXAMPLES;
+    assert_true(after == before);
     close_world(&w);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_facts), cmocka_unit_test(test_gradient),
-                                       cmocka_unit_test(test_losses), cmocka_unit_test(test_update), cmocka_unit_test(test_best)};
+                                       cmocka_unit_test(test_losses), cmocka_unit_test(test_update),
+                                       cmocka_unit_test(test_best), cmocka_unit_test(test_frozen)};
     int failed;
 
     if (comm_init(&comm) != ST_OK) return 1;

@@ -1,5 +1,6 @@
-/* A worker's part of a loss oracle: the parts hold every example once and fit; several workers together answer what one does,
- * and that is what each example alone gives; losses of candidates over kept activations are those of whole sets. */
+/* A worker's part of a loss oracle: the parts hold every example once and fit; several workers together answer what one
+ * does, and that is what each example alone gives; losses of candidates over kept activations are those of whole sets.
+ * */
 #include "worker/oracle.h"
 
 #include <math.h>
@@ -9,7 +10,8 @@
 #include "tests/support/oracle.h"
 #include "tests/support/support.h"
 
-enum { EXAMPLES = 11, MEMBERS = 3, WORKERS = 3, COLUMNS = ORACLE_COLUMNS, BANK = ORACLE_BANK, HEAD = 2 * ORACLE_HIDDEN };
+enum { EXAMPLES = 11, MEMBERS = 3, WORKERS = 3 };
+enum { COLUMNS = ORACLE_COLUMNS, BANK = ORACLE_BANK, HEAD = 2 * ORACLE_HIDDEN };
 
 struct world {
     char folder[256], model[512];
@@ -106,7 +108,8 @@ static double loss_alone(const struct world *w, int32_t slot, const float *promp
     const struct assignment_example *e = &w->facts.assignment.examples[slot];
     int32_t align = encoder_row_align(w->replica.encoder), rows = unit_batch_rows(e->length, align);
     struct unit_batch b;
-    struct unit_inputs in = {.batch = &b, .prompts = {ORACLE_LAYERS, ORACLE_TOKENS, prompts}, .head = head, .batch_examples = 1};
+    struct unit_inputs in = {.batch = &b, .prompts = {ORACLE_LAYERS, ORACLE_TOKENS, prompts}, .head = head,
+                             .batch_examples = 1};
     struct unit *u;
     double loss;
     struct unit_outputs out = {.loss = &loss};
@@ -145,10 +148,12 @@ static void test_losses(void **state)
     close_world(&w);
 }
 
-/* Up through the layers, down again, and the same layer twice; each time one candidate becomes the layer's prompt. */
+/* Up through the layers, down again, the same layer twice; each time a candidate becomes the prompt of that layer, or
+ * of one below it, which what is kept has seen. */
 static void test_candidates(void **state)
 {
-    static const int order[] = {0, 1, 2, 0, 2, 1, 1};
+    static const struct { int asked, fixed; } order[] = {{0, 0}, {1, 1}, {2, 2}, {0, 0}, {2, 0},
+                                                         {2, 1}, {2, 2}, {1, 1}, {1, 1}};
     float placed[BANK], head[HEAD], candidates[MEMBERS * COLUMNS], sets[MEMBERS * BANK];
     double kept[MEMBERS * EXAMPLES], whole[MEMBERS * EXAMPLES];
     struct world w;
@@ -159,18 +164,18 @@ static void test_candidates(void **state)
     oracle_floats(head, HEAD, 2);
     for (int i = 0; i < WORKERS; i++) oracle_worker_place(w.workers[i], placed, head);
     for (unsigned k = 0; k < sizeof order / sizeof *order; k++) {
-        float *layer = placed + order[k] * COLUMNS;
+        int asked = order[k].asked, fixed = order[k].fixed;
 
         oracle_floats(candidates, MEMBERS * COLUMNS, 3 + k);
         for (int m = 0; m < MEMBERS; m++) {
             memcpy(sets + m * BANK, placed, sizeof placed);
-            memcpy(sets + m * BANK + order[k] * COLUMNS, candidates + m * COLUMNS, COLUMNS * sizeof *sets);
+            memcpy(sets + m * BANK + asked * COLUMNS, candidates + m * COLUMNS, COLUMNS * sizeof *sets);
         }
-        ask(&w, &(struct oracle_request){ORACLE_LOSSES, order[k], MEMBERS}, candidates, NULL, kept);
+        ask(&w, &(struct oracle_request){ORACLE_LOSSES, asked, MEMBERS}, candidates, NULL, kept);
         ask(&w, &(struct oracle_request){ORACLE_LOSS, 0, MEMBERS}, sets, head, whole);
         assert_memory_equal(kept, whole, sizeof kept);
-        memcpy(layer, candidates, COLUMNS * sizeof *layer);
-        for (int i = 0; i < WORKERS; i++) oracle_worker_fix(w.workers[i], order[k], candidates);
+        memcpy(placed + fixed * COLUMNS, candidates, COLUMNS * sizeof *placed);
+        for (int i = 0; i < WORKERS; i++) oracle_worker_fix(w.workers[i], fixed, candidates);
     }
     close_world(&w);
 }
@@ -250,9 +255,9 @@ static void test_gradient(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cut), cmocka_unit_test(test_pairs), cmocka_unit_test(test_losses),
-                                       cmocka_unit_test(test_candidates), cmocka_unit_test(test_reads),
-                                       cmocka_unit_test(test_gradient)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cut), cmocka_unit_test(test_pairs),
+                                       cmocka_unit_test(test_losses), cmocka_unit_test(test_candidates),
+                                       cmocka_unit_test(test_reads), cmocka_unit_test(test_gradient)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

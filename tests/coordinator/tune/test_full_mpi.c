@@ -1,5 +1,5 @@
-/* Full tuning on all ranks, on one alone, and gone on with from a snapshot: the same weights, head and curve, to the bit. The
- * training loss falls; a loss that is not finite is everybody's. */
+/* Full tuning on all ranks, on one alone, and gone on with from a snapshot: the same weights, head and curve, to the
+ * bit. The training loss falls; a loss that is not finite is everybody's. */
 #include "tests/support/support.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* Tuning by gradient descent on any number of ranks, alone, and gone on with from a snapshot: the same state and curve, to the
- * bit. The training loss falls. */
+/* Tuning by gradient descent on any number of ranks, alone, and gone on with from a snapshot: the same state and curve,
+ * to the bit. The training loss falls. */
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -41,7 +41,8 @@ static void tune(struct oracle_world *w, const char *folder, struct outcome *out
     const struct dev_curve_sizes sizes = {ORACLE_LAYERS, ORACLE_TOKENS, ORACLE_HIDDEN, MODULES};
     struct bank bank = {.layers = ORACLE_LAYERS, .modules = MODULES, .tokens = ORACLE_TOKENS, .hidden = ORACLE_HIDDEN,
                         .columns = ORACLE_COLUMNS};
-    struct dev_curve curve = {.oracle = w->oracle, .task = "x", .method = "gradient", .metric = "accuracy", .draw = &w->draw};
+    struct dev_curve curve = {.oracle = w->oracle, .task = "x", .method = "gradient", .metric = "accuracy",
+                              .draw = &w->draw};
     struct gradient g = {.bank = &bank, .oracle = w->oracle, .dev_curve = &curve, .check_every = 2, .decay = 0.01,
                          .digest = "digest of the cell"};
     float theta[GATES] = {0}, modules[MODULES * ORACLE_BANK], head[HEAD];

@@ -1,5 +1,6 @@
-/* The oracle's answers: losses of candidates over kept activations are those of whole sets, to the bit, in any order of layers;
- * gradients agree with finite differences of the losses; scores are the same whoever asks; failures reach everybody. */
+/* The oracle's answers: losses of candidates over kept activations are those of whole sets, to the bit, in any order of
+ * layers; gradients agree with finite differences of the losses; scores are the same whoever asks; failures reach
+ * everybody. */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -83,12 +84,14 @@ static void ask_gradient(struct oracle_world *w)
     assert_int_equal(oracle_gradient(w->oracle, prompts, head, &loss, d_prompts, d_head), ST_OK);
     for (int i = 0; i < BANK; i++) largest = fmax(largest, fabs((double)d_prompts[i]));
     for (int i = 0; i < BANK; i += 5) {
-        double slope = (loss_with(w, prompts, head, 0, i, step) - loss_with(w, prompts, head, 0, i, -step)) / (2 * step);
+        double up = loss_with(w, prompts, head, 0, i, step), down = loss_with(w, prompts, head, 0, i, -step);
+        double slope = (up - down) / (2 * step);
 
         worst = fmax(worst, fabs(slope - (double)d_prompts[i]) / largest);
     }
     for (int i = 0; i < 2 * HIDDEN; i += 5) {
-        double slope = (loss_with(w, prompts, head, 1, i, step) - loss_with(w, prompts, head, 1, i, -step)) / (2 * step);
+        double up = loss_with(w, prompts, head, 1, i, step), down = loss_with(w, prompts, head, 1, i, -step);
+        double slope = (up - down) / (2 * step);
 
         assert_true(fabs(slope - (double)d_head[i]) < 2e-3 * (1 + fabs(slope)));
     }
@@ -110,7 +113,8 @@ static void ask_scores(struct oracle_world *w)
     assert_int_equal(all.rows, n);
     assert_int_equal(listed.rows, n);
     assert_int_equal(all.correct, listed.correct);
-    assert_int_equal(oracle_score(w->oracle, w->draw.split, w->draw.dev, w->draw.dev_count, prompts, head, NULL, NULL, &listed), ST_OK);
+    assert_int_equal(oracle_score(w->oracle, w->draw.split, w->draw.dev, w->draw.dev_count, prompts, head, NULL, NULL,
+                                  &listed), ST_OK);
     assert_int_equal(listed.rows, EXAMPLES);
 }
 
