@@ -157,7 +157,8 @@ static status prepare(struct mlm *m, struct model_source **model)
     if (s == ST_OK) s = find_salient(m, v);
     if (s == ST_OK) s = file_make_folder(c->run);
     if (s == ST_OK) s = start_folder(m, folder, sizeof folder);
-    if (s == ST_OK && !c->model[0] && !c->evaluate) s = mlm_start_write(c, m->special.vocabulary, folder);
+    if (s == ST_OK && !c->model[0] && !c->evaluate) s = mlm_start_write(c, v, folder);
+    if (s == ST_OK && (c->model[0] || c->evaluate)) s = vocabulary_expect(folder, m->vocabulary_digest, c->vocab);
     if (s == ST_OK) s = model_source_open(folder, model);
     if (s == ST_OK) s = check_config(c, model_source_config(*model), &m->special);
     if (s == ST_OK) s = model_source_digest(*model, m->encoder_digest);
@@ -447,11 +448,16 @@ static status read_values(void *arg, const char *name, int64_t first, int64_t co
 static status write_folder(struct mlm *m, const float *values)
 {
     struct flat_view view = {&m->flat, values};
-    struct model_folder what = {.config = m->flat.config, .type = TENSOR_F32, .head = 1, .vocab = m->config->vocab,
-                                .read = read_values, .arg = &view};
+    struct model_folder what = {.config = m->flat.config, .type = TENSOR_F32, .head = 1, .read = read_values, .arg = &view};
+    struct vocabulary *v;
     char folder[4096];
+    status s;
 
     TRY(output_folder(m, folder, sizeof folder));
+    TRY(vocabulary_load(m->config->vocab, &v));
+    s = vocabulary_write(v, folder, what.config.positions);
+    vocabulary_destroy(&v);
+    TRY(s);
     TRY(model_folder_write(folder, &what));
     printf("mlm: the encoder stands in %s\n", folder);
     return ST_OK;

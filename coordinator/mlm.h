@@ -80,7 +80,7 @@ status mlm_write(struct mlm *m);
 /* ---- mlm_start.c: coordinator, local ---- */
 
 /* A new encoder with its head, in folder. */
-status mlm_start_write(const struct mlm_config *config, int32_t vocabulary, const char *folder);
+status mlm_start_write(const struct mlm_config *config, const struct vocabulary *vocabulary, const char *folder);
 
 /* ---- mlm_step.c: for struct job ---- */
 

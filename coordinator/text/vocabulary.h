@@ -24,6 +24,9 @@ struct vocabulary;
 status vocabulary_load(const char *path, struct vocabulary **out);
 /* Local. 1 when a folder has a vocab.txt or a tokenizer.json. */
 int vocabulary_in(const char *folder);
+/* Local. What was made with a vocabulary of this digest (whose: what, for the message) is for the encoder in folder: ST_INPUT
+ * (said, both named) when the folder has another vocabulary. One without a vocabulary fits. */
+status vocabulary_expect(const char *folder, const char *digest, const char *whose);
 
 /* Local. From the text of a vocab.txt in memory, lower case, nothing added; name stands for the path in messages. */
 status vocabulary_parse(const char *name, const char *data, size_t bytes, struct vocabulary **out);

@@ -247,6 +247,20 @@ status vocabulary_load(const char *path, struct vocabulary **out)
     return s;
 }
 
+status vocabulary_expect(const char *folder, const char *digest, const char *whose)
+{
+    struct vocabulary *v;
+    status s = ST_OK;
+
+    if (!vocabulary_in(folder)) return ST_OK;
+    TRY(vocabulary_load(folder, &v));
+    if (strcmp(vocabulary_digest(v), digest) != 0)
+        s = fault(ST_INPUT, "%s: of another vocabulary (digest %s) than the encoder's, %s (digest %s; pieces, added tokens and "
+                  "tokenizer_config.json count)", whose, digest, vocabulary_path(v), vocabulary_digest(v));
+    vocabulary_destroy(&v);
+    return s;
+}
+
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static status copy_file(const char *from, const char *folder, const char *name)

@@ -8,6 +8,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "coordinator/text/vocabulary.h"
 #include "worker/model/folder.h"
 
 enum { MICRO = 4 };   /* examples of a micro-batch; part of the bits */
@@ -397,13 +398,16 @@ status full_write(struct full *f, const char *folder, char digest[33])
 {
     struct flat_view view = {&f->flat, f->whole};
     struct model_folder what = {.config = f->flat.config, .type = TENSOR_F32, .read = read_values, .arg = &view};
+    const char *model = f->t->config->model;
     struct model_source *written;
-    char vocab[4096];
-    status s;
+    struct vocabulary *v = NULL;
+    status s = ST_OK;
 
     TRY(team_own(f->team, FULL_COLLECT));
-    TRY(file_join(vocab, sizeof vocab, f->t->config->model, "vocab.txt"));
-    if (file_exists(vocab)) what.vocab = vocab;
+    if (vocabulary_in(model)) s = vocabulary_load(model, &v);
+    if (s == ST_OK && v) s = vocabulary_write(v, folder, what.config.positions);
+    vocabulary_destroy(&v);
+    TRY(s);
     TRY(model_folder_write(folder, &what));
     TRY(model_source_open(folder, &written));
     s = model_source_digest(written, digest);

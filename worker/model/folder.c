@@ -13,7 +13,7 @@
 #include "cluster/store/safetensors.h"
 #include "worker/model/names.h"
 
-enum { CHUNK = 1 << 16, NAME_ROOM = 96, VOCAB_LIMIT = 64 << 20 };
+enum { CHUNK = 1 << 16, NAME_ROOM = 96 };
 
 /* ---- the small files -------------------------------------------------------------------------------------------- */
 
@@ -43,23 +43,6 @@ static status write_config(const char *folder, const struct model_folder *what)
             "hidden_dropout_prob", c->hidden_dropout, "attention_probs_dropout_prob", c->attention_dropout,
             "initializer_range", 0.02, "position_embedding_type", "absolute", "pad_token_id", 0,
             "tie_word_embeddings", 1, "torch_dtype", dtypes[what->type]));
-}
-
-static status write_vocabulary(const char *folder, const struct model_folder *what)
-{
-    char path[4096], *text;
-    size_t n;
-    status s;
-
-    if (!what->vocab) return ST_OK;
-    TRY(file_join(path, sizeof path, folder, "vocab.txt"));
-    TRY(file_read(what->vocab, VOCAB_LIMIT, &text, &n));
-    s = file_replace(path, text, n);
-    mem_free(text);
-    TRY(s);
-    return write_json(folder, "tokenizer_config.json",
-                      json_pack("{s:s, s:b, s:I}", "tokenizer_class", "BertTokenizer", "do_lower_case", 1,
-                                "model_max_length", (json_int_t)what->config.positions));
 }
 
 /* ---- the weights ------------------------------------------------------------------------------------------------- */
@@ -162,6 +145,5 @@ status model_folder_write(const char *folder, const struct model_folder *what)
     mem_free(w.buffer);
     mem_free(w.narrow);
     TRY(s);
-    TRY(write_vocabulary(folder, what));
     return write_config(folder, what);
 }
