@@ -144,6 +144,17 @@ static status find_salient(struct mlm *m, const struct vocabulary *v)
     return ST_OK;
 }
 
+/* Where the encoder has no head, a random one is taken only when that is asked for: it makes another start, and no score. */
+static status check_head(const struct mlm_config *c, const char *folder, struct model_source *model)
+{
+    int head;
+
+    if (c->new_head) return ST_OK;
+    TRY(model_source_head(model, &head));
+    return head ? ST_OK : fault(ST_INPUT, "%s: has no masked-language-model head (tensors cls.predictions.…); --new-head begins one with "
+                                "random numbers", folder);
+}
+
 static status prepare(struct mlm *m, struct model_source **model)
 {
     const struct mlm_config *c = m->config;
@@ -160,6 +171,7 @@ static status prepare(struct mlm *m, struct model_source **model)
     if (s == ST_OK && !c->model[0] && !c->evaluate) s = mlm_start_write(c, v, folder);
     if (s == ST_OK && (c->model[0] || c->evaluate)) s = vocabulary_expect(folder, m->vocabulary_digest, c->vocab);
     if (s == ST_OK) s = model_source_open(folder, model);
+    if (s == ST_OK) s = check_head(c, folder, *model);
     if (s == ST_OK) s = check_config(c, model_source_config(*model), &m->special);
     if (s == ST_OK) s = model_source_digest(*model, m->encoder_digest);
     if (s == ST_OK) s = prepare_text(m, v);
@@ -198,12 +210,12 @@ static status read_start(struct mlm *m)
     struct model_source *source;
     char folder[4096];
     int head = 0;
-    status s;
+    status s = ST_OK;
 
     TRY(start_folder(m, folder, sizeof folder));
     TRY(model_source_open(folder, &source));
     from = packed_from_model(source);
-    s = model_source_head(source, &head);
+    if (!m->config->new_head) s = model_source_head(source, &head);
     if (s == ST_OK && !head) s = flat_read(&m->flat, &random, 1, m->values);
     if (s == ST_OK) s = flat_read(&m->flat, &from, head, m->values);
     model_source_close(&source);
