@@ -5,6 +5,7 @@
 
 #include "cluster/base/clock.h"
 #include "cluster/base/file.h"
+#include "coordinator/text/vocabulary.h"
 #include "coordinator/tune/full_state.h"
 #include "worker/model/folder.h"
 
@@ -205,11 +206,13 @@ status full_write(struct full *f, const char *folder, char digest[33])
     struct flat_view view = {&f->facts.flat, f->coordinator->whole};
     struct model_folder what = {.config = f->facts.flat.config, .type = TENSOR_F32, .read = read_values, .arg = &view};
     struct model_source *written;
-    char vocab[4096];
-    status s;
+    struct vocabulary *v = NULL;
+    status s = ST_OK;
 
-    TRY(file_join(vocab, sizeof vocab, f->o.model, "vocab.txt"));
-    if (file_exists(vocab)) what.vocab = vocab;
+    if (vocabulary_in(f->o.model)) s = vocabulary_load(f->o.model, &v);
+    if (s == ST_OK && v) s = vocabulary_write(v, folder, what.config.positions);
+    vocabulary_destroy(&v);
+    TRY(s);
     TRY(model_folder_write(folder, &what));
     TRY(model_source_open(folder, &written));
     s = model_source_digest(written, digest);

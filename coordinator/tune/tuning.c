@@ -9,6 +9,7 @@
 #include "cluster/base/stop.h"
 #include "coordinator/data/few_shot.h"
 #include "coordinator/data/task_info.h"
+#include "coordinator/text/vocabulary.h"
 
 /* ---- the coordinator reads ---- */
 
@@ -92,6 +93,7 @@ static status read_inputs(struct tuning *t, struct model_source **model)
     if (t->bank.state.vocabulary_digest[0] &&
         strcmp(t->bank.state.vocabulary_digest, dataset_vocabulary_digest(t->data)) != 0)
         return fault(ST_INPUT, "%s: imported with another vocabulary than the data that %s was trained on", c->data, c->prompts);
+    TRY(vocabulary_expect(c->model, dataset_vocabulary_digest(t->data), c->data));
     return check_tasks(t);
 }
 
