@@ -54,6 +54,30 @@ static int clean_form(const struct token_cutter *t, uint32_t c, char out[FORM_RO
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
+/* The token that is there already in this form, -1 when there is none. */
+static int32_t find_form(const struct token_cutter *t, const char *form, size_t n)
+{
+    uint32_t node = PIECE_START;
+
+    for (size_t i = 0; i < n; i++) {
+        node = piece_step(&t->cleaned, node, (unsigned char)form[i]);
+        if (node == 0) return -1;
+    }
+    return t->cleaned.ids[node];
+}
+
+/* The library takes one of two tokens that are the same after clean-up, and not always the same one. */
+static status add_form(struct token_cutter *t, const struct added_token *token, int32_t id, const char *form, size_t n)
+{
+    int32_t other = find_form(t, form, n);
+
+    if (n == 0) return fault(ST_INPUT, "%s: nothing of the added token \"%.60s\" is left after clean-up", token->file, token->text);
+    if (other >= 0)
+        return fault(ST_INPUT, "%s: the added tokens with the ids %d and %d, \"%.60s\", are the same after clean-up", token->file, other,
+                     id, token->text);
+    return piece_trie_add(&t->cleaned, PIECE_START, form, n, id);
+}
+
 static status add_cleaned(struct token_cutter *t, const struct added_token *token, int32_t id)
 {
     char *form;
@@ -74,8 +98,7 @@ static status add_cleaned(struct token_cutter *t, const struct added_token *toke
     if (!whole)
         s = fault(ST_INPUT, "%s: the added token \"%.60s\" has a character that clean-up takes apart, expected \"normalized\": false",
                   token->file, token->text);
-    else if (n == 0) s = fault(ST_INPUT, "%s: nothing of the added token \"%.60s\" is left after clean-up", token->file, token->text);
-    else s = piece_trie_add(&t->cleaned, PIECE_START, form, n, id);
+    else s = add_form(t, token, id, form, n);
     mem_free(form);
     t->cleaned_count++;
     return s;
