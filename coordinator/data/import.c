@@ -92,6 +92,7 @@ static status read_row(struct importing *m, struct sampler *sampler, const struc
     TRY(reader_next(r, &row, &why));
     m->report->read++;
     if (!row) return bad_row(m, r, TALLY_BAD, why, "");
+    if (why) TRY(bad_row(m, r, TALLY_NOTE, why, ""));
     TRY(sampler_take(sampler, file, row, &sample));
     if (sample.why) return bad_row(m, r, sample.ignored ? TALLY_IGNORED : TALLY_BAD, sample.why, sample.detail);
     if (sample.note) TRY(bad_row(m, r, TALLY_NOTE, sample.note, ""));

@@ -16,7 +16,8 @@ status reader_open(const struct source *source, const char *path, struct reader 
 void reader_close(struct reader **reader);
 
 /* Local. The next row, borrowed until the next call. A row that cannot be had is *row NULL and *why a reason that
- * never varies (it is counted), and reading goes on behind it. ST_END after the last. */
+ * never varies (it is counted), and reading goes on behind it; with a row *why is what is to be noted about it, or NULL.
+ * ST_END after the last. */
 status reader_next(struct reader *reader, json_t **row, const char **why);
 
 /* Local. Where the last row is: "path:line", or "path: row 17" where a format has no lines. */

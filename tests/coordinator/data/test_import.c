@@ -99,7 +99,14 @@ static void test_tables(void **state)
     check(tsv, "y\ty\n是\t甲\n", 0, "", 0);
     check(bare, "甲_!_是\n乙__!_否\n", 2, "", 0);
     check(csv, "\xef\xbb\xbfy,q\n是,\"甲,\n\"\"乙\"\"\"\n否,丙\"丁\n\"是\",\"戊\"\n", 3, "", 0);
-    check(csv, "y,q\n是,甲\n否,\"乙\n是,丙\n", 1, "quotes do not close", 1);
+    /* a quote that does not close costs its own line, wherever the next one stands */
+    check(csv, "y,q\n是,甲\n否,\"乙\n是,丙\n", 2, "quotes do not close", 1);
+    check(csv, "y,q\n否,\"乙\n是,丙\n是,\"丁\"\n", 2, "text behind a closing quote", 1);
+    check(csv, "y,q\n否,\"乙\n\"是\",丙\n\n否,丁\n", 2, "text behind a closing quote", 1);
+    check(csv, "y,q\n否,\"乙\n是,丙\n否,丁\"\n", 1, "", 0);              /* a record of three lines, as RFC 4180 has it */
+    check(csv, "y,q\n否,\"乙,\n是,丙\n\"\n否,\"丁\n戊\"\n", 2, "", 0);
+    check(csv, "y,q\n\"否,乙\n是,丙\n否,丁\"\n", 2, "wrong number of columns", 1);
+    check(csv, "y,q\n否,\"乙\"丙\n", 1, "", 0);
 }
 
 static void test_tagged(void **state)
