@@ -99,6 +99,31 @@ static status read_row(struct importing *m, struct sampler *sampler, const struc
     return keep_row(m, file, &sample);
 }
 
+/* Extraction: what the starts in a file count, by its own answers; ties are characters. */
+static status measure_file(struct importing *m, struct sampler *sampler, const struct source_file *file, const char *path)
+{
+    static const char *const notes[] = {"", "answer starts of a file count UTF-16 units", "answer starts of a file count bytes"};
+    const struct source *source = m->report->source;
+    int64_t fits[STARTS_ANY] = {0};
+    int best = STARTS_CHARACTERS;
+    struct reader *r;
+    const char *why;
+    json_t *row;
+    status s;
+
+    sampler_starts(sampler, source->starts);
+    if (source->starts != STARTS_ANY) return ST_OK;
+    TRY(reader_open(source, path, &r));
+    while ((s = reader_next(r, &row, &why)) == ST_OK && (!row || (s = sampler_measure(sampler, file, row, fits)) == ST_OK)) continue;
+    reader_close(&r);
+    if (s != ST_END) return s;
+    for (int unit = STARTS_UTF16; unit < STARTS_ANY; unit++)
+        if (fits[unit] > fits[best]) best = unit;
+    sampler_starts(sampler, (enum start_unit)best);
+    if (best != STARTS_CHARACTERS) tally_add(&m->report->tally, TALLY_NOTE, notes[best], path, "");
+    return ST_OK;
+}
+
 static status read_file(struct importing *m, struct sampler *sampler, const struct source_file *file)
 {
     struct reader *r;
@@ -107,11 +132,24 @@ static status read_file(struct importing *m, struct sampler *sampler, const stru
 
     if (locate(m->options, m->report->source, file->name, path, sizeof path) != 0)
         return fault(ST_INPUT, "%s/%s/%s: is gone", m->options->raw, m->report->source->folder, file->name);
+    if (m->report->entry->kind == TASK_EXTRACTIVE) TRY(measure_file(m, sampler, file, path));
     TRY(reader_open(m->report->source, path, &r));
     do s = read_row(m, sampler, file, r);
     while (s == ST_OK);
     reader_close(&r);
     return s == ST_END ? ST_OK : s;
+}
+
+static status none_used(const struct importing *m)
+{
+    const struct tally *t = &m->report->tally;
+    const struct tally_line *line = t->line;
+
+    while (line < t->line + t->lines && line->kind == TALLY_NOTE) line++;
+    if (line == t->line + t->lines)
+        return fault(ST_INPUT, "%s: %s/%s: the files have no rows", m->report->entry->id, m->options->raw, m->report->source->folder);
+    return fault(ST_INPUT, "%s: none of the %" PRId64 " rows of %s/%s can be used (%s, first: %s)", m->report->entry->id,
+                 m->report->read, m->options->raw, m->report->source->folder, line->what, line->first);
 }
 
 static status read_files(struct importing *m)
@@ -125,9 +163,7 @@ static status read_files(struct importing *m)
     for (size_t i = 0; i < source->files && s == ST_OK; i++) s = read_file(m, sampler, &source->file[i]);
     sampler_destroy(&sampler);
     if (s == ST_OK && m->rows == 0)
-        s = fault(ST_INPUT, "%s: none of the %" PRId64 " rows of %s/%s can be used (%s)", m->report->entry->id,
-                  m->report->read,
-                  m->options->raw, source->folder, m->report->tally.lines ? m->report->tally.line[0].what : "the files are empty");
+        s = none_used(m);
     return s;
 }
 

@@ -126,8 +126,10 @@ static json_t *step(json_t *at, const char *name, size_t n)
 
 json_t *value_at(json_t *row, const char *path)
 {
-    json_t *whole = json_is_object(row) ? json_object_get(row, path) : NULL;
+    json_t *whole;
 
+    for (; strncmp(path, AROUND "/", sizeof AROUND) == 0; path += sizeof AROUND) row = json_object_get(row, AROUND);
+    whole = json_object_get(row, path);
     if (whole) return json_is_null(whole) ? NULL : whole;   /* a name with a dot in it */
     while (row && *path) {
         size_t n = strcspn(path, ".");

@@ -43,6 +43,11 @@ void sampler_ask(struct sampler *s)
     s->asking = 1;
 }
 
+void sampler_starts(struct sampler *s, enum start_unit unit)
+{
+    s->starts = unit;
+}
+
 const struct token_list *sampler_context(const struct sampler *s)
 {
     return &s->context;
@@ -92,7 +97,7 @@ static status join(struct sampler *s, const json_t *list, const char *between, i
     return ST_OK;
 }
 
-static status read_fields(struct sampler *s, const struct source_file *file, json_t *row, struct sample *out)
+status sampler_fields(struct sampler *s, const struct source_file *file, json_t *row, struct sample *out)
 {
     s->joined_n = 0;
     for (int i = 0; i < s->entry->fields && !out->why; i++) {
@@ -235,7 +240,7 @@ status sampler_take(struct sampler *s, const struct source_file *file, json_t *r
 
     memset(out, 0, sizeof *out);
     s->head_n = s->item_n = 0;
-    TRY(read_fields(s, file, row, out));
+    TRY(sampler_fields(s, file, row, out));
     if (!out->why && s->entry->kind == TASK_LABELS && !s->asking) label = read_label(s, file, row, out);
     if (!out->why) TRY(tokenise_fields(s, out));
     if (!out->why && s->entry->kind == TASK_CHOICES) TRY(sampler_choices(s, file, row, out, &label));

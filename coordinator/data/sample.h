@@ -31,6 +31,12 @@ void sampler_destroy(struct sampler **sampler);
 /* Local. From now on rows come as questions: label and answer are not looked for, and a row's label is -1. */
 void sampler_ask(struct sampler *sampler);
 
+/* Local. Extraction: what starts of answers count in the rows to come (characters until it is said). */
+void sampler_starts(struct sampler *sampler, enum start_unit unit);
+
+/* Local. Extraction: add up, by unit, how many of the row's answers stand exactly where the row says. */
+status sampler_measure(struct sampler *sampler, const struct source_file *file, json_t *row, int64_t fits[STARTS_ANY]);
+
 /* Local. Extraction: the tokens of the last row's context with the bytes they stand for in the field's text. */
 const struct token_list *sampler_context(const struct sampler *sampler);
 

@@ -127,26 +127,42 @@ static int64_t distance(int64_t a, int64_t b)
     return a > b ? a - b : b - a;
 }
 
-/* Byte where the answer stands: where the source says, else nearest to that, else its first place; -1: nowhere.
- * Characters are counted while walking along. */
-static int64_t find_answer(struct text context, const struct answer_at *a, int *moved)
+/* What a byte adds to a position: a character, and a pair of UTF-16 units, counts where it begins. */
+static int64_t units(unsigned char byte, enum start_unit unit)
 {
-    int64_t best = -1, best_distance = 0, character = 0;
+    if (unit == STARTS_BYTES) return 1;
+    return ((byte & 0xc0) != 0x80) + (unit == STARTS_UTF16 && byte >= 0xf0);
+}
+
+/* Byte where the answer stands: where the source says, else nearest to that, else its first place; -1: nowhere.
+ * Positions are counted while walking along. */
+static int64_t find_answer(struct text context, const struct answer_at *a, enum start_unit unit, int *moved)
+{
+    int64_t best = -1, best_distance = 0, position = 0;
     const char *from = context.text, *end = context.text + context.n, *at;
 
     while ((at = memmem(from, (size_t)(end - from), a->text.text, a->text.n)) != NULL) {
         int64_t d;
-        for (; from < at; from++) character += ((unsigned char)*from & 0xc0) != 0x80;
+        while (from < at) position += units((unsigned char)*from++, unit);
         if (a->start < 0) return at - context.text;
-        d = distance(character, a->start);
+        d = distance(position, a->start);
         if (best < 0 || d < best_distance) best = at - context.text, best_distance = d;
-        if (character >= a->start) break;
-        character++;
-        from = at + 1;
-        while (from < end && ((unsigned char)*from & 0xc0) == 0x80) from++;
+        if (position >= a->start) break;
+        do position += units((unsigned char)*from++, unit);
+        while (from < end && ((unsigned char)*from & 0xc0) == 0x80);
     }
     *moved = best >= 0 && best_distance > 0;
     return best;
+}
+
+static int stands_there(struct text context, const struct answer_at *a, enum start_unit unit)
+{
+    int64_t position = 0;
+    size_t at = 0;
+
+    while (at < context.n && position < a->start) position += units((unsigned char)context.text[at++], unit);
+    while (at < context.n && ((unsigned char)context.text[at] & 0xc0) == 0x80) at++;
+    return position == a->start && a->text.n <= context.n - at && memcmp(context.text + at, a->text.text, a->text.n) == 0;
 }
 
 /* The tokens that share bytes with [from, to). 0, or -1 when none does. */
@@ -174,7 +190,7 @@ static status place_answers(struct sampler *s, const struct answer_at *list, int
 
     for (int i = 0; i < count; i++) {
         int moved = 0;
-        int64_t at = find_answer(context, &list[i], &moved);
+        int64_t at = find_answer(context, &list[i], s->starts, &moved);
         int32_t first, last;
         if (at < 0) {
             first_lost[lost++] = i;
@@ -212,4 +228,17 @@ status sampler_answers(struct sampler *s, const struct source_file *file, json_t
     count = read_answers(value_at(row, s->source->answers), list);
     if (count == 0) return out->why = why_no_answer, ST_OK;
     return place_answers(s, list, count, out);
+}
+
+status sampler_measure(struct sampler *s, const struct source_file *file, json_t *row, int64_t fits[STARTS_ANY])
+{
+    struct answer_at list[OPTION_LIMIT];
+    struct sample sample = {0};
+    int count = read_answers(value_at(row, s->source->answers), list);
+
+    TRY(sampler_fields(s, file, row, &sample));
+    for (int i = 0; i < count && !sample.why; i++)
+        for (int unit = 0; unit < STARTS_ANY && list[i].start >= 0; unit++)
+            fits[unit] += stands_there(s->field[s->entry->context], &list[i], (enum start_unit)unit);
+    return ST_OK;
 }

@@ -7,7 +7,7 @@
 
 struct text { const char *text; size_t n; };
 
-/* An accepted answer: its bytes, and where the source says it stands, in characters (-1: it does not say). */
+/* An accepted answer: its bytes, and where the source says it stands (-1: it does not say). */
 struct answer_at { struct text text; int64_t start; };
 
 enum { OPTION_LIMIT = 64 };
@@ -17,6 +17,7 @@ struct sampler {
     const struct source *source;
     const struct vocabulary *vocabulary;
     int asking;                         /* rows come without label and answer */
+    enum start_unit starts;
     struct token_list tokens, context;  /* context: the tokens of the context field, with their bytes */
     int32_t *words;                     /* the row being made */
     size_t n, room;
@@ -37,6 +38,9 @@ status sampler_item(struct sampler *s, int32_t first, int32_t last, const struct
 /* Local. Set label and items for the kind; may set out->why. */
 status sampler_choices(struct sampler *s, const struct source_file *file, json_t *row, struct sample *out, int *label);
 status sampler_answers(struct sampler *s, const struct source_file *file, json_t *row, struct sample *out);
+
+/* Local. Find the row's fields; may set out->why. */
+status sampler_fields(struct sampler *s, const struct source_file *file, json_t *row, struct sample *out);
 
 /* Local. What a path, or a constant of that name, is in a row. scratch: which room a number may use.
  * 0, or -1: nothing there or no text. */
