@@ -48,6 +48,29 @@ paste -d'\n' spans.jsonl spans.out | LC_ALL=C awk 'NR % 2 {split($0, p, "\"conte
      split($0, p, "\"answer\":\""); want = p[2]; sub(/".*/, "", want)
      if (substr(text, b[1] + 1, b[2] - b[1]) != want || b[1] != 3 * k[1] || b[2] != 3 * k[2]) exit 1}' || fail "offsets are wrong"
 
+# The published file itself, as it is, from a pipe and all in one line: the same answers, with its own ids.
+bare() { sed -E 's/"id":("[^"]*"|[0-9]+),//' "$1"; }
+file=raw/CMRC2018/cmrc2018_trial.json
+"$mp2" predict run $file --task cmrc2018 > file.out 2> file.err || fail "a file in SQuAD's form: $(cat file.err)"
+cmp <(bare file.out) <(bare spans.out) || fail "other answers to a file in SQuAD's form"
+[ "$(grep -o '"id": "Q[^"]*"' $file | tr -d ' ')" = "$(grep -o '"id":"[^"]*"' file.out)" ] || fail "ids of a SQuAD file: $(head -2 file.out)"
+mpi 2 "$mp2" predict run --task cmrc2018 < $file 2> file.err | cmp - file.out || fail "SQuAD's form in a pipe: $(cat file.err)"
+tr -d '\n' < $file > one.json
+"$mp2" predict run one.json --task cmrc2018 --input squad 2> file.err | cmp - file.out || fail "in one line: $(cat file.err)"
+printf '{\n"version": "1",\n"data": {}}' > none.json
+"$mp2" predict run none.json --task cmrc2018 --input squad > out.txt 2>&1; [ $? = 2 ] || fail "no SQuAD file: $(cat out.txt)"
+grep -q "expected a SQuAD file" out.txt && [ "$(wc -l < out.txt)" = 1 ] || fail "no SQuAD file: $(cat out.txt)"
+"$mp2" predict run $file --task ccpm > out.txt 2>&1; [ $? = 2 ] || fail "choices from a SQuAD file: $(cat out.txt)"
+grep -q "expected JSON lines" out.txt && [ "$(wc -l < out.txt)" = 1 ] || fail "choices from a SQuAD file: $(cat out.txt)"
+
+# Standard input that is closed is no other file's descriptor.
+"$mp2" predict run --task cmrc2018 > closed.out 2> closed.err <&-
+[ $? = 1 ] && [ ! -s closed.out ] || fail "closed standard input: $(head -2 closed.out; cat closed.err)"
+grep -q "standard input" closed.err || fail "closed standard input: $(cat closed.err)"
+"$mp2" predict run spans.jsonl --task cmrc2018 --out closed.jsonl <&- >&- 2>&- || fail "all three closed: $?"
+cmp closed.jsonl spans.out || fail "other answers with all three closed"
+"$mp2" predict run spans.jsonl --task cmrc2018 >&- 2> closed.err && fail "answers went nowhere, status 0"
+
 # The same bytes from standard input, on other numbers of ranks, packed otherwise.
 for n in 2 3; do
     mpi $n "$mp2" predict run --task cmrc2018 < spans.jsonl 2> more.err | cmp - spans.out || fail "other answers on $n ranks: $(cat more.err)"
