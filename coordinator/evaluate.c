@@ -110,6 +110,17 @@ static status fill_round(struct exam *e)
     return ST_OK;
 }
 
+/* The reference's spans may lie outside the context, and are compared as it does. */
+static status span_credit(const struct exam *e, const struct task *task, const struct example *x, const int32_t *ids, int count,
+                          double *credit)
+{
+    int32_t first = x->context_skip + e->best.start - x->context_first;
+
+    if (e->x->rules.independent)
+        return answer_f1_of_tokens(&task->roles, ids, count, x->gold, x->gold_count, credit);
+    return dataset_answer_f1(e->x->data, e->task, e->split, e->scoring, first, first + count - 1, credit);
+}
+
 static status finish_row(struct exam *e)
 {
     struct dataset *data = e->x->data;
@@ -126,7 +137,7 @@ static status finish_row(struct exam *e)
             ids = x.ids + e->best.start;
             count = e->best.end - e->best.start + 1;
         }
-        credit = answer_f1(&task->roles, ids, count, x.gold, x.gold_count);
+        TRY(span_credit(e, task, &x, ids, count, &credit));
     } else {
         credit = e->best.choice == x.label;
         e->out->correct += e->best.choice == x.label;

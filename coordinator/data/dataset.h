@@ -97,6 +97,11 @@ int dataset_windows(const struct dataset *dataset, int task, enum split split, i
 status dataset_window(const struct dataset *dataset, int task, enum split split, int64_t row, int window,
                       struct example_buffer *buffer, struct example *out);
 
+/* Local. Extraction: how good the context's tokens first … last (last < first: no answer) are as a row's answer: F1 of the
+ * texts (answer.h). */
+status dataset_answer_f1(const struct dataset *dataset, int task, enum split split, int64_t row, int32_t first, int32_t last,
+                         double *f1);
+
 /* 32 hex digits. Over tasks, shards and form, which a resumed run must find again. Of the vocabulary: vocabulary_digest. */
 const char *dataset_digest(const struct dataset *dataset);
 /* The same of one task alone. */

@@ -32,6 +32,7 @@ void sampler_destroy(struct sampler **sampler)
     mem_free(s->words);
     mem_free(s->items);
     mem_free(s->item_ids);
+    mem_free(s->texts);
     mem_free(s->joined);
     mem_free(s->content);
     mem_free(s);
@@ -199,6 +200,23 @@ static status place_items(struct sampler *s, int label)
     return ST_OK;
 }
 
+static void count_tokens(const struct sampler *s, struct token_count *out)
+{
+    int32_t unknown = vocabulary_tables(s->vocabulary)->unknown;
+    const int32_t *ids = s->item_ids;
+    size_t first = 2 + (size_t)s->entry->fields + s->head_n;
+
+    *out = (struct token_count){.tokens = (int64_t)(s->n - first), .items = (int64_t)(s->head_n / 3)};
+    for (size_t i = first; i < s->n; i++) out->unknown += s->words[i] == unknown;
+    for (size_t i = 0; i < s->head_n; i += 3) {
+        int32_t n = s->items[i + 2], k = 0;
+
+        while (k < n && ids[k] != unknown) k++;
+        out->unknown_items += k < n;
+        ids += n;
+    }
+}
+
 static status add_content(struct sampler *s, struct text t)
 {
     uint64_t n = t.n;
@@ -248,7 +266,12 @@ status sampler_take(struct sampler *s, const struct source_file *file, json_t *r
     if (out->why) return ST_OK;
     TRY(hash_row(s, out));
     TRY(place_items(s, label));
+    count_tokens(s, &out->count);
     out->words = s->words;
     out->n = s->n;
+    if (s->entry->kind != TASK_EXTRACTIVE || s->asking) return ST_OK;
+    TRY(texts_pack(s->field[s->entry->context], &s->context, s->answer, (int)(s->head_n / 3), &s->texts, &s->texts_room,
+                   &out->texts_n));
+    out->texts = s->texts;
     return ST_OK;
 }

@@ -10,9 +10,15 @@
 #include "coordinator/data/catalogue.h"
 #include "coordinator/text/wordpiece.h"
 
+/* Tokens, options or accepted answers, and how many of each are or have [UNK]. */
+struct token_count { int64_t tokens, unknown, items, unknown_items; };
+
 struct sample {
     const int32_t *words;           /* as in shard.h; until the next call */
     size_t n;
+    const int32_t *texts;           /* extraction: as in texts.h; until the next call */
+    size_t texts_n;
+    struct token_count count;
     unsigned char content[16];      /* xxh3-128 of everything shown: fields and options, not the answer */
     unsigned char group[16];        /* of the fields by which rows stay together */
     const char *why;                /* why the row cannot be used; NULL: it can. Constant text, fit for counting */

@@ -201,6 +201,7 @@ static status place_answers(struct sampler *s, const struct answer_at *list, int
             continue;
         }
         if (moved && s->head_n == 0) out->note = note_moved;
+        s->answer[s->head_n / 3] = list[i].text;
         TRY(sampler_item(s, first, last, s->context.items + first, (size_t)(last - first + 1)));
     }
     if (s->head_n == 0) {
@@ -211,6 +212,7 @@ static status place_answers(struct sampler *s, const struct answer_at *list, int
     for (int i = 0; i < lost; i++) {
         s->tokens.count = 0;
         TRY(wordpiece_encode(s->vocabulary, list[first_lost[i]].text.text, list[first_lost[i]].text.n, &s->tokens));
+        s->answer[s->head_n / 3] = list[first_lost[i]].text;
         if (s->tokens.count > 0) TRY(sampler_item(s, -1, -1, s->tokens.items, s->tokens.count));
         if (!out->note) out->note = note_gold;
     }

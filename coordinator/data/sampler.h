@@ -4,8 +4,7 @@
 
 #include "coordinator/data/reader.h"
 #include "coordinator/data/sample.h"
-
-struct text { const char *text; size_t n; };
+#include "coordinator/data/texts.h"
 
 /* An accepted answer: its bytes, and where the source says it stands (-1: it does not say). */
 struct answer_at { struct text text; int64_t start; };
@@ -24,6 +23,9 @@ struct sampler {
     int32_t *items;                     /* heads and tokens of options or answers, until the fields stand */
     size_t head_n, head_room, item_n, item_room;
     int32_t *item_ids;
+    struct text answer[OPTION_LIMIT];   /* extraction: of the items */
+    int32_t *texts;                     /* extraction: the row's words as texts.h has them */
+    size_t texts_room;
     char *joined;                       /* fields that are lists */
     size_t joined_n, joined_room;
     char *content;                      /* what is hashed */
