@@ -343,6 +343,17 @@ int dataset_label(const struct dataset *d, int task, enum split split, int64_t r
     return words.label;
 }
 
+void dataset_input_digest(const struct dataset *d, int task, enum split split, int64_t row, unsigned char out[16])
+{
+    const struct rows *r = rows_of(d, task, split);
+    const uint64_t *at = r->shard.index + shard_number(r, row);
+    XXH128_canonical_t digest;
+
+    /* Behind the label, which stands first. */
+    XXH128_canonicalFromHash(&digest, XXH3_128bits(r->shard.data + at[0] + 1, (at[1] - at[0] - 1) * sizeof *r->shard.data));
+    memcpy(out, digest.digest, sizeof digest.digest);
+}
+
 static status make(const struct dataset *d, int task, enum split split, int64_t row, int window,
                    struct example_buffer *buffer, struct example *out)
 {

@@ -87,6 +87,9 @@ double dataset_majority(const struct dataset *dataset, int task, enum split spli
 /* Label of a row, without making its example; -1 for extraction. */
 int dataset_label(const struct dataset *dataset, int task, enum split split, int64_t row);
 
+/* Local. xxh3-128 of all tokens that a row has to show, answers not among them; labels and choices. */
+void dataset_input_digest(const struct dataset *dataset, int task, enum split split, int64_t row, unsigned char out[16]);
+
 /* Local. A row as training sees it. Thread-safe with a buffer a thread. */
 status dataset_example(const struct dataset *dataset, int task, enum split split, int64_t row,
                        struct example_buffer *buffer, struct example *out);

@@ -9,7 +9,8 @@ static const char why_options[] = "fewer than two options, or none", why_many[] 
                   why_option[] = "empty option", why_choice[] = "answer is none of the options",
                   why_no_answer[] = "no answer given", why_not_found[] = "answer not in the text",
                   why_no_token[] = "answer has no token";
-static const char note_equal[] = "two options are equal", note_moved[] = "answer not where the source says, nearest place taken",
+static const char note_equal[] = "two options are equal", note_tokens[] = "two options have the same tokens in this vocabulary",
+                  note_moved[] = "answer not where the source says, nearest place taken",
                   note_gold[] = "an accepted answer is not in the text, counts for scores only";
 
 _Static_assert((int)OPTION_LIMIT == (int)SHARD_ITEM_LIMIT, "a shard holds every option");
@@ -37,6 +38,21 @@ static int read_options(struct sampler *s, const struct source_file *file, json_
 static int same(struct text a, struct text b)
 {
     return a.n == b.n && memcmp(a.text, b.text, a.n) == 0;
+}
+
+/* What is to be said about the last option beside those before it. */
+static const char *compare_option(const struct sampler *s, const struct text *option)
+{
+    const int32_t *ids = s->item_ids;
+    int last = (int)(s->head_n / 3) - 1, n = s->items[3 * last + 2];
+    const char *note = NULL;
+
+    for (int k = 0; k < last; ids += s->items[3 * k++ + 2]) {
+        if (same(option[last], option[k])) return note_equal;
+        if (s->items[3 * k + 2] == n && memcmp(ids, s->item_ids + s->item_n - (size_t)n, (size_t)n * sizeof *ids) == 0)
+            note = note_tokens;
+    }
+    return note;
 }
 
 static int right_option(const struct sampler *s, struct text answer, const struct text *option, int options)
@@ -73,8 +89,7 @@ status sampler_choices(struct sampler *s, const struct source_file *file, json_t
         TRY(wordpiece_encode(s->vocabulary, option[i].text, option[i].n, &s->tokens));
         if (s->tokens.count == 0) return out->why = why_option, ST_OK;
         TRY(sampler_item(s, -1, -1, s->tokens.items, s->tokens.count));
-        for (int k = 0; k < i; k++)
-            if (same(option[i], option[k])) out->note = note_equal;
+        if (!out->note) out->note = compare_option(s, option);
     }
     if (s->asking) return ST_OK;
     if (sampler_text(s, file, row, s->source->answer, FIELD_LIMIT, &answer) != 0) return out->why = why_no_answer, ST_OK;
