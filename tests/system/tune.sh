@@ -36,6 +36,8 @@ tune() {
 
 tune whole 1 || fail "one rank: $(tail -5 whole.txt)"
 want=$(content whole)
+awk '$1 == "task" {for (i = 1; i <= NF; i++) if ($i == "rows") at = i} $1 == "afqmc" || $1 == "ccpm" {n += $at == '"$(wc -l < raw/AFQMC/dev.txt)"'} END {exit n < 7}' whole.txt ||
+    fail "numbers of test rows: $(head -9 whole.txt)"
 [ "$(echo "$want" | grep -c tuned.safetensors)" = 21 ] || fail "cells: $want"
 for ranks in 2 4; do
     tune "ranks-$ranks" $ranks --set machine.unit_examples=2 || fail "$ranks ranks: $(tail -5 "ranks-$ranks.txt")"
