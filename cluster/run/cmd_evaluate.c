@@ -89,6 +89,35 @@ static status score_all(struct pretrain *p, enum split split)
     return s;
 }
 
+/* Coordinator. A split without rows is said before anything is loaded or computed: why, and which tasks. */
+static status check_rows(const struct pretrain *p, const struct target *t)
+{
+    static const char *const reasons[SPLIT_COUNT] = {
+        [SPLIT_TRAIN] = "none is published", [SPLIT_DEV] = "none is published, and the tasks' entries let none be drawn",
+        [SPLIT_TEST] = "none is published, and the import draws one for downstream tasks alone",
+        [SPLIT_POOL] = "only tasks that are upstream and downstream ones have it"};
+    const struct dataset *d = p->planner.data;
+    int64_t rows = 0, dropped = 0;
+    char without[512] = "";
+
+    for (int i = 0; i < dataset_tasks(d); i++) {
+        size_t n = strlen(without);
+
+        rows += dataset_rows(d, i, t->split);
+        dropped += dataset_dropped(d, i, t->split);
+        if (dataset_rows(d, i, t->split) == 0)
+            snprintf(without + n, sizeof without - n, "%s%s", n ? "," : "", dataset_task(d, i)->id);
+    }
+    if (rows == 0 && dropped > 0)
+        return fault(ST_INPUT, "%s: nothing to score: the %lld rows of %s do not fit into %d tokens", t->checkpoint,
+                     (long long)dropped, split_text(t->split), (int)p->config->prompt.max_length);
+    if (rows == 0)
+        return fault(ST_INPUT, "%s: nothing to score: no task has rows in %s (%s)", t->checkpoint, split_text(t->split),
+                     reasons[t->split]);
+    if (without[0]) log_warn("split-empty", "split=%s tasks=%s", split_text(t->split), without);
+    return ST_OK;
+}
+
 static status load(struct comm *c, const struct target *t, struct pretrain *p)
 {
     const struct checkpoint_tensor *tensors;
@@ -121,7 +150,8 @@ static status run(struct comm *c, const struct arguments *a)
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
     s = pretrain_open(c, &config, &options, text, &pretrain);
     if (s == ST_OK) {
-        s = load(c, &target, &pretrain);
+        s = comm_agree(c, comm_is_coordinator(c) ? check_rows(&pretrain, &target) : ST_OK);
+        if (s == ST_OK) s = load(c, &target, &pretrain);
         if (s == ST_OK) s = score_all(&pretrain, target.split);
         pretrain_close(&pretrain);
     }

@@ -8,6 +8,18 @@ mpi 1 "$mp2" pretrain small.yaml --set train.steps=30 > pretrain.txt 2>&1 || fai
 mpi 1 "$mp2" evaluate run dev > dev.txt 2>&1 || fail "evaluate: $(tail -5 dev.txt)"
 mpi 1 "$mp2" evaluate run test > test.txt 2>&1 || fail "evaluate: $(tail -5 test.txt)"
 
+# A split that no task has: one line that says why, on any number of ranks; where some have it the others are named.
+grep -q "split=test tasks=afqmc$" test.txt || fail "tasks without test rows are not named: $(cat test.txt)"
+"$mp2" pretrain small.yaml --set run=one --set tasks=afqmc --set train.steps=2 > one.txt 2>&1 || fail "one task: $(tail -3 one.txt)"
+for n in 1 3; do
+    for split in test pool; do
+        mpi $n "$mp2" evaluate one $split > empty.out 2> empty.txt
+        [ $? = 2 ] && [ ! -s empty.out ] || fail "an empty split is no error: $(cat empty.out)"
+        [ "$(grep -c '^mp2: one/.*nothing to score: no task has rows in '"$split"' (.*)$' empty.txt)" = 1 ] || fail "an empty split: $(cat empty.txt)"
+    done
+done
+[ "$("$mp2" evaluate one test 2>&1 | wc -l)" = 1 ] || fail "an empty split: more than a line"
+
 # want FILE TASK SCORE: what the table of scores says, to its three digits.
 want() {
     local said
