@@ -110,7 +110,7 @@ static void print_cell(void *arg, const struct cell_result *r)
     (void)arg;
     if (r->cached) return;
     printf("%s %s %lld: dev %.4f, test ", r->task, r->method, (long long)r->seed, r->dev);
-    if (isfinite(r->test)) printf("%.4f", r->test);
+    if (isfinite(r->test)) printf("%.4f over %lld rows", r->test, (long long)r->test_rows);
     else putchar('-');
     printf(", %.1f s\n", r->seconds);
     fflush(stdout);

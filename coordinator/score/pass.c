@@ -89,6 +89,16 @@ status score_pass_fill(struct score_pass *e, struct scoring_size *sizes)
     return mem_grow(&e->results, &e->result_room, answers, sizeof *e->results);
 }
 
+/* The reference's spans may lie outside the context, and are compared as it does. */
+static status span_credit(const struct score_pass *e, const struct task *task, const struct example *x, const int32_t *ids,
+                          int count, double *credit)
+{
+    int32_t first = x->context_skip + e->best.start - x->context_first;
+
+    if (e->o.rules->independent) return answer_f1_of_tokens(&task->roles, ids, count, x->gold, x->gold_count, credit);
+    return dataset_answer_f1(e->o.data, e->what.task, e->what.split, e->row, first, first + count - 1, credit);
+}
+
 static status finish_row(struct score_pass *e)
 {
     struct dataset *data = e->o.data;
@@ -105,7 +115,7 @@ static status finish_row(struct score_pass *e)
             ids = x.ids + e->best.start;
             count = e->best.end - e->best.start + 1;
         }
-        credit = answer_f1(&task->roles, ids, count, x.gold, x.gold_count);
+        TRY(span_credit(e, task, &x, ids, count, &credit));
     } else {
         credit = e->best.choice == x.label;
         e->result.correct += e->best.choice == x.label;

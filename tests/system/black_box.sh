@@ -61,7 +61,18 @@ for lines in 2 5 8; do
     kill -9 $pid 2> /dev/null
     wait $pid 2> /dev/null
     [ -e $run/$cell/result.json ] && fail "$run had ended before it could be killed"
+    # Not with another BLAS kernel: the search would go elsewhere.
+    core=Prescott
+    grep -qi $core $run/$cell/made_with.json && core=Haswell
+    for n in 1 2; do
+        before=$(cat $run/$cell/curve.jsonl $run/$cell/journal/* | sha256sum)
+        OPENBLAS_CORETYPE=$core mpi $n "$mp2" tune tune.yaml --set run=$run > other.txt 2>&1
+        [ $? = 2 ] || fail "gone on with another kernel of the BLAS: $(tail -3 other.txt)"
+        [ "$(grep -c "^mp2: $run/$cell: cannot be resumed exactly: .*OpenBLAS.*here it would be .*OpenBLAS.*$core.*" other.txt)" = 1 ] || fail "$(cat other.txt)"
+        [ "$(cat $run/$cell/curve.jsonl $run/$cell/journal/* | sha256sum)" = "$before" ] || fail "a refused cell was changed"
+    done
     tune $run 2
+    [ ! -e $run/$cell/made_with.json ] || fail "made_with.json of a finished cell is still there"
     same one $run
 done
 
