@@ -4,6 +4,7 @@
 
 #include "cluster/base/options.h"
 #include "cluster/watch/publish.h"
+#include "worker/train/answer_loss.h"
 
 enum depth { DEPTH_DEEP, DEPTH_SHALLOW };
 enum rate_schedule { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE };
@@ -31,6 +32,15 @@ struct machine_config {
     {"machine.unit_memory", OPTION_INT, offsetof(type, field.unit_memory), "1Gi", 1e6, 1e15, AFFECTS_PLACEMENT,        \
      "bytes", "memory for the activations of the examples computed together", NULL}
 
+/* What losses are over, likewise. loss: enum loss_over; reference: whether it is the reference's. */
+#define TRAIN_LOSS_OPTION(type, field)                                                                                 \
+    {"train.loss", OPTION_CHOICE, offsetof(type, field), "answers", 0, 0, AFFECTS_RESULT, "",                          \
+     "softmax over what can be the answer (the options, or the context's tokens), or over all tokens, as runs from "   \
+     "before there was a choice have it", "answers|all"}
+#define REFERENCE_LOSS_OPTION(type, field)                                                                             \
+    {"reference.loss", OPTION_BOOL, offsetof(type, field), "false", 0, 0, AFFECTS_RESULT, "",                          \
+     "softmax over all tokens, whatever train.loss says", NULL}
+
 /* What prompts look like. */
 struct prompt_config {
     int depth;
@@ -42,9 +52,10 @@ struct train_config {
     int64_t steps, batch, groups, warmup, skips;
     double router_rate, rate, projection_factor, head_factor, decay, beta1, beta2, eps, tau, tau_least, tau_decay;
     int schedule, dropout, gate_noise;
+    int loss;                   /* enum loss_over, unless the reference's is asked for (train_loss) */
 };
 
-struct reference_config { int form, padding, idle_rows, product, sum_groups; };
+struct reference_config { int form, padding, idle_rows, product, sum_groups, loss; };
 
 struct eval_config { int64_t every, rows, batch_tokens; int final; };
 
@@ -69,6 +80,11 @@ extern const size_t pretrain_option_count;
 
 /* Local. Learning-rate factor of a step (0 …): warm-up, then the schedule down to 0 at train.steps. */
 double train_rate_factor(const struct train_config *t, int64_t step);
+/* Local. What losses are over: all tokens where either says so. */
+static inline enum loss_over train_loss(int loss, int reference)
+{
+    return reference ? LOSS_ALL : (enum loss_over)loss;
+}
 /* Local. tau_t = max(least, tau exp(-decay t)) (method.md Q30). */
 double train_tau(const struct train_config *t, int64_t step);
 

@@ -6,15 +6,27 @@
 
 #include "cluster/base/memory.h"
 #include "coordinator/loop/dealing.h"
+#include "coordinator/score/example_marks.h"
+
+/* Words that a worker's message may take when the deal is anything like even: so much is there from the start. */
+static size_t message_words(const struct shape *shape, int workers)
+{
+    size_t slots = (size_t)shape->groups * (size_t)shape->batch, even = 2 * (slots / (size_t)workers + 1);
+
+    return 4 * (slots + 1) + (even < slots ? even : slots) * share_message_most(shape->longest);
+}
 
 static status planned_open(const struct shape *shape, int workers, struct planned_step *plan)
 {
     TRY(mem_alloc((size_t)shape->groups, sizeof *plan->groups, &plan->groups));
     TRY(mem_alloc((size_t)workers, sizeof *plan->messages, &plan->messages));
     TRY(mem_alloc((size_t)workers, sizeof *plan->cost, &plan->cost));
+    for (int w = 0; w < workers; w++)
+        TRY(mem_grow(&plan->messages[w].words, &plan->messages[w].room, message_words(shape, workers), sizeof(int32_t)));
     for (int g = 0; g < shape->groups; g++) {
         TRY(mem_alloc((size_t)shape->batch, sizeof(int64_t), &plan->groups[g].rows));
         TRY(mem_alloc((size_t)shape->batch, sizeof(int32_t), &plan->groups[g].lengths));
+        TRY(mem_alloc((size_t)shape->batch, sizeof(int32_t), &plan->groups[g].read));
     }
     return ST_OK;
 }
@@ -24,6 +36,7 @@ static void planned_close(struct planned_step *plan, const struct shape *shape, 
     for (int g = 0; plan->groups && g < shape->groups; g++) {
         mem_free(plan->groups[g].rows);
         mem_free(plan->groups[g].lengths);
+        mem_free(plan->groups[g].read);
     }
     for (int w = 0; plan->messages && w < workers; w++) assignment_message_fini(&plan->messages[w]);
     mem_free(plan->groups);
@@ -88,16 +101,21 @@ static status add_block(struct planner *p, const struct pretrain_config *config,
                         const struct deal_block *block, struct planned_step *plan)
 {
     const struct planned_group *group = &plan->groups[block->group];
+    int all = train_loss(config->train.loss, config->reference.loss) == LOSS_ALL;
     int32_t width = 0;
 
     for (int s = 0; config->reference.padding && s < shape->batch; s++)
         if (group->lengths[s] > width) width = group->lengths[s];
     for (int32_t slot = block->node.first; slot < block->node.first + block->node.size; slot++) {
+        struct answer_marks marks;
         struct example e;
 
         TRY(dataset_example(p->data, group->task, SPLIT_TRAIN, group->rows[slot], &p->buffer, &e));
+        marks = example_marks(&e, config->reference.product, config->reference.form != FORM_RIGHT);
         TRY(assignment_message_add(&plan->messages[block->worker],
-                              &(struct assignment_example){block->group, slot, e.length, width, e.start, e.end, e.ids}));
+                              &(struct assignment_example){block->group, slot, e.length, width, e.start, e.end, marks,
+                                                      e.ids}));
+        group->read[slot] = all ? e.length : marks_tokens(&marks, e.length);
         plan->cost[block->worker] += example_cost(shape, width ? width : e.length);
     }
     return ST_OK;

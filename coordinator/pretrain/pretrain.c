@@ -70,17 +70,24 @@ static status read_inputs(struct pretrain *p, struct model_source **model, struc
     return ST_OK;
 }
 
-/* The digest that a resumed run must match: options, and the number of steps where a schedule depends on it. */
-static void digest_config(struct pretrain *p, const struct options *options)
+/* Losses were over all tokens before there was a choice: runs from then go on with that, and with that alone. */
+static int digest_counts(void *arg, const char *name)
 {
-    options_digest(options, p->config_digest);
+    int is_loss = strcmp(name, "train.loss") == 0 || strcmp(name, "reference.loss") == 0;
+
+    return !is_loss || *(const enum loss_over *)arg != LOSS_ALL;
+}
+
+/* The digest that a resumed run must match: options, and the number of steps where a schedule depends on it. */
+static void digest_config(const struct pretrain *p, const struct options *options, enum loss_over loss, char out[33])
+{
+    options_digest_where(options, digest_counts, &loss, out);
     if (p->config->train.schedule != SCHEDULE_CONSTANT) {
         char text[64];
-        int n = snprintf(text, sizeof text, "%s %lld", p->config_digest, (long long)p->config->train.steps);
+        int n = snprintf(text, sizeof text, "%s %lld", out, (long long)p->config->train.steps);
         XXH128_hash_t hash = XXH3_128bits(text, (size_t)n);
 
-        snprintf(p->config_digest, sizeof p->config_digest, "%016llx%016llx", (unsigned long long)hash.high64,
-                 (unsigned long long)hash.low64);
+        snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
     }
 }
 
@@ -97,7 +104,8 @@ static status open_worker(struct pretrain *p)
                                  .divide = s->batch * (p->config->reference.sum_groups ? 1 : s->groups),
                                  .unit_examples = (int32_t)m->unit_examples, .longest = s->longest, .layers = s->layers,
                                  .prompt_tokens = s->tokens, .memory = (size_t)m->unit_memory,
-                                 .threads = pool_threads(p->replica.pool)};
+                                 .threads = pool_threads(p->replica.pool),
+                                 .loss = train_loss(p->config->train.loss, p->config->reference.loss)};
 
     blocks_columns(&p->blocks, p->comm->worker, &first, &last);
     local = (size_t)s->layers * (size_t)(last - first);
@@ -116,7 +124,7 @@ static status open_worker(struct pretrain *p)
     /* The largest share there can be, so that no step allocates. */
     TRY(assignment_reserve(&p->assignment, groups * (size_t)s->batch));
     return mem_grow(&p->message, &p->message_room,
-                    groups * (size_t)s->batch * ((size_t)s->longest + 16) + 64, sizeof *p->message);
+                    groups * (size_t)s->batch * (share_message_most(s->longest) + 4) + 64, sizeof *p->message);
 }
 
 static status open_messages(struct pretrain *p)
@@ -261,7 +269,8 @@ status pretrain_open(struct comm *c, const struct pretrain_config *config, const
     p->comm = c;
     p->config = config;
     p->resolved = resolved;
-    digest_config(p, options);
+    digest_config(p, options, train_loss(config->train.loss, config->reference.loss), p->config_digest);
+    digest_config(p, options, LOSS_ALL, p->all_tokens_digest);
     s = open_all(p, &model, &data);
     model_source_close(&model);
     dataset_close(&data);

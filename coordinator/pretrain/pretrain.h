@@ -30,6 +30,7 @@ struct planned_group {
     int64_t visit;
     int64_t *rows;              /* (batch) by slot */
     int32_t *lengths;           /* (batch) by slot */
+    int32_t *read;              /* (batch) by slot: tokens that the last layer computes */
     int64_t tokens;
 };
 
@@ -63,6 +64,7 @@ struct pretrain {
     struct reduce reduce;
     int64_t applied;            /* AdamW steps taken, the same on all ranks */
     char encoder_digest[33], data_digest[33], vocabulary_digest[33], config_digest[33];
+    char all_tokens_digest[33]; /* config_digest, were losses over all tokens */
 
     /* workers */
     struct arena arena;

@@ -322,7 +322,8 @@ static void fill_times(struct pretrain *p, double planned, double answered)
     m->flops = 0;
     for (int g = 0; g < p->shape.groups; g++)
         for (int i = 0; i < p->shape.batch; i++)
-            m->flops += model_config_flops(&p->replica.facts.config, p->planner.now.groups[g].lengths[i]);
+            m->flops += model_config_flops(&p->replica.facts.config, p->planner.now.groups[g].lengths[i],
+                                           p->planner.now.groups[g].read[i]);
     for (int w = 0; w < p->comm->workers; w++) {
         m->compute_seconds = fmax(m->compute_seconds, p->reports[w].seconds);
         p->units[w] = 0;

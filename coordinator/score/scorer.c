@@ -8,6 +8,7 @@
 #include "cluster/base/memory.h"
 #include "cluster/base/random.h"
 #include "coordinator/data/answer.h"
+#include "coordinator/score/example_marks.h"
 #include "worker/score/score_batch.h"
 
 enum { TAG_SCORE = 300, TAG_RESULT, REFERENCE_BATCH = 32, SCORE_WORDS = 16 };
@@ -65,13 +66,6 @@ static int32_t padded_width(struct scoring *e, int64_t place)
     return width;
 }
 
-static struct answer_marks marks_of(const struct scoring *e, const struct example *x)
-{
-    return (struct answer_marks){.options = x->options, .option = x->option, .context_first = x->context_first,
-                                 .context_last = x->context_last, .none_first = x->none_first, .none_last = x->none_last,
-                                 .reference = x->options ? e->x->rules.product : e->x->rules.independent};
-}
-
 static status put_row(struct scoring *e, int worker, int64_t place)
 {
     struct dataset *data = e->x->data;
@@ -84,7 +78,7 @@ static status put_row(struct scoring *e, int worker, int64_t place)
         struct answer_marks marks;
 
         TRY(dataset_window(data, e->task, e->split, row, w, &e->buffer, &x));
-        marks = marks_of(e, &x);
+        marks = example_marks(&x, e->x->rules.product, e->x->rules.independent);
         TRY(score_batch_add(&e->messages[worker], x.ids, x.length, width > x.length ? width : 0, x.start, x.end, &marks));
         TRY(mem_grow(&e->windows[worker], &e->rooms[worker], e->counts[worker] + 1, sizeof(struct window)));
         e->windows[worker][e->counts[worker]++] = (struct window){row, w};
@@ -156,7 +150,7 @@ static status take_result(struct scoring *e, const struct window *w, const struc
         e->best = (struct answer){r->choice, r->start, r->end, r->score};
         e->best_window = w->number;
     }
-    if (r->loss > 0) {
+    if (!isnan(r->loss)) {
         e->loss += r->loss;
         e->loss_count++;
     }

@@ -243,7 +243,8 @@ static status run_oracle(struct cell_work *w, const struct brief *b)
     const struct tuning *t = w->t;
     const struct oracle_options o = {.comm = t->comm, .replica = &t->replica, .layers = b->layers, .tokens = b->tokens,
                                    .longest = t->longest, .gradients = b->gradients, .int8 = b->int8,
-                                   .answers_only = t->config->black_box.answers_only, .machine = &t->config->machine,
+                                   .loss = train_loss(t->config->loss, t->config->reference.loss),
+                                   .machine = &t->config->machine,
                                    .rules = {.padding = t->config->reference.padding, .product = t->config->reference.product,
                                              .independent = t->form.reference != FORM_RIGHT,
                                              .batch_tokens = t->config->batch_tokens},

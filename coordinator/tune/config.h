@@ -14,7 +14,7 @@ struct stage_config { int64_t epochs; double rate; };
 struct black_box_config {
     int64_t router_evaluations, router_random, evaluations, population, router_check, check;
     double sigma, bound;
-    int answers_only, int8;
+    int int8;
 };
 
 struct tune_config {
@@ -24,6 +24,7 @@ struct tune_config {
     int log;
     int64_t dev_every, test_rows, batch_tokens;
     double weight_decay;
+    int loss;                       /* enum loss_over, unless reference.loss */
     const char *start;              /* "", "seen", "best" or a seen task: the router to begin with */
     struct stage_config router;     /* stage one of gradient; all of router */
     struct stage_config gradient;   /* stage two; rate 0: by depth */
@@ -31,7 +32,7 @@ struct tune_config {
     const char *single_prompts;
     int fresh_head;                 /* of baselines that start from nothing */
     struct black_box_config black_box;
-    struct { int few_shot, moments, padding, product, choice; } reference;
+    struct { int few_shot, moments, padding, product, choice, loss; } reference;
     struct machine_config machine;
     struct watch_config watch;
 };

@@ -82,7 +82,7 @@ void full_close(struct full **out)
 
     if (!f) return;
     void *owned[] = {f->losses, f->head, f->d_head, f->head_m, f->head_v, f->whole, f->values, f->m, f->v, f->best, f->packed,
-                     f->unit_loss, f->pad, f->curve};
+                     f->unit_loss, f->pad, f->marks, f->curve};
 
     /* What was attached once can be attached again. */
     if (f->packed && f->t->replica.encoder) encoder_attach(f->t->replica.encoder, arena_at(&f->t->replica.arena, 0, NULL));
@@ -125,6 +125,7 @@ static void add_fillers(struct full *f)
     while (f->batch.rows < f->rows) {
         int32_t left = f->rows - f->batch.rows, n = left < longest_filler(f) ? left : longest_filler(f);
 
+        f->marks[f->batch.examples] = NO_MARKS;
         unit_batch_add(&f->batch, f->pad, n, 0, -1, -1);
     }
 }
@@ -135,6 +136,7 @@ static status fill(struct full *f, int32_t micro)
     for (int32_t i = 0; i < micro_size(f, micro); i++) {
         const struct assignment_example *e = &f->assignment->examples[micro * MICRO + i];
 
+        f->marks[i] = e->marks;
         if (!unit_batch_add(&f->batch, e->ids, e->length, e->width, e->start, e->end))
             return fault(ST_SYSTEM, "internal error: a micro-batch larger than planned");
     }
@@ -156,6 +158,7 @@ static status prepare_worker(struct full *f)
     }
     most = MICRO + f->rows / longest_filler(f) + 1;
     TRY(mem_alloc((size_t)most, sizeof *f->unit_loss, &f->unit_loss));
+    TRY(mem_alloc((size_t)most, sizeof *f->marks, &f->marks));
     TRY(mem_alloc((size_t)longest_filler(f), sizeof *f->pad, &f->pad));
     TRY(unit_batch_init(&f->batch, most, f->rows, align));
     TRY(encoder_gradient_open(&f->gradient, e, &f->flat, f->rows, pool_threads(f->t->replica.pool)));
@@ -201,7 +204,8 @@ static status refresh(struct full *f)
 static status run_micro(struct full *f, int32_t micro)
 {
     struct encoder_sink sink;
-    struct unit_inputs in = {.batch = &f->batch, .head = f->head, .batch_examples = f->examples, .sink = &sink};
+    struct unit_inputs in = {.batch = &f->batch, .head = f->head, .batch_examples = f->examples, .sink = &sink,
+                             .marks = f->marks, .loss = f->oracle->o.loss};
     struct unit_outputs out = {.loss = f->unit_loss};
     float *grad = ranges_array(&f->ranges);
     void *head;

@@ -40,6 +40,7 @@ struct full {
     struct encoder_gradient gradient;
     struct unit *unit;
     struct unit_batch batch;
+    struct answer_marks *marks;      /* of the batch */
     double *unit_loss;
     int32_t *pad;
     /* coordinator */

@@ -7,6 +7,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "coordinator/loop/dealing.h"
+#include "coordinator/score/example_marks.h"
 
 enum { TAG_ORACLE_LOSS = 400 };
 
@@ -33,8 +34,9 @@ static status pack_examples(struct oracle *t, struct assignment_message *m, cons
 
         s = dataset_example(o->data, o->task, o->split, o->rows[order[slot]], buffer, &e);
         if (s == ST_OK)
-            s = assignment_message_add(m, &(struct assignment_example){0, slot, e.length, width, e.start, e.end, e.ids});
-        if (s == ST_OK) s = oracle_reads_add(t, &e);
+            s = assignment_message_add(m, &(struct assignment_example){
+                0, slot, e.length, width, e.start, e.end,
+                example_marks(&e, o->rules.product, o->rules.independent), e.ids});
     }
     deal_fini(&deal);
     mem_free(ones);
@@ -80,8 +82,7 @@ static status send_examples(struct oracle *t)
     if (!comm_is_coordinator(t->comm)) s = mem_alloc(t->word_count, sizeof *t->words, &t->words);
     TRY(comm_agree(t->comm, s));
     TRY(comm_broadcast(t->comm, t->words, bytes, 0));
-    TRY(comm_agree(t->comm, assignment_read(&t->assignment, t->words, t->word_count)));
-    return oracle_reads_send(t);
+    return comm_agree(t->comm, assignment_read(&t->assignment, t->words, t->word_count));
 }
 
 /* A worker's own part of the share: the blocks that the deal gives it. */
@@ -118,7 +119,8 @@ static status open_worker(struct oracle *t)
     struct compute_options co = {.groups = 1, .batch = t->examples, .divide = t->examples,
                                  .unit_examples = (int32_t)m->unit_examples, .longest = t->o.longest,
                                  .layers = t->o.layers, .prompt_tokens = t->o.tokens, .memory = (size_t)m->unit_memory,
-                                 .threads = pool_threads(t->replica->pool), .infer = !t->o.gradients};
+                                 .threads = pool_threads(t->replica->pool), .infer = !t->o.gradients,
+                                 .loss = t->o.loss};
 
     TRY(compute_open(t->replica->encoder, t->replica->pool, &co, &t->compute));
     TRY(mem_alloc(t->bank, sizeof *t->trial, &t->trial));
@@ -194,7 +196,8 @@ void oracle_close(struct oracle **out)
     deal_fini(&t->deal);
     reduce_fini(&t->reduce);
     scorer_fini(&t->scorer);
-    void *owned[] = {t->words, t->reads, t->prompts, t->head, t->placed, t->placed_head, t->sets, t->losses, t->trial, t->part_loss};
+    void *owned[] = {t->words, t->prompts, t->head, t->placed, t->placed_head, t->sets, t->losses, t->trial,
+                     t->part_loss};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) mem_free(owned[i]);
     mem_free(t);
     *out = NULL;

@@ -25,8 +25,8 @@ struct oracle_options {
     int32_t tokens;             /* P */
     int32_t longest;            /* rows of the longest input: the form's max_length */
     int gradients;              /* 1: oracle_gradient will be called */
-    int answers_only;           /* oracle_loss and oracle_losses: over the tokens that answers are read from alone */
-    int int8;                   /* likewise: computed in whole numbers, by the replica's second encoder */
+    enum loss_over loss;        /* of training examples and of scores */
+    int int8;                   /* oracle_loss and oracle_losses: in whole numbers, by the replica's second encoder */
     const struct machine_config *machine;
     struct scorer_rules rules;
     status (*own)(void *arg, int what);   /* for oracle_own; NULL: none */

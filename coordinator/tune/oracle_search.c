@@ -44,7 +44,7 @@ void oracle_parts_close(struct oracle *t)
     for (int32_t i = 0; t->parts && i < t->part_count; i++) {
         unit_batch_fini(&t->parts[i].batch);
         mem_free(t->parts[i].state);
-        mem_free(t->parts[i].rows);
+        mem_free(t->parts[i].marks);
     }
     mem_free(t->parts);
     t->parts = NULL;
@@ -56,15 +56,17 @@ static status fill_batch(struct oracle *t, struct oracle_part *p)
 
     if (p->batch.examples > 0) return ST_OK;
     for (int32_t i = 0; i < p->count; i++) rows += example_rows(t, p->first + i, align);
+    TRY(mem_alloc((size_t)p->count, sizeof *p->marks, &p->marks));
     TRY(unit_batch_init(&p->batch, p->count, rows, align));
     unit_batch_clear(&p->batch, p->first);
     for (int32_t i = 0; i < p->count; i++) {
         const struct assignment_example *e = &t->assignment.examples[p->first + i];
 
+        p->marks[i] = e->marks;
         if (!unit_batch_add(&p->batch, e->ids, e->length, e->width, e->start, e->end))
             return fault(ST_SYSTEM, "internal error: an example larger than its part");
     }
-    return oracle_reads_list(t, p);
+    return ST_OK;
 }
 
 static size_t state_floats(const struct oracle *t, const struct oracle_part *p)
@@ -117,8 +119,8 @@ static status run_pair(struct oracle *t, const struct oracle_request *order, int
     int32_t from = whole ? 0 : order->layer;
 
     TRY(fill_batch(t, p));
-    in.rows = p->rows;
-    in.row_count = p->row_count;
+    in.marks = p->marks;
+    in.loss = t->o.loss;
     if (!whole) {
         memcpy(t->trial + (size_t)order->layer * t->columns, t->sets + (size_t)member * t->columns,
                t->columns * sizeof *t->trial);

@@ -15,7 +15,7 @@ struct oracle_request { int32_t op, layer; int64_t count; };
 struct oracle_part {
     int32_t first, count;       /* slots */
     struct unit_batch batch;         /* filled when first needed */
-    int32_t *rows, row_count;   /* the rows that answers are read from; NULL: all count */
+    struct answer_marks *marks; /* likewise */
     float *state;               /* input of layer `at`, before its prompt */
     int32_t at;                 /* 0: nothing is kept */
 };
@@ -30,8 +30,6 @@ struct oracle {
     size_t word_count;
     int64_t *rows;              /* coordinator: (examples) the training rows as given */
     struct assignment assignment;         /* of all slots */
-    unsigned char *reads;       /* answers_only: by token of all examples, whether an answer is read there */
-    size_t read_count, read_room;
     struct deal deal;           /* for gradients */
     struct blocks blocks;
     struct reduce reduce;
@@ -56,13 +54,6 @@ struct oracle {
 /* Local. Cut the examples into parts; limits as agreed by all ranks. */
 status oracle_parts_open(struct oracle *t, int32_t most_rows, int32_t most_examples, int32_t align);
 void oracle_parts_close(struct oracle *t);
-
-/* ---- oracle_reads.c ---- */
-
-/* Coordinator, local: the next slot's example. Collective: all of them. Local: those of a part. */
-status oracle_reads_add(struct oracle *t, const struct example *e);
-status oracle_reads_send(struct oracle *t);
-status oracle_reads_list(struct oracle *t, struct oracle_part *p);
 
 /* Collective: the bodies of ORACLE_LOSS, ORACLE_LOSSES, ORACLE_PLACE, ORACLE_FIX on all ranks. Arrays are the coordinator's, head NULL
  * for ORACLE_LOSSES. */

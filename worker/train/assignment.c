@@ -36,7 +36,15 @@ status assignment_message_begin(struct assignment_message *m, const struct deal 
 status assignment_message_add(struct assignment_message *m, const struct assignment_example *e)
 {
     TRY(put(m, (int32_t[EXAMPLE_WORDS]){e->group, e->slot, e->length, e->width, e->start, e->end}, EXAMPLE_WORDS));
+    TRY(mem_grow(&m->words, &m->room, m->count + marks_words(&e->marks), sizeof *m->words));
+    marks_put(&e->marks, m->words + m->count);
+    m->count += marks_words(&e->marks);
     return put(m, e->ids, (size_t)e->length);
+}
+
+size_t share_message_most(int32_t length)
+{
+    return EXAMPLE_WORDS + marks_words(&NO_MARKS) + 2 * (size_t)length;
 }
 
 void assignment_message_fini(struct assignment_message *m)
@@ -61,11 +69,17 @@ status assignment_read(struct assignment *s, const int32_t *words, size_t count)
     s->count = 0;
     while (at < count) {
         const int32_t *w = words + at;
+        struct answer_marks marks;
+        size_t used;
 
-        if (count - at < EXAMPLE_WORDS || w[2] < 0 || count - at - EXAMPLE_WORDS < (size_t)w[2]) return malformed();
+        if (count - at < EXAMPLE_WORDS || w[2] < 0) return malformed();
+        at += EXAMPLE_WORDS;
+        used = marks_take(words + at, count - at, &marks);
+        if (used == 0 || count - at - used < (size_t)w[2]) return malformed();
+        at += used;
         TRY(mem_grow(&s->examples, &s->room, s->count + 1, sizeof *s->examples));
-        s->examples[s->count++] = (struct assignment_example){w[0], w[1], w[2], w[3], w[4], w[5], w + EXAMPLE_WORDS};
-        at += EXAMPLE_WORDS + (size_t)w[2];
+        s->examples[s->count++] = (struct assignment_example){w[0], w[1], w[2], w[3], w[4], w[5], marks, words + at};
+        at += (size_t)w[2];
     }
     return ST_OK;
 }
@@ -102,7 +116,7 @@ status compute_open(const struct encoder *e, struct pool *pool, const struct com
     status s;
 
     *c = (struct compute){.encoder = e, .pool = pool, .most_examples = o->unit_examples, .groups = o->groups,
-                          .batch_examples = o->batch, .divide = o->divide};
+                          .batch_examples = o->batch, .divide = o->divide, .over = o->loss};
     rows = unit_most_rows(e, o->unit_examples, o->prompt_tokens, o->threads, !o->infer, o->memory);
     if (rows < longest)
         return fault(ST_INPUT, "memory for a unit: %zu MiB hold %d tokens, expected room for an example of %d",
@@ -111,6 +125,7 @@ status compute_open(const struct encoder *e, struct pool *pool, const struct com
     c->most_rows = rows;
     s = unit_new(e, rows, o->unit_examples, o->prompt_tokens, o->threads, !o->infer, &c->unit);
     if (s == ST_OK) s = unit_batch_init(&c->batch, o->unit_examples, rows, encoder_row_align(e));
+    if (s == ST_OK) s = mem_alloc((size_t)o->unit_examples, sizeof *c->marks, &c->marks);
     if (s == ST_OK) s = mem_alloc((size_t)o->groups, sizeof *c->prompts, &c->prompts);
     if (s == ST_OK) s = mem_alloc((size_t)o->groups, sizeof *c->heads, &c->heads);
     if (s == ST_OK) s = mem_alloc((size_t)o->groups, sizeof *c->prompt_list, &c->prompt_list);
@@ -141,6 +156,7 @@ void compute_close(struct compute *c)
     mem_free(c->head_list);
     mem_free(c->loss);
     mem_free(c->found);
+    mem_free(c->marks);
     unit_batch_fini(&c->batch);
     unit_destroy(&c->unit);
     *c = (struct compute){0};
@@ -181,6 +197,8 @@ static status compute_node(struct pass *p, struct tree_node node, const struct a
     unit_batch_clear(&c->batch, node.first);
     for (int32_t i = 0; i < node.size && fits; i++) {
         const struct assignment_example *e = &examples[i];
+
+        c->marks[i] = e->marks;
         fits = unit_batch_add(&c->batch, e->ids, e->length, e->width, e->start, e->end);
     }
     if (fits) return compute_unit(p, node);
@@ -209,7 +227,8 @@ status compute_assignment(struct compute *c, const struct assignment *s, const f
         if (s->examples[at].group != block.group || s->examples[at].slot != block.node.first) continue;
         if (s->count - at < (size_t)block.node.size) return malformed();
         p.in = (struct unit_inputs){.prompts = {layers, tokens, prompts + (size_t)block.group * bank},
-                                    .dropout = dropout[block.group], .head = head, .batch_examples = c->divide};
+                                    .dropout = dropout[block.group], .head = head, .batch_examples = c->divide,
+                                    .marks = c->marks, .loss = c->over};
         TRY(compute_node(&p, block.node, &s->examples[at]));
         at += (size_t)block.node.size;
     }

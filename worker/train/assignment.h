@@ -18,6 +18,7 @@
 /* One example of a batch. width: rows it takes when padding is attended (reference), 0 otherwise. */
 struct assignment_example {
     int32_t group, slot, length, width, start, end;
+    struct answer_marks marks;            /* what its answer can be */
     const int32_t *ids;
 };
 
@@ -27,10 +28,12 @@ struct assignment_message { int32_t *words; size_t count, room; };
 status assignment_message_begin(struct assignment_message *m, const struct deal *deal);
 status assignment_message_add(struct assignment_message *m, const struct assignment_example *example);
 void assignment_message_fini(struct assignment_message *m);
+/* Local. Words that an example of at most so many tokens takes: an option has two, its own and the separator's. */
+size_t share_message_most(int32_t length);
 
 struct assignment {
     struct deal deal;
-    struct assignment_example *examples;       /* of this worker; ids point into the message */
+    struct assignment_example *examples;       /* of this worker; ids and options point into the message */
     size_t count, room;
 };
 /* Local. words stays the caller's and must live as long as the share is used. ST_SYSTEM on a malformed message. */
@@ -45,6 +48,8 @@ struct compute {
     struct pool *pool;
     struct unit *unit;
     struct unit_batch batch;
+    struct answer_marks *marks;           /* (E) of the batch */
+    enum loss_over over;
     int32_t most_rows, most_examples;
     int groups;
     struct tree_sum *prompts;             /* (groups) vectors (layers,P,H) */
@@ -65,6 +70,7 @@ struct compute_options {
     size_t memory;                        /* bytes that a unit may take */
     int threads;
     int infer;                            /* 1: no gradients will be asked for */
+    enum loss_over loss;                  /* what losses are over */
 };
 
 /* Local. ST_INPUT (said) when the memory does not even hold one example of the longest kind. */
