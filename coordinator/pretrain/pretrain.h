@@ -23,6 +23,7 @@ struct pretrain {
     struct comm *comm;
     const struct pretrain_config *config;
     char config_digest[DIGEST_TEXT], about[256];   /* about: the libraries of the products */
+    char all_tokens_digest[DIGEST_TEXT];           /* config_digest, were losses over all tokens */
     struct pretrain_facts facts;
     struct mem_keep keep;
     struct replica replica;

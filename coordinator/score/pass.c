@@ -6,6 +6,7 @@
 #include "cluster/base/memory.h"
 #include "cluster/base/random.h"
 #include "coordinator/data/answer.h"
+#include "coordinator/score/example_marks.h"
 
 enum { REFERENCE_BATCH = 32, SCORE_WORDS = 16 };
 
@@ -34,13 +35,6 @@ static int32_t padded_width(struct score_pass *e, int64_t place)
     return width;
 }
 
-static struct answer_marks marks_of(const struct score_pass *e, const struct example *x)
-{
-    return (struct answer_marks){.options = x->options, .option = x->option, .context_first = x->context_first,
-                                 .context_last = x->context_last, .none_first = x->none_first, .none_last = x->none_last,
-                                 .reference = x->options ? e->o.rules->product : e->o.rules->independent};
-}
-
 static status put_row(struct score_pass *e, int worker, int64_t place)
 {
     struct dataset *data = e->o.data;
@@ -53,7 +47,7 @@ static status put_row(struct score_pass *e, int worker, int64_t place)
         struct answer_marks marks;
 
         TRY(dataset_window(data, e->what.task, e->what.split, row, w, &e->buffer, &x));
-        marks = marks_of(e, &x);
+        marks = example_marks(&x, e->o.rules->product, e->o.rules->independent);
         TRY(score_batch_add(&e->messages[worker], x.ids, x.length, width > x.length ? width : 0, x.start, x.end, &marks));
         TRY(mem_grow(&e->windows[worker], &e->rooms[worker], e->counts[worker] + 1, sizeof(struct score_window)));
         e->windows[worker][e->counts[worker]++] = (struct score_window){row, w};
@@ -145,7 +139,7 @@ static status take_result(struct score_pass *e, const struct score_window *w, co
         e->best = (struct answer){r->choice, r->start, r->end, r->score};
         e->best_window = w->number;
     }
-    if (r->loss > 0) {
+    if (!isnan(r->loss)) {
         e->loss += r->loss;
         e->loss_count++;
     }

@@ -301,7 +301,7 @@ static status open_full(struct cell_work *w, struct oracle *oracle)
     const struct tune_config *c = w->t->config;
     const struct full_options o = {.comm = w->t->comm, .replica = &w->t->replica, .model = c->model, .oracle = oracle,
                                    .epochs = c->full.epochs, .check_every = c->dev_every, .rate = c->full.rate,
-                                   .decay = c->weight_decay};
+                                   .decay = c->weight_decay, .loss = train_loss(c->loss, c->reference.loss)};
 
     return full_open(&o, &w->full);
 }
@@ -312,7 +312,7 @@ static status run_cell(struct cell_work *w, const struct brief *b)
     const struct tune_config *c = t->config;
     const struct oracle_options o = {.comm = t->comm, .replica = &t->replica, .layers = b->layers, .tokens = b->tokens,
                                      .longest = t->longest, .gradients = b->gradients, .int8 = b->int8,
-                                     .answers_only = c->black_box.answers_only, .machine = &c->machine,
+                                     .loss = train_loss(c->loss, c->reference.loss), .machine = &c->machine,
                                      .rules = {.padding = c->reference.padding, .product = c->reference.product,
                                                .independent = t->form.reference != FORM_RIGHT,
                                                .batch_tokens = c->batch_tokens},

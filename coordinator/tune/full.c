@@ -16,6 +16,7 @@ static status open_facts(struct full *f)
     struct ranges_part whole = {0, 0};
 
     TRY(full_facts_open(&f->facts, &f->o.replica->facts.config, oracle_assignment(f->o.oracle), f->comm->workers));
+    f->facts.loss = f->o.loss;
     f->blocks = blocks_make(f->facts.flat.count, f->comm->workers);
     ranges_init(&f->ranges, f->comm, &f->blocks);
     reduce_init(&f->reduce, f->comm, &f->blocks, 1);

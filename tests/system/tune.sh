@@ -47,6 +47,17 @@ done
 tune other 1 --set seeds=9 --set tasks=afqmc --set methods=gradient || fail "another seed"
 cmp -s other/cells/afqmc/gradient/9/tuned.safetensors whole/cells/afqmc/gradient/8/tuned.safetensors && fail "another seed gave the same"
 
+# The loss over all tokens: other bytes for every method that is tuned by it, the same on any number of ranks.
+all="--set tasks=cmrc2018 --set machine.unit_examples=2"
+tune all-1 1 --set train.loss=all --set tasks=cmrc2018 || fail "loss over all tokens: $(tail -5 all-1.txt)"
+# shellcheck disable=SC2086
+tune all-3 3 --set reference.loss=true $all || fail "loss over all tokens: $(tail -5 all-3.txt)"
+[ "$(content all-1)" = "$(content all-3)" ] || fail "loss over all tokens: other files on three ranks"
+for method in gradient router prompt deep-prompt full black-box; do
+    curve=cells/cmrc2018/$method/8/curve.jsonl
+    cmp -s whole/"$curve" all-1/"$curve" && fail "$method: another loss changed nothing"
+done
+
 # Done cells stay; a changed option runs the cells that it matters to, and no other.
 before=$(stat -c %Y.%i whole/cells/*/*/8/result.json)
 tune whole 2 || fail "again: $(tail -5 whole.txt)"

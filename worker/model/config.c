@@ -153,9 +153,11 @@ status model_config_parse(const char *name, const char *text, size_t n, struct m
     return read_root(name, root, config);
 }
 
-double model_config_flops(const struct model_config *c, int64_t n)
+double model_config_flops(const struct model_config *c, int64_t n, int64_t read)
 {
-    double h = (double)c->hidden, matrices = 4 * h * h + 2 * h * (double)c->feed_forward, tokens = (double)n;
+    double h = (double)c->hidden, qkv = 3 * h * h, rest = h * h + 2 * h * (double)c->feed_forward, tokens = (double)n;
+    double layer = 4 * (qkv + rest) * tokens + 12 * h * tokens * tokens;
+    double left_out = (4 * rest + 12 * h * tokens) * (double)(n - read);
 
-    return (double)c->layers * (4 * matrices * tokens + 12 * h * tokens * tokens);
+    return (double)c->layers * layer - left_out;
 }

@@ -26,7 +26,8 @@ status model_config_read(const char *path, struct model_config *config);
 status model_config_parse(const char *name, const char *text, size_t n, struct model_config *config);
 
 /* Local. FLOPs of an example of n tokens, forward and the gradient of activations: products 2 x 2 x (4 H^2 + 2 H F) a token and
- * layer, attention 4 n^2 H forward and 8 n^2 H backward. */
-double model_config_flops(const struct model_config *config, int64_t n);
+ * layer, attention 4 n^2 H forward and 8 n^2 H backward; in the last layer queries, keys and values of all tokens, the
+ * rest of the `read` tokens whose hidden states are wanted (n: all). */
+double model_config_flops(const struct model_config *config, int64_t n, int64_t read);
 
 #endif
