@@ -71,7 +71,7 @@ static status write_encoder(struct encoder_config *c)
 
 status cmd_encoder(int argc, char **argv)
 {
-    struct encoder_config config;
+    struct encoder_config config = {0};
     struct options options;
     struct args args;
     status s;

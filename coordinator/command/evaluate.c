@@ -44,7 +44,7 @@ static status score(struct comm *c, const struct target *t, struct pretrain *p)
 static status run(struct comm *c, const struct arguments *a)
 {
     struct target target;
-    struct pretrain_config config;
+    struct pretrain_config config = {0};
     struct arguments of_run = *a;
     struct options options;
     struct pretrain pretrain;

@@ -185,7 +185,7 @@ static status run(const struct args *args, const struct fill_config *config)
 
 status cmd_fill_mask(int argc, char **argv)
 {
-    struct fill_config config;
+    struct fill_config config = {0};
     struct options options;
     struct args args;
     status s;

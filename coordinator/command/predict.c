@@ -88,7 +88,7 @@ static status run(struct comm *c, struct arguments *a)
 {
     const char *path = a->config, *file = a->second ? a->second : "-";
     struct predict_result result = {0};
-    struct predict_config config;
+    struct predict_config config = {0};
     struct options options;
     struct desk desk = {0};
     char *text = NULL;

@@ -138,7 +138,7 @@ static status run_cells(struct comm *c, const struct report_config *config, cons
 
 static status run(struct comm *c, const struct arguments *a, const struct option *table, size_t count)
 {
-    struct report_config config;
+    struct report_config config = {0};
     struct options options;
     struct grid grid;
     const char **kept = NULL;

@@ -37,7 +37,7 @@ static void print_result(void *arg, const struct cell_result *r)
 
 static status run(struct comm *c, const struct arguments *a)
 {
-    struct tune_config config;
+    struct tune_config config = {0};
     struct options options;
     struct tuning tuning;
     struct grid grid;

@@ -34,7 +34,7 @@ static int folder_of(const char *path, char out[PATH_ROOM])
     if (file_is_folder(path)) return 1;
     if (strcmp(name, plain_name) != 0 && strcmp(name, json_name) != 0) return 0;
     strcpy(out + (name - path), name == path ? "." : "");
-    return 1;
+    return file_exists(path) || vocabulary_in(out);   /* a name that is not there is told as it was given */
 }
 
 static status find_file(const char *folder, const char *name, char out[PATH_ROOM])
