@@ -126,8 +126,13 @@ static void post_lost(struct loop *l)
 
         if (m) progress_post(l->progress, &m->base);
         if (m) mp2__step__free_unpacked(m, NULL);
-        mem_free(l->lost[i].data);
     }
+    loop_drop_lost(l);
+}
+
+void loop_drop_lost(struct loop *l)
+{
+    for (size_t i = 0; i < l->lost_count; i++) mem_free(l->lost[i].data);
     mem_free(l->lost);
     l->lost = NULL;
     l->lost_count = l->lost_room = 0;
@@ -173,65 +178,76 @@ static status record_start(struct loop *l)
     return journal_append(l->journal, r.step, RECORD_RUN, l->buffer.data, l->buffer.bytes);
 }
 
-/* One record at the coordinator: an order to replay a step, or its own business. */
-static status replay_record(struct loop *l, const struct journal_record *record)
+/* Coordinator. The journal's next step that is not in the checkpoint; other records are taken on the way. ST_END: there is none. */
+static status next_step(struct loop *l, struct journal_reader *reader, struct journal_record *record)
 {
-    struct order order = {.kind = ORDER_REPLAY, .step = (int64_t)record->step};
     struct record_eval e;
-    Mp2__Step *message = NULL;
 
-    if (record->kind == RECORD_EVAL) {
-        TRY(record_decode_eval("journal", record->payload, record->bytes, &e));
-        take_eval(l, &e);
-        record_eval_fini(&e);
-        return ST_OK;
+    for (;;) {
+        TRY(journal_reader_next(reader, record));
+        if (record->kind == RECORD_EVAL) {
+            TRY(record_decode_eval("journal", record->payload, record->bytes, &e));
+            take_eval(l, &e);
+            record_eval_fini(&e);
+        } else if (record->kind == RECORD_RUN) {
+            TRY(check_writer(l, record));
+        } else if (record->kind == RECORD_STEP && (int64_t)record->step > l->step) {
+            if ((int64_t)record->step == l->step + 1) return ST_OK;
+            return fault(ST_INPUT, "%s/journal: step %lld follows step %lld", l->o->run, (long long)record->step,
+                         (long long)l->step);
+        }
     }
-    if (record->kind == RECORD_RUN) return check_writer(l, record);
-    if (record->kind != RECORD_STEP || order.step <= l->step) return ST_OK;
-    if (order.step != l->step + 1)
-        return fault(ST_INPUT, "%s/journal: step %lld follows step %lld", l->o->run, (long long)order.step, (long long)l->step);
-    TRY(loop_order(l, &order));
-    l->step = order.step;
-    TRY(l->job->replay(l->job->self, order.step, record, &message));
-    return order.step > l->told ? keep_lost(l, message) : ST_OK;
+}
+
+/* Coordinator. mine: what became of its own work so far. */
+static struct order next_order(struct loop *l, struct journal_reader *reader, struct journal_record *record, status mine)
+{
+    struct order order = {.kind = ORDER_END};
+
+    if (mine == ST_OK) mine = next_step(l, reader, record);
+    if (mine == ST_OK) order = (struct order){.kind = ORDER_REPLAY, .step = (int64_t)record->step};
+    else order.status = mine == ST_END ? check_made_with(l) : mine;
+    return order;
+}
+
+/* Collective. Every step that the journal has and the checkpoint has not, by order of the coordinator. A failure of its own ends
+ * the replay with the next order; one of a step, which all ranks know of, ends it at once. */
+static status replay_steps(struct loop *l, struct journal_reader *reader, status mine)
+{
+    struct journal_record record;
+
+    for (;;) {
+        struct order order = {0};
+        Mp2__Step *message = NULL;
+
+        if (comm_is_coordinator(l->comm)) order = next_order(l, reader, &record, mine);
+        TRY(loop_order(l, &order));
+        if (order.kind == ORDER_END) return (status)order.status;
+        TRY(l->job->replay(l->job->self, order.step, comm_is_coordinator(l->comm) ? &record : NULL, &message));
+        l->step = order.step;
+        if (message && l->step > l->told) mine = keep_lost(l, message);
+    }
+}
+
+static status open_journal(struct loop *l, struct journal_reader **reader)
+{
+    struct journal_options jo = {.interval_ms = l->o->sync_ms};
+    char folder[RUN_FOLDER_PATH_BYTES + 16];
+
+    snprintf(folder, sizeof folder, "%s/journal", l->o->run);
+    l->told = last_told(l->o->run);
+    TRY(journal_open(folder, (uint64_t)l->step + 1, &jo, &l->journal));
+    return journal_reader_open(folder, (uint64_t)l->step + 1, reader);
 }
 
 static status replay_journal(struct loop *l)
 {
-    struct journal_options jo = {.interval_ms = l->o->sync_ms};
     struct journal_reader *reader = NULL;
-    struct journal_record record;
-    struct order end = {.kind = ORDER_END};
-    char folder[RUN_FOLDER_PATH_BYTES + 16];
-    status s;
+    status s = comm_is_coordinator(l->comm) ? open_journal(l, &reader) : ST_OK;
 
-    snprintf(folder, sizeof folder, "%s/journal", l->o->run);
-    l->told = last_told(l->o->run);
-    s = journal_open(folder, (uint64_t)l->step + 1, &jo, &l->journal);
-    if (s == ST_OK) s = journal_reader_open(folder, (uint64_t)l->step + 1, &reader);
-    while (s == ST_OK) {
-        s = journal_reader_next(reader, &record);
-        if (s == ST_OK) s = replay_record(l, &record);
-    }
+    s = replay_steps(l, reader, s);
     journal_reader_close(&reader);
-    if (s == ST_END) s = check_made_with(l);
-    if (s == ST_PEER) return s;
-    end.status = s;
-    TRY(loop_order(l, &end));
     return s;
-}
-
-static status follow_replay(struct loop *l)
-{
-    struct order order;
-    Mp2__Step *none;
-
-    for (;;) {
-        TRY(loop_order(l, &order));
-        if (order.kind == ORDER_END) return (status)order.status;
-        l->step = order.step;
-        TRY(l->job->replay(l->job->self, order.step, NULL, &none));
-    }
 }
 
 static status open_progress(struct loop *l)
@@ -259,7 +275,7 @@ status loop_begin(struct loop *l)
     TRY(comm_agree(l->comm, s));
     TRY(load_newest(l));
     started = l->step;
-    TRY(comm_is_coordinator(l->comm) ? replay_journal(l) : follow_replay(l));
+    TRY(replay_journal(l));
     TRY(l->job->flush(l->job->self));
     l->resumed_from = l->step;
     l->job->introduce(l->job->self, &card);

@@ -32,7 +32,7 @@ void task_scores_begin(struct task_scores *s, enum split split);
 void task_scores_add(struct task_scores *s, int task, enum split split, const struct eval_result *r);
 void task_scores_end(struct task_scores *s, int subset, double seconds, struct job_eval *out);
 
-/* The chance of every module (method: sigmoid of the routers (T,L,K) as they are), for out. */
+/* The chance of every module (worker/README.md, "Router": sigmoid of the routers (T,L,K) as they are), for out. */
 void task_scores_router(struct task_scores *s, const float *router, struct job_eval *out);
 
 /* A line a task and the means. tasks (T): with the losses of their first visits. */
