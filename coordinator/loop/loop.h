@@ -39,6 +39,7 @@ struct job_eval {
 struct job {
     const char *command;        /* "pretrain" */
     void *self;
+    int recomputes;             /* 1: steps leave no records (job_step.record is NULL); a run goes on from its newest checkpoint alone */
 
     /* Every rank, local. Which threads and columns this rank has. */
     void (*introduce)(void *self, struct member_card *card);

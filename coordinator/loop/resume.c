@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
@@ -13,8 +14,7 @@ static status open_folder(struct loop *l)
 {
     enum run_folder_mode mode = l->o->resume < 0 ? RUN_FOLDER_EITHER : l->o->resume ? RUN_FOLDER_RESUME : RUN_FOLDER_NEW;
 
-    TRY(run_folder_open(l->o->run, mode, 3000, &l->folder));
-    return run_folder_save_config(&l->folder, l->o->config, strlen(l->o->config));
+    return run_folder_open(l->o->run, mode, 3000, &l->folder);
 }
 
 static status check_room(struct loop *l, const struct checkpoint_tensor *tensors, size_t count)
@@ -236,6 +236,8 @@ static status open_journal(struct loop *l, struct journal_reader **reader)
 
     snprintf(folder, sizeof folder, "%s/journal", l->o->run);
     l->told = last_told(l->o->run);
+    /* Steps without records are computed again, and so are the evaluations among them; one of the checkpoint's own step stays. */
+    if (l->job->recomputes && file_exists(folder)) TRY(journal_cut_after(folder, (uint64_t)l->step + 1));
     TRY(journal_open(folder, (uint64_t)l->step + 1, &jo, &l->journal));
     return journal_reader_open(folder, (uint64_t)l->step + 1, reader);
 }
@@ -282,7 +284,8 @@ status loop_begin(struct loop *l)
     TRY(membership_open(l->comm, &card, &l->membership));
     if (comm_is_coordinator(l->comm)) {
         if (l->step > 0) log_info("resumed", "checkpoint=%lld step=%lld", (long long)started, (long long)l->step);
-        s = record_start(l);
+        s = run_folder_save_config(&l->folder, l->o->config, strlen(l->o->config));   /* what was here had to agree with it first */
+        if (s == ST_OK) s = record_start(l);
         if (s == ST_OK) s = open_progress(l);
     }
     return comm_agree(l->comm, s);

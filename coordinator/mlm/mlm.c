@@ -230,9 +230,10 @@ static void brief(void *self, char *out, size_t room)
 
 struct job mlm_job(struct mlm *m)
 {
-    return (struct job){.command = "mlm", .self = m, .introduce = mlm_introduce, .step = mlm_step, .commit = mlm_commit,
-                        .flush = flush, .replay = replay, .evaluate = mlm_evaluate_heldout, .tensors = mlm_tensors,
-                        .state = mlm_state, .restore = mlm_restore, .describe = mlm_describe, .brief = brief};
+    return (struct job){.command = "mlm", .self = m, .recomputes = 1, .introduce = mlm_introduce, .step = mlm_step,
+                        .commit = mlm_commit, .flush = flush, .replay = replay, .evaluate = mlm_evaluate_heldout,
+                        .tensors = mlm_tensors, .state = mlm_state, .restore = mlm_restore, .describe = mlm_describe,
+                        .brief = brief};
 }
 
 struct loop_options mlm_loop_options(const struct mlm *m, const char *resolved, int resume)

@@ -53,7 +53,9 @@ refused_resume() {
     mpi 2 "$mp2" pretrain small.yaml --set run=held "$@" > resume-too.txt 2>&1 || rc=$?
     [ "$rc" = 2 ] && grep -q "cannot be resumed" resume-too.txt || fail "resumed with $*: $rc $(head -3 resume-too.txt)"
 }
+cp held/config.resolved.yaml held-config.yaml
 refused_resume --set train.rate=0.5
+cmp held-config.yaml held/config.resolved.yaml || fail "a refused start left its configuration"
 "$mp2" encoder --out other --vocab vocab.txt --layers 2 --hidden 48 --heads 3 --feed_forward 96 --positions 256 > /dev/null
 refused_resume --set model=other
 

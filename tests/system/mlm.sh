@@ -96,6 +96,22 @@ for round in 1 2; do
     echo "ok killed $round"
 done
 
+# Killed after evaluations that were not the best and so left no checkpoint (a rate of 0: all are alike): what the journal says of
+# them is computed again.
+still="--set train.steps=$steps --set checkpoint.every=10000 --set eval.every=10 --set train.rate=0"
+# shellcheck disable=SC2086
+want=$(one still 1 $still) || exit 1
+# shellcheck disable=SC2086
+mpi 3 "$mp2" mlm mlm.yaml --set run=still-killed $still > still-killed.txt 2>&1 &
+words="mlm mlm.yaml --set run=still-killed "
+kill_rank 0 3 grep -q "step-commit step=45 " still-killed.txt
+[ -e "still-killed/step-$steps" ] && fail "still-killed was not killed in time"
+# shellcheck disable=SC2086
+got=$(one still-killed 2 $still --resume) || exit 1
+[ "$got" = "$want" ] || fail "killed after evaluations: $got, expected $want"
+[ "$(grep -c '"eval":{' still-killed/metrics.jsonl)" = "$(grep -c '"eval":{' still/metrics.jsonl)" ] || fail "metrics.jsonl: evaluations missing or twice"
+echo "ok killed after evaluations"
+
 # It learns: the unigram loss of 104 words is 4.64.
 awk '{ for (i = 1; i <= NF; i++) if ($i == "loss" && $(i + 1) + 0 < 4.3) ok = 1 } END { exit !ok }' <(grep "held-out" whole.txt) ||
     fail "nothing was learnt: $(grep held-out whole.txt)"
