@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cluster/base/log.h"
 #include "coordinator/loop/loop.h"
@@ -234,6 +235,7 @@ int main(void)
                                        cmocka_unit_test(test_journal_is_refused)};
     int failed;
 
+    alarm(600);   /* ranks that wait for each other for ever */
     if (comm_init(&comm) != ST_OK) return 1;
     log_init('T', comm.rank, LOG_SILENT);
     failed = cmocka_run_group_tests(tests, NULL, NULL);
