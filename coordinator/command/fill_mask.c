@@ -43,6 +43,7 @@ struct filler {
     float *values, *logits;
     size_t logit_room;
     void *packed;
+    struct mem_keep keep;
 };
 
 static status open_arrays(struct filler *f)
@@ -50,11 +51,11 @@ static status open_arrays(struct filler *f)
     struct packed_weights_source source = packed_weights_from_model(f->model);
     const struct mlm_sizes sizes = {.rows = f->length, .examples = 1, .targets = f->length, .threads = 1};
 
-    TRY(mem_alloc((size_t)f->flat.count, sizeof *f->values, &f->values));
-    TRY(mem_alloc(encoder_weights_bytes(f->encoder), 1, &f->packed));
-    TRY(mem_alloc((size_t)f->length, sizeof *f->ids, &f->ids));
-    TRY(mem_alloc((size_t)f->length, sizeof *f->rows, &f->rows));
-    TRY(mem_alloc((size_t)f->length, sizeof *f->targets, &f->targets));
+    TRY(mem_keep_new(&f->keep, (size_t)f->flat.count, sizeof *f->values, &f->values));
+    TRY(mem_keep_new(&f->keep, encoder_weights_bytes(f->encoder), 1, &f->packed));
+    TRY(mem_keep_new(&f->keep, (size_t)f->length, sizeof *f->ids, &f->ids));
+    TRY(mem_keep_new(&f->keep, (size_t)f->length, sizeof *f->rows, &f->rows));
+    TRY(mem_keep_new(&f->keep, (size_t)f->length, sizeof *f->targets, &f->targets));
     TRY(unit_batch_init(&f->batch, 1, unit_batch_rows(f->length, MATMUL_GRAIN), encoder_row_align(f->encoder)));
     TRY(mlm_unit_new(f->encoder, &f->flat, &sizes, &f->unit));
     TRY(flat_read(&f->flat, &source, 1, f->values));
@@ -88,9 +89,8 @@ static status filler_open(const char *folder, const struct fill_config *config, 
 
 static void filler_close(struct filler *f)
 {
-    void *owned[] = {f->ids, f->rows, f->targets, f->values, f->logits, f->packed};
-
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) mem_free(owned[i]);
+    mem_free(f->logits);
+    mem_keep_free(&f->keep);
     token_list_fini(&f->tokens);
     mlm_unit_destroy(&f->unit);
     unit_batch_fini(&f->batch);

@@ -175,9 +175,10 @@ static status answer(struct predict *p, const struct parcel *k, struct exchange 
 
     if (s == ST_OK) s = mem_alloc((size_t)k->windows, sizeof *results, &results);
     if (s == ST_OK) s = mem_alloc((size_t)k->details, sizeof *detail, &detail);
-    x.state = s;
-    exchange_receive(p->comm, &x, p->message, (size_t)k->words * sizeof(int32_t), 0, TAG_PREDICT);
-    s = exchange_wait(p->comm, &x);
+    if (s == ST_OK) {
+        exchange_receive(p->comm, &x, p->message, (size_t)k->words * sizeof(int32_t), 0, TAG_PREDICT);
+        s = exchange_wait(p->comm, &x);
+    }
     exchange_fini(&x);
     if (s == ST_OK) s = score_batch_run_detailed(&p->compute, p->message, (size_t)k->words, &prompts, p->head, results, detail);
     if (s != ST_OK) comm_abort(p->comm, s);

@@ -23,7 +23,7 @@ struct search {
     int32_t layers, gates, d;
     const char *stage;
     int replayed;               /* the last losses were known */
-    /* the state as it stands */
+    /* the state as it is */
     float *prompts;             /* (layers,P,H) */
     double *r;                  /* (layers,K) */
     double loss;
@@ -37,7 +37,8 @@ struct search {
     int placed;                 /* the oracle holds prompts */
     /* the last look at dev */
     double dev[2];              /* score, loss */
-    int looked;                 /* it was at the state as it stands */
+    int looked;                 /* it was at the state as it is */
+    struct mem_keep keep;
 };
 
 static struct black_box_config resolve(const struct black_box_config *config, int32_t layers)
@@ -94,7 +95,7 @@ static status router_losses(struct search *s, int32_t n)
     return ledger_add(s->ledger, LEDGER_LOSSES, (size_t)n, s->losses);
 }
 
-/* Mean losses of the candidates x (population,d) for a layer's intrinsic vector, the other layers as they stand. */
+/* Mean losses of the candidates x (population,d) for a layer's intrinsic vector, the other layers as they are. */
 static status layer_losses(struct search *s, int32_t layer)
 {
     struct black_box *b = s->b;
@@ -111,7 +112,7 @@ static status layer_losses(struct search *s, int32_t layer)
     return ledger_add(s->ledger, LEDGER_LOSSES, (size_t)n, s->losses);
 }
 
-static status look(struct search *s, const float *prompts, double loss)
+static status check_dev(struct search *s, const float *prompts, double loss)
 {
     const struct black_box *b = s->b;
     struct dev_curve_state state = {prompts, b->bank->head, s->r};
@@ -160,7 +161,7 @@ static status consider(struct search *s, struct bayes *bayes, int *checked)
     if (!isfinite(loss)) return ST_OK;
     *checked = at;
     stand_at(s, logits, loss);
-    return look(s, s->prompts, loss);
+    return check_dev(s, s->prompts, loss);
 }
 
 /* The random points at once, as many as a generation; then one by one. */
@@ -244,7 +245,7 @@ static status accept(struct search *s, int32_t layer, const double *x, double lo
 }
 
 /* Reference: the candidate that is evaluated when the count comes round is looked at. */
-static status look_at_candidates(struct search *s, int32_t layer)
+static status check_candidates(struct search *s, int32_t layer)
 {
     const struct bank *bank = s->b->bank;
     int64_t before = s->b->evaluations - s->config.population;
@@ -257,7 +258,7 @@ static status look_at_candidates(struct search *s, int32_t layer)
         for (int32_t j = 0; j < s->d; j++) s->x[j] = (float)s->points[i * s->d + j];
         TRY(bank_compose(s->b->bank, layer, 1, s->x, s->sets + (size_t)layer * bank->columns));
         s->looked = 0;
-        TRY(look(s, s->sets, s->losses[i]));
+        TRY(check_dev(s, s->sets, s->losses[i]));
     }
     s->looked = 0;
     return ST_OK;
@@ -279,13 +280,13 @@ static status generation(struct search *s, struct cma *cma, int32_t layer)
     s->b->evaluations += n;
     dev_curve_step(s->b->dev_curve, s->stage, s->b->evaluations, best < 0 ? NAN : s->losses[best], s->replayed);
     if (reference) {
-        TRY(look_at_candidates(s, layer));
+        TRY(check_candidates(s, layer));
         x = cma_best(cma, &loss);
         return x ? accept(s, layer, x, loss) : ST_OK;
     }
     if (best >= 0 && s->losses[best] < s->loss)
         TRY(accept(s, layer, s->points + (int64_t)best * s->d, s->losses[best]));
-    return before / s->config.check < s->b->evaluations / s->config.check ? look(s, s->prompts, s->loss) : ST_OK;
+    return before / s->config.check < s->b->evaluations / s->config.check ? check_dev(s, s->prompts, s->loss) : ST_OK;
 }
 
 /* Begins where the dev_curve is best. */
@@ -307,7 +308,7 @@ static status search_prompts(struct search *s)
     done = open_layers(s, cma);
     for (int64_t round = 0; round < rounds; round++)
         for (int32_t l = 0; l < s->layers && done == ST_OK; l++) done = generation(s, cma[l], l);
-    if (done == ST_OK && !s->b->reference && !s->looked && rounds > 0) done = look(s, s->prompts, s->loss);
+    if (done == ST_OK && !s->b->reference && !s->looked && rounds > 0) done = check_dev(s, s->prompts, s->loss);
     for (int32_t l = 0; l < s->layers; l++) cma_destroy(&cma[l]);
     mem_free(cma);
     return done;
@@ -320,21 +321,20 @@ static status search_open(struct search *s)
     const struct bank *bank = s->b->bank;
     size_t most = (size_t)s->config.population, wide = (size_t)(s->gates > s->d ? s->gates : s->d);
 
-    TRY(mem_alloc((size_t)bank->layers * bank->columns, sizeof *s->prompts, &s->prompts));
-    TRY(mem_alloc((size_t)s->gates, sizeof *s->r, &s->r));
-    TRY(mem_alloc((size_t)s->gates, sizeof *s->s, &s->s));
-    TRY(mem_alloc((size_t)s->gates, sizeof *s->theta, &s->theta));
-    TRY(mem_alloc(most * wide, sizeof *s->points, &s->points));
-    TRY(mem_alloc(most, sizeof *s->losses, &s->losses));
-    TRY(mem_alloc(most * (size_t)s->d, sizeof *s->x, &s->x));
+    TRY(mem_keep_new(&s->keep, (size_t)bank->layers * bank->columns, sizeof *s->prompts, &s->prompts));
+    TRY(mem_keep_new(&s->keep, (size_t)s->gates, sizeof *s->r, &s->r));
+    TRY(mem_keep_new(&s->keep, (size_t)s->gates, sizeof *s->s, &s->s));
+    TRY(mem_keep_new(&s->keep, (size_t)s->gates, sizeof *s->theta, &s->theta));
+    TRY(mem_keep_new(&s->keep, most * wide, sizeof *s->points, &s->points));
+    TRY(mem_keep_new(&s->keep, most, sizeof *s->losses, &s->losses));
+    TRY(mem_keep_new(&s->keep, most * (size_t)s->d, sizeof *s->x, &s->x));
     return ledger_open(s->b->folder, s->b->digest, &s->ledger);
 }
 
 static void search_close(struct search *s)
 {
-    void *owned[] = {s->prompts, s->r, s->s, s->theta, s->points, s->losses, s->x, s->sets};
-
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) mem_free(owned[i]);
+    mem_free(s->sets);
+    mem_keep_free(&s->keep);
 }
 
 /* The untuned state: the first point of the curve. */
@@ -344,7 +344,7 @@ static status begin(struct search *s)
     for (int32_t j = 0; j < s->gates; j++) s->points[j] = s->b->theta[j];
     TRY(router_losses(s, 1));
     stand_at(s, s->points, s->losses[0]);
-    return look(s, s->prompts, s->loss);
+    return check_dev(s, s->prompts, s->loss);
 }
 
 status black_box_run(struct black_box *b)

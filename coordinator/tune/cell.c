@@ -1,4 +1,5 @@
-/* All ranks meet here; what is tuned and how is cell_tune.c's. */
+/* The spine of a cell: what is done before, between and after the dialogues with the oracle. What is tuned and how is
+ * cell_tune.c's. */
 #include "coordinator/tune/cell.h"
 
 #include <math.h>
@@ -21,7 +22,8 @@ status cell_folder(const char *run, const char *task, enum method method, int64_
     return n > 0 && (size_t)n < room ? ST_OK : fault(ST_INPUT, "%s: a path too long", run);
 }
 
-status cell_digest(const struct cell_work *w, char out[33])
+/* What a result must match to be used again. */
+static status make_digest(const struct cell_work *w, char out[33])
 {
     const struct tuning *t = w->t;
     char options[33], data[33], text[512];
@@ -79,7 +81,7 @@ static status prepare(struct cell_work *w, struct brief *brief)
     w->task = dataset_task(t->data, w->cell->task);
     w->k = tuning_k(t, w->cell->task);
     TRY(cell_folder(t->config->run, w->task->id, w->cell->method, w->cell->seed, w->folder, sizeof w->folder));
-    TRY(cell_digest(w, w->digest));
+    TRY(make_digest(w, w->digest));
     TRY(find_cached(w, &brief->cached));
     if (brief->cached) return ST_OK;
     TRY(forget_result(w));
@@ -88,7 +90,8 @@ static status prepare(struct cell_work *w, struct brief *brief)
     TRY(cell_choose(w));
     *brief = (struct brief){.layers = w->bank->layers, .tokens = w->bank->tokens, .count = w->draw.train_count,
                             .gradients = w->cell->method != METHOD_BLACK_BOX,
-                            .int8 = w->cell->method == METHOD_BLACK_BOX && t->config->black_box.int8, .full = w->cell->method == METHOD_FULL};
+                            .int8 = w->cell->method == METHOD_BLACK_BOX && t->config->black_box.int8,
+                            .full = w->cell->method == METHOD_FULL};
     return ST_OK;
 }
 
@@ -101,6 +104,7 @@ static enum split test_split(const struct cell_work *w)
     return dataset_rows(w->t->data, w->cell->task, SPLIT_TEST) > 0 ? SPLIT_TEST : SPLIT_DEV;
 }
 
+/* Coordinator, inside a dialogue. */
 static status test(struct cell_work *w, struct oracle *oracle)
 {
     struct cell_result *r = w->result;
@@ -110,7 +114,8 @@ static status test(struct cell_work *w, struct oracle *oracle)
     r->test = r->test_loss = NAN;
     if (dataset_rows(w->t->data, w->cell->task, split) == 0) return ST_OK;
     tuning_tell(w->t, MP2__RUN__STATE__EVALUATING, w->dev_curve.phase);
-    TRY(oracle_score(oracle, split, NULL, w->t->config->test_rows, w->dev_curve.best_prompts, w->dev_curve.best_head, NULL, NULL, &e));
+    TRY(oracle_score(oracle, split, NULL, w->t->config->test_rows, w->dev_curve.best_prompts, w->dev_curve.best_head, NULL,
+                     NULL, &e));
     r->test = e.score;
     r->test_loss = e.loss;
     r->test_rows = e.rows;
@@ -137,6 +142,7 @@ static status fill_result(struct cell_work *w)
     r->untuned_dev = c->untuned_dev;
     r->best_at = c->best.evaluations > 0 ? c->best.evaluations : c->best.step;
     r->ranks = w->t->comm->size;
+    if (w->full) r->seconds = full_seconds(w->full);
     if (w->bank->modules < 2) return ST_OK;
     r->layers = w->bank->layers;
     r->modules = w->bank->modules;
@@ -145,7 +151,7 @@ static status fill_result(struct cell_work *w)
     return ST_OK;
 }
 
-/* An encoder of its own stands beside the tuned file. */
+/* An encoder of its own, beside the tuned file. */
 static status save_encoder(const struct cell_work *w, struct tuned *tuned)
 {
     char folder[4096 + 16];
@@ -206,21 +212,26 @@ static void tell_done(const struct cell_work *w)
                    r->test_split[0] ? r->test_split : "no test", r->test, (long long)r->test_rows, r->seconds);
 }
 
-/* The coordinator's side of the dialogue, from the first look to the result. */
-static status work(struct cell_work *w, struct oracle *oracle)
+/* ---- the coordinator's parts ---- */
+
+static status begin(struct cell_work *w, struct oracle *oracle)
 {
     const struct dev_curve_sizes sizes = {w->bank->layers, w->bank->tokens, w->bank->hidden, w->bank->modules};
     struct tuning *t = w->t;
 
     w->dev_curve = (struct dev_curve){.oracle = oracle, .task = w->task->id, .method = method_text(w->cell->method),
-                                .metric = task_metric_text(w->task->metric), .seed = w->cell->seed, .draw = &w->draw,
-                                .watch = {t->progress, &t->bar, &t->folder, t->done}};
+                                      .metric = task_metric_text(w->task->metric), .seed = w->cell->seed,
+                                      .draw = &w->draw, .watch = {t->progress, &t->bar, &t->folder, t->done}};
     TRY(dev_curve_open(&w->dev_curve, &sizes, w->folder));
     tuning_tell(t, MP2__RUN__STATE__RUNNING, w->dev_curve.phase);
     if (t->progress)
         progress_event(t->progress, MP2__EVENT__LEVEL__INFO, "cell-start", (uint64_t)t->done, "%s", w->dev_curve.phase);
-    TRY(cell_tune(w, oracle));
-    TRY(test(w, oracle));
+    return w->full ? cell_begin_full(w) : ST_OK;
+}
+
+static status finish(struct cell_work *w, struct oracle *oracle)
+{
+    (void)oracle;
     TRY(fill_result(w));
     TRY(save_tuned(w));
     TRY(cell_save(w->folder, w->result));
@@ -230,30 +241,61 @@ static status work(struct cell_work *w, struct oracle *oracle)
 
 /* ---- all ranks ---- */
 
-/* The dialogue, once all ranks have what they need. */
-static status run_dialogue(struct cell_work *w, struct oracle *oracle)
+typedef status part_of_cell(struct cell_work *w, struct oracle *oracle);
+
+/* The coordinator alone. */
+static status on_coordinator(struct cell_work *w, struct oracle *oracle, part_of_cell *part)
 {
-    TRY(comm_agree(w->t->comm, w->full ? full_prepare(w->full, oracle) : ST_OK));
-    if (comm_is_coordinator(w->t->comm)) return oracle_dismiss(oracle, work(w, oracle));
+    struct comm *c = w->t->comm;
+
+    return comm_agree(c, comm_is_coordinator(c) ? part(w, oracle) : ST_OK);
+}
+
+/* The coordinator asks, the workers serve. */
+static status in_dialogue(struct cell_work *w, struct oracle *oracle, part_of_cell *part)
+{
+    if (comm_is_coordinator(w->t->comm)) return oracle_dismiss(oracle, part(w, oracle));
     return oracle_serve(oracle);
 }
 
-static status run_oracle(struct cell_work *w, const struct brief *b)
+static status run_parts(struct cell_work *w, struct oracle *oracle)
+{
+    TRY(on_coordinator(w, oracle, begin));
+    TRY(w->full ? full_run(w->full) : in_dialogue(w, oracle, cell_tune));
+    TRY(in_dialogue(w, oracle, test));
+    if (w->full) TRY(full_collect(w->full));
+    return on_coordinator(w, oracle, finish);
+}
+
+static status open_full(struct cell_work *w, struct oracle *oracle)
+{
+    const struct tune_config *c = w->t->config;
+    const struct full_options o = {.comm = w->t->comm, .replica = &w->t->replica, .model = c->model, .oracle = oracle,
+                                   .epochs = c->full.epochs, .check_every = c->dev_every, .rate = c->full.rate,
+                                   .decay = c->weight_decay};
+
+    return full_open(&o, &w->full);
+}
+
+static status run_cell(struct cell_work *w, const struct brief *b)
 {
     const struct tuning *t = w->t;
+    const struct tune_config *c = t->config;
     const struct oracle_options o = {.comm = t->comm, .replica = &t->replica, .layers = b->layers, .tokens = b->tokens,
-                                   .longest = t->longest, .gradients = b->gradients, .int8 = b->int8,
-                                   .answers_only = t->config->black_box.answers_only, .machine = &t->config->machine,
-                                   .rules = {.padding = t->config->reference.padding, .product = t->config->reference.product,
-                                             .independent = t->form.reference != FORM_RIGHT,
-                                             .batch_tokens = t->config->batch_tokens},
-                                   .own = full_request, .own_arg = w->full, .data = t->data, .task = w->cell->task, .split = w->draw.split, .rows = w->draw.train,
-                                   .count = b->count};
+                                     .longest = t->longest, .gradients = b->gradients, .int8 = b->int8,
+                                     .answers_only = c->black_box.answers_only, .machine = &c->machine,
+                                     .rules = {.padding = c->reference.padding, .product = c->reference.product,
+                                               .independent = t->form.reference != FORM_RIGHT,
+                                               .batch_tokens = c->batch_tokens},
+                                     .data = t->data, .task = w->cell->task, .split = w->draw.split,
+                                     .rows = w->draw.train, .count = b->count};
     struct oracle *oracle;
     status s;
 
     TRY(oracle_open(&o, &oracle));
-    s = run_dialogue(w, oracle);
+    s = b->full ? open_full(w, oracle) : ST_OK;
+    if (s == ST_OK) s = run_parts(w, oracle);
+    full_close(&w->full);
     oracle_close(&oracle);
     return s;
 }
@@ -268,9 +310,7 @@ status cell_run(struct tuning *t, const struct cell *cell, struct cell_result *o
     if (comm_is_coordinator(t->comm)) s = prepare(&w, &brief);
     s = comm_agree(t->comm, s);
     if (s == ST_OK) s = comm_broadcast(t->comm, &brief, sizeof brief, 0);
-    if (s == ST_OK && brief.full && !brief.cached) s = full_open(t, &w.full);
-    if (s == ST_OK && !brief.cached) s = run_oracle(&w, &brief);
-    full_close(&w.full);
+    if (s == ST_OK && !brief.cached) s = run_cell(&w, &brief);
     if (s == ST_OK && comm_is_coordinator(t->comm)) t->done += cell_steps(t, cell->method);
     dev_curve_close(&w.dev_curve);
     few_shot_fini(&w.draw);

@@ -7,7 +7,7 @@
 #include "coordinator/tune/dev_curve.h"
 #include "coordinator/tune/full.h"
 
-/* A cell under way; coordinator. */
+/* A cell under way. All ranks have t, cell and full, the rest is the coordinator's. */
 struct cell_work {
     struct tuning *t;
     const struct cell *cell;
@@ -17,20 +17,20 @@ struct cell_work {
     struct few_shot draw;
     struct bank *bank;          /* what is tuned: t->bank, t->single, or fresh */
     struct bank fresh;          /* sizes of a prompt that starts from nothing */
-    struct full *full;          /* all ranks; NULL: the encoder is frozen */
+    struct full *full;          /* NULL: the encoder is frozen */
     struct dev_curve dev_curve;
     struct cell_result *result;
 };
 
-/* Local. The digest that a result must match to be used again. */
-status cell_digest(const struct cell_work *w, char out[33]);
-
 /* Local. Choose the bank; sizes of what is tuned are then w->bank's. */
 status cell_choose(struct cell_work *w);
 
-/* Coordinator, inside the oracle's dialogue: tune. The dev_curve then has the best state; result gets steps, evaluations,
- * parameters, seconds. */
+/* Coordinator, inside a dialogue with the oracle: tune. The dev_curve then has the best state; result gets steps, evaluations,
+ * parameters, seconds. Not for full tuning. */
 status cell_tune(struct cell_work *w, struct oracle *oracle);
+
+/* Coordinator, local. Full tuning's start (full_begin); result gets steps and parameters. */
+status cell_begin_full(struct cell_work *w);
 
 /* Local. examples.json: which rows (of `mp2 data export`) the cell trains on and looks at. */
 status cell_save_examples(const char *folder, const struct few_shot *draw);

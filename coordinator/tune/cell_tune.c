@@ -110,6 +110,15 @@ static status start_router(const struct cell_work *w, struct oracle *oracle, flo
 
 struct start { float *theta, *modules, *head; };
 
+static void start_head(const struct cell_work *w, float *head)
+{
+    size_t count = 2 * (size_t)w->bank->hidden;
+    int fresh = w->bank == &w->fresh;
+
+    if (fresh && w->t->config->fresh_head) draw_normal(w, FRESH_HEAD, 0.02, count, head);
+    else memcpy(head, fresh ? w->t->bank.head : w->bank->head, count * sizeof *head);
+}
+
 static status start_values(const struct cell_work *w, struct oracle *oracle, struct start *s)
 {
     const struct bank *b = w->bank;
@@ -122,8 +131,7 @@ static status start_values(const struct cell_work *w, struct oracle *oracle, str
     TRY(start_router(w, oracle, s->theta));
     if (fresh) draw_normal(w, FRESH_PROMPT, 0.02, gates * b->columns, s->modules);
     else memcpy(s->modules, b->values, gates * b->columns * sizeof *s->modules);
-    if (fresh && w->t->config->fresh_head) draw_normal(w, FRESH_HEAD, 0.02, head, s->head);
-    else memcpy(s->head, fresh ? w->t->bank.head : b->head, head * sizeof *s->head);
+    start_head(w, s->head);
     return ST_OK;
 }
 
@@ -143,41 +151,30 @@ static double prompt_rate(const struct tuning *t, double rate)
     return t->bank.layers > 1 ? 2e-5 : 3e-4;
 }
 
-/* The stages of a gradient method; returns how many. */
-static int stages_of(const struct tuning *t, enum method method, struct gradient_stage out[GRADIENT_STAGES_MOST])
+/* Of a gradient method. */
+static struct stages stages_of(const struct tuning *t, enum method method)
 {
     const struct tune_config *c = t->config;
-    const struct gradient_stage router = {"router", c->router.epochs, c->router.rate, 0, 0};
+    const struct stage_config *p = method == METHOD_PROMPT ? &c->prompt : &c->deep_prompt;
     double rate = prompt_rate(t, method == METHOD_SINGLE ? c->single.rate : 0);
+    struct stages s = {.count = 0};
 
-    switch (method) {
-    case METHOD_GRADIENT:
-        out[0] = router;
-        out[1] = (struct gradient_stage){"prompt", c->gradient.epochs, 0, rate, rate};
-        return 2;
-    case METHOD_ROUTER: out[0] = router; return 1;
-    case METHOD_SINGLE: out[0] = (struct gradient_stage){"prompt", c->single.epochs, 0, rate, rate}; return 1;
-    case METHOD_PROMPT:
-        out[0] = (struct gradient_stage){"prompt", c->prompt.epochs, 0, c->prompt.rate, c->prompt.rate};
-        return 1;
-    case METHOD_DEEP_PROMPT:
-        out[0] = (struct gradient_stage){"prompt", c->deep_prompt.epochs, 0, c->deep_prompt.rate, c->deep_prompt.rate};
-        return 1;
-    case METHOD_FULL: out[0] = (struct gradient_stage){"full", c->full.epochs, 0, c->full.rate, c->full.rate}; return 1;
-    case METHOD_BLACK_BOX:
-    case METHOD_ZERO_SHOT:
-    case METHOD_COUNT: break;
-    }
-    return 0;
+    if (method == METHOD_GRADIENT || method == METHOD_ROUTER)
+        stages_add(&s, (struct stage){"router", c->router.epochs, c->router.rate, 0, 0});
+    if (method == METHOD_GRADIENT) stages_add(&s, (struct stage){"prompt", c->gradient.epochs, 0, rate, rate});
+    if (method == METHOD_SINGLE) stages_add(&s, (struct stage){"prompt", c->single.epochs, 0, rate, rate});
+    if (method == METHOD_PROMPT || method == METHOD_DEEP_PROMPT)
+        stages_add(&s, (struct stage){"prompt", p->epochs, 0, p->rate, p->rate});
+    if (method == METHOD_FULL) stages_add(&s, (struct stage){"full", c->full.epochs, 0, c->full.rate, c->full.rate});
+    return s;
 }
 
 int64_t cell_steps(const struct tuning *t, enum method method)
 {
-    struct gradient g = {.stage_count = 0};
+    struct stages s = stages_of(t, method);
 
     if (method == METHOD_BLACK_BOX) return black_box_evaluations(&t->config->black_box, t->bank.layers);
-    g.stage_count = stages_of(t, method, g.stages);
-    return gradient_steps(&g);
+    return stages_steps(&s);
 }
 
 static int64_t tuned_numbers(const struct gradient *g)
@@ -185,9 +182,11 @@ static int64_t tuned_numbers(const struct gradient *g)
     int64_t gates = (int64_t)g->bank->layers * g->bank->modules, sum = 0;
     int router = 0, prompts = 0;
 
-    for (int i = 0; i < g->stage_count; i++) {
-        router |= g->stages[i].router > 0 && g->stages[i].epochs > 0;
-        prompts |= g->stages[i].prompts > 0 && g->stages[i].epochs > 0;
+    for (int i = 0; i < g->stages.count; i++) {
+        const struct stage *stage = &g->stages.list[i];
+
+        router |= stage->router > 0 && stage->epochs > 0;
+        prompts |= stage->prompts > 0 && stage->epochs > 0;
     }
     if (router) sum += gates;
     if (prompts) sum += gates * (int64_t)g->bank->columns + 2 * (int64_t)g->bank->hidden;
@@ -223,7 +222,7 @@ static status tune_gradient(struct cell_work *w, struct oracle *oracle)
     struct start start = {NULL, NULL, NULL};
     status s;
 
-    g.stage_count = stages_of(w->t, w->cell->method, g.stages);
+    g.stages = stages_of(w->t, w->cell->method);
     snprintf(g.snapshot, sizeof g.snapshot, "%.4000s/snapshot.safetensors", w->folder);
     snprintf(g.digest, sizeof g.digest, "%s", w->digest);
     s = start_values(w, oracle, &start);
@@ -238,24 +237,25 @@ static status tune_gradient(struct cell_work *w, struct oracle *oracle)
     return s;
 }
 
-static status tune_full(struct cell_work *w, struct oracle *oracle)
-{
-    const struct tune_config *c = w->t->config;
-    char snapshot[4096 + 16];
-    const struct full_options o = {c->full.epochs, c->dev_every, c->full.rate, c->weight_decay, snapshot, w->digest};
-    struct start start = {NULL, NULL, NULL};
-    status s = start_values(w, oracle, &start);
-
-    snprintf(snapshot, sizeof snapshot, "%.4000s/snapshot", w->folder);
-    if (s == ST_OK) s = full_run(w->full, &w->dev_curve, &o, start.head, &w->result->seconds);
-    w->result->steps = o.epochs;
-    w->result->parameters = full_parameters(w->full);
-    start_free(&start);
-    return s;
-}
-
 status cell_tune(struct cell_work *w, struct oracle *oracle)
 {
-    if (w->cell->method == METHOD_BLACK_BOX) return tune_black_box(w, oracle);
-    return w->full ? tune_full(w, oracle) : tune_gradient(w, oracle);
+    return w->cell->method == METHOD_BLACK_BOX ? tune_black_box(w, oracle) : tune_gradient(w, oracle);
+}
+
+status cell_begin_full(struct cell_work *w)
+{
+    char snapshot[4096 + 16];
+    struct full_start start = {.dev_curve = &w->dev_curve, .kernels = &w->t->bank.kernels, .snapshot = snapshot,
+                               .digest = w->digest};
+    float *head;
+
+    snprintf(snapshot, sizeof snapshot, "%.4000s/snapshot", w->folder);
+    w->result->steps = w->t->config->full.epochs;
+    w->result->parameters = full_parameters(w->full);
+    TRY(mem_alloc(2 * (size_t)w->bank->hidden, sizeof *head, &head));
+    start_head(w, head);
+    start.head = head;
+    full_begin(w->full, &start);
+    mem_free(head);
+    return ST_OK;
 }

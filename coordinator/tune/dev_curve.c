@@ -189,15 +189,15 @@ status dev_curve_resume(struct dev_curve *c, const struct dev_curve_point *point
     return write_curve(c);
 }
 
-void dev_curve_put_point(const struct dev_curve_point *p, int stage, double to[COURSE_NUMBERS])
+void dev_curve_put_point(const struct dev_curve_point *p, int stage, double to[DEV_CURVE_NUMBERS])
 {
-    const double numbers[COURSE_NUMBERS] = {stage, (double)p->step, (double)p->evaluations, p->loss, p->dev, p->dev_loss, p->best};
+    const double numbers[DEV_CURVE_NUMBERS] = {stage, (double)p->step, (double)p->evaluations, p->loss, p->dev, p->dev_loss, p->best};
 
     memcpy(to, numbers, sizeof numbers);
 }
 
 /* Returns the stage's number; 0 where it is none that fits an int. */
-int dev_curve_take_point(const double from[COURSE_NUMBERS], struct dev_curve_point *p)
+int dev_curve_take_point(const double from[DEV_CURVE_NUMBERS], struct dev_curve_point *p)
 {
     *p = (struct dev_curve_point){.step = (int64_t)from[1], .evaluations = (int64_t)from[2], .loss = from[3], .dev = from[4],
                                .dev_loss = from[5], .best = from[6] != 0};

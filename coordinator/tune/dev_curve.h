@@ -13,11 +13,11 @@
 #include "coordinator/data/few_shot.h"
 #include "coordinator/tune/oracle.h"
 
-enum { COURSE_STAGE_BYTES = 24 };
+enum { DEV_CURVE_STAGE_BYTES = 24 };
 
 /* One dev check: a point of the curve. */
 struct dev_curve_point {
-    char stage[COURSE_STAGE_BYTES];   /* "start", "router", "prompt", … */
+    char stage[DEV_CURVE_STAGE_BYTES];   /* "start", "router", "prompt", … */
     int64_t step;               /* gradient steps so far, all stages */
     int64_t evaluations;        /* losses evaluated so far (black box) */
     double loss;                /* training loss of the state that was checked */
@@ -74,9 +74,9 @@ status dev_curve_note(struct dev_curve *c, struct dev_curve_point *at, const str
 status dev_curve_resume(struct dev_curve *c, const struct dev_curve_point *points, size_t count);
 
 /* A point as numbers, for snapshots; the stage is the caller's to number (and to name again). */
-enum { COURSE_NUMBERS = 7 };
-void dev_curve_put_point(const struct dev_curve_point *p, int stage, double to[COURSE_NUMBERS]);
-int dev_curve_take_point(const double from[COURSE_NUMBERS], struct dev_curve_point *p);
+enum { DEV_CURVE_NUMBERS = 7 };
+void dev_curve_put_point(const struct dev_curve_point *p, int stage, double to[DEV_CURVE_NUMBERS]);
+int dev_curve_take_point(const double from[DEV_CURVE_NUMBERS], struct dev_curve_point *p);
 
 /* A step or an evaluation is done: `done` of the cell so far. Message, bar. replayed: without a message. */
 void dev_curve_step(struct dev_curve *c, const char *stage, int64_t done, double loss, int replayed);

@@ -1,76 +1,49 @@
-#include "coordinator/tune/full_state.h"
-
-#include <math.h>
+/* The spine of full tuning: the order of a step, and all that travels in it. Workers do their part through
+ * worker/full.h, the coordinator through full_coordinator.h; with one rank both are here. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cluster/base/clock.h"
 #include "cluster/base/file.h"
-#include "cluster/base/log.h"
-#include "cluster/base/memory.h"
+#include "coordinator/tune/full_state.h"
 #include "worker/model/folder.h"
-
-enum { MICRO = 4 };   /* examples of a micro-batch; part of the bits */
-
-static const double BETA1 = 0.9, BETA2 = 0.999, EPS = 1e-8;
-static const double SNAPSHOT_SHARE = 10;   /* seconds of work for each one that snapshots take */
 
 /* ---- opening ---- */
 
-static status read_weights(struct full *f)
+static status open_facts(struct full *f)
 {
-    struct packed_weights_source from;
-    struct model_source *source;
-    status s;
+    struct ranges_part whole = {0, 0};
 
-    TRY(model_source_open(f->t->config->model, &source));
-    from = packed_weights_from_model(source);
-    s = flat_read(&f->flat, &from, 0, f->values);
-    model_source_close(&source);
-    return s;
-}
-
-static status open_worker(struct full *f)
-{
-    size_t own;
-
-    blocks_columns(&f->blocks, f->comm->worker, &f->first, &f->last);
-    own = (size_t)(f->last - f->first);
-    TRY(mem_alloc((size_t)f->flat.count, sizeof *f->values, &f->values));
-    TRY(mem_alloc(own, sizeof *f->m, &f->m));
-    TRY(mem_alloc(own, sizeof *f->v, &f->v));
-    TRY(mem_alloc(own, sizeof *f->best, &f->best));
-    TRY(mem_alloc(encoder_weights_bytes(f->t->replica.encoder), 1, &f->packed));
-    return read_weights(f);
+    TRY(full_facts_open(&f->facts, &f->o.replica->facts.config, oracle_assignment(f->o.oracle), f->comm->workers));
+    f->blocks = blocks_make(f->facts.flat.count, f->comm->workers);
+    ranges_init(&f->ranges, f->comm, &f->blocks);
+    reduce_init(&f->reduce, f->comm, &f->blocks, 1);
+    TRY(mem_keep_new(&f->keep, full_head(&f->facts), sizeof *f->head, &f->head));
+    TRY(mem_keep_new(&f->keep, (size_t)f->facts.examples, sizeof *f->losses, &f->losses));
+    whole.last = f->facts.flat.count;
+    return ranges_plan(&f->ranges, &f->facts.deal, &whole, 1, f->o.replica->pool);
 }
 
 static status open_all(struct full *f)
 {
-    size_t head = 2 * (size_t)f->t->replica.facts.config.hidden;
-
-    TRY(flat_init(&f->flat, &f->t->replica.facts.config));
-    f->blocks = blocks_make(f->flat.count, f->comm->workers);
-    ranges_init(&f->ranges, f->comm, &f->blocks);
-    reduce_init(&f->reduce, f->comm, &f->blocks, 1);
-    TRY(mem_alloc(head, sizeof *f->head, &f->head));
-    TRY(mem_alloc(head, sizeof *f->d_head, &f->d_head));
-    TRY(mem_alloc(head, sizeof *f->head_m, &f->head_m));
-    TRY(mem_alloc(head, sizeof *f->head_v, &f->head_v));
-    if (comm_is_coordinator(f->comm)) TRY(mem_alloc((size_t)f->flat.count, sizeof *f->whole, &f->whole));
-    return comm_is_worker(f->comm) ? open_worker(f) : ST_OK;
+    TRY(open_facts(f));
+    if (comm_is_coordinator(f->comm)) TRY(full_coordinator_open(&f->o, &f->facts, &f->coordinator));
+    if (comm_is_worker(f->comm))
+        TRY(full_worker_open(&f->facts, f->o.replica, f->o.model, &f->blocks, f->comm->worker, &f->worker));
+    return ST_OK;
 }
 
-status full_open(struct tuning *t, struct full **out)
+status full_open(const struct full_options *o, struct full **out)
 {
     struct full *f;
     status s;
 
     *out = NULL;
-    TRY(comm_agree(t->comm, mem_alloc(1, sizeof *f, &f)));
-    f->t = t;
-    f->comm = t->comm;
+    TRY(comm_agree(o->comm, mem_alloc(1, sizeof *f, &f)));
+    f->o = *o;
+    f->comm = o->comm;
     f->stale = 1;
-    s = comm_agree(t->comm, open_all(f));
+    s = comm_agree(f->comm, open_all(f));
     if (s == ST_OK) *out = f;
     else full_close(&f);
     return s;
@@ -81,310 +54,145 @@ void full_close(struct full **out)
     struct full *f = *out;
 
     if (!f) return;
-    void *owned[] = {f->losses, f->head, f->d_head, f->head_m, f->head_v, f->whole, f->values, f->m, f->v, f->best, f->packed,
-                     f->unit_loss, f->pad, f->curve};
-
-    /* What was attached once can be attached again. */
-    if (f->packed && f->t->replica.encoder) encoder_attach(f->t->replica.encoder, arena_at(&f->t->replica.arena, 0, NULL));
-    encoder_gradient_close(&f->gradient);
-    unit_destroy(&f->unit);
-    unit_batch_fini(&f->batch);
-    tree_sum_fini(&f->heads);
-    deal_fini(&f->deal);
+    full_worker_close(&f->worker);
+    full_coordinator_close(&f->coordinator);
     ranges_fini(&f->ranges);
     reduce_fini(&f->reduce);
-    flat_fini(&f->flat);
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) mem_free(owned[i]);
+    full_facts_fini(&f->facts);
+    mem_keep_free(&f->keep);
     mem_free(f);
     *out = NULL;
 }
 
-/* ---- micro-batches: all of the same rows, filled up by examples without targets, whose gradients are 0 ---- */
-
-static int32_t micro_size(const struct full *f, int32_t micro)
+void full_begin(struct full *f, const struct full_start *start)
 {
-    int32_t left = f->examples - micro * MICRO;
+    struct full_coordinator *c = f->coordinator;
 
-    return left < MICRO ? left : MICRO;
+    memcpy(f->head, start->head, full_head(&f->facts) * sizeof *f->head);
+    snprintf(f->snapshot, sizeof f->snapshot, "%s", start->snapshot);
+    snprintf(c->digest, sizeof c->digest, "%s", start->digest);
+    c->dev_curve = start->dev_curve;
+    c->kernels = start->kernels;
+    full_coordinator_begin(c);
 }
 
-static int32_t rows_of(const struct full *f, int32_t slot, int32_t align)
-{
-    const struct assignment_example *e = &f->assignment->examples[slot];
-
-    return unit_batch_rows(e->width > e->length ? e->width : e->length, align);
-}
-
-static int32_t longest_filler(const struct full *f)
-{
-    return (int32_t)(f->flat.config.positions / MATMUL_GRAIN * MATMUL_GRAIN);
-}
-
-static void add_fillers(struct full *f)
-{
-    while (f->batch.rows < f->rows) {
-        int32_t left = f->rows - f->batch.rows, n = left < longest_filler(f) ? left : longest_filler(f);
-
-        unit_batch_add(&f->batch, f->pad, n, 0, -1, -1);
-    }
-}
-
-static status fill(struct full *f, int32_t micro)
-{
-    unit_batch_clear(&f->batch, micro * MICRO);
-    for (int32_t i = 0; i < micro_size(f, micro); i++) {
-        const struct assignment_example *e = &f->assignment->examples[micro * MICRO + i];
-
-        if (!unit_batch_add(&f->batch, e->ids, e->length, e->width, e->start, e->end))
-            return fault(ST_SYSTEM, "internal error: a micro-batch larger than planned");
-    }
-    add_fillers(f);
-    return ST_OK;
-}
-
-static status prepare_worker(struct full *f)
-{
-    struct encoder *e = f->t->replica.encoder;
-    int32_t align = encoder_row_align(e), most;
-
-    for (int32_t i = 0; i < f->micros; i++) {
-        int32_t rows = 0;
-
-        for (int32_t j = 0; j < micro_size(f, i); j++) rows += rows_of(f, i * MICRO + j, align);
-        rows = unit_batch_rows(rows, MATMUL_GRAIN);
-        if (rows > f->rows) f->rows = rows;
-    }
-    most = MICRO + f->rows / longest_filler(f) + 1;
-    TRY(mem_alloc((size_t)most, sizeof *f->unit_loss, &f->unit_loss));
-    TRY(mem_alloc((size_t)longest_filler(f), sizeof *f->pad, &f->pad));
-    TRY(unit_batch_init(&f->batch, most, f->rows, align));
-    TRY(encoder_gradient_open(&f->gradient, e, &f->flat, f->rows, pool_threads(f->t->replica.pool)));
-    return unit_new(e, f->rows, most, 0, pool_threads(f->t->replica.pool), UNIT_TRAIN_WEIGHTS, &f->unit);
-}
-
-status full_prepare(struct full *f, struct oracle *oracle)
-{
-    const struct ranges_part whole = {0, f->flat.count};
-
-    f->oracle = oracle;
-    f->assignment = &oracle->assignment;
-    f->examples = oracle->examples;
-    f->micros = (f->examples + MICRO - 1) / MICRO;
-    tree_sum_init(&f->heads, f->micros, TREE_FLOAT, 2 * (size_t)f->flat.config.hidden);
-    TRY(mem_alloc((size_t)f->examples, sizeof *f->losses, &f->losses));
-    deal_clear(&f->deal, 1, f->micros, f->comm->workers);
-    for (int32_t i = 0; i < f->micros; i++)
-        TRY(deal_add(&f->deal, 0, (int)((int64_t)i * f->comm->workers / f->micros), (struct tree_node){i, 1}));
-    TRY(ranges_plan(&f->ranges, &f->deal, &whole, 1, f->t->replica.pool));
-    return comm_is_worker(f->comm) ? prepare_worker(f) : ST_OK;
-}
-
-/* ---- requests, on all ranks ---- */
+/* ---- a step, on all ranks ---- */
 
 /* All weights to all workers, packed for the products. */
 static status refresh(struct full *f)
 {
-    const struct flat_view view = {&f->flat, f->values};
-    struct packed_weights_source source = packed_weights_from_flat(&view);
-    status s = ST_OK;
-
     if (!f->stale) return ST_OK;
-    TRY(ranges_gather(&f->ranges, f->values));
-    if (comm_is_worker(f->comm)) {
-        s = encoder_weights_pack(f->t->replica.encoder, &source, f->t->replica.pool, f->packed);
-        if (s == ST_OK) s = encoder_attach(f->t->replica.encoder, f->packed);
-    }
+    if (f->worker) TRY(ranges_gather(&f->ranges, f->worker->values));
     f->stale = 0;
-    return comm_agree(f->comm, s);
+    return comm_agree(f->comm, f->worker ? full_worker_pack(f->worker) : ST_OK);
 }
 
-static status run_micro(struct full *f, int32_t micro)
+/* An example's loss is known to one rank, and 0 on the others: the bits are summed as integers. */
+static status sum_losses(struct full *f)
 {
-    struct encoder_sink sink;
-    struct unit_inputs in = {.batch = &f->batch, .head = f->head, .batch_examples = f->examples, .sink = &sink};
-    struct unit_outputs out = {.loss = f->unit_loss};
-    float *grad = ranges_array(&f->ranges);
-    void *head;
+    _Static_assert(sizeof *f->losses == sizeof(int64_t), "a double is 64 bits");
 
-    TRY(fill(f, micro));
-    TRY(tree_sum_take(&f->heads, &head));
-    out.grad_head = head;
-    memset(grad, 0, (size_t)f->flat.count * sizeof *grad);   /* the word table is added to, the language model's head is not there */
-    TRY(encoder_gradient_begin(&f->gradient, f->t->replica.pool, &f->batch, 1, grad, NULL, &sink));
-    TRY(unit_train(f->unit, f->t->replica.encoder, f->t->replica.pool, &in, &out));
-    memcpy(f->losses + micro * MICRO, f->unit_loss, (size_t)micro_size(f, micro) * sizeof *f->losses);
-    ranges_done(&f->ranges);
-    return tree_sum_add(&f->heads, (struct tree_node){micro, 1}, head);
+    return comm_sum(f->comm, (int64_t *)(void *)f->losses, f->facts.examples);
 }
 
+/* Losses and gradient of the state as it is. */
 static status compute(struct full *f)
 {
-    ranges_begin(&f->ranges);
-    tree_sum_clear(&f->heads, f->micros);
-    for (int32_t i = 0; i < f->micros; i++)
-        if (f->deal.blocks[i].worker == f->comm->worker) TRY(run_micro(f, i));
-    return ST_OK;
-}
-
-/* Loss and gradient of the weights as they are. An example's loss is known to one rank; the bits are summed as integers. */
-static status look(struct full *f)
-{
-    struct tree_sum *heads[1] = {&f->heads};
-    size_t head = 2 * (size_t)f->flat.config.hidden;
+    struct tree_sum *heads[1] = {f->worker ? &f->worker->heads : NULL};
+    size_t head = full_head(&f->facts);
     status s = ST_OK;
 
     TRY(refresh(f));
     TRY(comm_broadcast(f->comm, f->head, head * sizeof *f->head, 0));
-    memset(f->losses, 0, (size_t)f->examples * sizeof *f->losses);
-    if (comm_is_worker(f->comm)) s = compute(f);
+    memset(f->losses, 0, (size_t)f->facts.examples * sizeof *f->losses);
+    if (f->worker) s = full_worker_compute(f->worker, f->head, &f->ranges, f->losses);
     if (s != ST_OK && f->comm->size > 1) comm_abort(f->comm, s);   /* others wait for this one's part */
     TRY(s);
     TRY(ranges_sum(&f->ranges, &f->grad));
-    TRY(reduce_sum_to_coordinator(&f->reduce, &f->deal, heads, head, f->d_head));
-    return comm_sum(f->comm, f->losses, f->examples);
+    TRY(reduce_sum_to_coordinator(&f->reduce, &f->facts.deal, heads, head,
+                                  f->coordinator ? f->coordinator->d_head : NULL));
+    return sum_losses(f);
 }
 
-static struct adamw adamw_of(const struct full *f)
+/* What the coordinator decided, known to all; s: how it went there. */
+static status send_order(struct full *f, status s, struct full_order *order)
 {
-    return adamw_at(f->rate, &(struct adamw_options){BETA1, BETA2, EPS, f->decay}, f->applied);
+    TRY(comm_agree(f->comm, s));
+    return comm_broadcast(f->comm, order, sizeof *order, 0);
 }
 
-static void update_job(void *arg, int thread, int threads)
+static status judge(struct full *f, struct full_order *order)
 {
-    struct full *f = arg;
-    struct adamw w = adamw_of(f);
-    int64_t first, last;
+    status s = f->coordinator ? full_coordinator_judge(f->coordinator, f->losses, f->step, order) : ST_OK;
 
-    pool_slice(f->last - f->first, BLOCK_COLUMNS, thread, threads, &first, &last);
-    if (first >= last) return;
-    flat_adamw(&f->flat, &f->t->replica.encoder->kernels, &w, f->first + first, f->first + last, f->grad + first,
-               f->values + f->first + first, f->m + first, f->v + first);
+    return send_order(f, s, order);
 }
 
-/* Rate and decay are the coordinator's; so is the head. */
-static status update(struct full *f)
+static status save(struct full *f)
 {
-    double rates[2] = {f->rate, f->decay};
+    double began = clock_now();
 
-    TRY(comm_broadcast(f->comm, rates, sizeof rates, 0));
-    f->rate = rates[0];
-    f->decay = rates[1];
-    f->applied++;
-    f->stale = 1;
-    if (comm_is_worker(f->comm)) pool_run(f->t->replica.pool, update_job, f);
+    TRY(full_save(f));
+    if (f->coordinator) full_coordinator_saved(f->coordinator, began);
     return ST_OK;
 }
 
-/* The own range of the best state: kept, or put back. */
-static status keep(struct full *f, int back)
+/* A look at dev is a dialogue with the oracle; what the state is worth is then known to all. */
+static status check(struct full *f, struct full_order *order)
 {
-    size_t bytes = (size_t)(f->last - f->first) * sizeof *f->best;
+    struct oracle *oracle = f->o.oracle;
 
-    if (comm_is_worker(f->comm) && back) memcpy(f->values + f->first, f->best, bytes);
-    else if (comm_is_worker(f->comm)) memcpy(f->best, f->values + f->first, bytes);
-    if (!back) return ST_OK;
+    if (f->coordinator) TRY(oracle_dismiss(oracle, full_coordinator_check(f->coordinator, f->head, f->step, order)));
+    else TRY(oracle_serve(oracle));
+    TRY(send_order(f, ST_OK, order));
+    if (order->keep && f->worker) full_worker_keep(f->worker);
+    return order->save ? save(f) : ST_OK;
+}
+
+static status conclude(struct full *f, struct full_order *order)
+{
+    status s = f->coordinator ? full_coordinator_conclude(f->coordinator, f->step, order) : ST_OK;
+
+    return send_order(f, s, order);
+}
+
+static void update(struct full *f, const struct full_order *order)
+{
+    f->step++;
+    f->stale = 1;
+    if (f->worker) full_worker_update(f->worker, order, f->step, f->grad);
+    if (f->coordinator) full_coordinator_update(f->coordinator, order, f->step, f->head);
+}
+
+static status restore_best(struct full *f)
+{
+    if (f->worker) full_worker_restore(f->worker);
     f->stale = 1;
     return refresh(f);
 }
 
-status full_request(void *arg, int what)
+status full_run(struct full *f)
 {
-    struct full *f = arg;
+    struct full_order order = {.update = 1};
 
-    switch ((enum full_op)what) {
-    case FULL_LOOK: return look(f);
-    case FULL_UPDATE: return update(f);
-    case FULL_KEEP: return keep(f, 0);
-    case FULL_BEST: return keep(f, 1);
-    case FULL_COLLECT: return reduce_collect(&f->reduce, 1, f->values + f->first, f->whole);
-    case FULL_SAVE: return full_save(f);
-    case FULL_RESUME: return full_resume(f);
+    TRY(full_resume(f));
+    if (f->coordinator) full_coordinator_resumed(f->coordinator);
+    while (order.update) {
+        TRY(compute(f));
+        TRY(judge(f, &order));
+        if (order.check) TRY(check(f, &order));
+        TRY(conclude(f, &order));
+        if (order.update) update(f, &order);
     }
-    return ST_OK;
+    return restore_best(f);
 }
 
-/* ---- the coordinator's side ---- */
+/* ---- what came of it ---- */
 
-static status loss_of(const struct full *f, const struct dev_curve *dev_curve, int64_t step, double *loss)
+status full_collect(struct full *f)
 {
-    double *by_slot;
-
-    TRY(mem_alloc((size_t)f->examples, sizeof *by_slot, &by_slot));
-    memcpy(by_slot, f->losses, (size_t)f->examples * sizeof *by_slot);
-    *loss = tree_total(by_slot, f->examples) / f->examples;
-    mem_free(by_slot);
-    if (isfinite(*loss)) return ST_OK;
-    return fault(ST_NUMBER, "%s: the training loss is not finite at step %lld; a lower rate may help", dev_curve->phase,
-                 (long long)step);
-}
-
-static status check(struct full *f, struct dev_curve *dev_curve, int64_t step, double loss)
-{
-    struct dev_curve_state state = {f->head, f->head, NULL};   /* of prompts, no float is read */
-    struct dev_curve_point point = {.step = step, .loss = loss};
-
-    snprintf(point.stage, sizeof point.stage, "%s", step > 0 ? "full" : "start");
-    TRY(dev_curve_check(dev_curve, &point, &state));
-    return point.best ? oracle_own(f->oracle, FULL_KEEP) : ST_OK;
-}
-
-static void update_head(struct full *f, const struct kernels *k)
-{
-    struct adamw w = adamw_of(f);
-
-    k->adamw(&w, 2 * f->flat.config.hidden, f->d_head, f->head, f->head_m, f->head_v);
-}
-
-/* A snapshot is several times the encoder: only when the work since the last one was worth it. */
-static status save(struct full *f, double *saved)
-{
-    double now = clock_now();
-
-    if (now - saved[0] < SNAPSHOT_SHARE * saved[1]) return ST_OK;
-    TRY(oracle_own(f->oracle, FULL_SAVE));
-    saved[0] = clock_now();
-    saved[1] = saved[0] - now;
-    return ST_OK;
-}
-
-static status start(struct full *f, struct dev_curve *dev_curve, const struct full_options *o, const float *head)
-{
-    memcpy(f->head, head, 2 * (size_t)f->flat.config.hidden * sizeof *head);
-    f->rate = o->rate;
-    f->decay = o->decay;
-    f->dev_curve = dev_curve;
-    snprintf(f->snapshot, sizeof f->snapshot, "%s", o->snapshot);
-    snprintf(f->digest, sizeof f->digest, "%s", o->digest);
-    return oracle_own(f->oracle, FULL_RESUME);
-}
-
-status full_run(struct full *f, struct dev_curve *dev_curve, const struct full_options *o, const float *head, double *seconds)
-{
-    double started = clock_now(), before, saved[2] = {started, 0};
-    int checked;
-
-    TRY(start(f, dev_curve, o, head));
-    before = f->seconds;
-    checked = dev_curve->count > 0;   /* a snapshot is made behind a check */
-    for (;; f->step++) {
-        double loss = 0;
-
-        TRY(oracle_own(f->oracle, FULL_LOOK));
-        TRY(loss_of(f, dev_curve, f->step, &loss));
-        if (!checked && (f->step % o->check_every == 0 || f->step == o->epochs)) {
-            TRY(check(f, dev_curve, f->step, loss));
-            f->seconds = before + clock_now() - started;
-            if (f->step > 0 && f->step < o->epochs) TRY(save(f, saved));
-        }
-        checked = 0;
-        dev_curve_step(dev_curve, "full", f->step, loss, 0);
-        if (f->step == o->epochs) break;
-        if (dev_curve_stopped(dev_curve)) return ST_END;
-        TRY(oracle_own(f->oracle, FULL_UPDATE));
-        update_head(f, &f->t->bank.kernels);
-    }
-    *seconds = before + clock_now() - started;
-    return oracle_own(f->oracle, FULL_BEST);
+    return reduce_collect(&f->reduce, 1, f->worker ? f->worker->values + f->worker->first : NULL,
+                          f->coordinator ? f->coordinator->whole : NULL);
 }
 
 static status read_values(void *arg, const char *name, int64_t first, int64_t count, float *out)
@@ -394,14 +202,13 @@ static status read_values(void *arg, const char *name, int64_t first, int64_t co
 
 status full_write(struct full *f, const char *folder, char digest[33])
 {
-    struct flat_view view = {&f->flat, f->whole};
-    struct model_folder what = {.config = f->flat.config, .type = TENSOR_F32, .read = read_values, .arg = &view};
+    struct flat_view view = {&f->facts.flat, f->coordinator->whole};
+    struct model_folder what = {.config = f->facts.flat.config, .type = TENSOR_F32, .read = read_values, .arg = &view};
     struct model_source *written;
     char vocab[4096];
     status s;
 
-    TRY(oracle_own(f->oracle, FULL_COLLECT));
-    TRY(file_join(vocab, sizeof vocab, f->t->config->model, "vocab.txt"));
+    TRY(file_join(vocab, sizeof vocab, f->o.model, "vocab.txt"));
     if (file_exists(vocab)) what.vocab = vocab;
     TRY(model_folder_write(folder, &what));
     TRY(model_source_open(folder, &written));
@@ -410,10 +217,16 @@ status full_write(struct full *f, const char *folder, char digest[33])
     return s;
 }
 
+double full_seconds(const struct full *f)
+{
+    return f->coordinator->seconds;
+}
+
 int64_t full_parameters(const struct full *f)
 {
-    int64_t sum = 2 * f->flat.config.hidden;
+    const struct flat *flat = &f->facts.flat;
+    int64_t sum = (int64_t)full_head(&f->facts);
 
-    for (int64_t i = 0; i < names_encoder(f->flat.config.layers); i++) sum += f->flat.size[i];
+    for (int64_t i = 0; i < names_encoder(flat->config.layers); i++) sum += flat->size[i];
     return sum;
 }

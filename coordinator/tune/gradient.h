@@ -1,24 +1,21 @@
-/* Tuning by gradient descent: stages in which some of router, module prompts and head move and the rest stands still
+/* Tuning by gradient descent: stages in which some of router, module prompts and head move and the rest does not
  * (method.md section 8). Coordinator only; a step is one request to the oracle for loss and gradient of the whole training set,
  * without dropout and with the deterministic router, so an epoch is a step.
  *
  * A stage goes on from the last state of the one before, as in the reference; the best state of all stages is the result.
  *
  * AdamW as PyTorch has it. Moments: every stage begins with moments of 0 for what moves in it. The reference has one AdamW over
- * both stages with rates of about 0 for what stands still, so that prompts and head enter stage two with warm moments; `warm`
+ * both stages with rates of about 0 for what does not move, so that prompts and head enter stage two with warm moments; `warm`
  * does that (Q15).
  *
  * Every look at dev leaves a snapshot; a killed cell computes the steps since again, to the same bits. */
 #ifndef MP2_COORDINATOR_TUNE_GRADIENT_H
 #define MP2_COORDINATOR_TUNE_GRADIENT_H
 
+#include "cluster/base/memory.h"
 #include "coordinator/tune/bank.h"
 #include "coordinator/tune/dev_curve.h"
-
-/* Epochs with these rates; a rate of 0: stands still. */
-struct gradient_stage { const char *name; int64_t epochs; double router, prompts, head; };
-
-enum { GRADIENT_STAGES_MOST = 4 };
+#include "coordinator/tune/stages.h"
 
 /* One tensor with its moments. */
 struct gradient_group {
@@ -32,8 +29,7 @@ struct gradient {
     const struct bank *bank;    /* sizes and kernels; its values are not touched */
     struct oracle *oracle;
     struct dev_curve *dev_curve;
-    struct gradient_stage stages[GRADIENT_STAGES_MOST];
-    int stage_count;
+    struct stages stages;
     int warm;
     int64_t check_every;
     double decay;
@@ -46,23 +42,15 @@ struct gradient {
     /* of a step */
     double *s, *r, *d_theta;    /* (layers,K) */
     float *prompts, *d_prompts, *d_head, *d_modules, *d_router;
+    struct mem_keep keep;
 };
 
 /* Local. Start values: theta (layers,K), modules (layers,K,P*H), head (2,H); copied. Fields up to digest are the caller's. */
 status gradient_open(struct gradient *g, const float *theta, const float *modules, const float *head);
 void gradient_close(struct gradient *g);
 
-/* Run all stages, or what is left of them. ST_END: asked to stop; the snapshot stands. ST_NUMBER (said): a loss is not
- * finite. The result is in the dev_curve's best state. */
+/* Run all stages, or what is left of them. ST_END: asked to stop; the snapshot is there. ST_NUMBER (reported): a loss is
+ * not finite. The result is in the dev_curve's best state. */
 status gradient_run(struct gradient *g);
-
-/* Steps of all stages. */
-int64_t gradient_steps(const struct gradient *g);
-
-/* ---- gradient_snapshot.c ---- */
-
-status gradient_save(const struct gradient *g, double seconds);
-/* ST_OK with nothing changed when there is no snapshot, or one of another cell. ST_INPUT (said) on a damaged one. */
-status gradient_load(struct gradient *g);
 
 #endif

@@ -9,7 +9,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/store/safetensors.h"
-#include "coordinator/tune/gradient.h"
+#include "coordinator/tune/gradient_snapshot.h"
 
 enum { TENSORS_MOST = 16 };
 
@@ -28,23 +28,6 @@ static void add(struct list *l, const char *name, enum tensor_type type, int64_t
 static const char *const names[3][3] = {{"router", "router.m", "router.v"}, {"modules", "modules.m", "modules.v"},
                                         {"head", "head.m", "head.v"}};
 
-/* ---- the curve as numbers ---- */
-
-/* The place of a stage's name in the list of stages, from 1; 0: "start". */
-static int stage_number(const struct gradient *g, const char *name)
-{
-    for (int i = 0; i < g->stage_count; i++)
-        if (strcmp(g->stages[i].name, name) == 0) return i + 1;
-    return 0;
-}
-
-static void take_point(const struct gradient *g, const double *from, struct dev_curve_point *p)
-{
-    int stage = dev_curve_take_point(from, p);
-
-    snprintf(p->stage, sizeof p->stage, "%s", stage > 0 && stage <= g->stage_count ? g->stages[stage - 1].name : "start");
-}
-
 /* ---- writing ---- */
 
 status gradient_save(const struct gradient *g, double seconds)
@@ -57,10 +40,10 @@ status gradient_save(const struct gradient *g, double seconds)
     double *curve;
     status s;
 
-    TRY(mem_alloc(c->count * COURSE_NUMBERS, sizeof *curve, &curve));
+    TRY(mem_alloc(c->count * DEV_CURVE_NUMBERS, sizeof *curve, &curve));
     for (size_t i = 0; i < c->count; i++)
-        dev_curve_put_point(&c->points[i], stage_number(g, c->points[i].stage), curve + i * COURSE_NUMBERS);
-    add(&l, "curve", TENSOR_F64, (int64_t)c->count, COURSE_NUMBERS, curve);
+        dev_curve_put_point(&c->points[i], stages_number(&g->stages, c->points[i].stage), curve + i * DEV_CURVE_NUMBERS);
+    add(&l, "curve", TENSOR_F64, (int64_t)c->count, DEV_CURVE_NUMBERS, curve);
     add(&l, "best.gates", TENSOR_F64, 1, (int64_t)c->gate_count, c->best_gates);
     add(&l, "best.prompts", TENSOR_F32, 1, (int64_t)c->bank, c->best_prompts);
     add(&l, "best.head", TENSOR_F32, 1, (int64_t)c->head_count, c->best_head);
@@ -115,7 +98,7 @@ static status read_counts(struct gradient *g, const struct safetensors *f)
     g->router.applied = a;
     g->modules.applied = b;
     g->head.applied = c;
-    return g->step < 0 || g->step > gradient_steps(g) || a < 0 || b < 0 || c < 0 ? damaged(g) : ST_OK;
+    return g->step < 0 || g->step > stages_steps(&g->stages) || a < 0 || b < 0 || c < 0 ? damaged(g) : ST_OK;
 }
 
 static status read_dev_curve(struct gradient *g, const struct safetensors *f)
@@ -127,15 +110,17 @@ static status read_dev_curve(struct gradient *g, const struct safetensors *f)
     size_t count;
     status s;
 
-    TRY(safetensors_expect(f, "curve", TENSOR_F64, 2, (int64_t[]){-1, COURSE_NUMBERS}, &t));
+    TRY(safetensors_expect(f, "curve", TENSOR_F64, 2, (int64_t[]){-1, DEV_CURVE_NUMBERS}, &t));
     count = (size_t)t->shape[0];
     TRY(read_floats(f, "best.prompts", c->bank, c->best_prompts));
     TRY(read_floats(f, "best.head", c->head_count, c->best_head));
     TRY(read_doubles(f, "best.gates", 1, (int64_t)c->gate_count, c->best_gates));
-    s = mem_alloc(count * COURSE_NUMBERS, sizeof *numbers, &numbers);
+    s = mem_alloc(count * DEV_CURVE_NUMBERS, sizeof *numbers, &numbers);
     if (s == ST_OK) s = mem_alloc(count, sizeof *points, &points);
-    if (s == ST_OK) s = read_doubles(f, "curve", (int64_t)count, COURSE_NUMBERS, numbers);
-    for (size_t i = 0; i < count && s == ST_OK; i++) take_point(g, numbers + i * COURSE_NUMBERS, &points[i]);
+    if (s == ST_OK) s = read_doubles(f, "curve", (int64_t)count, DEV_CURVE_NUMBERS, numbers);
+    for (size_t i = 0; i < count && s == ST_OK; i++)
+        snprintf(points[i].stage, sizeof points[i].stage, "%s",
+                 stages_name(&g->stages, dev_curve_take_point(numbers + i * DEV_CURVE_NUMBERS, &points[i])));
     if (s == ST_OK) s = count > 0 ? dev_curve_resume(c, points, count) : damaged(g);
     mem_free(numbers);
     mem_free(points);

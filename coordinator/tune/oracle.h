@@ -1,23 +1,26 @@
-/* A cell's oracle: the few training examples of one task on the workers, and what the coordinator asks of them: loss and
- * gradient of composed prompts, losses of many candidates for one layer's prompt, scores of rows. Optimisers run on the
- * coordinator alone and see nothing of ranks.
+/* A cell's loss oracle: the few training examples of one task on the workers, and what the coordinator asks of them:
+ * loss and gradient of composed prompts, losses of many candidates for one layer's prompt, scores of rows. Optimisers
+ * run on the coordinator alone and see nothing of ranks.
  *
- * Between oracle_open and oracle_close the workers answer in oracle_serve until the coordinator calls oracle_dismiss:
+ * Between oracle_open and oracle_close come dialogues: the workers answer in oracle_serve until the coordinator calls
+ * oracle_dismiss.
  *
- *     TRY(oracle_open(&options, &draw, &oracle));                       collective
- *     if (comm_is_coordinator(comm)) s = oracle_dismiss(&oracle, search(&oracle));
- *     else s = oracle_serve(&oracle);
+ *     TRY(oracle_open(&options, &oracle));                              collective
+ *     if (comm_is_coordinator(comm)) s = oracle_dismiss(oracle, search(oracle));
+ *     else s = oracle_serve(oracle);
  *     oracle_close(&oracle);
  *
- * With one rank the coordinator does the work itself inside each request. Answers are exact: losses come back example by
- * example and are summed on the coordinator, gradients along the batch's tree (design.md 5a.3), so they depend on neither
- * ranks nor threads nor the size of units. */
+ * With one rank the coordinator does the work itself inside each request. What a worker does is in worker/oracle.h,
+ * what travels in worker/oracle_messages.h. Answers are exact: losses come back example by example and are summed on
+ * the coordinator, gradients along the batch's tree (design.md 5a.3), so they depend on neither ranks nor threads nor
+ * the size of units. */
 #ifndef MP2_COORDINATOR_TUNE_ORACLE_H
 #define MP2_COORDINATOR_TUNE_ORACLE_H
 
 #include "coordinator/score/scorer.h"
 #include "worker/model/machine.h"
 #include "worker/model/replica.h"
+#include "worker/train/assignment.h"
 
 struct oracle_options {
     struct comm *comm;
@@ -27,11 +30,9 @@ struct oracle_options {
     int32_t longest;            /* rows of the longest input: the form's max_length */
     int gradients;              /* 1: oracle_gradient will be called */
     int answers_only;           /* oracle_loss and oracle_losses: over the tokens that answers are read from alone */
-    int int8;                   /* likewise: computed in whole numbers, by the replica's second encoder */
+    int int8;                   /* likewise: computed in int8, by the replica's second encoder */
     const struct machine_config *machine;
     struct scorer_rules rules;
-    status (*own)(void *arg, int what);   /* for oracle_own; NULL: none */
-    void *own_arg;
     /* coordinator */
     struct dataset *data;
     int task;
@@ -42,41 +43,41 @@ struct oracle_options {
 
 struct oracle;
 
-/* Collective. The training examples go to every worker, once. ST_INPUT (said) when memory does not hold an example. */
+/* Collective. The training examples go to every worker, once. ST_INPUT (reported) when memory does not hold an example.
+ * */
 status oracle_open(const struct oracle_options *o, struct oracle **out);
 void oracle_close(struct oracle **oracle);
 
-/* Worker (a rank that is not the coordinator). Answer until dismissed; the worst status of all ranks. */
+/* Local, on all ranks. The training examples: their number; all of them by slot, as long as the oracle is open. */
+int64_t oracle_examples(const struct oracle *t);
+const struct assignment *oracle_assignment(const struct oracle *t);
+
+/* Ranks other than the coordinator. Answer until dismissed; the worst status of all ranks. */
 status oracle_serve(struct oracle *t);
 /* Coordinator. Let the workers go with what became of the work; the worst status of all ranks. */
 status oracle_dismiss(struct oracle *t, status mine);
 
-/* ---- coordinator, inside the dialogue. Prompts are (layers,P,H), composed; heads (2,H); all f32, the caller's. A loss that
- * is not finite is no error here. A status other than ST_OK was said by the rank that failed. ---- */
-
-int64_t oracle_examples(const struct oracle *t);
-
-/* A request of the caller's own: own(own_arg, what) on all ranks, collectively; the same status everywhere. */
-status oracle_own(struct oracle *t, int what);
+/* ---- coordinator, inside the dialogue. Prompts are (layers,P,H), composed; heads (2,H); all f32, the caller's. A loss
+ * that is not finite is no error here. A status other than ST_OK was reported by the rank that failed. ---- */
 
 /* Mean loss over the training examples, and its gradient with respect to prompts and head. */
 status oracle_gradient(struct oracle *t, const float *prompts, const float *head, double *loss, float *d_prompts,
-                     float *d_head);
+                       float *d_head);
 
 /* The loss alone, of whole sets of prompts: sets (n,layers,P,H), losses (n). The members of a call share the batch. */
 status oracle_loss(struct oracle *t, int32_t n, const float *sets, const float *head, double *losses);
 
 /* For a search that goes through the layers one by one: place a set of prompts, then ask for candidates (n,P*H) of one
  * layer's prompt, the others as placed; fix the layer's prompt; go on with a layer above. Workers keep the activations
- * below `layer`, advanced when a fixed layer is left behind, so that nothing is computed twice; asking for a layer below an
+ * below `layer`, advanced past a layer that is fixed, so that nothing is computed twice; asking for a layer below an
  * earlier one is fine (a new round) and begins again from the ids. */
 status oracle_place(struct oracle *t, const float *prompts, const float *head);
 status oracle_losses(struct oracle *t, int32_t layer, int32_t n, const float *candidates, double *losses);
 status oracle_fix(struct oracle *t, int32_t layer, const float *prompt);
 
-/* Scores of rows of a split of the oracle's task (rows NULL: a keyed subset of at most `count` rows of the rules' seed, 0:
- * all). each may be NULL (coordinator/score/scorer.h). */
+/* Scores of rows of a split of the oracle's task (rows NULL: a keyed subset of at most `count` rows of the rules' seed,
+ * 0: all). each may be NULL (coordinator/score/scorer.h). */
 status oracle_score(struct oracle *t, enum split split, const int64_t *rows, int64_t count, const float *prompts,
-                 const float *head, evaluate_row *each, void *arg, struct eval_result *out);
+                    const float *head, evaluate_row *each, void *arg, struct eval_result *out);
 
 #endif

@@ -17,7 +17,7 @@
 #include "cluster/base/memory.h"
 #include "coordinator/data/input.h"
 
-enum { TUNED_VERSION = 1, TUNED_TASK_LIMIT = 256 };
+enum { TUNED_VERSION = 1, TUNED_TASK_LIMIT = 256, TUNED_PATH_BYTES = 4096 };
 
 struct tuned_task {
     /* What was tuned for. */
@@ -76,6 +76,9 @@ status tuned_choose(const struct tuned *t, const char *path, const char *id, con
 
 /* Local. "deep", "shallow" or "none": what its prompt is. */
 const char *tuned_depth(const struct tuned *t, const struct tuned_task *task);
+
+/* Local. The two files of a name. ST_INPUT (reported) when it can be none. */
+status tuned_paths(const char *path, char json[TUNED_PATH_BYTES], char tensors[TUNED_PATH_BYTES]);
 
 /* Local. 1 when path names a tuned file (NAME, NAME.json or NAME.safetensors with a NAME.json beside it). */
 int tuned_is_file(const char *path);

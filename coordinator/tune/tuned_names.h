@@ -4,13 +4,11 @@
 
 #include "coordinator/tune/tuned.h"
 
-enum { TUNED_PATH_BYTES = 4096, TUNED_NAME_BYTES = 96 };
+enum { TUNED_NAME_BYTES = 96 };
 
 /* Of input_form.reference. */
 extern const char *const tuned_form_names[WORDING_COUNT];
 
-/* Local. The two files of a name. */
-status tuned_paths(const char *path, char json[TUNED_PATH_BYTES], char tensors[TUNED_PATH_BYTES]);
 /* Local. "ID/what" */
 void tuned_tensor_name(const char *id, const char *what, char out[TUNED_NAME_BYTES]);
 /* Local. xxh3-128, 32 hex digits and a 0. */

@@ -8,12 +8,18 @@
 
 #include "cluster/base/status.h"
 #include "cluster/comm/deal.h"
+#include "worker/model/unit_batch.h"
 
 /* One example of a batch. width: rows it takes when padding is attended (reference), 0 otherwise. */
 struct assignment_example {
     int32_t group, slot, length, width, start, end;
     const int32_t *ids;
 };
+/* Rows that it takes in a unit (unit_batch_rows). */
+static inline int32_t assignment_example_rows(const struct assignment_example *e, int32_t align)
+{
+    return unit_batch_rows(e->width > e->length ? e->width : e->length, align);
+}
 
 /* The message: 32-bit numbers. Grows, is used again. */
 struct assignment_message { int32_t *words; size_t count, room; };

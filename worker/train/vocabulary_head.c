@@ -44,6 +44,7 @@ struct vocabulary_head {
     int threads;
     double *loss;
     int32_t *best;
+    struct mem_keep keep;                /* all of these arrays */
     /* of the call that runs */
     const struct vocabulary_run *run;
     atomic_int next, failed;
@@ -77,11 +78,11 @@ static status compile(struct vocabulary_head *h, int train)
 
 static status alloc_packed(struct vocabulary_head *h)
 {
-    TRY(mem_alloc(matmul_packed_bytes(h->matmul, HEAD_DENSE), 1, &h->dense));
-    TRY(mem_alloc(matmul_packed_bytes(h->matmul, HEAD_DENSE_BACK), 1, &h->dense_back));
+    TRY(mem_keep_new(&h->keep, matmul_packed_bytes(h->matmul, HEAD_DENSE), 1, &h->dense));
+    TRY(mem_keep_new(&h->keep, matmul_packed_bytes(h->matmul, HEAD_DENSE_BACK), 1, &h->dense_back));
     h->slice_bytes = (matmul_packed_bytes(h->matmul, HEAD_SLICE) + 63) / 64 * 64;
-    TRY(mem_alloc((size_t)(h->slices - 1) * h->slice_bytes + matmul_packed_bytes(h->matmul, HEAD_LAST), 1, &h->words));
-    return mem_alloc((size_t)h->e->config.vocab, sizeof *h->bias, &h->bias);
+    TRY(mem_keep_new(&h->keep, (size_t)(h->slices - 1) * h->slice_bytes + matmul_packed_bytes(h->matmul, HEAD_LAST), 1, &h->words));
+    return mem_keep_new(&h->keep, (size_t)h->e->config.vocab, sizeof *h->bias, &h->bias);
 }
 
 static status alloc_rows(struct vocabulary_head *h, int train)
@@ -89,18 +90,18 @@ static status alloc_rows(struct vocabulary_head *h, int train)
     size_t rows = (size_t)h->room, width = (size_t)h->e->config.hidden, size = number_size(h->e->precision);
     void **arrays[] = {&h->x, &h->pre, &h->act, &h->t, &h->xhat, &h->d_pre};
 
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) TRY(mem_alloc(rows * width, size, arrays[i]));
-    TRY(mem_alloc(rows, sizeof *h->rstd, &h->rstd));
-    TRY(mem_alloc(rows * width, sizeof *h->d_t, &h->d_t));
-    TRY(mem_alloc(rows, sizeof *h->loss, &h->loss));
-    TRY(mem_alloc(rows, sizeof *h->best, &h->best));
-    TRY(mem_alloc(HEAD_BLOCK * width, sizeof *h->zeros, &h->zeros));
-    if (train) TRY(mem_alloc(rows * (size_t)h->ld, size, &h->d_logits));
-    TRY(mem_alloc((size_t)h->threads, sizeof *h->scratch, &h->scratch));
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) TRY(mem_keep_new(&h->keep, rows * width, size, arrays[i]));
+    TRY(mem_keep_new(&h->keep, rows, sizeof *h->rstd, &h->rstd));
+    TRY(mem_keep_new(&h->keep, rows * width, sizeof *h->d_t, &h->d_t));
+    TRY(mem_keep_new(&h->keep, rows, sizeof *h->loss, &h->loss));
+    TRY(mem_keep_new(&h->keep, rows, sizeof *h->best, &h->best));
+    TRY(mem_keep_new(&h->keep, HEAD_BLOCK * width, sizeof *h->zeros, &h->zeros));
+    if (train) TRY(mem_keep_new(&h->keep, rows * (size_t)h->ld, size, &h->d_logits));
+    TRY(mem_keep_new(&h->keep, (size_t)h->threads, sizeof *h->scratch, &h->scratch));
     for (int i = 0; i < h->threads; i++) {
-        TRY(mem_alloc((size_t)(HEAD_BLOCK * h->ld), sizeof(float), &h->scratch[i].logits));
-        TRY(mem_alloc(HEAD_BLOCK * width, sizeof(float), &h->scratch[i].narrow));
-        TRY(mem_alloc(HEAD_BLOCK * width, sizeof(float), &h->scratch[i].sum));
+        TRY(mem_keep_new(&h->keep, (size_t)(HEAD_BLOCK * h->ld), sizeof(float), &h->scratch[i].logits));
+        TRY(mem_keep_new(&h->keep, HEAD_BLOCK * width, sizeof(float), &h->scratch[i].narrow));
+        TRY(mem_keep_new(&h->keep, HEAD_BLOCK * width, sizeof(float), &h->scratch[i].sum));
     }
     return ST_OK;
 }
@@ -135,17 +136,8 @@ void vocabulary_head_destroy(struct vocabulary_head **out)
     struct vocabulary_head *h = *out;
 
     if (!h) return;
-    void *owned[] = {h->dense, h->dense_back, h->words, h->bias, h->x, h->pre, h->act, h->t, h->xhat, h->d_pre, h->rstd, h->d_t,
-                     h->loss, h->best, h->zeros, h->d_logits};
-
-    for (int i = 0; i < h->threads && h->scratch; i++) {
-        mem_free(h->scratch[i].logits);
-        mem_free(h->scratch[i].narrow);
-        mem_free(h->scratch[i].sum);
-    }
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) mem_free(owned[i]);
-    mem_free(h->scratch);
     matmul_destroy(&h->matmul);
+    mem_keep_free(&h->keep);
     mem_free(h);
     *out = NULL;
 }

@@ -11,7 +11,6 @@
 #include "cluster/base/log.h"
 #include "coordinator/command/checkpoint/tuned.h"
 #include "coordinator/tune/tuned.h"
-#include "coordinator/tune/tuned_names.h"
 
 /* ---- info, verify ---- */
 

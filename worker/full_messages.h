@@ -1,0 +1,46 @@
+/* What all ranks know in full tuning, and what travels in one of its steps (coordinator/tune/full.h):
+ *
+ *     head (2,H) f32 and, where they changed, all weights, to every worker
+ *     the weights' gradient to the owners of its ranges (cluster/comm/ranges.h), the head's to the coordinator
+ *     the losses of the training examples to the coordinator
+ *     a struct full_order from the coordinator to all: after the losses, after a look at dev, at the end of the step */
+#ifndef MP2_WORKER_FULL_MESSAGES_H
+#define MP2_WORKER_FULL_MESSAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cluster/base/status.h"
+#include "cluster/comm/deal.h"
+#include "worker/model/flat.h"
+#include "worker/train/assignment.h"
+
+enum { FULL_MICRO = 4 };        /* examples of a micro-batch; part of the bits */
+
+/* What the coordinator decides in a step. */
+struct full_order {
+    int32_t check;              /* the state is scored on dev now */
+    int32_t keep;               /* it is the best so far */
+    int32_t save;               /* a snapshot is due */
+    int32_t update;             /* the weights make a step; 0: the end */
+    double rate, decay;         /* of that step */
+};
+
+struct full_facts {
+    struct flat flat;           /* all weights, and their gradient, as one array */
+    const struct assignment *assignment;   /* the training examples by slot; the caller's */
+    int32_t examples, micros;
+    struct deal deal;           /* micro-batches to workers */
+};
+
+/* Local. */
+status full_facts_open(struct full_facts *f, const struct model_config *model, const struct assignment *assignment,
+                       int workers);
+void full_facts_fini(struct full_facts *f);
+
+/* Local. Examples of a micro-batch: slots FULL_MICRO * micro and on. */
+int32_t full_micro_size(const struct full_facts *f, int32_t micro);
+/* Floats of a head. */
+static inline size_t full_head(const struct full_facts *f) { return 2 * (size_t)f->flat.config.hidden; }
+
+#endif
