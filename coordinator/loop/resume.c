@@ -12,7 +12,9 @@
 
 static status open_folder(struct loop *l)
 {
-    enum run_folder_mode mode = l->o->resume < 0 ? RUN_FOLDER_EITHER : l->o->resume ? RUN_FOLDER_RESUME : RUN_FOLDER_NEW;
+    enum run_folder_mode mode = l->o->resume < 0 ? RUN_FOLDER_EITHER
+                                : l->o->resume   ? RUN_FOLDER_RESUME
+                                                 : RUN_FOLDER_NEW;
 
     return run_folder_open(l->o->run, mode, 3000, &l->folder);
 }
@@ -45,12 +47,14 @@ static status check_made_with(struct loop *l)
         strcmp(was->libraries, is.libraries) == 0)
         return ST_OK;
     if (!l->o->accept_break)
-        return fault(ST_INPUT, "%s: cannot be resumed exactly: it was computed with %s, %s, %s; here it would be %s, %s, %s "
-                     "(machine.accept_break: true goes on all the same)", l->o->run, was->precision, was->isa, was->libraries,
-                     is.precision, is.instruction_set, is.libraries);
+        return fault(ST_INPUT,
+                     "%s: cannot be resumed exactly: it was computed with %s, %s, %s; here it would be %s, %s, %s "
+                     "(machine.accept_break: true goes on all the same)",
+                     l->o->run, was->precision, was->isa, was->libraries, is.precision, is.instruction_set,
+                     is.libraries);
     if (l->broken_at == 0) l->broken_at = l->step + 1;
-    log_warn("exactness-broken", "step=%lld was=\"%s, %s, %s\" is=\"%s, %s, %s\"", (long long)l->step + 1, was->precision,
-             was->isa, was->libraries, is.precision, is.instruction_set, is.libraries);
+    log_warn("exactness-broken", "step=%lld was=\"%s, %s, %s\" is=\"%s, %s, %s\"", (long long)l->step + 1,
+             was->precision, was->isa, was->libraries, is.precision, is.instruction_set, is.libraries);
     return ST_OK;
 }
 
@@ -155,8 +159,10 @@ static status check_writer(struct loop *l, const struct journal_record *record)
     TRY(record_decode_run("journal", record->payload, record->bytes, &was));
     s = l->job->state(l->job->self, &is);
     if (s == ST_OK && strcmp(was.config_digest, is.config_digest) != 0)
-        s = fault(ST_INPUT, "%s: cannot be resumed: an option that affects the result was changed (config.resolved.yaml has the "
-                  "values it was started with)", l->o->run);
+        s = fault(ST_INPUT,
+                  "%s: cannot be resumed: an option that affects the result was changed (config.resolved.yaml has the "
+                  "values it was started with)",
+                  l->o->run);
     if (s == ST_OK && was.event == RECORD_BREAK && l->broken_at == 0) l->broken_at = (int64_t)was.step;
     note_made_with(l, was.precision, was.instruction_set, was.libraries);
     record_run_fini(&was);
@@ -166,7 +172,11 @@ static status check_writer(struct loop *l, const struct journal_record *record)
 static status record_start(struct loop *l)
 {
     struct state is = {0};
-    struct record_run r = {.step = (uint64_t)l->step + 1, .event = l->broken_at == l->step + 1 ? RECORD_BREAK : l->step > 0 ? RECORD_RESUME : RECORD_START, .build = "mp2 " MP2_VERSION,
+    struct record_run r = {.step = (uint64_t)l->step + 1,
+                           .event = l->broken_at == l->step + 1 ? RECORD_BREAK
+                                    : l->step > 0               ? RECORD_RESUME
+                                                                : RECORD_START,
+                           .build = "mp2 " MP2_VERSION,
                            .ranks = (uint32_t)l->comm->size};
 
     TRY(l->job->state(l->job->self, &is));
@@ -178,7 +188,8 @@ static status record_start(struct loop *l)
     return journal_append(l->journal, r.step, RECORD_RUN, l->buffer.data, l->buffer.bytes);
 }
 
-/* Coordinator. The journal's next step that is not in the checkpoint; other records are taken on the way. ST_END: there is none. */
+/* Coordinator. The journal's next step that is not in the checkpoint; other records are taken on the way. ST_END: there
+ * is none. */
 static status next_step(struct loop *l, struct journal_reader *reader, struct journal_record *record)
 {
     struct record_eval e;
@@ -200,7 +211,8 @@ static status next_step(struct loop *l, struct journal_reader *reader, struct jo
 }
 
 /* Coordinator. mine: what became of its own work so far. */
-static struct order next_order(struct loop *l, struct journal_reader *reader, struct journal_record *record, status mine)
+static struct order next_order(struct loop *l, struct journal_reader *reader, struct journal_record *record,
+                               status mine)
 {
     struct order order = {.kind = ORDER_END};
 
@@ -210,8 +222,8 @@ static struct order next_order(struct loop *l, struct journal_reader *reader, st
     return order;
 }
 
-/* Collective. Every step that the journal has and the checkpoint has not, by order of the coordinator. A failure of its own ends
- * the replay with the next order; one of a step, which all ranks know of, ends it at once. */
+/* Collective. Every step that the journal has and the checkpoint has not, by order of the coordinator. A failure of its
+ * own ends the replay with the next order; one of a step, which all ranks know of, ends it at once. */
 static status replay_steps(struct loop *l, struct journal_reader *reader, status mine)
 {
     struct journal_record record;
@@ -236,7 +248,8 @@ static status open_journal(struct loop *l, struct journal_reader **reader)
 
     snprintf(folder, sizeof folder, "%s/journal", l->o->run);
     l->told = last_told(l->o->run);
-    /* Steps without records are computed again, and so are the evaluations among them; one of the checkpoint's own step stays. */
+    /* Steps without records are computed again, and so are the evaluations among them; one of the checkpoint's own step
+     * stays. */
     if (l->job->recomputes && file_exists(folder)) TRY(journal_cut_after(folder, (uint64_t)l->step + 1));
     TRY(journal_open(folder, (uint64_t)l->step + 1, &jo, &l->journal));
     return journal_reader_open(folder, (uint64_t)l->step + 1, reader);
@@ -262,7 +275,8 @@ static status open_progress(struct loop *l)
     loop_post_run(l, MP2__RUN__STATE__RUNNING, 1);
     TRY(membership_show(&l->membership, l->step > 0 ? "resumed" : "started", l->step, l->progress));
     if (l->step > 0)
-        progress_event(l->progress, MP2__EVENT__LEVEL__INFO, "resume", (uint64_t)l->step, "with %d workers", l->comm->workers);
+        progress_event(l->progress, MP2__EVENT__LEVEL__INFO, "resume", (uint64_t)l->step, "with %d workers",
+                       l->comm->workers);
     bar_open_from(&l->bar, l->job->command, (uint64_t)l->step, (uint64_t)l->o->steps, "steps");
     return ST_OK;
 }
@@ -284,7 +298,8 @@ status loop_begin(struct loop *l)
     TRY(membership_open(l->comm, &card, &l->membership));
     if (comm_is_coordinator(l->comm)) {
         if (l->step > 0) log_info("resumed", "checkpoint=%lld step=%lld", (long long)started, (long long)l->step);
-        s = run_folder_save_config(&l->folder, l->o->config, strlen(l->o->config));   /* what was here had to agree with it first */
+        s = run_folder_save_config(&l->folder, l->o->config,
+                                   strlen(l->o->config)); /* what was here had to agree with it first */
         if (s == ST_OK) s = record_start(l);
         if (s == ST_OK) s = open_progress(l);
     }

@@ -1,5 +1,5 @@
-/* What every trainer that runs in the step loop can be told: fields that the option tables of `mp2 pretrain` and `mp2 mlm`
- * both fill. */
+/* What every trainer that runs in the step loop can be told: fields that the option tables of `mp2 pretrain` and `mp2
+ * mlm` both fill. */
 #ifndef MP2_COORDINATOR_LOOP_TRAIN_CONFIG_H
 #define MP2_COORDINATOR_LOOP_TRAIN_CONFIG_H
 
@@ -24,8 +24,8 @@ struct eval_config { int64_t every, rows, batch_tokens; int final; };
 
 struct keep_config { int64_t every, count, sync_ms; };
 
-/* Local. The digest that a resumed run must match: options that affect the result, and the number of steps where the schedule
- * depends on it. */
+/* Local. The digest that a resumed run must match: options that affect the result, and the number of steps where the
+ * schedule depends on it. */
 void train_config_digest(const struct train_config *t, const struct options *options, char out[DIGEST_TEXT]);
 
 /* Local. Learning-rate factor of a step (0 …): warm-up, then the schedule down to 0 at train.steps. */

@@ -31,7 +31,8 @@ static status open_all(struct planner *p)
 
     TRY(mem_keep_new(&p->keep, (size_t)s->tasks, sizeof *p->rows_of_task, &p->rows_of_task));
     for (int t = 0; t < s->tasks; t++) p->rows_of_task[t] = dataset_rows(p->data, t, SPLIT_TRAIN);
-    TRY(schedule_new((uint64_t)p->config->seed, (int)s->tasks, (int)s->groups, (int)s->batch, p->rows_of_task, &p->schedule));
+    TRY(schedule_new((uint64_t)p->config->seed, (int)s->tasks, (int)s->groups, (int)s->batch, p->rows_of_task,
+                     &p->schedule));
     TRY(mem_keep_new(&p->keep, batch, sizeof *p->drawn_rows, &p->drawn_rows));
     TRY(mem_keep_new(&p->keep, batch, sizeof *p->drawn_lengths, &p->drawn_lengths));
     TRY(mem_keep_new(&p->keep, batch, sizeof *p->order, &p->order));
@@ -42,8 +43,8 @@ static status open_all(struct planner *p)
     return open_step(p, &p->next);
 }
 
-status planner_new(const struct pretrain_config *config, const struct pretrain_shape *shape, int workers, struct dataset *data,
-                   struct planner **out)
+status planner_new(const struct pretrain_config *config, const struct pretrain_shape *shape, int workers,
+                   struct dataset *data, struct planner **out)
 {
     status s;
 
@@ -105,8 +106,9 @@ static status add_block(struct planner *p, const struct deal_block *block, struc
         struct example e;
 
         TRY(dataset_example(p->data, group->task, SPLIT_TRAIN, group->rows[slot], &p->buffer, &e));
-        TRY(assignment_message_add(&plan->messages[block->worker],
-                                   &(struct assignment_example){block->group, slot, e.length, width, e.start, e.end, e.ids}));
+        TRY(assignment_message_add(
+            &plan->messages[block->worker],
+            &(struct assignment_example){block->group, slot, e.length, width, e.start, e.end, e.ids}));
         plan->cost[block->worker] += example_cost(shape, width ? width : e.length);
     }
     return ST_OK;

@@ -1,4 +1,5 @@
-/* Each worker's message is filled until it holds eval.batch_tokens. A row of several windows is answered by its best one. */
+/* Each worker's message is filled until it holds eval.batch_tokens. A row of several windows is answered by its best
+ * one. */
 #include "coordinator/score/pass.h"
 
 #include <math.h>
@@ -16,7 +17,8 @@ static int64_t row_at(const struct score_pass *e, int64_t place)
 
     if (e->what.rows) return e->what.rows[place];
     if (e->rows == e->total) return place;
-    key = random_derive(random_seed(e->o.rules->seed, RANDOM_EVAL), (uint32_t)e->what.task, (uint32_t)e->what.split, 0, 0);
+    key = random_derive(random_seed(e->o.rules->seed, RANDOM_EVAL), (uint32_t)e->what.task, (uint32_t)e->what.split, 0,
+                        0);
     return (int64_t)random_permute(key, (uint64_t)e->total, (uint64_t)place);
 }
 
@@ -36,8 +38,12 @@ static int32_t padded_width(struct score_pass *e, int64_t place)
 
 static struct answer_marks marks_of(const struct score_pass *e, const struct example *x)
 {
-    return (struct answer_marks){.options = x->options, .option = x->option, .context_first = x->context_first,
-                                 .context_last = x->context_last, .none_first = x->none_first, .none_last = x->none_last,
+    return (struct answer_marks){.options = x->options,
+                                 .option = x->option,
+                                 .context_first = x->context_first,
+                                 .context_last = x->context_last,
+                                 .none_first = x->none_first,
+                                 .none_last = x->none_last,
                                  .reference = x->options ? e->o.rules->product : e->o.rules->independent};
 }
 
@@ -54,7 +60,8 @@ static status put_row(struct score_pass *e, int worker, int64_t place)
 
         TRY(dataset_window(data, e->what.task, e->what.split, row, w, &e->buffer, &x));
         marks = marks_of(e, &x);
-        TRY(score_batch_add(&e->messages[worker], x.ids, x.length, width > x.length ? width : 0, x.start, x.end, &marks));
+        TRY(score_batch_add(&e->messages[worker], x.ids, x.length, width > x.length ? width : 0, x.start, x.end,
+                            &marks));
         TRY(mem_grow(&e->windows[worker], &e->rooms[worker], e->counts[worker] + 1, sizeof(struct score_window)));
         e->windows[worker][e->counts[worker]++] = (struct score_window){row, w};
     }

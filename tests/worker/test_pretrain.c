@@ -1,6 +1,6 @@
-/* A step of two workers without messages between them: their phases called one after another, what travels copied by hand. Losses
- * and gradients are those of one worker that has everything, to the bit; the update of A, deferred to the next compose, is the one
- * that a flush carries out. */
+/* A step of two workers without messages between them: their phases called one after another, what travels copied by
+ * hand. Losses and gradients are those of one worker that has everything, to the bit; the update of A, deferred to the
+ * next compose, is the one that a flush carries out. */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -29,8 +29,12 @@ static int open_world(void **state)
     struct model_config config = test_model_config();
     struct model_source *model = NULL;
     struct random_key key = random_seed(4, RANDOM_INIT);
-    struct replica_options ro = {.folder = w->folder, .spill = w->folder, .precision = PRECISION_F32, .engine = ENGINE_ONEDNN,
-                                 .threads = 2, .exact = 1};
+    struct replica_options ro = {.folder = w->folder,
+                                 .spill = w->folder,
+                                 .precision = PRECISION_F32,
+                                 .engine = ENGINE_ONEDNN,
+                                 .threads = 2,
+                                 .exact = 1};
 
     (void)state;
     test_folder(w->folder, sizeof w->folder);
@@ -38,8 +42,15 @@ static int open_world(void **state)
     assert_int_equal(model_source_open(w->folder, &model), ST_OK);
     assert_int_equal(replica_open(&comm, &ro, model, &w->replica), ST_OK);
     model_source_close(&model);
-    w->shape = (struct pretrain_shape){.layers = LAYERS, .tokens = TOKENS, .hidden = HIDDEN, .modules = 3, .intrinsic = D,
-                                       .tasks = 2, .groups = GROUPS, .batch = BATCH, .longest = LONGEST};
+    w->shape = (struct pretrain_shape){.layers = LAYERS,
+                                       .tokens = TOKENS,
+                                       .hidden = HIDDEN,
+                                       .modules = 3,
+                                       .intrinsic = D,
+                                       .tasks = 2,
+                                       .groups = GROUPS,
+                                       .batch = BATCH,
+                                       .longest = LONGEST};
     pretrain_shape_complete(&w->shape);
     for (int i = 0; i < GROUPS * U; i++) w->u[i] = (float)(random_uniform(key, (uint64_t)i) - 0.5);
     for (int i = 0; i < 2 * HIDDEN; i++) w->head[i] = (float)(random_uniform(key, (uint64_t)(1000 + i)) - 0.5);
@@ -89,8 +100,8 @@ static void receive(struct pretrain_worker *w, const struct deal *d, int worker)
             int32_t length = 12 + (3 * slot + group) % 8;
 
             for (int32_t j = 0; j < length; j++) ids[j] = 5 + (7 * slot + 3 * group + j) % 50;
-            assert_int_equal(assignment_message_add(&m, &(struct assignment_example){group, slot, length, 0, 2, 4, ids}),
-                             ST_OK);
+            assert_int_equal(
+                assignment_message_add(&m, &(struct assignment_example){group, slot, length, 0, 2, 4, ids}), ST_OK);
         }
     assert_true(m.count <= pretrain_assignment_most(&world.shape));
     memcpy(w->message, m.words, m.count * sizeof *m.words);
@@ -106,7 +117,8 @@ static void give_prompts(const struct pretrain_worker *from, struct pretrain_wor
     const struct columns *c = &from->columns;
 
     for (int64_t row = 0; row < OWN_ROWS; row++)
-        memcpy(to->prompts + row * COLUMNS + c->first_column, from->own + row * c->local, (size_t)c->local * sizeof *from->own);
+        memcpy(to->prompts + row * COLUMNS + c->first_column, from->own + row * c->local,
+               (size_t)c->local * sizeof *from->own);
 }
 
 /* The root of a group's gradients over both workers' partial sums, length numbers. */
@@ -130,7 +142,10 @@ static void add_up(struct tree_sum *const *partial[2], int workers, int g, size_
 
 /* ---- a step of one worker, or two ---- */
 
-struct found { double loss[GROUPS * BATCH]; float prompts[GROUPS * BANK], grad[GROUPS * BANK], grad_head[GROUPS * 2 * HIDDEN]; };
+struct found {
+    double loss[GROUPS * BATCH];
+    float prompts[GROUPS * BANK], grad[GROUPS * BANK], grad_head[GROUPS * 2 * HIDDEN];
+};
 
 static void keep_report(struct pretrain_worker *w, struct found *out)
 {
@@ -200,7 +215,8 @@ static void test_compose(void **state)
                 const float *a = columns_block(&w->columns, l, c / BLOCK_COLUMNS) + c % BLOCK_COLUMNS;
                 double sum = 0;
 
-                for (int i = 0; i < D; i++) sum += (double)world.u[(g * LAYERS + l) * D + i] * (double)a[i * BLOCK_COLUMNS];
+                for (int i = 0; i < D; i++)
+                    sum += (double)world.u[(g * LAYERS + l) * D + i] * (double)a[i * BLOCK_COLUMNS];
                 assert_true(fabs(sum - (double)w->own[(g * LAYERS + l) * COLUMNS + c]) < 1e-6);
             }
     pretrain_worker_destroy(&w);

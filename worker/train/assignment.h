@@ -1,5 +1,6 @@
-/* What a worker is to compute in a step: the examples of the slots it was dealt, and the whole deal, from which it knows what
- * it will receive. The coordinator packs it into one message; the worker reads that and needs no data files. */
+/* What a worker is to compute in a step: the examples of the slots it was dealt, and the whole deal, from which it
+ * knows what it will receive. The coordinator packs it into one message; the worker reads that and needs no data files.
+ */
 #ifndef MP2_WORKER_TRAIN_ASSIGNMENT_H
 #define MP2_WORKER_TRAIN_ASSIGNMENT_H
 
@@ -27,7 +28,8 @@ struct assignment_message { int32_t *words; size_t count, room; };
 status assignment_message_begin(struct assignment_message *m, const struct deal *deal);
 status assignment_message_add(struct assignment_message *m, const struct assignment_example *example);
 void assignment_message_fini(struct assignment_message *m);
-/* Local. The most words that a message of so many slots, in all groups together, can have; longest: tokens of an example. */
+/* Local. The most words that a message of so many slots, in all groups together, can have; longest: tokens of an
+ * example. */
 size_t assignment_message_most(size_t slots, size_t longest);
 
 struct assignment {

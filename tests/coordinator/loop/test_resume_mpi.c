@@ -1,5 +1,5 @@
-/* Where a run goes on: from its journal, to the same state; and how a replay that fails ends: on all ranks alike, with no order
- * left that nobody takes. The trainer is a stand-in whose state is one number. */
+/* Where a run goes on: from its journal, to the same state; and how a replay that fails ends: on all ranks alike, with
+ * no order left that nobody takes. The trainer is a stand-in whose state is one number. */
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -80,7 +80,8 @@ static status tensors(void *self, const struct checkpoint_tensor **list, size_t 
 {
     struct adder *a = self;
 
-    a->tensor = (struct checkpoint_tensor){.file = "sum.safetensors", .spec = {.name = "sum", .type = TENSOR_I64, .rank = 1},
+    a->tensor = (struct checkpoint_tensor){.file = "sum.safetensors",
+                                           .spec = {.name = "sum", .type = TENSOR_I64, .rank = 1},
                                            .part = comm_is_coordinator(&comm) ? part_whole(1, &a->sum) : part_none(1)};
     a->tensor.spec.shape[0] = 1;
     *list = &a->tensor;
@@ -116,7 +117,8 @@ static void adder_init(struct adder *a)
 }
 
 /* As far as step `steps`. */
-static status run(struct adder *a, const char *folder, int64_t steps, int64_t checkpoint_every, struct loop_result *result)
+static status run(struct adder *a, const char *folder, int64_t steps, int64_t checkpoint_every,
+                  struct loop_result *result)
 {
     const struct job job = {.command = "adder", .self = a, .introduce = introduce, .step = step, .commit = commit,
                             .flush = flush, .replay = replay, .tensors = tensors, .state = state, .restore = restore,
@@ -128,7 +130,8 @@ static status run(struct adder *a, const char *folder, int64_t steps, int64_t ch
     return loop_run(&comm, &job, &options, result);
 }
 
-/* All ranks are at the same place: what is broadcast next is what arrives. As large as an order, to be mistaken for one. */
+/* All ranks are at the same place: what is broadcast next is what arrives. As large as an order, to be mistaken for
+ * one. */
 static void check_in_step(void)
 {
     int64_t sent[3] = {17, 18, 19}, got[3] = {0};

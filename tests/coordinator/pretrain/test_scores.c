@@ -1,5 +1,5 @@
-/* The table of scores: a line a task, the means of every group, however many there are, and of both kinds; and what goes into the
- * record of an evaluation. */
+/* The table of scores: a line a task, the means of every group, however many there are, and of both kinds; and what
+ * goes into the record of an evaluation. */
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -10,8 +10,9 @@
 
 enum { TASKS = 20 };   /* each a group of its own, but the last two, which are in one; the first has no rows */
 
-static const char entry[] = "name: X\nkind: labels\nupstream: %d\ntemplate: '“{a}”？'\nlabels: [是, 否]\nsplit: {dev: 0}\nsources:\n"
-                            "  - folder: x\n    format: table\n    files: {train: f}\n    columns: [a, y]\n    fields: {a: a}\n    label: y\n";
+static const char entry[] =
+    "name: X\nkind: labels\nupstream: %d\ntemplate: '“{a}”？'\nlabels: [是, 否]\nsplit: {dev: 0}\nsources:\n"
+    "  - folder: x\n    format: table\n    files: {train: f}\n    columns: [a, y]\n    fields: {a: a}\n    label: y\n";
 
 static void make(struct tasks *t, struct dataset **data)
 {

@@ -1,5 +1,5 @@
-/* Rows scored by any number of workers, in rounds of any size, come back the same and in order; memory that is missing anywhere, on
- * the coordinator or a worker, is a failure that all ranks return from alike. */
+/* Rows scored by any number of workers, in rounds of any size, come back the same and in order; memory that is missing
+ * anywhere, on the coordinator or a worker, is a failure that all ranks return from alike. */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -19,8 +19,9 @@ enum { LAYERS = 2, TOKENS = 2, HIDDEN = 16, BANK = LAYERS * TOKENS * HIDDEN, LON
 
 static struct comm comm;
 
-static const char entry[] = "name: X\nkind: labels\nupstream: 0\ntemplate: '“{a}”？'\nlabels: [是, 否]\nsplit: {dev: 0}\nsources:\n"
-                            "  - folder: x\n    format: table\n    files: {train: f}\n    columns: [a, y]\n    fields: {a: a}\n    label: y\n";
+static const char entry[] =
+    "name: X\nkind: labels\nupstream: 0\ntemplate: '“{a}”？'\nlabels: [是, 否]\nsplit: {dev: 0}\nsources:\n"
+    "  - folder: x\n    format: table\n    files: {train: f}\n    columns: [a, y]\n    fields: {a: a}\n    label: y\n";
 static const struct input_form form = {TOKENS, TASKS_PLACEHOLDER, LONGEST, 0};
 
 static struct world {
@@ -102,7 +103,8 @@ static int close_world(void **state)
 /* What each row was answered, in the order of the answers. */
 struct seen { int64_t row[ROWS]; double score[ROWS], credit[ROWS]; int64_t count; };
 
-static status see(void *arg, int task, int64_t row, int predicted, const int32_t *ids, int count, double score, double credit)
+static status see(void *arg, int task, int64_t row, int predicted, const int32_t *ids, int count, double score,
+                  double credit)
 {
     struct seen *s = arg;
 
@@ -113,7 +115,8 @@ static status see(void *arg, int task, int64_t row, int predicted, const int32_t
     return ST_OK;
 }
 
-static status score(int64_t batch_tokens, int watched, const struct scored_rows *what, struct seen *seen, struct eval_result *out)
+static status score(int64_t batch_tokens, int watched, const struct scored_rows *what, struct seen *seen,
+                    struct eval_result *out)
 {
     struct world *w = &world;
     struct scorer x = {.comm = &comm, .membership = watched ? &w->membership : NULL,

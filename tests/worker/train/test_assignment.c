@@ -1,5 +1,5 @@
-/* The message of an assignment: what is packed is what is read, within the size that receivers reserve, and a message that is cut
- * short is refused. */
+/* The message of an assignment: what is packed is what is read, within the size that receivers reserve, and a message
+ * that is cut short is refused. */
 #include "tests/support/support.h"
 
 #include <string.h>
@@ -21,7 +21,8 @@ static void make_deal(struct deal *d)
 static void test_round_trip(void **state)
 {
     const int32_t ids[LONGEST] = {101, 7, 8, 9, 102};
-    const struct assignment_example put = {.group = 1, .slot = 2, .length = LONGEST, .width = 8, .start = 1, .end = 3, .ids = ids};
+    const struct assignment_example put = {
+        .group = 1, .slot = 2, .length = LONGEST, .width = 8, .start = 1, .end = 3, .ids = ids};
     struct assignment_message m = {0};
     struct assignment a = {0};
     struct deal deal = {0};
@@ -65,7 +66,8 @@ static void test_most(void **state)
     assert_int_equal(assignment_message_begin(&m, &deal), ST_OK);
     for (int32_t g = 0; g < GROUPS; g++)
         for (int32_t i = 0; i < BATCH; i++)
-            assert_int_equal(assignment_message_add(&m, &(struct assignment_example){g, i, LONGEST, 0, -1, -1, ids}), ST_OK);
+            assert_int_equal(assignment_message_add(&m, &(struct assignment_example){g, i, LONGEST, 0, -1, -1, ids}),
+                             ST_OK);
     assert_int_equal(m.count, assignment_message_most(GROUPS * BATCH, LONGEST));
     assignment_message_fini(&m);
     deal_fini(&deal);
