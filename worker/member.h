@@ -1,4 +1,5 @@
-/* What a worker tells the coordinator of itself: who it is, once, and how it does, with every step. Both travel as they are. */
+/* What a worker tells the coordinator of itself: who it is, once, and how it does, with every step. Both travel as they
+ * are. */
 #ifndef MP2_WORKER_MEMBER_H
 #define MP2_WORKER_MEMBER_H
 

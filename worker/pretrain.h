@@ -1,5 +1,5 @@
-/* What a worker of `mp2 pretrain` does. It owns some columns of A with their AdamW moments, and holds the frozen encoder. In a
- * step:
+/* What a worker of `mp2 pretrain` does. It owns some columns of A with their AdamW moments, and holds the frozen
+ * encoder. In a step:
  *
  *     receive    its assignment: examples, and who has which slots
  *     compose    own columns of the prompts u A, after the update of A that waited for this pass over memory
@@ -8,8 +8,8 @@
  *     grad_u     its part of g = A G, once G of its columns has been added up
  *     update     the step counts: u and G are kept until the next compose, or a flush
  *
- * All of it is local. What travels between the phases is in worker/pretrain_messages.h; the order, and all collectives, in
- * coordinator/pretrain/step.c. */
+ * All of it is local. What travels between the phases is in worker/pretrain_messages.h; the order, and all collectives,
+ * in coordinator/pretrain/step.c. */
 #ifndef MP2_WORKER_PRETRAIN_H
 #define MP2_WORKER_PRETRAIN_H
 
@@ -50,22 +50,23 @@ struct pretrain_worker {
     struct compute compute;
     struct assignment assignment;      /* of this step; points into message */
     int32_t *message;                  /* (pretrain_assignment_most) as received */
-    float *own, *prompts;              /* prompts: own columns (groups, layers, own), all of them (groups, layers, P*H) */
+    float *own, *prompts; /* prompts: own columns (groups, layers, own), all of them (groups, layers, P*H) */
     float *grad;                       /* (groups, layers, own columns) G of this step */
     struct pretrain_pending pending;
     struct encoder_dropout *dropout;   /* (groups) */
     struct pretrain_report *report;
 };
 
-/* Local. All memory that steps need, first values of A. ST_INPUT (reported) when unit_memory does not hold one example. */
+/* Local. All memory that steps need, first values of A. ST_INPUT (reported) when unit_memory does not hold one example.
+ */
 status pretrain_worker_new(const struct pretrain_worker_options *o, struct pretrain_worker **out);
 void pretrain_worker_destroy(struct pretrain_worker **w);
 
 /* The assignment has arrived in w->message, so many words. */
 status pretrain_worker_receive(struct pretrain_worker *w, size_t words);
 
-/* Own columns of the prompts of `groups` groups (at most the shape's), u (groups, layers, d), to w->own. An update that waits is
- * carried out on the way. */
+/* Own columns of the prompts of `groups` groups (at most the shape's), u (groups, layers, d), to w->own. An update that
+ * waits is carried out on the way. */
 void pretrain_worker_compose(struct pretrain_worker *w, int groups, const float *u);
 
 /* The assignment of step `step` (from 1) by the prompts in w->prompts: partial sums and losses to w->compute. */

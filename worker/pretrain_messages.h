@@ -7,8 +7,8 @@
  *     gradients     worker to owners, owners   G along the tree of slots; g = A G        struct pretrain_gradients
  *                   to coordinator             along the tree of blocks
  *
- * Before the first step the coordinator tells all ranks the sizes, struct pretrain_shape. Replay and evaluation use go's u and
- * head alone. */
+ * Before the first step the coordinator tells all ranks the sizes, struct pretrain_shape. Replay and evaluation use
+ * go's u and head alone. */
 #ifndef MP2_WORKER_PRETRAIN_MESSAGES_H
 #define MP2_WORKER_PRETRAIN_MESSAGES_H
 

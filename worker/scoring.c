@@ -11,7 +11,8 @@ status scoring_prepare(struct scoring_worker *w, const struct scoring_size *size
     return mem_grow(&w->results, &w->result_room, w->answers, sizeof *w->results);
 }
 
-status scoring_answer(struct scoring_worker *w, struct compute *c, const struct encoder_prompts *prompts, const float *head)
+status scoring_answer(struct scoring_worker *w, struct compute *c, const struct encoder_prompts *prompts,
+                      const float *head)
 {
     return score_batch_run(c, w->message, w->words, prompts, head, w->results);
 }

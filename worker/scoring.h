@@ -10,8 +10,8 @@
 #include "cluster/base/status.h"
 #include "worker/score/score_batch.h"
 
-/* What the coordinator tells all ranks of a round before the message, one for each worker. words 0 for the first: no more
- * rounds. */
+/* What the coordinator tells all ranks of a round before the message, one for each worker. words 0 for the first: no
+ * more rounds. */
 struct scoring_size { int64_t words, answers; };
 
 /* Memory that grows; {0} to begin with. */
@@ -25,7 +25,8 @@ struct scoring_worker {
 status scoring_prepare(struct scoring_worker *w, const struct scoring_size *size);
 
 /* prompts and head are composed; c as opened for training or scoring. */
-status scoring_answer(struct scoring_worker *w, struct compute *c, const struct encoder_prompts *prompts, const float *head);
+status scoring_answer(struct scoring_worker *w, struct compute *c, const struct encoder_prompts *prompts,
+                      const float *head);
 
 void scoring_fini(struct scoring_worker *w);
 

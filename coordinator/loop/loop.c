@@ -1,5 +1,5 @@
 /* Orders, in the order of a run: steps with evaluations and checkpoints between them, then the end. How it begins is
- * loop_resume.c. */
+ * resume.c. */
 #include "cluster/base/clock.h"
 #include "coordinator/loop/state.h"
 
@@ -327,6 +327,7 @@ static status finish(struct loop *l, status s)
     if (s == ST_OK) s = closed;
     run_folder_close(&l->folder);
     record_buffer_fini(&l->buffer);
+    loop_drop_lost(l);
     mem_free(l->values);
     return s;
 }

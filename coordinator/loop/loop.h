@@ -51,7 +51,7 @@ struct job {
     /* Collective, no messages. Updates that wait for the next step's pass over memory are carried out now. */
     status (*flush)(void *self);
     /* Collective. Apply a step from its record; record is NULL on other ranks than the coordinator. message (coordinator): what
-     * the record still knows of the step, for metrics that were lost. */
+     * the record still knows of the step, for metrics that were lost. All ranks return the same status. */
     status (*replay)(void *self, int64_t step, const struct journal_record *record, Mp2__Step **message);
     /* Collective. Score the dev rows; full: all rows whatever the configuration says. The membership is told who has answered; NULL:
      * nobody watches. */

@@ -12,7 +12,9 @@
 
 static status open_folder(struct loop *l)
 {
-    enum run_folder_mode mode = l->o->resume < 0 ? RUN_FOLDER_EITHER : l->o->resume ? RUN_FOLDER_RESUME : RUN_FOLDER_NEW;
+    enum run_folder_mode mode = l->o->resume < 0 ? RUN_FOLDER_EITHER
+                                : l->o->resume   ? RUN_FOLDER_RESUME
+                                                 : RUN_FOLDER_NEW;
 
     return run_folder_open(l->o->run, mode, 3000, &l->folder);
 }
@@ -45,12 +47,14 @@ static status check_made_with(struct loop *l)
         strcmp(was->libraries, is.libraries) == 0)
         return ST_OK;
     if (!l->o->accept_break)
-        return fault(ST_INPUT, "%s: cannot be resumed exactly: it was computed with %s, %s, %s; here it would be %s, %s, %s "
-                     "(machine.accept_break: true goes on all the same)", l->o->run, was->precision, was->isa, was->libraries,
-                     is.precision, is.instruction_set, is.libraries);
+        return fault(ST_INPUT,
+                     "%s: cannot be resumed exactly: it was computed with %s, %s, %s; here it would be %s, %s, %s "
+                     "(machine.accept_break: true goes on all the same)",
+                     l->o->run, was->precision, was->isa, was->libraries, is.precision, is.instruction_set,
+                     is.libraries);
     if (l->broken_at == 0) l->broken_at = l->step + 1;
-    log_warn("exactness-broken", "step=%lld was=\"%s, %s, %s\" is=\"%s, %s, %s\"", (long long)l->step + 1, was->precision,
-             was->isa, was->libraries, is.precision, is.instruction_set, is.libraries);
+    log_warn("exactness-broken", "step=%lld was=\"%s, %s, %s\" is=\"%s, %s, %s\"", (long long)l->step + 1,
+             was->precision, was->isa, was->libraries, is.precision, is.instruction_set, is.libraries);
     return ST_OK;
 }
 
@@ -126,8 +130,13 @@ static void post_lost(struct loop *l)
 
         if (m) progress_post(l->progress, &m->base);
         if (m) mp2__step__free_unpacked(m, NULL);
-        mem_free(l->lost[i].data);
     }
+    loop_drop_lost(l);
+}
+
+void loop_drop_lost(struct loop *l)
+{
+    for (size_t i = 0; i < l->lost_count; i++) mem_free(l->lost[i].data);
     mem_free(l->lost);
     l->lost = NULL;
     l->lost_count = l->lost_room = 0;
@@ -150,8 +159,10 @@ static status check_writer(struct loop *l, const struct journal_record *record)
     TRY(record_decode_run("journal", record->payload, record->bytes, &was));
     s = l->job->state(l->job->self, &is);
     if (s == ST_OK && strcmp(was.config_digest, is.config_digest) != 0)
-        s = fault(ST_INPUT, "%s: cannot be resumed: an option that affects the result was changed (config.resolved.yaml has the "
-                  "values it was started with)", l->o->run);
+        s = fault(ST_INPUT,
+                  "%s: cannot be resumed: an option that affects the result was changed (config.resolved.yaml has the "
+                  "values it was started with)",
+                  l->o->run);
     if (s == ST_OK && was.event == RECORD_BREAK && l->broken_at == 0) l->broken_at = (int64_t)was.step;
     note_made_with(l, was.precision, was.instruction_set, was.libraries);
     record_run_fini(&was);
@@ -161,7 +172,11 @@ static status check_writer(struct loop *l, const struct journal_record *record)
 static status record_start(struct loop *l)
 {
     struct state is = {0};
-    struct record_run r = {.step = (uint64_t)l->step + 1, .event = l->broken_at == l->step + 1 ? RECORD_BREAK : l->step > 0 ? RECORD_RESUME : RECORD_START, .build = "mp2 " MP2_VERSION,
+    struct record_run r = {.step = (uint64_t)l->step + 1,
+                           .event = l->broken_at == l->step + 1 ? RECORD_BREAK
+                                    : l->step > 0               ? RECORD_RESUME
+                                                                : RECORD_START,
+                           .build = "mp2 " MP2_VERSION,
                            .ranks = (uint32_t)l->comm->size};
 
     TRY(l->job->state(l->job->self, &is));
@@ -173,67 +188,81 @@ static status record_start(struct loop *l)
     return journal_append(l->journal, r.step, RECORD_RUN, l->buffer.data, l->buffer.bytes);
 }
 
-/* One record at the coordinator: an order to replay a step, or its own business. */
-static status replay_record(struct loop *l, const struct journal_record *record)
+/* Coordinator. The journal's next step that is not in the checkpoint; other records are taken on the way. ST_END: there
+ * is none. */
+static status next_step(struct loop *l, struct journal_reader *reader, struct journal_record *record)
 {
-    struct order order = {.kind = ORDER_REPLAY, .step = (int64_t)record->step};
     struct record_eval e;
-    Mp2__Step *message = NULL;
 
-    if (record->kind == RECORD_EVAL) {
-        TRY(record_decode_eval("journal", record->payload, record->bytes, &e));
-        take_eval(l, &e);
-        record_eval_fini(&e);
-        return ST_OK;
+    for (;;) {
+        TRY(journal_reader_next(reader, record));
+        if (record->kind == RECORD_EVAL) {
+            TRY(record_decode_eval("journal", record->payload, record->bytes, &e));
+            take_eval(l, &e);
+            record_eval_fini(&e);
+        } else if (record->kind == RECORD_RUN) {
+            TRY(check_writer(l, record));
+        } else if (record->kind == RECORD_STEP && (int64_t)record->step > l->step) {
+            if ((int64_t)record->step == l->step + 1) return ST_OK;
+            return fault(ST_INPUT, "%s/journal: step %lld follows step %lld", l->o->run, (long long)record->step,
+                         (long long)l->step);
+        }
     }
-    if (record->kind == RECORD_RUN) return check_writer(l, record);
-    if (record->kind != RECORD_STEP || order.step <= l->step) return ST_OK;
-    if (order.step != l->step + 1)
-        return fault(ST_INPUT, "%s/journal: step %lld follows step %lld", l->o->run, (long long)order.step, (long long)l->step);
-    TRY(loop_order(l, &order));
-    l->step = order.step;
-    TRY(l->job->replay(l->job->self, order.step, record, &message));
-    return order.step > l->told ? keep_lost(l, message) : ST_OK;
+}
+
+/* Coordinator. mine: what became of its own work so far. */
+static struct order next_order(struct loop *l, struct journal_reader *reader, struct journal_record *record,
+                               status mine)
+{
+    struct order order = {.kind = ORDER_END};
+
+    if (mine == ST_OK) mine = next_step(l, reader, record);
+    if (mine == ST_OK) order = (struct order){.kind = ORDER_REPLAY, .step = (int64_t)record->step};
+    else order.status = mine == ST_END ? check_made_with(l) : mine;
+    return order;
+}
+
+/* Collective. Every step that the journal has and the checkpoint has not, by order of the coordinator. A failure of its
+ * own ends the replay with the next order; one of a step, which all ranks know of, ends it at once. */
+static status replay_steps(struct loop *l, struct journal_reader *reader, status mine)
+{
+    struct journal_record record;
+
+    for (;;) {
+        struct order order = {0};
+        Mp2__Step *message = NULL;
+
+        if (comm_is_coordinator(l->comm)) order = next_order(l, reader, &record, mine);
+        TRY(loop_order(l, &order));
+        if (order.kind == ORDER_END) return (status)order.status;
+        TRY(l->job->replay(l->job->self, order.step, comm_is_coordinator(l->comm) ? &record : NULL, &message));
+        l->step = order.step;
+        if (message && l->step > l->told) mine = keep_lost(l, message);
+    }
+}
+
+static status open_journal(struct loop *l, struct journal_reader **reader)
+{
+    struct journal_options jo = {.interval_ms = l->o->sync_ms};
+    char folder[RUN_FOLDER_PATH_BYTES + 16];
+
+    snprintf(folder, sizeof folder, "%s/journal", l->o->run);
+    l->told = last_told(l->o->run);
+    /* Steps without records are computed again, and so are the evaluations among them; one of the checkpoint's own step
+     * stays. */
+    if (l->job->recomputes && file_exists(folder)) TRY(journal_cut_after(folder, (uint64_t)l->step + 1));
+    TRY(journal_open(folder, (uint64_t)l->step + 1, &jo, &l->journal));
+    return journal_reader_open(folder, (uint64_t)l->step + 1, reader);
 }
 
 static status replay_journal(struct loop *l)
 {
-    struct journal_options jo = {.interval_ms = l->o->sync_ms};
     struct journal_reader *reader = NULL;
-    struct journal_record record;
-    struct order end = {.kind = ORDER_END};
-    char folder[RUN_FOLDER_PATH_BYTES + 16];
-    status s;
+    status s = comm_is_coordinator(l->comm) ? open_journal(l, &reader) : ST_OK;
 
-    snprintf(folder, sizeof folder, "%s/journal", l->o->run);
-    l->told = last_told(l->o->run);
-    /* Steps without records are computed again, and so are the evaluations among them; one of the checkpoint's own step stays. */
-    s = l->job->recomputes && file_exists(folder) ? journal_cut_after(folder, (uint64_t)l->step + 1) : ST_OK;
-    if (s == ST_OK) s = journal_open(folder, (uint64_t)l->step + 1, &jo, &l->journal);
-    if (s == ST_OK) s = journal_reader_open(folder, (uint64_t)l->step + 1, &reader);
-    while (s == ST_OK) {
-        s = journal_reader_next(reader, &record);
-        if (s == ST_OK) s = replay_record(l, &record);
-    }
+    s = replay_steps(l, reader, s);
     journal_reader_close(&reader);
-    if (s == ST_END) s = check_made_with(l);
-    if (s == ST_PEER) return s;
-    end.status = s;
-    TRY(loop_order(l, &end));
     return s;
-}
-
-static status follow_replay(struct loop *l)
-{
-    struct order order;
-    Mp2__Step *none;
-
-    for (;;) {
-        TRY(loop_order(l, &order));
-        if (order.kind == ORDER_END) return (status)order.status;
-        l->step = order.step;
-        TRY(l->job->replay(l->job->self, order.step, NULL, &none));
-    }
 }
 
 static status open_progress(struct loop *l)
@@ -246,7 +275,8 @@ static status open_progress(struct loop *l)
     loop_post_run(l, MP2__RUN__STATE__RUNNING, 1);
     TRY(membership_show(&l->membership, l->step > 0 ? "resumed" : "started", l->step, l->progress));
     if (l->step > 0)
-        progress_event(l->progress, MP2__EVENT__LEVEL__INFO, "resume", (uint64_t)l->step, "with %d workers", l->comm->workers);
+        progress_event(l->progress, MP2__EVENT__LEVEL__INFO, "resume", (uint64_t)l->step, "with %d workers",
+                       l->comm->workers);
     bar_open_from(&l->bar, l->job->command, (uint64_t)l->step, (uint64_t)l->o->steps, "steps");
     return ST_OK;
 }
@@ -261,14 +291,15 @@ status loop_begin(struct loop *l)
     TRY(comm_agree(l->comm, s));
     TRY(load_newest(l));
     started = l->step;
-    TRY(comm_is_coordinator(l->comm) ? replay_journal(l) : follow_replay(l));
+    TRY(replay_journal(l));
     TRY(l->job->flush(l->job->self));
     l->resumed_from = l->step;
     l->job->introduce(l->job->self, &card);
     TRY(membership_open(l->comm, &card, &l->membership));
     if (comm_is_coordinator(l->comm)) {
         if (l->step > 0) log_info("resumed", "checkpoint=%lld step=%lld", (long long)started, (long long)l->step);
-        s = run_folder_save_config(&l->folder, l->o->config, strlen(l->o->config));   /* what was here had to agree with it first */
+        s = run_folder_save_config(&l->folder, l->o->config,
+                                   strlen(l->o->config)); /* what was here had to agree with it first */
         if (s == ST_OK) s = record_start(l);
         if (s == ST_OK) s = open_progress(l);
     }

@@ -1,4 +1,4 @@
-/* What loop.c and loop_resume.c share: the loop's own state. */
+/* What loop.c and resume.c share: the loop's own state. */
 #ifndef MP2_COORDINATOR_LOOP_STATE_H
 #define MP2_COORDINATOR_LOOP_STATE_H
 
@@ -47,7 +47,10 @@ status loop_order(struct loop *l, struct order *order);
 /* Coordinator, local. A Run message; whole: with configuration and tasks. */
 void loop_post_run(struct loop *l, Mp2__Run__State state, int whole);
 
-/* Collective (loop_resume.c). Take the folder, load the newest checkpoint, replay the journal, open metrics and stream. */
+/* Local (resume.c). Forget what metrics.jsonl does not tell of. */
+void loop_drop_lost(struct loop *l);
+
+/* Collective (resume.c). Take the folder, load the newest checkpoint, replay the journal, open metrics and stream. */
 status loop_begin(struct loop *l);
 
 #endif

@@ -1,5 +1,5 @@
-/* What every trainer that runs in the step loop can be told: fields that the option tables of `mp2 pretrain` and `mp2 mlm`
- * both fill. */
+/* What every trainer that runs in the step loop can be told: fields that the option tables of `mp2 pretrain` and `mp2
+ * mlm` both fill. */
 #ifndef MP2_COORDINATOR_LOOP_TRAIN_CONFIG_H
 #define MP2_COORDINATOR_LOOP_TRAIN_CONFIG_H
 

@@ -96,8 +96,13 @@ status pretrain_coordinator_new(const struct pretrain_coordinator_options *o, st
     status s;
 
     TRY(mem_alloc(1, sizeof **out, out));
-    **out = (struct pretrain_coordinator){.config = o->config, .shape = o->shape, .encoder = o->encoder, .workers = o->workers,
-                                          .data = *data, .u = o->go->u, .head = o->go->head};
+    **out = (struct pretrain_coordinator){.config = o->config,
+                                          .shape = o->shape,
+                                          .encoder = o->encoder,
+                                          .workers = o->workers,
+                                          .data = *data,
+                                          .u = o->go->u,
+                                          .head = o->go->head};
     *data = NULL;
     s = open_all(*out);
     if (s != ST_OK) pretrain_coordinator_destroy(out);
@@ -261,7 +266,7 @@ static void fill_times(struct pretrain_coordinator *c, double planned, double re
 
     m->flops = 0;
     for (int g = 0; g < c->shape->groups; g++)
-        for (int i = 0; i < c->shape->batch; i++) 
+        for (int i = 0; i < c->shape->batch; i++)
             m->flops += model_config_flops(c->encoder, plan->groups[g].lengths[i], plan->groups[g].read[i]);
     for (int w = 0; w < c->workers; w++) {
         m->compute_seconds = fmax(m->compute_seconds, c->reports.members[w].seconds);

@@ -1,5 +1,5 @@
-/* What the coordinator of `mp2 pretrain` does in a step. It owns z, routers and head (coordinator/prompt/parameters.h) and plans
- * who computes what (plan.h). In a step:
+/* What the coordinator of `mp2 pretrain` does in a step. It owns z, routers and head (coordinator/prompt/parameters.h)
+ * and plans who computes what (plan.h). In a step:
  *
  *     draw       gates and u of each planned group: with the head they are go's contents
  *     plan_next  the step after this one, while workers compute
@@ -7,8 +7,8 @@
  *     conclude   is the step finite? its record, its message
  *     update     the step counts: z, routers and head move
  *
- * and, where a step comes from the journal: take, then update. All of it is local; the order, and all collectives, are in
- * step.c. */
+ * and, where a step comes from the journal: take, then update. All of it is local; the order, and all collectives, are
+ * in step.c. */
 #ifndef MP2_COORDINATOR_PRETRAIN_COORDINATOR_H
 #define MP2_COORDINATOR_PRETRAIN_COORDINATOR_H
 
@@ -96,8 +96,8 @@ struct pretrain_report *pretrain_coordinator_report(struct pretrain_coordinator 
 void pretrain_coordinator_expect(struct pretrain_coordinator *c);
 void pretrain_coordinator_heard(struct pretrain_coordinator *c);
 
-/* All reports and gradients of step `step` are here: out for the loop. planned, reported: clock_now when the coordinator's own
- * work was done, and when the reports were here. */
+/* All reports and gradients of step `step` are here: out for the loop. planned, reported: clock_now when the
+ * coordinator's own work was done, and when the reports were here. */
 void pretrain_coordinator_conclude(struct pretrain_coordinator *c, int64_t step, double planned, double reported,
                                    struct job_step *out);
 
@@ -111,9 +111,12 @@ status pretrain_coordinator_take(struct pretrain_coordinator *c, int64_t step, c
 /* ---- record.c ---- */
 
 /* The record of the planned step, whose sums are here; skipped: why it is not applied. */
-status pretrain_record_make(struct pretrain_coordinator *c, int64_t step, enum record_skip skipped, struct job_step *out);
-/* A step from the journal: gates, gradients, outcome. It must be of this run: sizes, tasks, u. apply: it was applied. */
-status pretrain_record_take(struct pretrain_coordinator *c, int64_t step, const struct journal_record *record, int32_t *apply);
+status pretrain_record_make(struct pretrain_coordinator *c, int64_t step, enum record_skip skipped,
+                            struct job_step *out);
+/* A step from the journal: gates, gradients, outcome. It must be of this run: sizes, tasks, u. apply: it was applied.
+ */
+status pretrain_record_take(struct pretrain_coordinator *c, int64_t step, const struct journal_record *record,
+                            int32_t *apply);
 
 /* ---- message.c ---- */
 

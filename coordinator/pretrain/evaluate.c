@@ -34,13 +34,18 @@ static struct scorer scorer_of(struct pretrain *p, struct membership *membership
     const struct pretrain_config *c = p->config;
     struct pretrain_worker *w = p->worker;
 
-    return (struct scorer){.comm = p->comm, .membership = membership,
-                           .rules = {.padding = c->reference.padding, .product = c->reference.product,
-                                     .independent = c->reference.form != FORM_RIGHT, .batch_tokens = c->eval.batch_tokens,
-                                     .seed = (uint64_t)c->seed},
-                           .data = p->coordinator ? p->coordinator->data : NULL, .compute = w ? &w->compute : NULL,
-                           .prompts = {(int32_t)p->facts.shape.layers, (int32_t)p->facts.shape.tokens, w ? w->prompts : NULL},
-                           .head = p->go.head};
+    return (struct scorer){
+        .comm = p->comm,
+        .membership = membership,
+        .rules = {.padding = c->reference.padding,
+                  .product = c->reference.product,
+                  .independent = c->reference.form != FORM_RIGHT,
+                  .batch_tokens = c->eval.batch_tokens,
+                  .seed = (uint64_t)c->seed},
+        .data = p->coordinator ? p->coordinator->data : NULL,
+        .compute = w ? &w->compute : NULL,
+        .prompts = {(int32_t)p->facts.shape.layers, (int32_t)p->facts.shape.tokens, w ? w->prompts : NULL},
+        .head = p->go.head};
 }
 
 /* ---- for struct job ---- */

@@ -45,7 +45,8 @@ static status open_all(struct planner *p)
 
     TRY(mem_keep_new(&p->keep, (size_t)s->tasks, sizeof *p->rows_of_task, &p->rows_of_task));
     for (int t = 0; t < s->tasks; t++) p->rows_of_task[t] = dataset_rows(p->data, t, SPLIT_TRAIN);
-    TRY(schedule_new((uint64_t)p->config->seed, (int)s->tasks, (int)s->groups, (int)s->batch, p->rows_of_task, &p->schedule));
+    TRY(schedule_new((uint64_t)p->config->seed, (int)s->tasks, (int)s->groups, (int)s->batch, p->rows_of_task,
+                     &p->schedule));
     TRY(mem_keep_new(&p->keep, batch, sizeof *p->drawn_rows, &p->drawn_rows));
     TRY(mem_keep_new(&p->keep, batch, sizeof *p->drawn_lengths, &p->drawn_lengths));
     TRY(mem_keep_new(&p->keep, batch, sizeof *p->order, &p->order));
@@ -56,8 +57,8 @@ static status open_all(struct planner *p)
     return open_step(p, &p->next);
 }
 
-status planner_new(const struct pretrain_config *config, const struct pretrain_shape *shape, int workers, struct dataset *data,
-                   struct planner **out)
+status planner_new(const struct pretrain_config *config, const struct pretrain_shape *shape, int workers,
+                   struct dataset *data, struct planner **out)
 {
     status s;
 

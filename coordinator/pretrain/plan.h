@@ -1,5 +1,5 @@
-/* The plan of a step: task, rows and slots come from the schedule and the rows' lengths alone (they are part of the result);
- * who computes which slots follows predicted cost and measured speed (it is not). Coordinator, local. */
+/* The plan of a step: task, rows and slots come from the schedule and the rows' lengths alone (they are part of the
+ * result); who computes which slots follows predicted cost and measured speed (it is not). Coordinator, local. */
 #ifndef MP2_COORDINATOR_PRETRAIN_PLAN_H
 #define MP2_COORDINATOR_PRETRAIN_PLAN_H
 
@@ -46,8 +46,8 @@ struct planner {
 };
 
 /* config, shape and data outlive the planner. */
-status planner_new(const struct pretrain_config *config, const struct pretrain_shape *shape, int workers, struct dataset *data,
-                   struct planner **out);
+status planner_new(const struct pretrain_config *config, const struct pretrain_shape *shape, int workers,
+                   struct dataset *data, struct planner **out);
 void planner_destroy(struct planner **p);
 
 /* p->now becomes step `step` (from 1): planned ahead or, where it was not, planned now. */

@@ -10,8 +10,8 @@ static status check_sizes(const struct pretrain_config *c, const struct model_co
 {
     if (c->prompt.first_placeholder + c->prompt.tokens > m->vocab)
         return fault(ST_INPUT, "prompt.first_placeholder: ids %lld to %lld, the encoder's vocabulary has %lld",
-                     (long long)c->prompt.first_placeholder, (long long)(c->prompt.first_placeholder + c->prompt.tokens - 1),
-                     (long long)m->vocab);
+                     (long long)c->prompt.first_placeholder,
+                     (long long)(c->prompt.first_placeholder + c->prompt.tokens - 1), (long long)m->vocab);
     if (dataset_vocabulary_size(data) > m->vocab)
         return fault(ST_INPUT, "%s: imported with a vocabulary of %d, the encoder %s has %lld", c->data,
                      dataset_vocabulary_size(data), c->model, (long long)m->vocab);
@@ -37,8 +37,10 @@ static struct pretrain_shape find_shape(const struct pretrain_config *c, const s
 status pretrain_prepare(const struct pretrain_config *c, struct pretrain_facts *facts, struct model_source **model,
                         struct dataset **data)
 {
-    struct input_form form = {.prompt = (int)c->prompt.tokens, .first_placeholder = (int32_t)c->prompt.first_placeholder,
-                              .max_length = (int)c->prompt.max_length, .reference = c->reference.form};
+    struct input_form form = {.prompt = (int)c->prompt.tokens,
+                              .first_placeholder = (int32_t)c->prompt.first_placeholder,
+                              .max_length = (int)c->prompt.max_length,
+                              .reference = c->reference.form};
     const struct model_config *m;
 
     TRY(model_source_open(c->model, model));

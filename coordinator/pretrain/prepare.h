@@ -1,4 +1,5 @@
-/* What the coordinator of `mp2 pretrain` does before the ranks begin: opens encoder and data, checks that they fit together. */
+/* What the coordinator of `mp2 pretrain` does before the ranks begin: opens encoder and data, checks that they fit
+ * together. */
 #ifndef MP2_COORDINATOR_PRETRAIN_PREPARE_H
 #define MP2_COORDINATOR_PRETRAIN_PREPARE_H
 
@@ -14,8 +15,8 @@ struct pretrain_facts {
     char encoder_digest[DIGEST_TEXT], data_digest[DIGEST_TEXT], vocabulary_digest[DIGEST_TEXT];
 };
 
-/* Local, coordinator. model and data are the caller's to close, after a failure, too. ST_INPUT (reported) when anything is
- * wrong. */
+/* Local, coordinator. model and data are the caller's to close, after a failure, too. ST_INPUT (reported) when anything
+ * is wrong. */
 status pretrain_prepare(const struct pretrain_config *config, struct pretrain_facts *facts, struct model_source **model,
                         struct dataset **data);
 

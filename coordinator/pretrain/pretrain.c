@@ -8,15 +8,16 @@
 
 static status open_encoder(struct pretrain *p, const struct model_source *model)
 {
-    return machine_open(p->comm, &p->config->machine, &(struct machine_encoder){p->config->model, p->config->run, model, 0},
-                        &p->replica);
+    return machine_open(p->comm, &p->config->machine,
+                        &(struct machine_encoder){p->config->model, p->config->run, model, 0}, &p->replica);
 }
 
 /* What the bits depend on besides the options. */
 static status share_libraries(struct pretrain *p)
 {
     if (p->replica.encoder)
-        snprintf(p->about, sizeof p->about, "%s, glibc %s", matmul_about(p->replica.encoder->matmul), gnu_get_libc_version());
+        snprintf(p->about, sizeof p->about, "%s, glibc %s", matmul_about(p->replica.encoder->matmul),
+                 gnu_get_libc_version());
     /* The last rank is a worker in any case; a coordinator may have no encoder. */
     return comm_broadcast(p->comm, p->about, sizeof p->about, p->comm->size - 1);
 }
@@ -40,8 +41,12 @@ static status open_worker(struct pretrain *p)
 {
     const struct pretrain_config *c = p->config;
     const struct pretrain_shape *s = &p->facts.shape;
-    struct pretrain_worker_options o = {.shape = s, .replica = &p->replica, .blocks = &p->blocks, .worker = p->comm->worker,
-                                        .seed = (uint64_t)c->seed, .dropout = c->train.dropout,
+    struct pretrain_worker_options o = {.shape = s,
+                                        .replica = &p->replica,
+                                        .blocks = &p->blocks,
+                                        .worker = p->comm->worker,
+                                        .seed = (uint64_t)c->seed,
+                                        .dropout = c->train.dropout,
                                         .divide = (int32_t)(s->batch * (c->reference.sum_groups ? 1 : s->groups)),
                                         .unit_examples = (int32_t)c->machine.unit_examples,
                                         .unit_memory = (size_t)c->machine.unit_memory,
@@ -52,8 +57,11 @@ static status open_worker(struct pretrain *p)
 
 static status open_coordinator(struct pretrain *p, struct dataset **data)
 {
-    struct pretrain_coordinator_options o = {.config = p->config, .shape = &p->facts.shape,
-                                             .encoder = &p->replica.facts.config, .go = &p->go, .workers = p->comm->workers};
+    struct pretrain_coordinator_options o = {.config = p->config,
+                                             .shape = &p->facts.shape,
+                                             .encoder = &p->replica.facts.config,
+                                             .go = &p->go,
+                                             .workers = p->comm->workers};
 
     return pretrain_coordinator_new(&o, data, &p->coordinator);
 }
@@ -79,7 +87,8 @@ static status open_all(struct pretrain *p, struct model_source **model, struct d
     return comm_agree(p->comm, open_parts(p, data));
 }
 
-status pretrain_open(struct comm *c, const struct pretrain_config *config, const struct options *options, struct pretrain *p)
+status pretrain_open(struct comm *c, const struct pretrain_config *config, const struct options *options,
+                     struct pretrain *p)
 {
     struct model_source *model = NULL;
     struct dataset *data = NULL;

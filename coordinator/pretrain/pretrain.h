@@ -1,8 +1,8 @@
 /* Multi-task pre-training of modular prompts: the job behind `mp2 pretrain` (coordinator/README.md, "One step").
  *
  * step.c is the step: the order of its phases, and all its collectives. worker/pretrain.h is what a worker does in it,
- * coordinator.h what rank 0 does, worker/pretrain_messages.h what travels. evaluate.c scores tasks, state.c is what a checkpoint
- * keeps, prepare.h what rank 0 does before. */
+ * coordinator.h what rank 0 does, worker/pretrain_messages.h what travels. evaluate.c scores tasks, state.c is what a
+ * checkpoint keeps, prepare.h what rank 0 does before. */
 #ifndef MP2_COORDINATOR_PRETRAIN_PRETRAIN_H
 #define MP2_COORDINATOR_PRETRAIN_PRETRAIN_H
 
@@ -39,10 +39,12 @@ struct pretrain {
 };
 
 /* Collective. Everything but the run's folder. config is the same on all ranks and stays the caller's. */
-status pretrain_open(struct comm *c, const struct pretrain_config *config, const struct options *options, struct pretrain *p);
+status pretrain_open(struct comm *c, const struct pretrain_config *config, const struct options *options,
+                     struct pretrain *p);
 void pretrain_close(struct pretrain *p);
 
-/* Local. The job for loop_run, and how it is to be run. resolved: the configuration as text; resume as in struct loop_options. */
+/* Local. The job for loop_run, and how it is to be run. resolved: the configuration as text; resume as in struct
+ * loop_options. */
 struct job pretrain_job(struct pretrain *p);
 struct loop_options pretrain_loop_options(const struct pretrain *p, const char *resolved, int resume);
 

@@ -10,13 +10,18 @@ static void describe_group(const struct pretrain_coordinator *c, int g, struct r
     const struct planned_group *planned = &c->planner->now.groups[g];
     int64_t place = planned->visit * c->shape->batch, rows = c->planner->rows_of_task[planned->task];
 
-    *group = (struct record_group){.task = (uint32_t)planned->task, .visit = (uint64_t)planned->visit,
-                                   .epoch = (uint64_t)(place / rows), .position = (uint64_t)(place % rows),
-                                   .rows = (uint32_t)c->shape->batch, .tokens = (uint64_t)planned->tokens, .loss = group->loss,
+    *group = (struct record_group){.task = (uint32_t)planned->task,
+                                   .visit = (uint64_t)planned->visit,
+                                   .epoch = (uint64_t)(place / rows),
+                                   .position = (uint64_t)(place % rows),
+                                   .rows = (uint32_t)c->shape->batch,
+                                   .tokens = (uint64_t)planned->tokens,
+                                   .loss = group->loss,
                                    .correct = group->correct};
 }
 
-status pretrain_record_make(struct pretrain_coordinator *c, int64_t step, enum record_skip skipped, struct job_step *out)
+status pretrain_record_make(struct pretrain_coordinator *c, int64_t step, enum record_skip skipped,
+                            struct job_step *out)
 {
     const struct pretrain_shape *s = c->shape;
     struct record_step r = {.step = (uint64_t)step, .layers = (uint32_t)s->layers, .intrinsic = (uint32_t)s->intrinsic,
@@ -46,8 +51,8 @@ static status check_sizes(const struct pretrain_coordinator *c, int64_t step, co
     if ((int64_t)r->step == step && r->layers == s->layers && r->intrinsic == s->intrinsic && r->hidden == s->hidden &&
         r->columns == (uint64_t)s->columns && r->group_count == (size_t)s->groups)
         return ST_OK;
-    return fault(ST_INPUT, "%s/journal: step %lld was recorded with other sizes than the configuration has", c->config->run,
-                 (long long)step);
+    return fault(ST_INPUT, "%s/journal: step %lld was recorded with other sizes than the configuration has",
+                 c->config->run, (long long)step);
 }
 
 /* The task that the schedule draws, the u that the parameters give. */
@@ -82,7 +87,8 @@ static status take(struct pretrain_coordinator *c, int64_t step, const struct re
     return ST_OK;
 }
 
-status pretrain_record_take(struct pretrain_coordinator *c, int64_t step, const struct journal_record *record, int32_t *apply)
+status pretrain_record_take(struct pretrain_coordinator *c, int64_t step, const struct journal_record *record,
+                            int32_t *apply)
 {
     struct record_step r = {0};
     status s = record_decode_step("journal", record->payload, record->bytes, &r);

@@ -101,7 +101,8 @@ void task_scores_router(struct task_scores *s, const float *router, struct job_e
 struct means { const char *what; double score, majority; int n; };
 
 /* Of the tasks of one kind and, where group is not NULL, of that group. */
-static struct means means_of(const struct task_scores *s, enum split split, const char *what, int extractive, const char *group)
+static struct means means_of(const struct task_scores *s, enum split split, const char *what, int extractive,
+                             const char *group)
 {
     struct means m = {.what = what};
 
@@ -121,7 +122,8 @@ static void print_means(FILE *to, const struct means *m, int with_majority)
 {
     if (m->n == 0) return;
     fprintf(to, "%-28s %3d tasks  mean %.3f", m->what, m->n, m->score / m->n);
-    if (with_majority) fprintf(to, "  majority class %.3f  above it %+.3f", m->majority / m->n, (m->score - m->majority) / m->n);
+    if (with_majority)
+        fprintf(to, "  majority class %.3f  above it %+.3f", m->majority / m->n, (m->score - m->majority) / m->n);
     putc('\n', to);
 }
 
@@ -134,7 +136,8 @@ static int begins_group(const struct task_scores *s, int t)
     for (int i = 0; i < t; i++) {
         const struct task *before = dataset_task(s->data, i);
 
-        if (s->results[i].rows > 0 && before->kind != TASK_EXTRACTIVE && strcmp(before->group, task->group) == 0) return 0;
+        if (s->results[i].rows > 0 && before->kind != TASK_EXTRACTIVE && strcmp(before->group, task->group) == 0)
+            return 0;
     }
     return 1;
 }
@@ -158,8 +161,8 @@ void task_scores_print(const struct task_scores *s, const struct state_task *tas
 {
     struct means m;
 
-    fprintf(to, "%-22s %-10s %7s  %10s %10s  %8s %8s %8s\n", "task", "kind", "rows", "loss first", "loss now", "majority",
-            "score", "metric");
+    fprintf(to, "%-22s %-10s %7s  %10s %10s  %8s %8s %8s\n", "task", "kind", "rows", "loss first", "loss now",
+            "majority", "score", "metric");
     for (int t = 0; t < s->shape->tasks; t++) print_task(s, t, tasks[t].first_loss, split, to);
     m = means_of(s, split, "labels and choices", 0, NULL);
     print_means(to, &m, 1);

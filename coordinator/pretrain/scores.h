@@ -1,4 +1,5 @@
-/* Scores of all tasks: the last ones of each, as messages for the stream, as a journal record, as a table. Coordinator, local. */
+/* Scores of all tasks: the last ones of each, as messages for the stream, as a journal record, as a table. Coordinator,
+ * local. */
 #ifndef MP2_COORDINATOR_PRETRAIN_SCORES_H
 #define MP2_COORDINATOR_PRETRAIN_SCORES_H
 
@@ -26,13 +27,13 @@ struct task_scores {
 status task_scores_new(struct dataset *data, const struct pretrain_shape *shape, struct task_scores **out);
 void task_scores_destroy(struct task_scores **s);
 
-/* An evaluation of a split begins; a task's result; all are here, took so many seconds: mean and messages. Tasks without rows are
- * in none. subset: not all rows were asked for. */
+/* An evaluation of a split begins; a task's result; all are here, took so many seconds: mean and messages. Tasks
+ * without rows are in none. subset: not all rows were asked for. */
 void task_scores_begin(struct task_scores *s, enum split split);
 void task_scores_add(struct task_scores *s, int task, enum split split, const struct eval_result *r);
 void task_scores_end(struct task_scores *s, int subset, double seconds, struct job_eval *out);
 
-/* The chance of every module (method: sigmoid of the routers (T,L,K) as they are), for out. */
+/* The chance of every module (worker/README.md, "Router": sigmoid of the routers (T,L,K) as they are), for out. */
 void task_scores_router(struct task_scores *s, const float *router, struct job_eval *out);
 
 /* A line a task and the means. tasks (T): with the losses of their first visits. */

@@ -94,15 +94,27 @@ status pretrain_state(void *self, struct state *out)
     c->values[1] = (struct state_value){.name = "data_digest", .type = STATE_TEXT, .text = p->facts.data_digest};
     c->values[2] = (struct state_value){.name = "max_length", .type = STATE_WHOLE, .whole = config->prompt.max_length};
     c->values[3] = (struct state_value){.name = "form", .type = STATE_WHOLE, .whole = config->reference.form};
-    *out = (struct state){.kind = "pretrain", .seed = (uint64_t)config->seed, .config_digest = p->config_digest,
-                          .vocabulary_digest = p->facts.vocabulary_digest, .encoder_digest = p->facts.encoder_digest,
+    *out = (struct state){.kind = "pretrain",
+                          .seed = (uint64_t)config->seed,
+                          .config_digest = p->config_digest,
+                          .vocabulary_digest = p->facts.vocabulary_digest,
+                          .encoder_digest = p->facts.encoder_digest,
                           .precision = number_name(p->replica.facts.precision),
-                          .instruction_set = isa_name(p->replica.facts.isa), .libraries = p->about,
-                          .task_count = (size_t)s->tasks, .tasks = c->tasks, .layers = (uint32_t)s->layers,
-                          .modules = (uint32_t)s->modules, .intrinsic = (uint32_t)s->intrinsic,
-                          .prompt_tokens = (uint32_t)s->tokens, .hidden = (uint32_t)s->hidden, .tau = config->mixture.tau,
-                          .placeholder_count = (size_t)s->tokens, .placeholders = c->placeholders, .separator = "，",
-                          .value_count = sizeof c->values / sizeof *c->values, .values = c->values};
+                          .instruction_set = isa_name(p->replica.facts.isa),
+                          .libraries = p->about,
+                          .task_count = (size_t)s->tasks,
+                          .tasks = c->tasks,
+                          .layers = (uint32_t)s->layers,
+                          .modules = (uint32_t)s->modules,
+                          .intrinsic = (uint32_t)s->intrinsic,
+                          .prompt_tokens = (uint32_t)s->tokens,
+                          .hidden = (uint32_t)s->hidden,
+                          .tau = config->mixture.tau,
+                          .placeholder_count = (size_t)s->tokens,
+                          .placeholders = c->placeholders,
+                          .separator = "，",
+                          .value_count = sizeof c->values / sizeof *c->values,
+                          .values = c->values};
     return ST_OK;
 }
 
@@ -160,7 +172,8 @@ void pretrain_describe(void *self, Mp2__Run *run)
     run->prompt_length = (uint32_t)s->tokens;
     run->hidden = (uint32_t)s->hidden;
     run->intrinsic = (uint32_t)s->intrinsic;
-    run->parameters = s->u * (uint64_t)(s->columns + s->modules) + s->tasks * s->gates + s->head;   /* A and z, routers, head */
+    run->parameters = s->u * (uint64_t)(s->columns + s->modules) + s->tasks * s->gates +
+                      s->head; /* A and z, routers, head */
     run->n_tasks = (size_t)s->tasks;
     run->tasks = p->coordinator->info_pointers;
 }

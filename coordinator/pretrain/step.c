@@ -1,5 +1,5 @@
-/* One step of `mp2 pretrain`, and its replay: the order of their phases, and every collective. A rank has a worker's part, the
- * coordinator's, or both. */
+/* One step of `mp2 pretrain`, and its replay: the order of their phases, and every collective. A rank has a worker's
+ * part, the coordinator's, or both. */
 #include "cluster/base/clock.h"
 #include "coordinator/pretrain/pretrain.h"
 
@@ -17,8 +17,8 @@ static status send_assignments(struct pretrain *p)
     return comm_or_abort(p->comm, exchange_wait(p->comm, x));
 }
 
-/* Every worker's losses, hits and figures of itself to the coordinator, before anyone waits for a sum. Workers that failed report,
- * too. */
+/* Every worker's losses, hits and figures of itself to the coordinator, before anyone waits for a sum. Workers that
+ * failed report, too. */
 static status send_reports(struct pretrain *p, struct membership *membership, double seconds)
 {
     struct pretrain_coordinator *c = p->coordinator;
@@ -51,7 +51,8 @@ static status send_gradients(struct pretrain *p)
     struct pretrain_worker *w = p->worker;
     struct pretrain_gradients none = {0}, *to = p->coordinator ? &p->coordinator->gradients : &none;
     struct deal *deal = w ? &w->assignment.deal : &p->coordinator->planner->now.deal;
-    struct tree_sum *const *prompts = w ? w->compute.prompt_list : NULL, *const *heads = w ? w->compute.head_list : NULL;
+    struct tree_sum *const *prompts = w ? w->compute.prompt_list : NULL, *const *heads = w ? w->compute.head_list
+                                                                                           : NULL;
     float *grad = w ? w->grad : NULL;
 
     TRY(comm_or_abort(p->comm, reduce_scatter_grad(&p->reduce, deal, prompts, grad)));

@@ -1,4 +1,5 @@
-/* Each worker's message is filled until it holds eval.batch_tokens. A row of several windows is answered by its best one. */
+/* Each worker's message is filled until it holds eval.batch_tokens. A row of several windows is answered by its best
+ * one. */
 #include "coordinator/score/pass.h"
 
 #include <math.h>
@@ -17,7 +18,8 @@ static int64_t row_at(const struct score_pass *e, int64_t place)
 
     if (e->what.rows) return e->what.rows[place];
     if (e->rows == e->total) return place;
-    key = random_derive(random_seed(e->o.rules->seed, RANDOM_EVAL), (uint32_t)e->what.task, (uint32_t)e->what.split, 0, 0);
+    key = random_derive(random_seed(e->o.rules->seed, RANDOM_EVAL), (uint32_t)e->what.task, (uint32_t)e->what.split, 0,
+                        0);
     return (int64_t)random_permute(key, (uint64_t)e->total, (uint64_t)place);
 }
 

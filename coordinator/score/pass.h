@@ -1,5 +1,5 @@
-/* What the coordinator does in a scoring of rows: rows out, round after round, answers in. Local; the collectives stand in
- * scorer.c. */
+/* What the coordinator does in a scoring of rows: rows out, round after round, answers in. Local; the collectives stand
+ * in scorer.c. */
 #ifndef MP2_COORDINATOR_SCORE_PASS_H
 #define MP2_COORDINATOR_SCORE_PASS_H
 
@@ -47,8 +47,8 @@ struct score_pass {
 status score_pass_open(const struct score_pass_options *o, const struct scored_rows *what, struct score_pass *e);
 void score_pass_close(struct score_pass *e);
 
-/* The next rows: a message for each worker, its size and that of its answers; room for all answers. The first worker's message is
- * empty when there are no more. */
+/* The next rows: a message for each worker, its size and that of its answers; room for all answers. The first worker's
+ * message is empty when there are no more. */
 status score_pass_fill(struct score_pass *e, struct scoring_size *sizes);
 /* The answers of the round are in e->results. */
 status score_pass_take(struct score_pass *e);

@@ -1,5 +1,5 @@
-/* The rounds of a scoring: their order, and every collective. The coordinator fills one message a worker, sends them, gets the
- * answers in the same order, and goes on with the next rows. */
+/* The rounds of a scoring: their order, and every collective. The coordinator fills one message a worker, sends them,
+ * gets the answers in the same order, and goes on with the next rows. */
 #include "coordinator/score/scorer.h"
 
 #include "cluster/base/memory.h"
@@ -71,7 +71,8 @@ static status run_rounds(struct scorer *x, struct score_pass *pass, struct eval_
     return comm_agree(x->comm, pass ? score_pass_finish(pass, out) : ST_OK);
 }
 
-status score_rows(struct scorer *x, const struct scored_rows *what, evaluate_row *each, void *arg, struct eval_result *out)
+status score_rows(struct scorer *x, const struct scored_rows *what, evaluate_row *each, void *arg,
+                  struct eval_result *out)
 {
     const struct score_pass_options o = {.rules = &x->rules, .data = x->data, .workers = x->comm->workers, .each = each,
                                          .arg = arg};

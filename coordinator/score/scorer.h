@@ -15,9 +15,10 @@ struct eval_result {
     int64_t correct;          /* labels and choices */
 };
 
-/* What to do with every row's answer besides counting; coordinator. predicted: option, or -1 and the answer's token ids. */
-typedef status evaluate_row(void *arg, int task, int64_t row, int predicted, const int32_t *ids, int count, double score,
-                            double credit);
+/* What to do with every row's answer besides counting; coordinator. predicted: option, or -1 and the answer's token
+ * ids. */
+typedef status evaluate_row(void *arg, int task, int64_t row, int predicted, const int32_t *ids, int count,
+                            double score, double credit);
 
 /* How rows are shown and answers scored. */
 struct scorer_rules {
@@ -28,7 +29,8 @@ struct scorer_rules {
     uint64_t seed;            /* of keyed subsets */
 };
 
-/* Who scores: the coordinator has the data, the workers an encoder and prompts. What follows the line is the scorer's own. */
+/* Who scores: the coordinator has the data, the workers an encoder and prompts. What follows the line is the scorer's
+ * own. */
 struct scorer {
     struct comm *comm;
     struct membership *membership;    /* told who has answered; NULL: nobody watches */
@@ -48,8 +50,9 @@ void scorer_fini(struct scorer *x);
 /* Which rows; coordinator. rows NULL: a keyed subset of at most count (0: all) of the split. */
 struct scored_rows { int task; enum split split; const int64_t *rows; int64_t count; };
 
-/* Collective; all ranks return the same status. Score the rows; the result is the coordinator's. what, each and arg count on the
- * coordinator alone. Prompts and head are composed, no update is pending. */
-status score_rows(struct scorer *x, const struct scored_rows *what, evaluate_row *each, void *arg, struct eval_result *out);
+/* Collective; all ranks return the same status. Score the rows; the result is the coordinator's. what, each and arg
+ * count on the coordinator alone. Prompts and head are composed, no update is pending. */
+status score_rows(struct scorer *x, const struct scored_rows *what, evaluate_row *each, void *arg,
+                  struct eval_result *out);
 
 #endif

@@ -1,5 +1,6 @@
-/* What a worker is to compute in a step: the examples of the slots it was dealt, and the whole deal, from which it knows what
- * it will receive. The coordinator packs it into one message; the worker reads that and needs no data files. */
+/* What a worker is to compute in a step: the examples of the slots it was dealt, and the whole deal, from which it
+ * knows what it will receive. The coordinator packs it into one message; the worker reads that and needs no data files.
+ */
 #ifndef MP2_WORKER_TRAIN_ASSIGNMENT_H
 #define MP2_WORKER_TRAIN_ASSIGNMENT_H
 

@@ -1,12 +1,13 @@
-/* Units are nodes of the batch's tree: a dealt block is halved until it fits, so sums meet the same way whatever the cut. */
+/* Units are nodes of the batch's tree: a dealt block is halved until it fits, so sums meet the same way whatever the
+ * cut. */
 #include "worker/train/compute.h"
 
 #include <math.h>
 
 #include "cluster/base/log.h"
 
-/* Nodes that a worker holds at most: a block for every bit of its number of slots, and one at every height of the block that
- * is being added up. */
+/* Nodes that a worker holds at most: a block for every bit of its number of slots, and one at every height of the block
+ * that is being added up. */
 static size_t nodes_most(int32_t batch)
 {
     size_t bits = 0;
@@ -127,8 +128,8 @@ static status mismatch(void)
     return fault(ST_SYSTEM, "internal error: an assignment whose examples are not those of its blocks");
 }
 
-status compute_assignment(struct compute *c, const struct assignment *s, const float *prompts, int32_t layers, int32_t tokens,
-                          const float *head, const struct encoder_dropout *dropout)
+status compute_assignment(struct compute *c, const struct assignment *s, const float *prompts, int32_t layers,
+                          int32_t tokens, const float *head, const struct encoder_dropout *dropout)
 {
     size_t bank = (size_t)layers * (size_t)tokens * (size_t)c->encoder->config.hidden, at = 0;
 

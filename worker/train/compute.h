@@ -36,7 +36,7 @@ struct compute {
 struct compute_options {
     int groups;
     int32_t batch;                        /* examples of a group's batch */
-    int32_t divide;                       /* gradients are those of the sum of losses over this: batch, or batch * groups */
+    int32_t divide; /* gradients are those of the sum of losses over this: batch, or batch * groups */
     int32_t unit_examples;                /* most examples of a unit; a power of two */
     int32_t longest;                      /* rows of the longest example */
     int32_t layers, prompt_tokens;        /* of the prompt bank */
@@ -50,8 +50,9 @@ struct compute_options {
 status compute_open(const struct encoder *e, struct pool *pool, const struct compute_options *o, struct compute *c);
 void compute_close(struct compute *c);
 
-/* Local. All units of the assignment. prompts (groups,layers,P,H); head (2,H); dropout: one key a group, off when on is 0. */
-status compute_assignment(struct compute *c, const struct assignment *s, const float *prompts, int32_t layers, int32_t tokens,
-                          const float *head, const struct encoder_dropout *dropout);
+/* Local. All units of the assignment. prompts (groups,layers,P,H); head (2,H); dropout: one key a group, off when on is
+ * 0. */
+status compute_assignment(struct compute *c, const struct assignment *s, const float *prompts, int32_t layers,
+                          int32_t tokens, const float *head, const struct encoder_dropout *dropout);
 
 #endif
