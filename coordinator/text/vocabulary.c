@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <xxhash.h>
 
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -13,7 +13,7 @@
 #include "coordinator/text/piece_trie.h"
 #include "coordinator/text/unicode.h"
 
-enum { FILE_LIMIT = 64 << 20, DIGEST_ROOM = 33 };
+enum { FILE_LIMIT = 64 << 20 };
 
 static const char *const special_names[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
 
@@ -26,7 +26,7 @@ struct vocabulary {
     size_t count, room;
     int32_t *slots;              /* id + 1, 0: free */
     uint32_t mask;
-    char digest[DIGEST_ROOM];
+    char digest[DIGEST_TEXT];
     struct char_table *chars;
     struct piece_trie trie;
     struct vocabulary_tables tables;
@@ -73,19 +73,15 @@ static status cut_lines(struct vocabulary *v, size_t bytes)
 
 static status make_digest(struct vocabulary *v)
 {
-    XXH3_state_t *state = XXH3_createState();
-    XXH128_hash_t hash;
+    struct digest digest;
 
-    if (!state) return fault(ST_MEMORY, "%s: out of memory", v->name);
-    XXH3_128bits_reset(state);
+    TRY(digest_init(&digest));
     for (size_t i = 0; i < v->count; i++) {
-        XXH3_128bits_update(state, v->text + v->pieces[i].at, v->pieces[i].n);
-        XXH3_128bits_update(state, "\n", 1);
+        digest_add(&digest, v->text + v->pieces[i].at, v->pieces[i].n);
+        digest_add(&digest, "\n", 1);
     }
-    hash = XXH3_128bits_digest(state);
-    XXH3_freeState(state);
-    snprintf(v->digest, sizeof v->digest, "%016llx%016llx", (unsigned long long)hash.high64,
-             (unsigned long long)hash.low64);
+    digest_read_text(&digest, v->digest);
+    digest_fini(&digest);
     return ST_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -53,7 +54,7 @@ struct import {
     struct checkpoint_rows rows;
     uint32_t *placeholders;
     int64_t *counts;
-    char encoder[33], vocabulary[33];
+    char encoder[DIGEST_TEXT], vocabulary[DIGEST_TEXT];
     struct checkpoint_tensor tensors[3 * PROMPTS_TENSORS + 1];
     size_t tensor_count;
     struct mem_keep keep;               /* copies of tensors that are not plain floats in a row */
