@@ -47,11 +47,13 @@ static status read_weight(void *arg, const char *name, int64_t first, int64_t co
     return ST_OK;
 }
 
-static status write_encoder(struct encoder_config *c)
+static status write_encoder(const struct args *args, void *config)
 {
+    struct encoder_config *c = config;
     struct vocabulary *vocabulary;
     struct model_folder what = {.type = TENSOR_F32, .vocab = c->vocab, .read = read_weight, .arg = c};
 
+    (void)args;
     if (c->hidden % c->heads != 0)
         return fault(ST_INPUT, "heads: %lld do not divide the width %lld", (long long)c->heads, (long long)c->hidden);
     TRY(vocabulary_load(c->vocab, &vocabulary));
@@ -68,19 +70,10 @@ static status write_encoder(struct encoder_config *c)
 
 status cmd_encoder(int argc, char **argv)
 {
+    const struct args_form form = {.words = {.most = 1}, .file = 1, .table = table, .count = ROWS};
     struct encoder_config config;
-    struct options options;
-    struct args args;
-    status s;
 
-    TRY(args_parse(argc, argv, 1, &args));
-    s = options_load(table, ROWS, &config, args.word_count ? args.words[0] : NULL, args.sets, args.set_count, &options);
-    if (s == ST_OK) {
-        s = write_encoder(&config);
-        options_fini(&options);
-    }
-    args_fini(&args);
-    return s;
+    return args_run(argc, argv, &form, &config, write_encoder);
 }
 
 void cmd_encoder_help(void)

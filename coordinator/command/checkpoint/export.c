@@ -9,7 +9,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/options.h"
 #include "coordinator/command/args.h"
-#include "coordinator/command/checkpoint/exchange.h"
+#include "coordinator/command/checkpoint/commands.h"
 #include "cluster/store/checkpoint.h"
 #include "cluster/store/prompts_file.h"
 #include "cluster/store/torch/prompts.h"
@@ -29,7 +29,7 @@ static const struct option table[] = {
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-void checkpoint_export_help(void)
+void cmd_checkpoint_export_help(void)
 {
     options_help(table, ROWS, stdout);
 }
@@ -115,23 +115,25 @@ static status export_state(const char *folder, const struct state *state, const 
     return s;
 }
 
-static status run(const char *checkpoint, const void *options)
+static status export_checkpoint(const struct args *args, void *options)
 {
     const struct config *c = options;
     char folder[CHECKPOINT_PATH_BYTES];
     struct state state;
     status s;
 
-    TRY(checkpoint_resolve(checkpoint, folder));
+    TRY(checkpoint_resolve(args->words[0], folder));
     TRY(checkpoint_verify(folder, NULL, NULL, &state));
     s = export_state(folder, &state, c);
     state_fini(&state);
     return s;
 }
 
-status checkpoint_export(int argc, char **argv)
+status cmd_checkpoint_export(int argc, char **argv)
 {
-    struct config config = {0};
+    const struct args_form form = {.words = {1, 1, "mp2 checkpoint export CHECKPOINT --out FILE [--optimizer]"},
+                                   .table = table, .count = ROWS};
+    struct config config;
 
-    return args_run(argc, argv, "mp2 checkpoint export CHECKPOINT --out FILE [--optimizer]", table, ROWS, &config, run);
+    return args_run(argc, argv, &form, &config, export_checkpoint);
 }

@@ -11,7 +11,7 @@
 #include "cluster/base/memory.h"
 #include "cluster/base/options.h"
 #include "coordinator/command/args.h"
-#include "coordinator/command/checkpoint/exchange.h"
+#include "coordinator/command/checkpoint/commands.h"
 #include "coordinator/command/checkpoint/rows.h"
 #include "cluster/store/checkpoint.h"
 #include "cluster/store/torch/prompts.h"
@@ -42,7 +42,7 @@ static const struct option table[] = {
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-void checkpoint_import_help(void)
+void cmd_checkpoint_import_help(void)
 {
     options_help(table, ROWS, stdout);
 }
@@ -188,13 +188,13 @@ static status run_open(struct import *m)
     return s;
 }
 
-static status run(const char *path, const void *options)
+static status import_file(const struct args *args, void *options)
 {
     const struct config *config = options;
     struct import m = {.config = config};
     status s;
 
-    TRY(torch_prompts_open(path, config->optimizer, &m.file));
+    TRY(torch_prompts_open(args->words[0], config->optimizer, &m.file));
     s = run_open(&m);
     mem_keep_free(&m.keep);
     mem_free(m.counts);
@@ -204,9 +204,11 @@ static status run(const char *path, const void *options)
     return s;
 }
 
-status checkpoint_import(int argc, char **argv)
+status cmd_checkpoint_import(int argc, char **argv)
 {
-    struct config config = {0};
+    const struct args_form form = {.words = {1, 1, "mp2 checkpoint import FILE --out RUN [--model DIR] [--without ID] [--optimizer]"},
+                                   .table = table, .count = ROWS};
+    struct config config;
 
-    return args_run(argc, argv, "mp2 checkpoint import FILE --out RUN [--model DIR] [--without ID] [--optimizer]", table, ROWS, &config, run);
+    return args_run(argc, argv, &form, &config, import_file);
 }

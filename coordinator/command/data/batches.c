@@ -67,7 +67,7 @@ static void print_group(struct drawing *d, int64_t step, int group)
     puts("]}");
 }
 
-status data_batches(int argc, char **argv)
+status cmd_data_batches(int argc, char **argv)
 {
     struct drawing d = {0};
     status s;

@@ -36,7 +36,7 @@ static status export_rows(const struct dataset *d, enum split split)
     return s;
 }
 
-status data_export(int argc, char **argv)
+status cmd_data_export(int argc, char **argv)
 {
     struct data_view view;
     enum split split;

@@ -63,14 +63,16 @@ static void show(void *arg, const struct import_report *r)
     sum->duplicates += tally_sum(&r->tally, TALLY_DUPLICATE);
 }
 
-static status import(const struct config *c)
+static status import(const struct args *args, void *config)
 {
+    const struct config *c = config;
     const struct import_options options = {c->raw, c->data, c->tasks, c->strict};
     struct totals sum = {0};
     struct vocabulary *vocabulary;
     struct catalogue catalogue;
     status s;
 
+    (void)args;
     TRY(catalogue_load(c->catalogue, &catalogue));
     s = vocabulary_load(c->vocab, &vocabulary);
     if (s == ST_OK) {
@@ -85,24 +87,15 @@ static status import(const struct config *c)
     return s;
 }
 
-void data_import_help(void)
+void cmd_data_import_help(void)
 {
     options_help(table, ROWS, stdout);
 }
 
-status data_import(int argc, char **argv)
+status cmd_data_import(int argc, char **argv)
 {
-    struct options options;
+    const struct args_form form = {.words = {.most = 1}, .file = 1, .table = table, .count = ROWS};
     struct config config;
-    struct args args;
-    status s;
 
-    TRY(args_parse(argc, argv, 1, &args));
-    s = options_load(table, ROWS, &config, args.word_count ? args.words[0] : NULL, args.sets, args.set_count, &options);
-    if (s == ST_OK) {
-        s = import(&config);
-        options_fini(&options);
-    }
-    args_fini(&args);
-    return s;
+    return args_run(argc, argv, &form, &config, import);
 }

@@ -91,7 +91,7 @@ static status show(const struct data_view *view)
     return s;
 }
 
-status data_show(int argc, char **argv)
+status cmd_data_show(int argc, char **argv)
 {
     struct data_view view;
     status s;

@@ -80,7 +80,7 @@ static status show(const struct data_view *v)
     return ST_OK;
 }
 
-status data_stats(int argc, char **argv)
+status cmd_data_stats(int argc, char **argv)
 {
     struct data_view view;
     status s;
