@@ -93,11 +93,5 @@ static status show(const struct data_view *view)
 
 status cmd_data_show(int argc, char **argv)
 {
-    struct data_view view;
-    status s;
-
-    TRY(data_view_open(argc, argv, VIEW_TASK_WORD, &view));
-    s = show(&view);
-    data_view_close(&view);
-    return s;
+    return data_view_run(argc, argv, VIEW_TASK_WORD, show);
 }

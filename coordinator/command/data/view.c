@@ -92,24 +92,24 @@ static status open_dataset(struct data_view *v, enum view_scope scope)
     return dataset_open(v->run.data, scope == VIEW_EVERY && v->run.tasks.count == 0 ? NULL : &v->run.tasks, &form, &v->dataset);
 }
 
-status data_view_open(int argc, char **argv, enum view_scope scope, struct data_view *out)
+static status open_view(int argc, char **argv, enum view_scope scope, struct data_view *v)
 {
-    status s;
-
-    memset(out, 0, sizeof *out);
-    TRY(args_parse(argc, argv, scope == VIEW_TASK_WORD ? 2 : 1, &out->args));
-    s = read_words(out, scope == VIEW_TASK_WORD);
-    if (s == ST_OK) s = open_dataset(out, scope);
-    if (s != ST_OK) data_view_close(out);
-    return s;
+    TRY(args_parse(argc, argv, scope == VIEW_TASK_WORD ? 2 : 1, &v->args));
+    TRY(read_words(v, scope == VIEW_TASK_WORD));
+    return open_dataset(v, scope);
 }
 
-void data_view_close(struct data_view *v)
+status data_view_run(int argc, char **argv, enum view_scope scope, status (*run)(const struct data_view *view))
 {
-    dataset_close(&v->dataset);
-    options_fini(&v->run_options);
-    options_fini(&v->own_options);
-    args_fini(&v->args);
+    struct data_view view = {0};
+    status s = open_view(argc, argv, scope, &view);
+
+    if (s == ST_OK) s = run(&view);
+    dataset_close(&view.dataset);
+    options_fini(&view.run_options);
+    options_fini(&view.own_options);
+    args_fini(&view.args);
+    return s;
 }
 
 status data_view_split(const struct data_view *v, enum split *out)
