@@ -43,6 +43,24 @@ struct option {
     const char *choices;        /* OPTION_CHOICE: "a|b|c" */
 };
 
+/* Rows of a table, one macro a type. at: the field's offset, offsetof(struct …, field). standard as above. effect: RESULT,
+ * PLACEMENT or LIMIT. */
+#define INT_OPTION(key, at, default_text, lo, hi, effect, of, text)                                                    \
+    {.name = (key), .type = OPTION_INT, .offset = (at), .standard = (default_text), .least = (lo), .most = (hi),       \
+     .affects = AFFECTS_##effect, .unit = (of), .help = (text)}
+#define REAL_OPTION(key, at, default_text, lo, hi, effect, of, text)                                                   \
+    {.name = (key), .type = OPTION_REAL, .offset = (at), .standard = (default_text), .least = (lo), .most = (hi),      \
+     .affects = AFFECTS_##effect, .unit = (of), .help = (text)}
+#define BOOL_OPTION(key, at, default_text, effect, text) PLAIN_OPTION(OPTION_BOOL, key, at, default_text, effect, text)
+#define TEXT_OPTION(key, at, default_text, effect, text) PLAIN_OPTION(OPTION_TEXT, key, at, default_text, effect, text)
+#define LIST_OPTION(key, at, default_text, effect, text) PLAIN_OPTION(OPTION_LIST, key, at, default_text, effect, text)
+#define CHOICE_OPTION(key, at, default_text, of, effect, text)                                                         \
+    {.name = (key), .type = OPTION_CHOICE, .offset = (at), .standard = (default_text), .choices = (of),                \
+     .affects = AFFECTS_##effect, .unit = "", .help = (text)}
+#define PLAIN_OPTION(kind, key, at, default_text, effect, text)                                                        \
+    {.name = (key), .type = (kind), .offset = (at), .standard = (default_text), .affects = AFFECTS_##effect,           \
+     .unit = "", .help = (text)}
+
 struct options {
     const struct option *table;
     size_t count;

@@ -20,10 +20,11 @@ enum { LINE_LIMIT = 1 << 20 };
 struct fill_config { const char *vocab; int64_t top, type; int precision; };
 
 static const struct option table[] = {
-    {"top", OPTION_INT, offsetof(struct fill_config, top), "5", 1, 1000, AFFECTS_LIMIT, "", "guesses for each [MASK]", NULL},
-    {"vocab", OPTION_TEXT, offsetof(struct fill_config, vocab), "", 0, 0, AFFECTS_PLACEMENT, "", "vocabulary; empty: MODEL/vocab.txt", NULL},
-    {"token_type", OPTION_INT, offsetof(struct fill_config, type), "0", 0, 1, AFFECTS_RESULT, "", "of all tokens", NULL},
-    {"precision", OPTION_CHOICE, offsetof(struct fill_config, precision), "f32", 0, 0, AFFECTS_RESULT, "", "of matrix inputs", "auto|f32|bf16"},
+    INT_OPTION("top", offsetof(struct fill_config, top), "5", 1, 1000, LIMIT, "", "guesses for each [MASK]"),
+    TEXT_OPTION("vocab", offsetof(struct fill_config, vocab), "", PLACEMENT, "vocabulary; empty: MODEL/vocab.txt"),
+    INT_OPTION("token_type", offsetof(struct fill_config, type), "0", 0, 1, RESULT, "", "of all tokens"),
+    CHOICE_OPTION("precision", offsetof(struct fill_config, precision), "f32", "auto|f32|bf16", RESULT,
+                  "of matrix inputs"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 

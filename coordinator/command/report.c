@@ -22,10 +22,10 @@ struct report_config {
 };
 
 static const struct option own_options[] = {
-    {"report.run_missing", OPTION_BOOL, offsetof(struct report_config, run_missing), "true", 0, 0, AFFECTS_PLACEMENT, "",
-     "run the cells that are missing; false: report on those that are there", NULL},
-    {"report.out", OPTION_TEXT, offsetof(struct report_config, out), "", 0, 0, AFFECTS_PLACEMENT, "",
-     "folder for report.md, report.html, report.csv, cells.csv; empty: the run's", NULL},
+    BOOL_OPTION("report.run_missing", offsetof(struct report_config, run_missing), "true", PLACEMENT,
+                "run the cells that are missing; false: report on those that are there"),
+    TEXT_OPTION("report.out", offsetof(struct report_config, out), "", PLACEMENT,
+                "folder for report.md, report.html, report.csv, cells.csv; empty: the run's"),
 };
 enum { OWN_OPTIONS = sizeof own_options / sizeof *own_options };
 

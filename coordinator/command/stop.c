@@ -11,8 +11,8 @@
 struct stop_config { double wait; };
 
 static const struct option table[] = {
-    {"wait", OPTION_REAL, offsetof(struct stop_config, wait), "600", 0, 1e6, AFFECTS_LIMIT, "s",
-     "how long to wait for the run to end; 0: only ask", NULL},
+    REAL_OPTION("wait", offsetof(struct stop_config, wait), "600", 0, 1e6, LIMIT, "s",
+                "how long to wait for the run to end; 0: only ask"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 

@@ -22,10 +22,10 @@ struct config {
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"out", OPTION_TEXT, AT(out), NULL, 0, 0, AFFECTS_RESULT, "", "file to write, such as best.th", NULL},
-    {"optimizer", OPTION_BOOL, AT(optimizer), "false", 0, 0, AFFECTS_RESULT, "", "with the moments of AdamW", NULL},
-    {"rate.router", OPTION_REAL, AT(router_rate), "5e-4", 0, 1, AFFECTS_RESULT, "", "learning rate stated for the router", NULL},
-    {"rate.other", OPTION_REAL, AT(other_rate), "1e-4", 0, 1, AFFECTS_RESULT, "", "learning rate stated for A, z and head", NULL},
+    TEXT_OPTION("out", AT(out), NULL, RESULT, "file to write, such as best.th"),
+    BOOL_OPTION("optimizer", AT(optimizer), "false", RESULT, "with the moments of AdamW"),
+    REAL_OPTION("rate.router", AT(router_rate), "5e-4", 0, 1, RESULT, "", "learning rate stated for the router"),
+    REAL_OPTION("rate.other", AT(other_rate), "1e-4", 0, 1, RESULT, "", "learning rate stated for A, z and head"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 

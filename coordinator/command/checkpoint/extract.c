@@ -11,10 +11,10 @@ struct config { const char *out, *task, *model, *data; };
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"out", OPTION_TEXT, AT(out), NULL, 0, 0, AFFECTS_RESULT, "", "name of the tuned file: NAME.safetensors and NAME.json are written", NULL},
-    {"task", OPTION_TEXT, AT(task), "", 0, 0, AFFECTS_RESULT, "", "id of the task; empty: the only one", NULL},
-    {"model", OPTION_TEXT, AT(model), "", 0, 0, AFFECTS_PLACEMENT, "", "folder of the encoder; empty: the run's", NULL},
-    {"data", OPTION_TEXT, AT(data), "", 0, 0, AFFECTS_PLACEMENT, "", "folder of the imported tasks; empty: the run's", NULL},
+    TEXT_OPTION("out", AT(out), NULL, RESULT, "name of the tuned file: NAME.safetensors and NAME.json are written"),
+    TEXT_OPTION("task", AT(task), "", RESULT, "id of the task; empty: the only one"),
+    TEXT_OPTION("model", AT(model), "", PLACEMENT, "folder of the encoder; empty: the run's"),
+    TEXT_OPTION("data", AT(data), "", PLACEMENT, "folder of the imported tasks; empty: the run's"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 

@@ -27,18 +27,18 @@ struct config {
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"out", OPTION_TEXT, AT(out), NULL, 0, 0, AFFECTS_RESULT, "", "folder to put step-N into, made when missing", NULL},
-    {"model", OPTION_TEXT, AT(model), "", 0, 0, AFFECTS_RESULT, "",
-     "folder of the encoder it was trained with: its digests are recorded, sizes compared", NULL},
-    {"catalogue", OPTION_TEXT, AT(catalogue), "configs/tasks", 0, 0, AFFECTS_RESULT, "", "folder of the tasks' entries", NULL},
-    {"without", OPTION_LIST, AT(without), "", 0, 0, AFFECTS_RESULT, "",
-     "upstream tasks that have no row, as one in the 37-row files of the published deep code", NULL},
-    {"optimizer", OPTION_BOOL, AT(optimizer), "false", 0, 0, AFFECTS_RESULT, "", "with the moments of AdamW", NULL},
-    {"form", OPTION_CHOICE, AT(form), "head", 0, 0, AFFECTS_RESULT, "",
-     "whose label words it was trained with: ours, the authors' logged run's, their published code's", "right|run|head"},
-    {"step", OPTION_INT, AT(step), "0", 0, 1e15, AFFECTS_RESULT, "", "steps done, which the file does not say", NULL},
-    {"prompt.first_placeholder", OPTION_INT, AT(first_placeholder), "1000", 0, 1e9, AFFECTS_RESULT, "",
-     "vocabulary id at the prompt's first position", NULL},
+    TEXT_OPTION("out", AT(out), NULL, RESULT, "folder to put step-N into, made when missing"),
+    TEXT_OPTION("model", AT(model), "", RESULT,
+                "folder of the encoder it was trained with: its digests are recorded, sizes compared"),
+    TEXT_OPTION("catalogue", AT(catalogue), "configs/tasks", RESULT, "folder of the tasks' entries"),
+    LIST_OPTION("without", AT(without), "", RESULT,
+                "upstream tasks that have no row, as one in the 37-row files of the published deep code"),
+    BOOL_OPTION("optimizer", AT(optimizer), "false", RESULT, "with the moments of AdamW"),
+    CHOICE_OPTION("form", AT(form), "head", "right|run|head", RESULT,
+                  "whose label words it was trained with: ours, the authors' logged run's, their published code's"),
+    INT_OPTION("step", AT(step), "0", 0, 1e15, RESULT, "", "steps done, which the file does not say"),
+    INT_OPTION("prompt.first_placeholder", AT(first_placeholder), "1000", 0, 1e9, RESULT, "",
+               "vocabulary id at the prompt's first position"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 

@@ -23,8 +23,8 @@ struct config { const char *out, *task; };
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"out", OPTION_TEXT, AT(out), NULL, 0, 0, AFFECTS_RESULT, "", "folder to write", NULL},
-    {"task", OPTION_TEXT, AT(task), "", 0, 0, AFFECTS_RESULT, "", "id of the task; empty: the only one", NULL},
+    TEXT_OPTION("out", AT(out), NULL, RESULT, "folder to write"),
+    TEXT_OPTION("task", AT(task), "", RESULT, "id of the task; empty: the only one"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 

@@ -16,16 +16,12 @@ struct config {
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"raw", OPTION_TEXT, AT(raw), NULL, 0, 0, AFFECTS_RESULT, "",
-     "folder of the published data, one folder a data set", NULL},
-    {"data", OPTION_TEXT, AT(data), NULL, 0, 0, AFFECTS_PLACEMENT, "", "folder of the shards, made when missing", NULL},
-    {"vocab", OPTION_TEXT, AT(vocab), NULL, 0, 0, AFFECTS_RESULT, "", "vocab.txt of the encoder", NULL},
-    {"catalogue", OPTION_TEXT, AT(catalogue), "configs/tasks", 0, 0, AFFECTS_RESULT, "",
-     "folder of the tasks' entries", NULL},
-    {"tasks", OPTION_LIST, AT(tasks), "", 0, 0, AFFECTS_RESULT, "",
-     "ids of the tasks to import; empty: all that are not off", NULL},
-    {"strict", OPTION_BOOL, AT(strict), "false", 0, 0, AFFECTS_RESULT, "", "stop at the first bad row, with its place",
-     NULL},
+    TEXT_OPTION("raw", AT(raw), NULL, RESULT, "folder of the published data, one folder a data set"),
+    TEXT_OPTION("data", AT(data), NULL, PLACEMENT, "folder of the shards, made when missing"),
+    TEXT_OPTION("vocab", AT(vocab), NULL, RESULT, "vocab.txt of the encoder"),
+    TEXT_OPTION("catalogue", AT(catalogue), "configs/tasks", RESULT, "folder of the tasks' entries"),
+    LIST_OPTION("tasks", AT(tasks), "", RESULT, "ids of the tasks to import; empty: all that are not off"),
+    BOOL_OPTION("strict", AT(strict), "false", RESULT, "stop at the first bad row, with its place"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 

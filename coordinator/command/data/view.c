@@ -12,11 +12,11 @@
 
 #define AT(field) offsetof(struct data_view, own.field) - offsetof(struct data_view, own)
 static const struct option own_table[] = {
-    {"task", OPTION_TEXT, AT(task), "", 0, 0, AFFECTS_RESULT, "", "one task, instead of tasks", NULL},
-    {"split", OPTION_TEXT, AT(split), "train", 0, 0, AFFECTS_RESULT, "", "train, dev, test or pool", NULL},
-    {"rows", OPTION_INT, AT(rows), "3", 1, 1e15, AFFECTS_LIMIT, "rows", "how many rows to show", NULL},
-    {"steps", OPTION_INT, AT(steps), "1", 1, 1e12, AFFECTS_LIMIT, "steps", "batches: how many steps", NULL},
-    {"vocab", OPTION_TEXT, AT(vocab), "", 0, 0, AFFECTS_PLACEMENT, "", "vocab.txt, to show tokens as text; empty: the model's", NULL},
+    TEXT_OPTION("task", AT(task), "", RESULT, "one task, instead of tasks"),
+    TEXT_OPTION("split", AT(split), "train", RESULT, "train, dev, test or pool"),
+    INT_OPTION("rows", AT(rows), "3", 1, 1e15, LIMIT, "rows", "how many rows to show"),
+    INT_OPTION("steps", AT(steps), "1", 1, 1e12, LIMIT, "steps", "batches: how many steps"),
+    TEXT_OPTION("vocab", AT(vocab), "", PLACEMENT, "vocab.txt, to show tokens as text; empty: the model's"),
 };
 enum { OWN_ROWS = sizeof own_table / sizeof *own_table };
 
