@@ -59,6 +59,7 @@ void publisher_post(struct publisher *publisher, Mp2__Progress *message);
  * show, not sent. Before the first publisher_post only. */
 void publisher_preload(struct publisher *publisher, const Mp2__Progress *message);
 
+/* Local, any thread. The counts so far. */
 void publisher_stats(const struct publisher *publisher, struct publisher_stats *out);
 
 /* The bound addresses, e.g. "tcp://127.0.0.1:40001"; "" while not bound. Live as long as the publisher. */

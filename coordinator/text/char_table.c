@@ -5,22 +5,21 @@
 #include "cluster/base/memory.h"
 #include "cluster/base/utf8.h"
 #include "coordinator/text/unicode.h"
-#include "coordinator/text/vocabulary.h"
 
 static uint32_t entry_of(enum char_kind kind, uint32_t value)
 {
     return (uint32_t)kind << CHAR_KIND_SHIFT | value;
 }
 
-static uint32_t single_entry(const struct vocabulary *v, int32_t unknown, uint32_t c)
+static uint32_t single_entry(const struct piece_table *pieces, int32_t unknown, uint32_t c)
 {
     char text[4];
-    int32_t id = v ? vocabulary_id(v, text, utf8_encode(c, text)) : (int32_t)c;
+    int32_t id = pieces ? piece_table_find(pieces, text, utf8_encode(c, text)) : (int32_t)c;
 
     return entry_of(c == '[' ? CHAR_BRACKET : CHAR_SINGLE, (uint32_t)(id < 0 ? unknown : id));
 }
 
-static uint32_t make_entry(const struct vocabulary *v, int32_t unknown, uint32_t c)
+static uint32_t make_entry(const struct piece_table *pieces, int32_t unknown, uint32_t c)
 {
     enum unicode_class what = unicode_class_of(c);
     uint32_t parts[4], kept = 0;
@@ -29,7 +28,7 @@ static uint32_t make_entry(const struct vocabulary *v, int32_t unknown, uint32_t
     if (what == UNICODE_DROP) return entry_of(CHAR_DROP, 0);
     if (what == UNICODE_SPACE) return entry_of(CHAR_SPACE, 0);
     count = unicode_decompose(c, parts);
-    if (what == UNICODE_CHINESE && count == 1) return single_entry(v, unknown, parts[0]);
+    if (what == UNICODE_CHINESE && count == 1) return single_entry(pieces, unknown, parts[0]);
     for (int i = 0; i < count; i++) {
         if (unicode_class_of(parts[i]) == UNICODE_MARK) continue;
         if (unicode_combining(parts[i]) != 0) return entry_of(CHAR_CLUSTER, 0);
@@ -38,7 +37,7 @@ static uint32_t make_entry(const struct vocabulary *v, int32_t unknown, uint32_t
     }
     if (left == 0) return entry_of(CHAR_DROP, 0);
     if (left > 1) return entry_of(CHAR_SEVERAL, 0);
-    if (unicode_class_of(kept) == UNICODE_PUNCTUATION) return single_entry(v, unknown, kept);
+    if (unicode_class_of(kept) == UNICODE_PUNCTUATION) return single_entry(pieces, unknown, kept);
     return entry_of(CHAR_LETTER, kept == c ? 0 : kept);
 }
 
@@ -60,22 +59,22 @@ static status keep_page(struct char_table *t, const uint32_t *page, const uint32
     return ST_OK;
 }
 
-static void make_page(const struct vocabulary *v, int32_t unknown, uint32_t first, uint32_t *page)
+static void make_page(const struct piece_table *pieces, int32_t unknown, uint32_t first, uint32_t *page)
 {
     if (unicode_is_plain(first, first + CHAR_PAGE - 1)) {
         memset(page, 0, CHAR_PAGE * sizeof *page);
         return;
     }
-    for (uint32_t i = 0; i < CHAR_PAGE; i++) page[i] = make_entry(v, unknown, first + i);
+    for (uint32_t i = 0; i < CHAR_PAGE; i++) page[i] = make_entry(pieces, unknown, first + i);
 }
 
-status char_table_new(const struct vocabulary *v, int32_t unknown, struct char_table **out)
+status char_table_new(const struct piece_table *pieces, int32_t unknown, struct char_table **out)
 {
     uint32_t page[CHAR_PAGE];
 
     TRY(mem_alloc(1, sizeof **out, out));
     for (uint32_t p = 0; p < CHAR_PAGES; p++) {
-        make_page(v, unknown, p * CHAR_PAGE, page);
+        make_page(pieces, unknown, p * CHAR_PAGE, page);
         TRY(keep_page(*out, page, &(*out)->pages[p]));
     }
     return ST_OK;

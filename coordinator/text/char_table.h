@@ -7,8 +7,7 @@
 #include <stdint.h>
 
 #include "cluster/base/status.h"
-
-struct vocabulary;
+#include "coordinator/text/piece_table.h"
 
 enum char_kind {
     CHAR_LETTER,    /* part of a word; value: the code point it becomes, 0: itself */
@@ -28,9 +27,9 @@ struct char_table {
     size_t owned_count, owned_room;
 };
 
-/* Local. v needs vocabulary_id only; unknown is the id of [UNK]. Without a vocabulary (NULL) the value of a word of one
+/* Local. pieces: those of a vocabulary, indexed; unknown: the id of [UNK]. Without pieces (NULL) the value of a word of one
  * character is that character. */
-status char_table_new(const struct vocabulary *v, int32_t unknown, struct char_table **out);
+status char_table_new(const struct piece_table *pieces, int32_t unknown, struct char_table **out);
 void char_table_destroy(struct char_table **t);
 
 static inline uint32_t char_entry(const struct char_table *t, uint32_t c)

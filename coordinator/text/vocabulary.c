@@ -10,6 +10,7 @@
 #include "cluster/base/memory.h"
 #include "cluster/base/utf8.h"
 #include "coordinator/text/char_table.h"
+#include "coordinator/text/piece_table.h"
 #include "coordinator/text/piece_trie.h"
 #include "coordinator/text/unicode.h"
 
@@ -17,15 +18,9 @@ enum { FILE_LIMIT = 64 << 20 };
 
 static const char *const special_names[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
 
-struct piece { uint32_t at, n; };
-
 struct vocabulary {
     char *name;
-    char *text;                  /* the pieces, a 0 behind each */
-    struct piece *pieces;
-    size_t count, room;
-    int32_t *slots;              /* id + 1, 0: free */
-    uint32_t mask;
+    struct piece_table table;    /* a piece's number is its id */
     char digest[DIGEST_TEXT];
     struct char_table *chars;
     struct piece_trie trie;
@@ -55,19 +50,19 @@ static status cut_lines(struct vocabulary *v, size_t bytes)
     size_t at = 0;
 
     while (at < bytes) {
-        const char *end = memchr(v->text + at, '\n', bytes - at);
-        size_t n = end ? (size_t)(end - v->text) - at : bytes - at, bad = utf8_valid(v->text + at, n), kept;
+        const char *end = memchr(v->table.text + at, '\n', bytes - at);
+        size_t n = end ? (size_t)(end - v->table.text) - at : bytes - at, bad = utf8_valid(v->table.text + at, n), kept;
 
         if (bad < n)
-            return fault(ST_INPUT, "%s:%zu: invalid UTF-8 at byte %zu of the line", v->name, v->count + 1, bad + 1);
-        if (v->count >= INT32_MAX) return fault(ST_INPUT, "%s: too many lines", v->name);
-        TRY(mem_grow(&v->pieces, &v->room, v->count + 1, sizeof *v->pieces));
-        kept = trimmed(v->text + at, n);
-        v->text[at + kept] = 0;
-        v->pieces[v->count++] = (struct piece){(uint32_t)at, (uint32_t)kept};
+            return fault(ST_INPUT, "%s:%zu: invalid UTF-8 at byte %zu of the line", v->name, v->table.count + 1, bad + 1);
+        if (v->table.count >= INT32_MAX) return fault(ST_INPUT, "%s: too many lines", v->name);
+        TRY(mem_grow(&v->table.pieces, &v->table.room, v->table.count + 1, sizeof *v->table.pieces));
+        kept = trimmed(v->table.text + at, n);
+        v->table.text[at + kept] = 0;
+        v->table.pieces[v->table.count++] = (struct piece){(uint32_t)at, (uint32_t)kept};
         at += n + 1;
     }
-    if (v->count == 0) return fault(ST_INPUT, "%s: is empty, expected one piece a line", v->name);
+    if (v->table.count == 0) return fault(ST_INPUT, "%s: is empty, expected one piece a line", v->name);
     return ST_OK;
 }
 
@@ -76,8 +71,8 @@ static status make_digest(struct vocabulary *v)
     struct digest digest;
 
     TRY(digest_init(&digest));
-    for (size_t i = 0; i < v->count; i++) {
-        digest_add(&digest, v->text + v->pieces[i].at, v->pieces[i].n);
+    for (size_t i = 0; i < v->table.count; i++) {
+        digest_add(&digest, v->table.text + v->table.pieces[i].at, v->table.pieces[i].n);
         digest_add(&digest, "\n", 1);
     }
     digest_read_text(&digest, v->digest);
@@ -87,34 +82,9 @@ static status make_digest(struct vocabulary *v)
 
 /* ---- look-up --------------------------------------------------------------------------------------------------- */
 
-/* The slot of a piece: its own, or the free one where it would stand. */
-static uint32_t find_slot(const struct vocabulary *v, const char *text, size_t n)
-{
-    uint32_t slot = (uint32_t)XXH3_64bits(text, n) & v->mask;
-
-    while (v->slots[slot] != 0) {
-        const struct piece *p = &v->pieces[v->slots[slot] - 1];
-        if (p->n == n && memcmp(v->text + p->at, text, n) == 0) break;
-        slot = (slot + 1) & v->mask;
-    }
-    return slot;
-}
-
-static status make_slots(struct vocabulary *v)
-{
-    size_t size = 64;
-
-    while (size < 2 * v->count) size *= 2;
-    TRY(mem_alloc(size, sizeof *v->slots, &v->slots));
-    v->mask = (uint32_t)(size - 1);
-    for (size_t i = 0; i < v->count; i++)
-        v->slots[find_slot(v, v->text + v->pieces[i].at, v->pieces[i].n)] = (int32_t)i + 1;
-    return ST_OK;
-}
-
 int32_t vocabulary_id(const struct vocabulary *v, const char *text, size_t n)
 {
-    return v->slots[find_slot(v, text, n)] - 1;
+    return piece_table_find(&v->table, text, n);
 }
 
 status vocabulary_need(const struct vocabulary *v, const char *piece, int32_t *id)
@@ -129,9 +99,9 @@ status vocabulary_need(const struct vocabulary *v, const char *piece, int32_t *i
 static status make_trie(struct vocabulary *v)
 {
     TRY(piece_trie_init(&v->trie));
-    for (size_t i = 0; i < v->count; i++) {
-        const char *text = v->text + v->pieces[i].at;
-        size_t n = v->pieces[i].n;
+    for (size_t i = 0; i < v->table.count; i++) {
+        const char *text = v->table.text + v->table.pieces[i].at;
+        size_t n = v->table.pieces[i].n;
 
         if (n == 0) continue;
         TRY(piece_trie_add(&v->trie, PIECE_START, text, n, (int32_t)i));
@@ -147,7 +117,7 @@ static status make_tables(struct vocabulary *v)
 
     TRY(vocabulary_need(v, "[UNK]", &t->unknown));
     TRY(make_trie(v));
-    TRY(char_table_new(v, t->unknown, &v->chars));
+    TRY(char_table_new(&v->table, t->unknown, &v->chars));
     t->chars = v->chars;
     t->pieces = &v->trie;
     for (size_t i = 0; i < sizeof special_names / sizeof *special_names; i++) {
@@ -172,11 +142,11 @@ static status take_text(const char *name, char *text, size_t bytes, struct vocab
         return ST_MEMORY;
     }
     *out = v;
-    v->text = text;
+    v->table.text = text;
     TRY(mem_text(name, strlen(name), &v->name));
     TRY(cut_lines(v, bytes));
     TRY(make_digest(v));
-    TRY(make_slots(v));
+    TRY(piece_table_index(&v->table));
     return make_tables(v);
 }
 
@@ -211,9 +181,9 @@ void vocabulary_destroy(struct vocabulary **v)
     if (!*v) return;
     piece_trie_fini(&(*v)->trie);
     char_table_destroy(&(*v)->chars);
-    mem_free((*v)->slots);
-    mem_free((*v)->pieces);
-    mem_free((*v)->text);
+    mem_free((*v)->table.slots);
+    mem_free((*v)->table.pieces);
+    mem_free((*v)->table.text);
     mem_free((*v)->name);
     mem_free(*v);
     *v = NULL;
@@ -221,14 +191,14 @@ void vocabulary_destroy(struct vocabulary **v)
 
 const char *vocabulary_text(const struct vocabulary *v, int32_t id, size_t *n)
 {
-    if (id < 0 || (size_t)id >= v->count) return NULL;
-    if (n) *n = v->pieces[id].n;
-    return v->text + v->pieces[id].at;
+    if (id < 0 || (size_t)id >= v->table.count) return NULL;
+    if (n) *n = v->table.pieces[id].n;
+    return v->table.text + v->table.pieces[id].at;
 }
 
 int32_t vocabulary_size(const struct vocabulary *v)
 {
-    return (int32_t)v->count;
+    return (int32_t)v->table.count;
 }
 
 const char *vocabulary_digest(const struct vocabulary *v)

@@ -22,6 +22,7 @@ struct summary {
     uint64_t speed_steps;                           /* steps the rates are made of */
 };
 
+/* Local. clear empties it and keeps the memory. */
 void summary_init(struct summary *s);
 void summary_fini(struct summary *s);
 void summary_clear(struct summary *s);
