@@ -52,6 +52,7 @@ status file_join(char *out, size_t room, const char *folder, const char *name);
 /* Local. A copy of a path for messages and later use; ST_INPUT when it does not fit. */
 status file_keep_path(char *out, size_t room, const char *path);
 
+/* Local. 1 or 0; what cannot be looked at is not there. */
 int file_exists(const char *path);
 int file_is_folder(const char *path);
 

@@ -13,6 +13,7 @@ status mem_alloc(size_t count, size_t size, void *out);
 /* Local. Grow *array (of *room elements of size bytes) so that it holds at least need; doubles, new part zeroed. */
 status mem_grow(void *array, size_t *room, size_t need, size_t size);
 
+/* Local. NULL is allowed. */
 void mem_free(void *pointer);
 
 /* Local. A copy of n bytes of text with a 0 behind; freed by mem_free. */

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/base/yaml.h"
@@ -381,12 +379,12 @@ status options_text(const struct options *o, char **text)
     return s;
 }
 
-void options_digest(const struct options *o, char out[33])
+void options_digest(const struct options *o, char out[DIGEST_TEXT])
 {
     options_digest_where(o, NULL, NULL, out);
 }
 
-void options_digest_where(const struct options *o, int (*counts)(void *arg, const char *name), void *arg, char out[33])
+void options_digest_where(const struct options *o, int (*counts)(void *arg, const char *name), void *arg, char out[DIGEST_TEXT])
 {
     char *text = NULL;
     size_t bytes = 0;
@@ -404,7 +402,7 @@ void options_digest_where(const struct options *o, int (*counts)(void *arg, cons
         hash = XXH3_128bits(text, bytes);
         free(text);
     }
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    digest_text(hash, out);
 }
 
 void options_help(const struct option *table, size_t count, FILE *to)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cluster/base/digest.h"
 #include "cluster/base/memory.h"
 #include "cluster/base/status.h"
 
@@ -42,6 +43,24 @@ struct option {
     const char *choices;        /* OPTION_CHOICE: "a|b|c" */
 };
 
+/* Rows of a table, one macro a type. at: the field's offset, offsetof(struct …, field). standard as above. effect: RESULT,
+ * PLACEMENT or LIMIT. */
+#define INT_OPTION(key, at, default_text, lo, hi, effect, of, text)                                                    \
+    {.name = (key), .type = OPTION_INT, .offset = (at), .standard = (default_text), .least = (lo), .most = (hi),       \
+     .affects = AFFECTS_##effect, .unit = (of), .help = (text)}
+#define REAL_OPTION(key, at, default_text, lo, hi, effect, of, text)                                                   \
+    {.name = (key), .type = OPTION_REAL, .offset = (at), .standard = (default_text), .least = (lo), .most = (hi),      \
+     .affects = AFFECTS_##effect, .unit = (of), .help = (text)}
+#define BOOL_OPTION(key, at, default_text, effect, text) PLAIN_OPTION(OPTION_BOOL, key, at, default_text, effect, text)
+#define TEXT_OPTION(key, at, default_text, effect, text) PLAIN_OPTION(OPTION_TEXT, key, at, default_text, effect, text)
+#define LIST_OPTION(key, at, default_text, effect, text) PLAIN_OPTION(OPTION_LIST, key, at, default_text, effect, text)
+#define CHOICE_OPTION(key, at, default_text, of, effect, text)                                                         \
+    {.name = (key), .type = OPTION_CHOICE, .offset = (at), .standard = (default_text), .choices = (of),                \
+     .affects = AFFECTS_##effect, .unit = "", .help = (text)}
+#define PLAIN_OPTION(kind, key, at, default_text, effect, text)                                                        \
+    {.name = (key), .type = (kind), .offset = (at), .standard = (default_text), .affects = AFFECTS_##effect,           \
+     .unit = "", .help = (text)}
+
 struct options {
     const struct option *table;
     size_t count;
@@ -64,9 +83,9 @@ status options_dump(const struct options *o, FILE *to);
 status options_text(const struct options *o, char **text);
 
 /* Local. 128-bit digest (32 hex digits and a 0) over the names and values of the options that affect the result. */
-void options_digest(const struct options *o, char out[33]);
+void options_digest(const struct options *o, char out[DIGEST_TEXT]);
 /* The same over those of them that `counts` accepts. */
-void options_digest_where(const struct options *o, int (*counts)(void *arg, const char *name), void *arg, char out[33]);
+void options_digest_where(const struct options *o, int (*counts)(void *arg, const char *name), void *arg, char out[DIGEST_TEXT]);
 
 /* Local. The table as text for `mp2 help COMMAND`. */
 void options_help(const struct option *table, size_t count, FILE *to);

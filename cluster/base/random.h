@@ -25,6 +25,7 @@ enum random_purpose {
     RANDOM_SEARCH = 11    /* Bayesian optimisation, CMA-ES */
 };
 
+/* Local. The key of a purpose under a seed, and a key of its own for four numbers under another: functions of their arguments. */
 struct random_key random_seed(uint64_t seed, enum random_purpose purpose);
 struct random_key random_derive(struct random_key key, uint32_t a, uint32_t b, uint32_t c, uint32_t d);
 

@@ -2,12 +2,10 @@
  * checked and compared with the size of the file, so memory is bounded by the file. */
 #include "cluster/store/journal_segment.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +15,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "cluster/store/numbered.h"
 
 static const char segment_magic[8] = "MP2JRNL\n";
 
@@ -36,52 +35,9 @@ static uint64_t check_of(const void *header)
     return XXH3_64bits(header, 56);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-/* 1 and *first when name is segment-<digits>.bin. */
-static int parse_name(const char *name, uint64_t *first)
-{
-    char again[64];
-    char *end;
-
-    if (strncmp(name, "segment-", 8) != 0) return 0;
-    errno = 0;
-    *first = strtoull(name + 8, &end, 10);
-    if (errno != 0 || strcmp(end, ".bin") != 0) return 0;
-    snprintf(again, sizeof again, "segment-%" PRIu64 ".bin", *first);
-    return strcmp(again, name) == 0;
-}
-
 status segment_list(const char *folder, uint64_t **first_steps, size_t *count)
 {
-    struct dirent *entry;
-    size_t room = 0;
-    uint64_t first;
-    status s = ST_OK;
-    DIR *dir;
-
-    *first_steps = NULL;
-    *count = 0;
-    dir = opendir(folder);
-    if (!dir) return errno == ENOENT ? ST_OK : fault(ST_IO, "%s: cannot be read: %s", folder, strerror(errno));
-    while (s == ST_OK && (entry = readdir(dir)) != NULL) {
-        if (!parse_name(entry->d_name, &first)) continue;
-        s = mem_grow(first_steps, &room, *count + 1, sizeof **first_steps);
-        if (s == ST_OK) (*first_steps)[(*count)++] = first;
-    }
-    closedir(dir);
-    if (s != ST_OK) {
-        mem_free(*first_steps);
-        *first_steps = NULL;
-        return s;
-    }
-    if (*count > 1) qsort(*first_steps, *count, sizeof **first_steps, by_value);
-    return ST_OK;
+    return numbered_list(folder, "segment-", ".bin", first_steps, count);
 }
 
 status segment_path(const char *folder, uint64_t first_step, char out[PATH_MAX])

@@ -104,27 +104,12 @@ static unsigned char *place(const struct part *p, int64_t item, const struct par
     return row + column / width * p->block_stride + column % width;
 }
 
-void part_pack(const struct part *p, int64_t item, int64_t from, int64_t to, unsigned char *buffer)
+/* Between the part and a buffer; one of out and in is NULL: pack into out, or unpack in. */
+static void copy(const struct part *p, int64_t item, int64_t from, int64_t to, unsigned char *out, const unsigned char *in)
 {
     struct part_walk w;
     struct part_run run;
-
-    part_walk_start(&w, &p->box, item, from, to);
-    while (part_walk_next(&w, &run))
-        for (int64_t c = run.column; c < run.column + run.bytes;) {
-            int64_t n = 0;
-            const unsigned char *here = place(p, item, &run, c, &n);
-
-            memcpy(buffer, here, (size_t)n);
-            buffer += n;
-            c += n;
-        }
-}
-
-void part_unpack(const struct part *p, int64_t item, int64_t from, int64_t to, const unsigned char *buffer)
-{
-    struct part_walk w;
-    struct part_run run;
+    int64_t done = 0;
 
     part_walk_start(&w, &p->box, item, from, to);
     while (part_walk_next(&w, &run))
@@ -132,8 +117,19 @@ void part_unpack(const struct part *p, int64_t item, int64_t from, int64_t to, c
             int64_t n = 0;
             unsigned char *here = place(p, item, &run, c, &n);
 
-            memcpy(here, buffer, (size_t)n);
-            buffer += n;
+            if (out) memcpy(out + done, here, (size_t)n);
+            else memcpy(here, in + done, (size_t)n);
+            done += n;
             c += n;
         }
+}
+
+void part_pack(const struct part *p, int64_t item, int64_t from, int64_t to, unsigned char *buffer)
+{
+    copy(p, item, from, to, buffer, NULL);
+}
+
+void part_unpack(const struct part *p, int64_t item, int64_t from, int64_t to, const unsigned char *buffer)
+{
+    copy(p, item, from, to, NULL, buffer);
 }

@@ -137,13 +137,14 @@ static status parse(struct safetensors *file, const unsigned char *bytes, size_t
 
 status safetensors_open(const char *path, struct safetensors *file)
 {
+    struct file_map map;
     status s;
 
-    memset(file, 0, sizeof *file);
-    TRY(file_keep_path(file->path, sizeof file->path, path));
-    TRY(file_map_open(path, &file->map));
-    s = parse(file, file->map.data, file->map.size);
-    if (s != ST_OK) safetensors_close(file);
+    memset(file, 0, sizeof *file);   /* closing it is harmless whatever happens */
+    TRY(file_map_open(path, &map));
+    s = safetensors_open_bytes(path, map.data, map.size, file);
+    if (s == ST_OK) file->map = map;
+    else file_map_close(&map);
     return s;
 }
 

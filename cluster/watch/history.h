@@ -27,6 +27,7 @@ struct history_entry {
     const unsigned char *bytes;   /* packed Progress */
 };
 
+/* Local. An empty one; ST_MEMORY (reported). Destroying NULL is harmless. */
 status history_new(struct history **out);
 void history_destroy(struct history **history);
 

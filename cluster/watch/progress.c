@@ -12,9 +12,10 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "cluster/watch/message_json.h"
 #include "cluster/watch/metrics.h"
 #include "cluster/watch/tally.h"
-#include "cluster/watch/message_json.h"
+#include "cluster/watch/topic.h"
 
 static const double TASKS_EVERY = 2;   /* seconds */
 
@@ -37,30 +38,6 @@ struct progress {
 
 struct before { uint32_t rank; Mp2__Worker__State state; char host[64]; };
 
-static const struct {
-    const ProtobufCMessageDescriptor *type;
-    Mp2__Progress__BodyCase body;
-    const char *topic;
-} topics[] = {
-    {&mp2__run__descriptor, MP2__PROGRESS__BODY_RUN, "run"},
-    {&mp2__step__descriptor, MP2__PROGRESS__BODY_STEP, "step"},
-    {&mp2__task__descriptor, MP2__PROGRESS__BODY_TASK, "task"},
-    {&mp2__router__descriptor, MP2__PROGRESS__BODY_ROUTER, "router"},
-    {&mp2__worker__descriptor, MP2__PROGRESS__BODY_WORKER, "worker"},
-    {&mp2__eval__descriptor, MP2__PROGRESS__BODY_EVAL, "eval"},
-    {&mp2__checkpoint__descriptor, MP2__PROGRESS__BODY_CHECKPOINT, "checkpoint"},
-    {&mp2__event__descriptor, MP2__PROGRESS__BODY_EVENT, "event"},
-    {&mp2__stream__descriptor, MP2__PROGRESS__BODY_STREAM, "stream"}};
-
-enum { TOPICS = sizeof topics / sizeof *topics };
-
-const char *progress_topic(const Mp2__Progress *m)
-{
-    for (int i = 0; i < TOPICS; i++)
-        if (topics[i].body == m->body_case) return topics[i].topic;
-    return NULL;
-}
-
 /* The envelope around a body, which stays where it is. */
 static void wrap(const struct progress *p, const ProtobufCMessage *body, Mp2__Progress *m)
 {
@@ -69,8 +46,7 @@ static void wrap(const struct progress *p, const ProtobufCMessage *body, Mp2__Pr
     m->name = (char *)(uintptr_t)p->name;
     m->time = clock_unix();
     m->elapsed = p->before + clock_now() - p->started;
-    for (int i = 0; i < TOPICS; i++)
-        if (topics[i].type == body->descriptor) m->body_case = topics[i].body;
+    m->body_case = topic_body_of(body->descriptor);
     m->run = (Mp2__Run *)(uintptr_t)body;
 }
 

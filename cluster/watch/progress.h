@@ -50,7 +50,4 @@ status progress_flush(struct progress *progress);
 /* Local. The publisher, NULL without a stream. */
 struct publisher *progress_publisher(struct progress *progress);
 
-/* The topic of a message ("step"), NULL when its body is unset or unknown. */
-const char *progress_topic(const Mp2__Progress *message);
-
 #endif

@@ -21,10 +21,10 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/watch/history.h"
-#include "cluster/watch/progress.h"
 #include "cluster/watch/ring.h"
 #include "cluster/watch/snapshot.h"
 #include "cluster/watch/sockets.h"
+#include "cluster/watch/topic.h"
 
 enum {
     RING_SLOTS = 1024,
@@ -165,7 +165,7 @@ static size_t send_ring(struct publisher *p)
         struct ring_item *item = p->drained[i];
         Mp2__Progress *m = mp2__progress__unpack(NULL, item->size, item->bytes);
         if (m) {
-            send_message(p, progress_topic(m), item->bytes, item->size);
+            send_message(p, topic_of(m), item->bytes, item->size);
             remember(p, m, item->bytes, item->size);
             p->sent = item->sequence;
             mp2__progress__free_unpacked(m, NULL);

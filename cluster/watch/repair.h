@@ -27,6 +27,7 @@ struct repair_stats {
     uint64_t garbage;     /* what was no message, or of a newer version */
 };
 
+/* Local. sink is copied; ST_MEMORY (reported). */
 status repair_new(const struct repair_sink *sink, struct repair **out);
 void repair_destroy(struct repair **repair);
 

@@ -20,10 +20,11 @@ enum { LINE_LIMIT = 1 << 20 };
 struct fill_config { const char *vocab; int64_t top, type; int precision; };
 
 static const struct option table[] = {
-    {"top", OPTION_INT, offsetof(struct fill_config, top), "5", 1, 1000, AFFECTS_LIMIT, "", "guesses for each [MASK]", NULL},
-    {"vocab", OPTION_TEXT, offsetof(struct fill_config, vocab), "", 0, 0, AFFECTS_PLACEMENT, "", "vocabulary; empty: MODEL's", NULL},
-    {"token_type", OPTION_INT, offsetof(struct fill_config, type), "0", 0, 1, AFFECTS_RESULT, "", "of all tokens", NULL},
-    {"precision", OPTION_CHOICE, offsetof(struct fill_config, precision), "f32", 0, 0, AFFECTS_RESULT, "", "of matrix inputs", "auto|f32|bf16"},
+    INT_OPTION("top", offsetof(struct fill_config, top), "5", 1, 1000, LIMIT, "", "guesses for each [MASK]"),
+    TEXT_OPTION("vocab", offsetof(struct fill_config, vocab), "", PLACEMENT, "vocabulary; empty: MODEL's"),
+    INT_OPTION("token_type", offsetof(struct fill_config, type), "0", 0, 1, RESULT, "", "of all tokens"),
+    CHOICE_OPTION("precision", offsetof(struct fill_config, precision), "f32", "auto|f32|bf16", RESULT,
+                  "of matrix inputs"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 
@@ -169,13 +170,11 @@ static status fill_lines(struct filler *f)
     return s == ST_END ? ST_OK : s;
 }
 
-static status run(const struct args *args, const struct fill_config *config)
+static status fill_texts(const struct args *args, void *config)
 {
     struct filler f;
-    status s;
+    status s = filler_open(args->words[0], config, &f);
 
-    if (args->word_count < 1) return fault(ST_USAGE, "expected MODEL, a folder; see `mp2 help fill-mask`");
-    s = filler_open(args->words[0], config, &f);
     if (s == ST_OK && (args->word_count < 2 || strcmp(args->words[1], "-") == 0)) s = fill_lines(&f);
     else
         for (int i = 1; i < args->word_count && s == ST_OK; i++) s = fill(&f, args->words[i], strlen(args->words[i]));
@@ -185,19 +184,11 @@ static status run(const struct args *args, const struct fill_config *config)
 
 status cmd_fill_mask(int argc, char **argv)
 {
+    const struct args_form form = {.words = {1, ARGS_WORDS, "mp2 fill-mask MODEL [TEXT|-] [--top N] …"}, .table = table,
+                                   .count = ROWS};
     struct fill_config config = {0};
-    struct options options;
-    struct args args;
-    status s;
 
-    TRY(args_parse(argc, argv, 4, &args));
-    s = options_load(table, ROWS, &config, NULL, args.sets, args.set_count, &options);
-    if (s == ST_OK) {
-        s = run(&args, &config);
-        options_fini(&options);
-    }
-    args_fini(&args);
-    return s;
+    return args_run(argc, argv, &form, &config, fill_texts);
 }
 
 void cmd_fill_mask_help(void)

@@ -5,7 +5,7 @@
 
 #include "cluster/base/log.h"
 #include "cluster/comm/comm.h"
-#include "coordinator/command/arguments.h"
+#include "coordinator/command/args.h"
 #include "coordinator/command/commands.h"
 #include "coordinator/mlm/mlm.h"
 
@@ -42,7 +42,7 @@ static status train(struct comm *c, struct mlm *m, const char *text, int resume)
     return result.stopped ? ST_OK : mlm_write(m);
 }
 
-static status run(struct comm *c, const struct arguments *a)
+static status run(struct comm *c, const struct args *a)
 {
     struct mlm_config config = {0};
     struct options options;
@@ -50,7 +50,7 @@ static status run(struct comm *c, const struct arguments *a)
     char *text = NULL;
     status s;
 
-    TRY(arguments_load(c, a, mlm_options, mlm_option_count, &config, &options, &text));
+    TRY(args_load(c, a, a->words[0], mlm_options, mlm_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
     s = mlm_open(c, &config, &options, &mlm);
     if (s == ST_OK) {
@@ -64,7 +64,7 @@ static status run(struct comm *c, const struct arguments *a)
 
 status cmd_mlm(int argc, char **argv)
 {
-    return arguments_run(argc, argv, 1, run);
+    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
 }
 
 void cmd_mlm_help(void)

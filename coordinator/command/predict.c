@@ -5,7 +5,7 @@
 
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
-#include "coordinator/command/arguments.h"
+#include "coordinator/command/args.h"
 #include "coordinator/command/commands.h"
 #include "coordinator/predict/predict.h"
 #include "coordinator/predict/pretrained_task.h"
@@ -84,9 +84,9 @@ static status answer(struct comm *c, struct desk *d, const struct predict_config
     return s;
 }
 
-static status run(struct comm *c, struct arguments *a)
+static status run(struct comm *c, const struct args *a)
 {
-    const char *path = a->config, *file = a->second ? a->second : "-";
+    const char *path = a->words[0], *file = a->words[1] ? a->words[1] : "-";
     struct predict_result result = {0};
     struct predict_config config = {0};
     struct options options;
@@ -94,8 +94,7 @@ static status run(struct comm *c, struct arguments *a)
     char *text = NULL;
     status s;
 
-    a->config = NULL;
-    TRY(arguments_load(c, a, predict_options, predict_option_count, &config, &options, &text));
+    TRY(args_load(c, a, NULL, predict_options, predict_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
     s = comm_agree(c, comm_is_coordinator(c) ? open_desk(&desk, path, file, &config) : ST_OK);
     if (s == ST_OK) s = answer(c, &desk, &config, &result);
@@ -109,20 +108,9 @@ static status run(struct comm *c, struct arguments *a)
 
 status cmd_predict(int argc, char **argv)
 {
-    struct arguments a;
-    struct comm comm;
-    status s;
+    const struct args_words words = {1, 2, "mp2 predict TUNED|CHECKPOINT [FILE|-] [--model DIR] [--task ID] …"};
 
-    TRY(arguments_parse(argc, argv, 2, &a));
-    if (!a.config) {
-        arguments_fini(&a);
-        return fault(ST_USAGE, "usage: mp2 predict TUNED|CHECKPOINT [FILE|-] [--model DIR] [--task ID] …");
-    }
-    s = comm_init(&comm);
-    if (s == ST_OK) s = run(&comm, &a);
-    comm_fini(&comm, s);
-    arguments_fini(&a);
-    return s;
+    return args_run_ranks(argc, argv, &words, run);
 }
 
 void cmd_predict_help(void)

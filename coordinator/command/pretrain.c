@@ -6,7 +6,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/comm/comm.h"
-#include "coordinator/command/arguments.h"
+#include "coordinator/command/args.h"
 #include "coordinator/command/commands.h"
 #include "coordinator/loop/loop.h"
 #include "coordinator/pretrain/pretrain.h"
@@ -19,7 +19,7 @@ static void print_result(const struct pretrain *p, const struct loop_result *r)
     pretrain_print_scores(p, SPLIT_DEV, stdout);
 }
 
-static status run(struct comm *c, const struct arguments *a)
+static status run(struct comm *c, const struct args *a)
 {
     struct pretrain_config config = {0};
     struct options options;
@@ -30,7 +30,7 @@ static status run(struct comm *c, const struct arguments *a)
     char *text = NULL;
     status s;
 
-    TRY(arguments_load(c, a, pretrain_options, pretrain_option_count, &config, &options, &text));
+    TRY(args_load(c, a, a->words[0], pretrain_options, pretrain_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
     s = pretrain_open(c, &config, &options, &pretrain);
     if (s == ST_OK) {
@@ -47,7 +47,7 @@ static status run(struct comm *c, const struct arguments *a)
 
 status cmd_pretrain(int argc, char **argv)
 {
-    return arguments_run(argc, argv, 1, run);
+    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
 }
 
 void cmd_pretrain_help(void)

@@ -9,7 +9,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/comm/comm.h"
-#include "coordinator/command/arguments.h"
+#include "coordinator/command/args.h"
 #include "coordinator/command/commands.h"
 #include "coordinator/report/report.h"
 #include "coordinator/tune/grid.h"
@@ -22,10 +22,10 @@ struct report_config {
 };
 
 static const struct option own_options[] = {
-    {"report.run_missing", OPTION_BOOL, offsetof(struct report_config, run_missing), "true", 0, 0, AFFECTS_PLACEMENT, "",
-     "run the cells that are missing; false: report on those that are there", NULL},
-    {"report.out", OPTION_TEXT, offsetof(struct report_config, out), "", 0, 0, AFFECTS_PLACEMENT, "",
-     "folder for report.md, report.html, report.csv, cells.csv; empty: the run's", NULL},
+    BOOL_OPTION("report.run_missing", offsetof(struct report_config, run_missing), "true", PLACEMENT,
+                "run the cells that are missing; false: report on those that are there"),
+    TEXT_OPTION("report.out", offsetof(struct report_config, out), "", PLACEMENT,
+                "folder for report.md, report.html, report.csv, cells.csv; empty: the run's"),
 };
 enum { OWN_OPTIONS = sizeof own_options / sizeof *own_options };
 
@@ -136,7 +136,7 @@ static status run_cells(struct comm *c, const struct report_config *config, cons
     return s;
 }
 
-static status run(struct comm *c, const struct arguments *a, const struct option *table, size_t count)
+static status run_with(struct comm *c, const struct args *a, const struct option *table, size_t count)
 {
     struct report_config config = {0};
     struct options options;
@@ -145,7 +145,7 @@ static status run(struct comm *c, const struct arguments *a, const struct option
     char *text = NULL;
     status s;
 
-    TRY(arguments_load(c, a, table, count, &config, &options, &text));
+    TRY(args_load(c, a, a->words[0], table, count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.tune.log);
     s = mem_alloc(config.tune.tasks.count, sizeof *kept, &kept);
     if (s == ST_OK && comm_is_coordinator(c) && config.run_missing) s = keep_imported(&config.tune, kept);
@@ -160,24 +160,20 @@ static status run(struct comm *c, const struct arguments *a, const struct option
     return s == ST_END ? ST_OK : comm_agree(c, s);
 }
 
+static status run(struct comm *c, const struct args *a)
+{
+    struct option *table = NULL;
+    size_t count;
+    status s = comm_agree(c, make_table(&table, &count));
+
+    if (s == ST_OK) s = run_with(c, a, table, count);
+    mem_free(table);
+    return s;
+}
+
 status cmd_report(int argc, char **argv)
 {
-    struct option *table;
-    struct arguments a;
-    struct comm comm;
-    size_t count;
-    status s;
-
-    TRY(arguments_parse(argc, argv, 1, &a));
-    s = comm_init(&comm);
-    if (s == ST_OK) s = make_table(&table, &count);
-    if (s == ST_OK) {
-        s = run(&comm, &a, table, count);
-        mem_free(table);
-    }
-    comm_fini(&comm, s);
-    arguments_fini(&a);
-    return s;
+    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
 }
 
 void cmd_report_help(void)

@@ -6,7 +6,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/comm/comm.h"
-#include "coordinator/command/arguments.h"
+#include "coordinator/command/args.h"
 #include "coordinator/command/commands.h"
 #include "coordinator/tune/grid.h"
 
@@ -35,7 +35,7 @@ static void print_result(void *arg, const struct cell_result *r)
     fflush(stdout);
 }
 
-static status run(struct comm *c, const struct arguments *a)
+static status run(struct comm *c, const struct args *a)
 {
     struct tune_config config = {0};
     struct options options;
@@ -44,7 +44,7 @@ static status run(struct comm *c, const struct arguments *a)
     char *text = NULL;
     status s;
 
-    TRY(arguments_load(c, a, tune_options, tune_option_count, &config, &options, &text));
+    TRY(args_load(c, a, a->words[0], tune_options, tune_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
     s = comm_is_coordinator(c) ? grid_make(&config, &grid) : ST_OK;
     s = comm_agree(c, s);
@@ -62,7 +62,7 @@ static status run(struct comm *c, const struct arguments *a)
 
 status cmd_tune(int argc, char **argv)
 {
-    return arguments_run(argc, argv, 1, run);
+    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
 }
 
 void cmd_tune_help(void)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -70,7 +71,7 @@ static status check_head(const struct mlm_config *c, const char *folder, struct 
 /* ---- the text ---- */
 
 /* A file's size, first and last MiB: enough to notice another text, and cheap for a large one. */
-static status digest_file(XXH3_state_t *state, const char *path, char *buffer)
+static status digest_file(struct digest *d, const char *path, char *buffer)
 {
     enum { EDGE = 1 << 20 };
     FILE *f = fopen(path, "rbe");
@@ -79,13 +80,13 @@ static status digest_file(XXH3_state_t *state, const char *path, char *buffer)
 
     if (!f) return fault(ST_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
     if (fseek(f, 0, SEEK_END) == 0) size = ftell(f);
-    XXH3_128bits_update(state, &size, sizeof size);
+    digest_add(d, &size, sizeof size);
     rewind(f);
     n = fread(buffer, 1, EDGE, f);
-    XXH3_128bits_update(state, buffer, n);
+    digest_add(d, buffer, n);
     if (size > EDGE && fseek(f, -(long)EDGE, SEEK_END) == 0) {
         n = fread(buffer, 1, EDGE, f);
-        XXH3_128bits_update(state, buffer, n);
+        digest_add(d, buffer, n);
     }
     fclose(f);
     return size < 0 ? fault(ST_IO, "%s: cannot be read", path) : ST_OK;
@@ -95,23 +96,22 @@ static status digest_file(XXH3_state_t *state, const char *path, char *buffer)
 static status digest_texts(const struct mlm_config *c, const char *vocabulary, const struct word_list *words, char *out)
 {
     struct corpus corpus;
-    XXH3_state_t *state;
+    struct digest digest = {0};
     char files[DIGEST_TEXT], text[128 + 66], *buffer = NULL;
     status s;
 
     TRY(corpus_open(&c->texts, &corpus));
-    state = XXH3_createState();
-    s = state ? mem_alloc(1, 1 << 20, &buffer) : fault(ST_MEMORY, "out of memory: digest");
-    if (s == ST_OK) XXH3_128bits_reset(state);
-    for (size_t i = 0; i < corpus.count && s == ST_OK; i++) s = digest_file(state, corpus.paths[i], buffer);
+    s = digest_init(&digest);
+    if (s == ST_OK) s = mem_alloc(1, 1 << 20, &buffer);
+    for (size_t i = 0; i < corpus.count && s == ST_OK; i++) s = digest_file(&digest, corpus.paths[i], buffer);
     if (s == ST_OK) {
-        digest_text(XXH3_128bits_digest(state), files);
+        digest_read_text(&digest, files);
         snprintf(text, sizeof text, "%s %d %.17g %s %s", files, c->documents, c->heldout, vocabulary,
                  words ? word_list_digest(words) : "");
         digest_bytes(text, strlen(text), out);
     }
     mem_free(buffer);
-    XXH3_freeState(state);
+    digest_fini(&digest);
     corpus_close(&corpus);
     return s;
 }

@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <xxhash.h>
-
+#include "cluster/base/digest.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/base/stream.h"
@@ -25,7 +24,7 @@ struct word_list {
     int32_t *slots;             /* word + 1, 0: free; a power of two of them */
     uint64_t mask;
     int32_t longest;
-    char digest[33];
+    char digest[DIGEST_TEXT];
 };
 
 static uint64_t hash_of(const int32_t *ids, int32_t n)
@@ -101,7 +100,7 @@ static status make_table(struct word_list *w)
         w->slots[slot] = (int32_t)i + 1;
     }
     for (size_t i = 0; i < w->count; i++) h.low64 = h.low64 * 31 + (uint64_t)w->words[i].length;
-    snprintf(w->digest, sizeof w->digest, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+    digest_text(h, w->digest);
     return ST_OK;
 }
 

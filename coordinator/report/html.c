@@ -3,52 +3,19 @@
  * script colours. Style, script and library are built into the program. */
 #include "coordinator/report/html.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "coordinator/report/assets.h"
-
-void html_text(FILE *to, const char *text)
-{
-    for (; *text; text++) switch (*text) {
-        case '&': fputs("&amp;", to); break;
-        case '<': fputs("&lt;", to); break;
-        case '>': fputs("&gt;", to); break;
-        case '"': fputs("&quot;", to); break;
-        case '\'': fputs("&#39;", to); break;
-        default: fputc(*text, to);
-        }
-}
-
-void html_stat(FILE *to, const struct stat *s)
-{
-    if (s->n == 0) fputs("–", to);
-    else if (s->n == 1) fprintf(to, "%.1f", 100 * s->mean);
-    else fprintf(to, "%.1f ± %.1f", 100 * s->mean, 100 * s->sd);
-}
-
-void html_count(FILE *to, double n)
-{
-    static const struct { double limit; const char *suffix; } scale[] = {{1e9, "G"}, {1e6, "M"}, {1e4, "k"}};
-
-    for (size_t i = 0; i < sizeof scale / sizeof *scale; i++)
-        if (n >= scale[i].limit) {
-            fprintf(to, "%.3g&nbsp;%s", n / (scale[i].limit == 1e4 ? 1e3 : scale[i].limit), scale[i].suffix);
-            return;
-        }
-    fprintf(to, "%.0f", n);
-}
-
-/* ---- the page ---- */
+#include "coordinator/report/html_text.h"
 
 static void put_asset(FILE *to, const char *name)
 {
     for (size_t i = 0; i < report_asset_count; i++)
-        if (strcmp(report_asset_table[i].name, name) == 0)
-            fwrite(report_asset_table[i].data, 1, report_asset_table[i].size, to);
+        if (strcmp(report_assets[i].name, name) == 0)
+            fwrite(report_assets[i].data, 1, report_assets[i].size, to);
 }
 
 /* JSON inside of <script>: with no "<" in it, nothing can end or change the script. */

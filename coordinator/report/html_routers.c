@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "coordinator/report/html.h"
+#include "coordinator/report/html_text.h"
 
 enum { MODULES_MOST = 256 };
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "coordinator/report/html.h"
+#include "coordinator/report/html_text.h"
 
 static void put_swatch(FILE *to, enum method method)
 {

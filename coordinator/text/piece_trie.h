@@ -21,6 +21,7 @@ struct piece_trie {
     uint32_t node_count;
 };
 
+/* Local. An empty one; ST_MEMORY (reported): then, too, fini frees what there is. */
 status piece_trie_init(struct piece_trie *t);
 void piece_trie_fini(struct piece_trie *t);
 

@@ -19,6 +19,7 @@ struct text_count {
     size_t mask;
 };
 
+/* Local. An empty one; ST_MEMORY (reported): then, too, fini frees what there is. */
 status text_count_init(struct text_count *t);
 void text_count_fini(struct text_count *t);
 

@@ -127,13 +127,14 @@ static status parse(struct torch_file *file, const unsigned char *data, size_t s
 
 status torch_open(const char *path, struct torch_file *file)
 {
+    struct file_map map;
     status s;
 
-    memset(file, 0, sizeof *file);
-    TRY(file_keep_path(file->path, sizeof file->path, path));
-    TRY(file_map_open(path, &file->map));
-    s = parse(file, file->map.data, file->map.size);
-    if (s != ST_OK) torch_close(file);
+    memset(file, 0, sizeof *file);   /* closing it is harmless whatever happens */
+    TRY(file_map_open(path, &map));
+    s = torch_open_bytes(path, map.data, map.size, file);
+    if (s == ST_OK) file->map = map;
+    else file_map_close(&map);
     return s;
 }
 

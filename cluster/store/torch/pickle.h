@@ -5,6 +5,8 @@
 #include "cluster/store/torch/file.h"
 #include "cluster/store/torch/zip_map.h"
 
+enum { PICKLE_WORK_MOST = 1 << 22 };   /* pushes and items */
+
 enum torch_global {
     GLOBAL_ORDERED_DICT, GLOBAL_SIZE, GLOBAL_REBUILD_TENSOR, GLOBAL_REBUILD_TENSOR_V2, GLOBAL_REBUILD_PARAMETER,
     GLOBAL_STORAGE          /* GLOBAL_STORAGE + tensor type */
@@ -37,17 +39,22 @@ struct pickle {
     size_t block_left;
 };
 
+/* ---- pickle.c: the machine, which makes the calls below ---- */
+
 /* Local. Run the pickle; *root is its result. */
 status pickle_run(struct pickle *p, struct torch_value **root);
 /* Local. What is only needed while it runs; memory stays. */
 void pickle_fini(struct pickle *p);
-void pickle_free_memory(void *memory);
 
-/* Parts. All say what is wrong, with the pickle's byte. */
+/* ---- pickle_values.c: values and their memory. Local; all report what is wrong, with the pickle's byte ---- */
+
 status pickle_bad(const struct pickle *p, const char *what);
 status pickle_take(struct pickle *p, size_t bytes, void *out);          /* zeroed, 16-byte aligned */
 status pickle_value(struct pickle *p, enum torch_kind kind, struct torch_value **out);
 status pickle_count_work(struct pickle *p, size_t n);
+void pickle_free_memory(void *memory);
+
+/* ---- build.c: what a pickle may name and call ---- */
 
 /* Local. module.name, neither 0-terminated, to a value; the one place where foreign names are let in. */
 status pickle_find_global(struct pickle *p, const char *module, size_t module_bytes, const char *name, size_t name_bytes,

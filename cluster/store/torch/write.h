@@ -12,6 +12,7 @@
 
 struct torch_writer;
 
+/* Local. ST_MEMORY (reported); destroy frees all that the writer has made. */
 status torch_writer_new(struct torch_writer **out);
 void torch_writer_destroy(struct torch_writer **writer);
 

@@ -228,9 +228,9 @@ static void answer_asset(const char *path, struct http_response *r)
 {
     const char *name = strcmp(path, "/") == 0 ? "index.html" : path + 1;
 
-    for (size_t i = 0; i < asset_count; i++)
-        if (strcmp(asset_table[i].name, name) == 0) {
-            set_fixed(r, 200, type_of(name), asset_table[i].data, asset_table[i].size);
+    for (size_t i = 0; i < monitor_asset_count; i++)
+        if (strcmp(monitor_assets[i].name, name) == 0) {
+            set_fixed(r, 200, type_of(name), monitor_assets[i].data, monitor_assets[i].size);
             return;
         }
     set_error(r, 404, "no such page\n");

@@ -24,6 +24,7 @@ void source_close(struct source **source);
 /* Local. Hand on what arrives within so many milliseconds. */
 status source_wait(struct source *s, int milliseconds);
 
+/* Local. The state now, the counts so far, what the source was named by (lives as long as the source). */
 enum source_state source_state(const struct source *s);
 const char *source_state_text(enum source_state state);
 /* Local. *all: everything that is known was handed on: the file to its end where nobody publishes, else a whole picture of the

@@ -22,6 +22,7 @@ struct summary {
     uint64_t speed_steps;                           /* steps the rates are made of */
 };
 
+/* Local. init: an empty one; clear frees what it holds and empties it; fini does the same for good. */
 void summary_init(struct summary *s);
 void summary_fini(struct summary *s);
 void summary_clear(struct summary *s);

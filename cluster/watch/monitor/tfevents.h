@@ -17,6 +17,7 @@ status tfevents_open(const char *folder, double time, struct tfevents *t);
 /* Local. One number under a tag ("loss", "eval/afqmc"). ST_IO said. */
 status tfevents_scalar(struct tfevents *t, double time, uint64_t step, const char *tag, double value);
 
+/* Local. ST_IO (reported) when not all could be written; after close the struct is empty. */
 status tfevents_flush(struct tfevents *t);
 status tfevents_close(struct tfevents *t);
 

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
-#include "coordinator/command/bench/bench.h"
 
 static status parse_number(const char *flag, const char *text, long most, long *out)
 {

@@ -8,7 +8,8 @@
 
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
-#include "coordinator/command/bench/bench.h"
+#include "coordinator/command/bench/commands.h"
+#include "coordinator/command/bench/figure.h"
 #include "worker/kernel/kernels.h"
 
 enum { H = 1024, HEADS = 16, WIDTH = H / HEADS, FEED = 4096, ROWS = 2048, D = 300, BLOCKS = 430, TRIES = 15 };
@@ -246,7 +247,7 @@ static status all_cases(struct bench_memory *m)
     return ST_OK;
 }
 
-status bench_kernels(int argc, char **argv)
+status cmd_bench_kernels(int argc, char **argv)
 {
     struct bench_memory m = {0};
     enum isa isa = ISA_AUTO;

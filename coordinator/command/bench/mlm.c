@@ -3,8 +3,10 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/memory.h"
-#include "coordinator/command/bench/bench.h"
+#include "coordinator/command/bench/commands.h"
+#include "coordinator/command/bench/figure.h"
 #include "coordinator/command/bench/encoder.h"
 #include "worker/train/mlm_unit.h"
 
@@ -133,7 +135,7 @@ static status bench_one(const struct bench_options *o, const struct bench_case *
     return s;
 }
 
-status bench_mlm(int argc, char **argv)
+status cmd_bench_mlm(int argc, char **argv)
 {
     struct bench_options options;
 

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/memory.h"
 #include "cluster/comm/reduce.h"
-#include "coordinator/command/bench/bench.h"
+#include "coordinator/command/bench/commands.h"
+#include "coordinator/command/bench/figure.h"
 #include "coordinator/loop/dealing.h"
 
 enum { LAYERS = 24, COLUMNS = 51200, D = 300, HIDDEN = 1024, BATCH = 32, ROUNDS = 10 };
@@ -172,7 +174,7 @@ static status measure(struct traffic *t)
     return time_traffic(t);
 }
 
-status bench_reduce(int argc, char **argv)
+status cmd_bench_reduce(int argc, char **argv)
 {
     struct traffic t;
     status s;

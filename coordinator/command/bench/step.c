@@ -9,8 +9,10 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/memory.h"
-#include "coordinator/command/bench/bench.h"
+#include "coordinator/command/bench/commands.h"
+#include "coordinator/command/bench/figure.h"
 #include "coordinator/command/bench/encoder.h"
 #include "worker/prompt/columns.h"
 #include "worker/train/unit.h"
@@ -237,7 +239,7 @@ static status run_case(struct step *s, const struct bench_case *c)
     return report(s, c, &t, &after);
 }
 
-status bench_step(int argc, char **argv)
+status cmd_bench_step(int argc, char **argv)
 {
     struct bench_options options;
     struct step step;

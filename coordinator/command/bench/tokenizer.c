@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/memory.h"
 #include "cluster/base/random.h"
 #include "cluster/base/utf8.h"
-#include "coordinator/command/bench/bench.h"
+#include "coordinator/command/bench/commands.h"
+#include "coordinator/command/bench/figure.h"
 #include "coordinator/text/wordpiece.h"
 
 enum {
@@ -171,7 +173,7 @@ static status run_lines(const struct vocabulary *v, const char *what, const stru
                        (double)tokens / best, tokens, lines->count);
 }
 
-status bench_tokenizer(int argc, char **argv)
+status cmd_bench_tokenizer(int argc, char **argv)
 {
     static const struct { const char *what; uint32_t latin; } cases[] = {{"chinese", 2}, {"mixed", 30}, {"latin", 100}};
     struct vocabulary *v;

@@ -232,7 +232,7 @@ static status compare(const char *name_a, const char *name_b, int *differ)
     return s;
 }
 
-status checkpoint_diff(int argc, char **argv)
+status cmd_checkpoint_diff(int argc, char **argv)
 {
     int differ = 0;
 

@@ -9,7 +9,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/options.h"
 #include "coordinator/command/args.h"
-#include "coordinator/command/checkpoint/exchange.h"
+#include "coordinator/command/checkpoint/commands.h"
 #include "cluster/store/checkpoint.h"
 #include "cluster/store/prompts_file.h"
 #include "cluster/store/torch/prompts.h"
@@ -22,14 +22,14 @@ struct config {
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"out", OPTION_TEXT, AT(out), NULL, 0, 0, AFFECTS_RESULT, "", "file to write, such as best.th", NULL},
-    {"optimizer", OPTION_BOOL, AT(optimizer), "false", 0, 0, AFFECTS_RESULT, "", "with the moments of AdamW", NULL},
-    {"rate.router", OPTION_REAL, AT(router_rate), "5e-4", 0, 1, AFFECTS_RESULT, "", "learning rate stated for the router", NULL},
-    {"rate.other", OPTION_REAL, AT(other_rate), "1e-4", 0, 1, AFFECTS_RESULT, "", "learning rate stated for A, z and head", NULL},
+    TEXT_OPTION("out", AT(out), NULL, RESULT, "file to write, such as best.th"),
+    BOOL_OPTION("optimizer", AT(optimizer), "false", RESULT, "with the moments of AdamW"),
+    REAL_OPTION("rate.router", AT(router_rate), "5e-4", 0, 1, RESULT, "", "learning rate stated for the router"),
+    REAL_OPTION("rate.other", AT(other_rate), "1e-4", 0, 1, RESULT, "", "learning rate stated for A, z and head"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-void checkpoint_export_help(void)
+void cmd_checkpoint_export_help(void)
 {
     options_help(table, ROWS, stdout);
 }
@@ -115,23 +115,25 @@ static status export_state(const char *folder, const struct state *state, const 
     return s;
 }
 
-static status run(const char *checkpoint, const void *options)
+static status export_checkpoint(const struct args *args, void *options)
 {
     const struct config *c = options;
     char folder[CHECKPOINT_PATH_BYTES];
     struct state state;
     status s;
 
-    TRY(checkpoint_resolve(checkpoint, folder));
+    TRY(checkpoint_resolve(args->words[0], folder));
     TRY(checkpoint_verify(folder, NULL, NULL, &state));
     s = export_state(folder, &state, c);
     state_fini(&state);
     return s;
 }
 
-status checkpoint_export(int argc, char **argv)
+status cmd_checkpoint_export(int argc, char **argv)
 {
-    struct config config = {0};
+    const struct args_form form = {.words = {1, 1, "mp2 checkpoint export CHECKPOINT --out FILE [--optimizer]"},
+                                   .table = table, .count = ROWS};
+    struct config config;
 
-    return args_run(argc, argv, "mp2 checkpoint export CHECKPOINT --out FILE [--optimizer]", table, ROWS, &config, run);
+    return args_run(argc, argv, &form, &config, export_checkpoint);
 }

@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/base/options.h"
 #include "coordinator/command/args.h"
-#include "coordinator/command/checkpoint/exchange.h"
+#include "coordinator/command/checkpoint/commands.h"
 #include "coordinator/command/checkpoint/rows.h"
 #include "cluster/store/checkpoint.h"
 #include "cluster/store/torch/prompts.h"
@@ -26,22 +27,22 @@ struct config {
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"out", OPTION_TEXT, AT(out), NULL, 0, 0, AFFECTS_RESULT, "", "folder to put step-N into, made when missing", NULL},
-    {"model", OPTION_TEXT, AT(model), "", 0, 0, AFFECTS_RESULT, "",
-     "folder of the encoder it was trained with: its digests are recorded, sizes compared", NULL},
-    {"catalogue", OPTION_TEXT, AT(catalogue), "configs/tasks", 0, 0, AFFECTS_RESULT, "", "folder of the tasks' entries", NULL},
-    {"without", OPTION_LIST, AT(without), "", 0, 0, AFFECTS_RESULT, "",
-     "upstream tasks that have no row, as one in the 37-row files of the published deep code", NULL},
-    {"optimizer", OPTION_BOOL, AT(optimizer), "false", 0, 0, AFFECTS_RESULT, "", "with the moments of AdamW", NULL},
-    {"form", OPTION_CHOICE, AT(form), "head", 0, 0, AFFECTS_RESULT, "",
-     "whose label words it was trained with: ours, the authors' logged run's, their published code's", "right|run|head"},
-    {"step", OPTION_INT, AT(step), "0", 0, 1e15, AFFECTS_RESULT, "", "steps done, which the file does not say", NULL},
-    {"prompt.first_placeholder", OPTION_INT, AT(first_placeholder), "1000", 0, 1e9, AFFECTS_RESULT, "",
-     "vocabulary id at the prompt's first position", NULL},
+    TEXT_OPTION("out", AT(out), NULL, RESULT, "folder to put step-N into, made when missing"),
+    TEXT_OPTION("model", AT(model), "", RESULT,
+                "folder of the encoder it was trained with: its digests are recorded, sizes compared"),
+    TEXT_OPTION("catalogue", AT(catalogue), "configs/tasks", RESULT, "folder of the tasks' entries"),
+    LIST_OPTION("without", AT(without), "", RESULT,
+                "upstream tasks that have no row, as one in the 37-row files of the published deep code"),
+    BOOL_OPTION("optimizer", AT(optimizer), "false", RESULT, "with the moments of AdamW"),
+    CHOICE_OPTION("form", AT(form), "head", "right|run|head", RESULT,
+                  "whose label words it was trained with: ours, the authors' logged run's, their published code's"),
+    INT_OPTION("step", AT(step), "0", 0, 1e15, RESULT, "", "steps done, which the file does not say"),
+    INT_OPTION("prompt.first_placeholder", AT(first_placeholder), "1000", 0, 1e9, RESULT, "",
+               "vocabulary id at the prompt's first position"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-void checkpoint_import_help(void)
+void cmd_checkpoint_import_help(void)
 {
     options_help(table, ROWS, stdout);
 }
@@ -53,7 +54,7 @@ struct import {
     struct checkpoint_rows rows;
     uint32_t *placeholders;
     int64_t *counts;
-    char encoder[33], vocabulary[33];
+    char encoder[DIGEST_TEXT], vocabulary[DIGEST_TEXT];
     struct checkpoint_tensor tensors[3 * PROMPTS_TENSORS + 1];
     size_t tensor_count;
     struct mem_keep keep;               /* copies of tensors that are not plain floats in a row */
@@ -187,13 +188,13 @@ static status run_open(struct import *m)
     return s;
 }
 
-static status run(const char *path, const void *options)
+static status import_file(const struct args *args, void *options)
 {
     const struct config *config = options;
     struct import m = {.config = config};
     status s;
 
-    TRY(torch_prompts_open(path, config->optimizer, &m.file));
+    TRY(torch_prompts_open(args->words[0], config->optimizer, &m.file));
     s = run_open(&m);
     mem_keep_free(&m.keep);
     mem_free(m.counts);
@@ -203,9 +204,11 @@ static status run(const char *path, const void *options)
     return s;
 }
 
-status checkpoint_import(int argc, char **argv)
+status cmd_checkpoint_import(int argc, char **argv)
 {
-    struct config config = {0};
+    const struct args_form form = {.words = {1, 1, "mp2 checkpoint import FILE --out RUN [--model DIR] [--without ID] [--optimizer]"},
+                                   .table = table, .count = ROWS};
+    struct config config;
 
-    return args_run(argc, argv, "mp2 checkpoint import FILE --out RUN [--model DIR] [--without ID] [--optimizer]", table, ROWS, &config, run);
+    return args_run(argc, argv, &form, &config, import_file);
 }

@@ -17,7 +17,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/options.h"
 #include "coordinator/command/args.h"
-#include "coordinator/command/checkpoint/tuned.h"
+#include "coordinator/command/checkpoint/commands.h"
 #include "cluster/store/safetensors.h"
 #include "coordinator/tune/tuned.h"
 
@@ -25,12 +25,12 @@ struct config { const char *out, *task; };
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"out", OPTION_TEXT, AT(out), NULL, 0, 0, AFFECTS_RESULT, "", "folder to write", NULL},
-    {"task", OPTION_TEXT, AT(task), "", 0, 0, AFFECTS_RESULT, "", "id of the task; empty: the only one", NULL},
+    TEXT_OPTION("out", AT(out), NULL, RESULT, "folder to write"),
+    TEXT_OPTION("task", AT(task), "", RESULT, "id of the task; empty: the only one"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-void checkpoint_export_adapter_help(void)
+void cmd_checkpoint_export_adapter_help(void)
 {
     options_help(table, ROWS, stdout);
 }
@@ -112,24 +112,26 @@ static status write_folder(const char *folder, const struct tuned *f, const stru
     return write_config(folder, f, t);
 }
 
-static status run(const char *path, const void *options)
+static status export_adapter(const struct args *args, void *options)
 {
     const struct config *c = options;
     const struct tuned_task *t;
     struct tuned f;
     status s;
 
-    TRY(tuned_load(path, &f));
-    s = tuned_choose(&f, path, c->task, &t);
+    TRY(tuned_load(args->words[0], &f));
+    s = tuned_choose(&f, args->words[0], c->task, &t);
     if (s == ST_OK) s = write_folder(c->out, &f, t);
     if (s == ST_OK) printf("%s: task %s\n", c->out, t->meta.id);
     tuned_fini(&f);
     return s;
 }
 
-status checkpoint_export_adapter(int argc, char **argv)
+status cmd_checkpoint_export_adapter(int argc, char **argv)
 {
-    struct config config = {0};
+    const struct args_form form = {.words = {1, 1, "mp2 checkpoint export-adapter TUNED --out DIR [--task ID]"},
+                                   .table = table, .count = ROWS};
+    struct config config;
 
-    return args_run(argc, argv, "mp2 checkpoint export-adapter TUNED --out DIR [--task ID]", table, ROWS, &config, run);
+    return args_run(argc, argv, &form, &config, export_adapter);
 }

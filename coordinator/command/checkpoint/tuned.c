@@ -9,6 +9,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/json.h"
 #include "cluster/base/log.h"
+#include "coordinator/command/checkpoint/commands.h"
 #include "coordinator/command/checkpoint/tuned.h"
 #include "coordinator/tune/tuned.h"
 
@@ -199,7 +200,7 @@ static status join(const char *out, const struct tuned *files, size_t count)
     return s;
 }
 
-status checkpoint_merge(int argc, char **argv)
+status cmd_checkpoint_merge(int argc, char **argv)
 {
     size_t count = (size_t)argc - 2, opened = 0;
     struct tuned *files;

@@ -7,7 +7,7 @@
 #include "coordinator/command/data/commands.h"
 #include "coordinator/data/demo/demo.h"
 
-void data_demo_help(void)
+void cmd_data_demo_help(void)
 {
     puts("  --seed N              another seed makes other rows (default 1)\n"
          "  --size small|normal   small: a fifth of the rows, for tests (default normal)");
@@ -36,7 +36,7 @@ static status parse(int argc, char **argv, const char **dir, uint64_t *seed, enu
     return *dir ? ST_OK : fault(ST_USAGE, "mp2 data demo: expected the folder to write, found nothing");
 }
 
-status data_demo(int argc, char **argv)
+status cmd_data_demo(int argc, char **argv)
 {
     const char *dir = NULL;
     uint64_t seed = 1;

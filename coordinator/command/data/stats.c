@@ -134,13 +134,7 @@ static status show(const struct data_view *v)
     return s;
 }
 
-status data_stats(int argc, char **argv)
+status cmd_data_stats(int argc, char **argv)
 {
-    struct data_view view;
-    status s;
-
-    TRY(data_view_open(argc, argv, VIEW_EVERY, &view));
-    s = show(&view);
-    data_view_close(&view);
-    return s;
+    return data_view_run(argc, argv, VIEW_EVERY, show);
 }

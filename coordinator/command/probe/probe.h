@@ -76,6 +76,7 @@ status probe_run_open(const struct probe_options *options, const struct model_so
                       const struct prompts_file *prompts, const struct probe_case *probe_case, struct probe_run *out);
 void probe_run_close(struct probe_run *r);
 
+/* Local. Room for what a run of these sizes gives; ST_MEMORY (reported), then there is nothing to free. */
 status probe_result_new(const struct probe_run *r, struct probe_result *out);
 void probe_result_free(struct probe_result *result);
 

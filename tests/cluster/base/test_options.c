@@ -11,13 +11,13 @@ struct config { int64_t steps; double rate; int deep; const char *run; int kind;
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"run", OPTION_TEXT, AT(run), NULL, 0, 0, AFFECTS_PLACEMENT, "", "the run's folder", NULL},
-    {"kind", OPTION_CHOICE, AT(kind), "b", 0, 0, AFFECTS_RESULT, "", "which", "a|b|long"},
-    {"tasks", OPTION_LIST, AT(tasks), "", 0, 0, AFFECTS_RESULT, "", "tasks", NULL},
-    {"train.steps", OPTION_INT, AT(steps), "100", 1, 1e9, AFFECTS_RESULT, "steps", "how long", NULL},
-    {"train.rate", OPTION_REAL, AT(rate), "1e-4", 0, 1, AFFECTS_RESULT, "", "rate", NULL},
-    {"train.deep", OPTION_BOOL, AT(deep), "true", 0, 0, AFFECTS_RESULT, "", "deep", NULL},
-    {"train.ranks", OPTION_INT, AT(ranks), "1", 1, 64, AFFECTS_PLACEMENT, "", "ranks", NULL},
+    TEXT_OPTION("run", AT(run), NULL, PLACEMENT, "the run's folder"),
+    CHOICE_OPTION("kind", AT(kind), "b", "a|b|long", RESULT, "which"),
+    LIST_OPTION("tasks", AT(tasks), "", RESULT, "tasks"),
+    INT_OPTION("train.steps", AT(steps), "100", 1, 1e9, RESULT, "steps", "how long"),
+    REAL_OPTION("train.rate", AT(rate), "1e-4", 0, 1, RESULT, "", "rate"),
+    BOOL_OPTION("train.deep", AT(deep), "true", RESULT, "deep"),
+    INT_OPTION("train.ranks", AT(ranks), "1", 1, 64, PLACEMENT, "", "ranks"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 

@@ -52,23 +52,28 @@ static void test_round_trip(void **state)
     deal_fini(&deal);
 }
 
-/* Every slot a block of its own, every example the longest: what receivers reserve is just enough. */
+/* Every slot a block of its own, every example the longest and with as many options as it can hold: what receivers reserve is
+ * just enough. */
 static void test_most(void **state)
 {
-    const int32_t ids[LONGEST] = {0};
+    const int32_t ids[LONGEST] = {0}, option[LONGEST / 2][2] = {{0}};
+    struct answer_marks marks = NO_MARKS;
     struct assignment_message m = {0};
     struct deal deal = {0};
 
     (void)state;
+    marks.options = LONGEST / 2;
+    marks.option = option;
     deal_clear(&deal, GROUPS, BATCH, 1);
     for (int32_t g = 0; g < GROUPS; g++)
         for (int32_t i = 0; i < BATCH; i++) assert_int_equal(deal_add(&deal, g, 0, (struct tree_node){i, 1}), ST_OK);
     assert_int_equal(assignment_message_begin(&m, &deal), ST_OK);
     for (int32_t g = 0; g < GROUPS; g++)
         for (int32_t i = 0; i < BATCH; i++)
-            assert_int_equal(assignment_message_add(&m, &(struct assignment_example){g, i, LONGEST, 0, -1, -1, ids}),
-                             ST_OK);
-    assert_int_equal(m.count, assignment_message_most(GROUPS * BATCH, LONGEST));
+            assert_int_equal(
+                assignment_message_add(&m, &(struct assignment_example){g, i, LONGEST, 0, -1, -1, marks, ids}), ST_OK);
+    assert_in_range(m.count, assignment_message_most(GROUPS * BATCH, LONGEST) - GROUPS * BATCH * (LONGEST % 2),
+                    assignment_message_most(GROUPS * BATCH, LONGEST));
     assignment_message_fini(&m);
     deal_fini(&deal);
 }
