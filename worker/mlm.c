@@ -112,8 +112,8 @@ struct random_key mlm_heldout_key(uint64_t seed, int64_t index)
     return random_derive(random_seed(seed, RANDOM_EVAL), (uint32_t)index, (uint32_t)((uint64_t)index >> 32), 0, 0);
 }
 
-/* The sequence in w->ids as an example; or (apart) each of its documents as one, whose [CLS] takes the place of the [SEP] before
- * it. */
+/* The sequence in w->ids as an example; or (apart) each of its documents as one, whose [CLS] takes the place of the
+ * [SEP] before it. */
 static void add_sequence(struct mlm_worker *w)
 {
     const struct mlm_settings *s = w->o.settings;
@@ -128,8 +128,8 @@ static void add_sequence(struct mlm_worker *w)
     unit_batch_add(&w->batch, w->ids + first, s->length - first, 0, -1, -1);
 }
 
-/* Sequence w->sequences[i] of the text, masked under the key, into the batch; `targets` of the batch are there already. Returns how
- * many there are then. */
+/* Sequence w->sequences[i] of the text, masked under the key, into the batch; `targets` of the batch are there
+ * already. Returns how many there are then. */
 static int32_t mask_sequence(struct mlm_worker *w, const struct token_text *text, const struct masking *masking, int32_t wanted,
                              struct random_key key, int32_t i, int32_t targets)
 {

@@ -1,6 +1,7 @@
-/* What a worker of `mp2 mlm` does: the micro-batches of a step that were dealt to it, all of their gradients, the norm and the
- * update of its own range of the parameters; scores of held-out text. Local throughout, but that messages of gradients leave while
- * a micro-batch is computed (cluster/comm/ranges.h); the collectives stand in coordinator/mlm/step.c. */
+/* What a worker of `mp2 mlm` does: the micro-batches of a step that were dealt to it, all of their gradients, the norm
+ * and the update of its own range of the parameters; scores of held-out text. Local throughout, but that messages of
+ * gradients leave while a micro-batch is computed (cluster/comm/ranges.h); the collectives stand in
+ * coordinator/mlm/step.c. */
 #ifndef MP2_WORKER_MLM_H
 #define MP2_WORKER_MLM_H
 
@@ -72,7 +73,8 @@ status mlm_worker_evaluate(struct mlm_worker *w, int64_t rows, struct mlm_notes 
 
 /* ---- how held-out text is scored, for others who want the same ---- */
 
-/* The key under which held-out sequence `index` is masked; the place-th of them in the order in which they are scored. */
+/* The key under which held-out sequence `index` is masked; the place-th of them in the order in which they are scored.
+ */
 struct random_key mlm_heldout_key(uint64_t seed, int64_t index);
 int64_t mlm_heldout_sequence(uint64_t seed, int64_t sequences, int64_t place);
 

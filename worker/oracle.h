@@ -2,7 +2,7 @@
  * other. The oracle's spine (coordinator/tune/oracle.c) brings a request and its values (oracle_messages.h), calls the
  * function of that name here, and takes the answer away. All functions are local.
  *
- * Scores need no function here: scoring works with `compute` (worker/score/score_batch.h). */
+ * Scores need no function here: scoring works with `compute` (worker/train/score_batch.h). */
 #ifndef MP2_WORKER_ORACLE_H
 #define MP2_WORKER_ORACLE_H
 

@@ -1,10 +1,11 @@
 /* What travels between the coordinator and the workers of a loss oracle (coordinator/tune/oracle.h), and how long it
  * is.
  *
- * Once: the training examples with the deal of gradients (worker/train/assignment.h: a message of all slots). Every rank cuts the examples alike into parts. Then, for each request: a struct
- * oracle_request, oracle_values floats and oracle_head_values floats from the coordinator to all; after a request for
- * losses or gradients oracle_answer_losses doubles from every worker to the coordinator. Prompt and head gradients are
- * summed on the way (cluster/comm/reduce.h), scores have messages of their own. */
+ * Once: the training examples with the deal of gradients (worker/train/assignment.h: a message of all slots). Every
+ * rank cuts the examples alike into parts. Then, for each request: a struct oracle_request, oracle_values floats and
+ * oracle_head_values floats from the coordinator to all; after a request for losses or gradients oracle_answer_losses
+ * doubles from every worker to the coordinator. Prompt and head gradients are summed on the way
+ * (cluster/comm/reduce.h), scores have messages of their own. */
 #ifndef MP2_WORKER_ORACLE_MESSAGES_H
 #define MP2_WORKER_ORACLE_MESSAGES_H
 

@@ -8,7 +8,7 @@
 #define MP2_WORKER_SCORING_H
 
 #include "cluster/base/status.h"
-#include "worker/score/score_batch.h"
+#include "worker/train/score_batch.h"
 
 /* What the coordinator tells all ranks of a round before the message, one for each worker. words 0 for the first: no
  * more rounds. */

@@ -1,5 +1,5 @@
-/* Digests as they stand in files and messages: XXH3's 128 bits, as 32 hexadecimal digits or as 16 bytes. All functions are
- * local. */
+/* Digests as they stand in files and messages: XXH3's 128 bits, as 32 hexadecimal digits or as 16 bytes. All functions
+ * are local. */
 #ifndef MP2_CLUSTER_BASE_DIGEST_H
 #define MP2_CLUSTER_BASE_DIGEST_H
 
@@ -17,8 +17,8 @@ enum {
 void digest_text(XXH128_hash_t hash, char out[DIGEST_TEXT]);
 void digest_bytes(const void *data, size_t bytes, char out[DIGEST_TEXT]);
 
-/* A digest of what arrives in pieces: init, add any number of times, read as often as wanted, fini. The pieces' borders do not
- * count. */
+/* A digest of what arrives in pieces: init, add any number of times, read as often as wanted, fini. The pieces'
+ * borders do not count. */
 struct digest { XXH3_state_t *state; };
 
 /* ST_MEMORY (reported); then, and on a zeroed struct, fini does nothing. */

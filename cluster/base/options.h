@@ -1,6 +1,6 @@
 /* One table of options a command. A row feeds the YAML reader, --set, `mp2 help COMMAND` and the resolved dump that is
- * stored with every run. Precedence: --set, file, default. Nothing is clamped in silence: a value out of its bounds, of the
- * wrong type, or under an unknown key is ST_INPUT with file:line, what was found and what was expected.
+ * stored with every run. Precedence: --set, file, default. Nothing is clamped in silence: a value out of its bounds,
+ * of the wrong type, or under an unknown key is ST_INPUT with file:line, what was found and what was expected.
  *
  * A dotted name stands for nesting: option "train.steps" is
  *     train:
@@ -26,7 +26,8 @@ enum option_type {
     OPTION_LIST     /* struct option_list of texts; in --set separated by commas */
 };
 
-/* What changes when the option changes (design.md 5a.8): only result options enter the digest that a resumed run must match. */
+/* What changes when the option changes (cluster/README.md, "Exactness"): only result options enter the digest that a
+ * resumed run must match. */
 enum option_affects { AFFECTS_RESULT, AFFECTS_PLACEMENT, AFFECTS_LIMIT };
 
 struct option_list { size_t count; const char *const *items; };
@@ -43,8 +44,8 @@ struct option {
     const char *choices;        /* OPTION_CHOICE: "a|b|c" */
 };
 
-/* Rows of a table, one macro a type. at: the field's offset, offsetof(struct …, field). standard as above. effect: RESULT,
- * PLACEMENT or LIMIT. */
+/* Rows of a table, one macro a type. at: the field's offset, offsetof(struct …, field). standard as above. effect:
+ * RESULT, PLACEMENT or LIMIT. */
 #define INT_OPTION(key, at, default_text, lo, hi, effect, of, text)                                                    \
     {.name = (key), .type = OPTION_INT, .offset = (at), .standard = (default_text), .least = (lo), .most = (hi),       \
      .affects = AFFECTS_##effect, .unit = (of), .help = (text)}

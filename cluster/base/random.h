@@ -1,5 +1,6 @@
-/* Counter-based random numbers: Philox4x32-10 (Salmon et al., SC'11), as in Random123. Nothing here has state: a number
- * is a function of (key, counter), so that any rank can draw any number of any step again (design.md 5a.6).
+/* Counter-based random numbers: Philox4x32-10 (Salmon et al., SC'11), as in Random123. Nothing here has state: a
+ * number is a function of (key, counter), so that any rank can draw any number of any step again (cluster/README.md,
+ * "Randomness").
  *
  * Keys are derived like paths: seed -> purpose -> (step, group, slot …). A counter's words are free for the user of a
  * key: layer, head, position and the like. */
@@ -25,7 +26,8 @@ enum random_purpose {
     RANDOM_SEARCH = 11    /* Bayesian optimisation, CMA-ES */
 };
 
-/* Local. The key of a purpose under a seed, and a key of its own for four numbers under another: functions of their arguments. */
+/* Local. The key of a purpose under a seed, and a key of its own for four numbers under another: functions of their
+ * arguments. */
 struct random_key random_seed(uint64_t seed, enum random_purpose purpose);
 struct random_key random_derive(struct random_key key, uint32_t a, uint32_t b, uint32_t c, uint32_t d);
 

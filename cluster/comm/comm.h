@@ -1,8 +1,8 @@
 /* The ranks of a run, and MPI behind one status: every call checked, no waiting that burns a core, large counts cut.
  *
- * Rank 0 is the coordinator. With one rank it is the only worker too; with more, ranks 1 … size-1 are the workers, worker
- * w on rank w+1. All functions are to be called from one thread. A failed MPI call is ST_PEER (said once); the run then
- * ends and goes on from its journal. */
+ * Rank 0 is the coordinator. With one rank it is the only worker too; with more, ranks 1 … size-1 are the workers,
+ * worker w on rank w+1. All functions are to be called from one thread. A failed MPI call is ST_PEER (said once); the
+ * run then ends and goes on from its journal. */
 #ifndef MP2_CLUSTER_COMM_COMM_H
 #define MP2_CLUSTER_COMM_COMM_H
 
@@ -32,11 +32,12 @@ static inline int comm_is_coordinator(const struct comm *c) { return c->rank == 
 static inline int comm_is_worker(const struct comm *c) { return c->worker >= 0; }
 static inline int comm_rank_of_worker(const struct comm *c, int worker) { return c->size == 1 ? 0 : worker + 1; }
 
-/* Local. This rank failed inside an exchange that others wait for: end all ranks with its exit status. Does not return. */
+/* Local. This rank failed inside an exchange that others wait for: end all ranks with its exit status. Does not
+ * return. */
 void comm_abort(struct comm *c, status s) __attribute__((noreturn));
 
-/* Local. What an exchange ended with. A failure of this rank's own, which others wait for, ends all ranks; a lost peer's is
- * returned. */
+/* Local. What an exchange ended with. A failure of this rank's own, which others wait for, ends all ranks; a lost
+ * peer's is returned. */
 status comm_or_abort(struct comm *c, status s);
 
 /* Collective. The worst status of all ranks, on all ranks: before any branch that skips a collective. When another rank
@@ -78,9 +79,9 @@ enum comm_tag {
     TAG_COUNT
 };
 
-/* A batch of messages under way: post sends and receives, then wait for all. Sizes may exceed INT_MAX (cut into parts of
- * 256 MiB); a message of 0 bytes is not sent. Buffers belong to the exchange until exchange_wait. Messages to oneself are
- * fine. Both sides name the same tag and size. */
+/* A batch of messages under way: post sends and receives, then wait for all. Sizes may exceed INT_MAX (cut into parts
+ * of 256 MiB); a message of 0 bytes is not sent. Buffers belong to the exchange until exchange_wait. Messages to
+ * oneself are fine. Both sides name the same tag and size. */
 struct exchange {
     MPI_Request *requests;
     size_t count, room;
@@ -93,7 +94,8 @@ status exchange_wait(struct comm *c, struct exchange *x);
 status exchange_reserve(struct exchange *x, size_t messages);
 /* Local. 1 when all is done (then exchange_wait returns at once). */
 int exchange_test(struct exchange *x);
-/* Local. Look whether all is done for a while, as politely as exchange_wait does, a tenth of a second at most: 1 when it is. */
+/* Local. Look whether all is done for a while, as politely as exchange_wait does, a tenth of a second at most: 1 when
+ * it is. */
 int exchange_rest(struct exchange *x);
 void exchange_fini(struct exchange *x);
 

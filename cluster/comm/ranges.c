@@ -1,5 +1,5 @@
-/* Point-to-point, sizes known from the deal, the blocks and the parts. Between two workers all messages of a sum carry one tag:
- * they are sent and expected in the same order, node by node, part by part. */
+/* Point-to-point, sizes known from the deal, the blocks and the parts. Between two workers all messages of a sum carry
+ * one tag: they are sent and expected in the same order, node by node, part by part. */
 #include "cluster/comm/ranges.h"
 
 #include <string.h>

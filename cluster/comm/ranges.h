@@ -30,7 +30,8 @@ struct ranges_leaf {
     float *node;                     /* the array of the node that is complete with it and leaves; NULL: it waits for another slot */
 };
 
-/* A partial sum that is added up here: the own range of a node of any worker. incoming: the same, where it comes from another. */
+/* A partial sum that is added up here: the own range of a node of any worker. incoming: the same, where it comes from
+ * another. */
 struct ranges_node { struct tree_node node; int worker; float *own, *incoming; };
 
 struct ranges {
@@ -57,12 +58,12 @@ struct ranges {
 void ranges_init(struct ranges *r, struct comm *c, const struct blocks *b);
 void ranges_fini(struct ranges *r);
 
-/* Local. Once. deal: of one group, sorted by slot, every slot dealt. parts: of every array, in the order in which they become final;
- * together the whole. pool adds; it stays the caller's. All workers say the same deal and parts. */
+/* Local. Once. deal: of one group, sorted by slot, every slot dealt. parts: of every array, in the order in which they
+ * become final; together the whole. pool adds; it stays the caller's. All workers say the same deal and parts. */
 status ranges_plan(struct ranges *r, const struct deal *deal, const struct ranges_part *parts, int count, struct pool *pool);
 
-/* A step, on every worker; the coordinator without columns takes no part (and returns at once). All of it on one thread.
- * Local: what others will send is expected from here on. */
+/* A step, on every worker; the coordinator without columns takes no part (and returns at once). All of it on one
+ * thread. Local: what others will send is expected from here on. */
 void ranges_begin(struct ranges *r);
 /* Local. The next own slot's array, to be written in full: it holds what an earlier sum left there, or zeros. */
 float *ranges_array(struct ranges *r);
@@ -70,8 +71,8 @@ float *ranges_array(struct ranges *r);
 void ranges_done(struct ranges *r);
 /* Local. Let messages move; cheap. */
 void ranges_progress(struct ranges *r);
-/* Collective over the workers. *own: the sum's own range; it stays until the next step. A worker that cannot bring its arrays to
- * this point must end the run (comm_abort): others wait for them. */
+/* Collective over the workers. *own: the sum's own range; it stays until the next step. A worker that cannot bring its
+ * arrays to this point must end the run (comm_abort): others wait for them. */
 status ranges_sum(struct ranges *r, const float **own);
 
 /* Collective over the workers. Every worker's own range of whole is right; then all of it is, everywhere. */

@@ -1,4 +1,5 @@
-/* Nodes are kept sorted by first leaf; a new one is inserted, then merged upwards while its sibling is here or absent. */
+/* Nodes are kept sorted by first leaf; a new one is inserted, then merged upwards while its sibling is here or absent.
+ */
 #include "cluster/comm/tree.h"
 
 #include <string.h>
@@ -151,7 +152,8 @@ double tree_total(const double *leaves, int32_t count)
     return count > 0 ? total(leaves, 0, size, count) : 0;
 }
 
-/* Nodes that remain and merges together are never more than have come: the back of merges keeps the places of those that remain. */
+/* Nodes that remain and merges together are never more than have come: the back of merges keeps the places of those
+ * that remain. */
 size_t tree_merge_plan(int32_t leaves, struct tree_node *nodes, size_t count, struct tree_merge *merges)
 {
     size_t kept = 0, merged = 0;

@@ -1,5 +1,5 @@
 /* The step journal: append-only records in segments, journal/segment-<first step>.bin. A step exists when its record
- * is durable (design.md 4.5); restart is a checkpoint plus the records after it.
+ * is durable (cluster/README.md, "Journal"); restart is a checkpoint plus the records after it.
  *
  * Appending writes to the operating system at once; a thread of the journal's own makes it durable, so that the disk
  * works while the next step computes:

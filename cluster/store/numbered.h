@@ -10,8 +10,8 @@
 /* Local. 1 and *number when name is before, a number as printf writes it (no leading zeros, no sign), after; else 0. */
 int numbered_parse(const char *name, const char *before, const char *after, uint64_t *number);
 
-/* Local. The numbers of such names in a folder, ascending; mem_free. No folder: none. After a failure there is nothing to
- * free. */
+/* Local. The numbers of such names in a folder, ascending; mem_free. No folder: none. After a failure there is nothing
+ * to free. */
 status numbered_list(const char *folder, const char *before, const char *after, uint64_t **numbers, size_t *count);
 
 #endif

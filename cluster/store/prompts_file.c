@@ -1,4 +1,5 @@
-/* Opening a prompts file: find the four tensors, let each shape name the sizes it decides, compare, look at every value. */
+/* Opening a prompts file: find the four tensors, let each shape name the sizes it decides, compare, look at every
+ * value. */
 #include "cluster/store/prompts_file.h"
 
 #include <math.h>

@@ -38,7 +38,8 @@ const char *tensor_type_name(enum tensor_type type);
 int tensor_type_find(const char *name, enum tensor_type *type);
 int tensor_type_is_float(enum tensor_type type);  /* F64, F32, F16, BF16 */
 
-/* Local. Set stride to row-major and count to the product of shape; 0 when a number is negative or a product overflows. */
+/* Local. Set stride to row-major and count to the product of shape; 0 when a number is negative or a product
+ * overflows. */
 int tensor_set_row_major(struct tensor *t);
 int tensor_is_row_major(const struct tensor *t);
 

@@ -1,5 +1,5 @@
-/* The feed: envelope, metrics file, publisher, behind one lock. Who posts never waits for the network: the publisher has a
- * thread of its own. */
+/* The feed: envelope, metrics file, publisher, behind one lock. Who posts never waits for the network: the publisher
+ * has a thread of its own. */
 #include "cluster/watch/progress.h"
 
 #include <errno.h>

@@ -41,7 +41,8 @@ void progress_show(struct progress *progress, const ProtobufCMessage *body);
 void progress_event(struct progress *progress, Mp2__Event__Level level, const char *tag, uint64_t step,
                     const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Local. Ranks first … first + count - 1 are at work now: others that an earlier life of the run had are said to have left. */
+/* Local. Ranks first … first + count - 1 are at work now: others that an earlier life of the run had are said to have
+ * left. */
 void progress_retire(struct progress *progress, uint32_t first, uint32_t count);
 
 /* Local. Everything posted is with the operating system; ST_IO (said, once) when it could not be written. */

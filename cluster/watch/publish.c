@@ -252,8 +252,9 @@ static void beat(struct publisher *p)
     send_heartbeat(p);
 }
 
-/* A message after a pause is sent at once, then none for SEND_MS: of steps faster than that, several leave together, and
- * what they cost (a call of the kernel a subscriber) is paid once for all of them. Meanwhile posts do not wake us. */
+/* A message after a pause is sent at once, then none for SEND_MS: of steps faster than that, several leave together,
+ * and what they cost (a call of the kernel a subscriber) is paid once for all of them. Meanwhile posts do not wake us.
+ */
 static void publish_until_stop(struct publisher *p)
 {
     enum { WAKE, HURRY, ROUTER, MONITOR, MONITOR_TOO, ZAP };

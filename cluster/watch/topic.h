@@ -1,5 +1,5 @@
-/* The kinds of messages that a stream carries: a body's type, its place in the envelope, and its topic, the word before it on the
- * wire. */
+/* The kinds of messages that a stream carries: a body's type, its place in the envelope, and its topic, the word
+ * before it on the wire. */
 #ifndef MP2_CLUSTER_WATCH_TOPIC_H
 #define MP2_CLUSTER_WATCH_TOPIC_H
 

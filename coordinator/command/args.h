@@ -1,5 +1,6 @@
-/* The command line of a command, `[WORD …] [--set key=value …] [--key value …]`: --key value and --key=value are short for
- * --set key=value, --key alone for --set key=true. Words are what is left: a configuration file, a run's folder, a task. */
+/* The command line of a command, `[WORD …] [--set key=value …] [--key value …]`: --key value and --key=value are short
+ * for --set key=value, --key alone for --set key=true. Words are what is left: a configuration file, a run's folder, a
+ * task. */
 #ifndef MP2_COORDINATOR_COMMAND_ARGS_H
 #define MP2_COORDINATOR_COMMAND_ARGS_H
 
@@ -47,13 +48,14 @@ status args_run(int argc, char **argv, const struct args_form *form, void *confi
 
 /* ---- whole commands under mpirun ---- */
 
-/* Collective. Parse (--resume and --new, too), start MPI, let run do the work on every rank, end MPI with its status, which is
- * returned. */
+/* Collective. Parse (--resume and --new, too), start MPI, let run do the work on every rank, end MPI with its status,
+ * which is returned. */
 status args_run_ranks(int argc, char **argv, const struct args_words *words,
                       status (*run)(struct comm *c, const struct args *args));
 
-/* Collective. Rank 0 reads the file (NULL: none) and resolves the options, so a bad one gives one message; the others get the
- * resolved values. text: the resolved configuration as YAML, on all ranks, freed by free(); NULL after a failure. */
+/* Collective. Rank 0 reads the file (NULL: none) and resolves the options, so a bad one gives one message; the others
+ * get the resolved values. text: the resolved configuration as YAML, on all ranks, freed by free(); NULL after a
+ * failure. */
 status args_load(struct comm *c, const struct args *args, const char *file, const struct option *table, size_t count,
                  void *config, struct options *options, char **text);
 

@@ -1,4 +1,5 @@
-/* The commands of mp2, and the subcommands that some of them have. A command is a row of a table and a file of its own. */
+/* The commands of mp2, and the subcommands that some of them have. A command is a row of a table and a file of its
+ * own. */
 #ifndef MP2_COORDINATOR_COMMAND_COMMAND_H
 #define MP2_COORDINATOR_COMMAND_COMMAND_H
 
@@ -23,8 +24,8 @@ struct command_table {
 /* Those of mp2. */
 extern const struct command_table command_table_main;
 
-/* Local. Runs the command that argv[1] names, as run(argc - 1, argv + 1). ST_USAGE (reported) when there is none, or it does not
- * take so many arguments. */
+/* Local. Runs the command that argv[1] names, as run(argc - 1, argv + 1). ST_USAGE (reported) when there is none, or
+ * it does not take so many arguments. */
 status command_run(const struct command_table *table, int argc, char **argv);
 
 /* Local. `mp2 help [COMMAND]`: argv[1] is the command, if any. ST_USAGE (reported) when it is unknown. */

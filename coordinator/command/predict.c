@@ -1,4 +1,5 @@
-/* mp2 predict TUNED|CHECKPOINT [FILE|-] [--set key=value …]: answers to raw text as JSON lines; alone or under mpirun. */
+/* mp2 predict TUNED|CHECKPOINT [FILE|-] [--set key=value …]: answers to raw text as JSON lines; alone or under mpirun.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
-/* mp2 report CONFIG.yaml [--set key=value …]: the comparison of methods: runs the cells that are missing (under mpirun, on every
- * rank, through the same function as mp2 tune), then writes report.md, report.html and two CSV files. */
+/* mp2 report CONFIG.yaml [--set key=value …]: the comparison of methods: runs the cells that are missing (under
+ * mpirun, on every rank, through the same function as mp2 tune), then writes report.md, report.html and two CSV files.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,8 +117,8 @@ static void print_cell(void *arg, const struct cell_result *r)
     fflush(stdout);
 }
 
-/* The run's configuration is that of its cells, so that mp2 tune can go on with it: without the report's own options, which stand
- * behind tune's. */
+/* The run's configuration is that of its cells, so that mp2 tune can go on with it: without the report's own options,
+ * which stand behind tune's. */
 static status run_cells(struct comm *c, const struct report_config *config, const struct options *options, struct grid *grid)
 {
     struct options cells = *options;

@@ -1,4 +1,5 @@
-/* mp2 tune CONFIG.yaml [--set key=value …]: under mpirun, on every rank. Cells one after the other, each on all ranks. */
+/* mp2 tune CONFIG.yaml [--set key=value …]: under mpirun, on every rank. Cells one after the other, each on all ranks.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

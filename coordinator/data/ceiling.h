@@ -1,5 +1,5 @@
-/* Rows that nobody can tell apart: the same input (fields and options, token by token) with different labels. However good a model
- * is, of each such group it gets at most those with the most frequent label. */
+/* Rows that nobody can tell apart: the same input (fields and options, token by token) with different labels. However
+ * good a model is, of each such group it gets at most those with the most frequent label. */
 #ifndef MP2_DATA_CEILING_H
 #define MP2_DATA_CEILING_H
 

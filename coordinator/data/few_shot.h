@@ -1,6 +1,6 @@
-/* Few examples of a task, drawn for tuning (method.md section 7): k per label word, or k in all where rows have no
- * label from a list, for training, and the next k for development. From the few-shot pool where the task has one,
- * else from train.
+/* Few examples of a task, drawn for tuning (worker/README.md, "Few-shot examples"): k per label word, or k in all
+ * where rows have no label from a list, for training, and the next k for development. From the few-shot pool where the
+ * task has one, else from train.
  *
  * A draw is a function of (seed, task's rows): rows are taken in a keyed permutation of the split. One rule for k,
  * whatever tunes; few_shot_standard gives it. (The reference has two, Q14: its gradient descent takes 32 / labels, 8

@@ -1,5 +1,5 @@
-/* Groups of tasks: an optional file groups.tsv beside the published folders, `task<TAB>group` a line, any names. What a task's
- * group is travels with its shards, and tables print a mean for each group. `mp2 data demo` writes one. */
+/* Groups of tasks: an optional file groups.tsv beside the published folders, `task<TAB>group` a line, any names. What
+ * a task's group is travels with its shards, and tables print a mean for each group. `mp2 data demo` writes one. */
 #ifndef MP2_COORDINATOR_DATA_GROUPS_H
 #define MP2_COORDINATOR_DATA_GROUPS_H
 

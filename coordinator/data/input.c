@@ -1,5 +1,5 @@
-/* Cutting rows to length and laying them out: method.md section 3, with section 12's right column unless the form
- * asks for the reference. */
+/* Cutting rows to length and laying them out: worker/README.md, "Input", with what "Quirks" says mp2 does unless the
+ * form asks for the reference. */
 #include "coordinator/data/input.h"
 
 #include <string.h>

@@ -139,7 +139,8 @@ static int role_of(const char *text)
     return text[0] && is_punctuation(text) ? TOKEN_PUNCTUATION : TOKEN_WORD;
 }
 
-/* What scoring answers needs to know of the vocabulary: [role, first id, ids] of every run of ids that are not plain words. */
+/* What scoring answers needs to know of the vocabulary: [role, first id, ids] of every run of ids that are not plain
+ * words. */
 static void roles_make(const struct maker *m, json_t *out)
 {
     json_t *runs = json_array();

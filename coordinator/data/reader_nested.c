@@ -1,5 +1,5 @@
-/* Two nested formats made flat: SQuAD (articles, paragraphs, questions; CMRC 2018's own form of it: paragraphs alone) and C3
- * (documents, questions). */
+/* Two nested formats made flat: SQuAD (articles, paragraphs, questions; CMRC 2018's own form of it: paragraphs alone)
+ * and C3 (documents, questions). */
 #include <string.h>
 
 #include "cluster/base/log.h"
@@ -12,8 +12,8 @@ struct nested {
     size_t lines, room, next;
 };
 
-/* jansson says nothing about places: in JSON that it has read, the objects inside `depth` brackets are the rows, in their
- * order. A file all in one line has no lines to speak of. */
+/* jansson says nothing about places: in JSON that it has read, the objects inside `depth` brackets are the rows, in
+ * their order. A file all in one line has no lines to speak of. */
 static status find_lines(struct nested *nest, const char *data, size_t n, int depth)
 {
     int inside = 0, quoted = 0;
@@ -78,7 +78,8 @@ static json_t *squad_articles(const json_t *root)
     return json_is_array(root) ? (json_t *)(uintptr_t)root : json_object_get(root, "data");
 }
 
-/* {"data": [{"paragraphs": [{"qas": [{ has six brackets before a question; "data" alone and "paragraphs" may be missing. */
+/* {"data": [{"paragraphs": [{"qas": [{ has six brackets before a question; "data" alone and "paragraphs" may be
+ * missing. */
 static int squad_depth(const json_t *root)
 {
     return (json_is_array(root) ? 1 : 2) + (json_object_get(json_array_get(squad_articles(root), 0), "qas") ? 2 : 4);

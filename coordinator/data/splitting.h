@@ -1,5 +1,5 @@
 /* Which row belongs to which split: what is published stays, what is missing is drawn from train by content, and
- * nothing is in two splits (configs/tasks/README.md, Splits; method.md section 7). A function of the rows' contents
+ * nothing is in two splits (configs/tasks/README.md, "Splits"; worker/README.md, Q26). A function of the rows' contents
  * alone: no seed, and the order of rows in the files does not matter. */
 #ifndef MP2_COORDINATOR_DATA_SPLITTING_H
 #define MP2_COORDINATOR_DATA_SPLITTING_H

@@ -10,12 +10,13 @@ enum task_metric { METRIC_ACCURACY, METRIC_F1 };
 
 enum split { SPLIT_TRAIN, SPLIT_DEV, SPLIT_TEST, SPLIT_POOL, SPLIT_COUNT };
 
-/* What tokens are to a bag of words, a TOKEN_… by id; ids from count on, or all where count is 0, are words of their own. */
+/* What tokens are to a bag of words, a TOKEN_… by id; ids from count on, or all where count is 0, are words of their
+ * own. */
 enum { TOKEN_WORD, TOKEN_JOINED, TOKEN_PUNCTUATION, TOKEN_ARTICLE };
 struct token_roles { int32_t count; const unsigned char *role; };
 
 struct task {
-    const char *id;             /* method.md section 11's name in lower case: the name in checkpoints and tables */
+    const char *id;             /* the entry file's name: the name in checkpoints and tables */
     const char *name;           /* as people write it */
     const char *group;          /* of the tasks whose mean tables print; "": none */
     enum task_kind kind;

@@ -1,7 +1,8 @@
-/* The texts behind the rows of an extractive task: SPLIT.texts beside SPLIT.shard, a row for a row of it, in a shard's container
- * (shard.h). Answers are scored by them (answer.h): token ids do not tell unknown characters apart. A row is
+/* The texts behind the rows of an extractive task: SPLIT.texts beside SPLIT.shard, a row for a row of it, in a shard's
+ * container (shard.h). Answers are scored by them (answer.h): token ids do not tell unknown characters apart. A row is
  *     tokens of the context, its bytes, accepted answers, the bytes of each, tokens x (first byte, end), and the texts
- * in words of 32 bits; answers are in the order of the shard's. What a resumed run must find again is the shards alone. */
+ * in words of 32 bits; answers are in the order of the shard's. What a resumed run must find again is the shards
+ * alone. */
 #ifndef MP2_DATA_TEXTS_H
 #define MP2_DATA_TEXTS_H
 

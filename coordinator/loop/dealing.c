@@ -37,7 +37,8 @@ void dealing_order(int batch, const int32_t *lengths, int32_t *order)
     }
 }
 
-/* The blocks of the group from `from` on that nobody holds yet have worker -1. Split the smallest that is large enough. */
+/* The blocks of the group from `from` on that nobody holds yet have worker -1. Split the smallest that is large
+ * enough. */
 static status take_block(struct deal *p, size_t from, int worker, int32_t size, int *taken)
 {
     size_t best = p->count;

@@ -1,9 +1,9 @@
-/* The step loop that every trainer runs in: steps, journal, evaluations, checkpoints, resuming, stopping (design.md 4 and 5).
- * What a step computes is the job's business; when something happens and what is durable is the loop's, so that
- * `mp2 pretrain` and `mp2 mlm` cannot differ by accident.
+/* The step loop that every trainer runs in: steps, journal, evaluations, checkpoints, resuming, stopping
+ * (coordinator/README.md, "What must always hold"). What a step computes is the job's business; when something happens
+ * and what is durable is the loop's, so that `mp2 pretrain` and `mp2 mlm` cannot differ by accident.
  *
- * The coordinator decides what comes next and tells all ranks in an order of a few bytes; every rank then calls the same
- * function of the job. Steps are counted from 1: step N is done when its record is durable. */
+ * The coordinator decides what comes next and tells all ranks in an order of a few bytes; every rank then calls the
+ * same function of the job. Steps are counted from 1: step N is done when its record is durable. */
 #ifndef MP2_COORDINATOR_LOOP_LOOP_H
 #define MP2_COORDINATOR_LOOP_LOOP_H
 

@@ -1,6 +1,6 @@
-/* Workers answer every step, so that a worker that is there is up to date. When no answers come, those who owe one are shown
- * as late; one whose process is gone ends all ranks within milliseconds, which is just long enough to say who it was
- * (process_watch.h). */
+/* Workers answer every step, so that a worker that is there is up to date. When no answers come, those who owe one are
+ * shown as late; one whose process is gone ends all ranks within milliseconds, which is just long enough to say who it
+ * was (process_watch.h). */
 #include "coordinator/loop/membership.h"
 
 #include <math.h>
@@ -260,8 +260,8 @@ static void tick(void *arg)
     pthread_mutex_unlock(&membership->lock);
 }
 
-/* Those whose process numbers mean something here: on this host, in this name space. A coordinator that is its own worker
- * needs no process_watch. */
+/* Those whose process numbers mean something here: on this host, in this name space. A coordinator that is its own
+ * worker needs no process_watch. */
 static status watch_processes(struct membership *membership)
 {
     const struct process_watch_calls calls = {note_gone, tick, note_terminated, membership};

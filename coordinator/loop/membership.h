@@ -1,5 +1,6 @@
 /* The workers as the stream shows them: who they are (asked once, at the start), what they did lately, and how they
- * stand: at work, late with an answer, lost. Coordinator's business; the others only give their card and their reports. */
+ * stand: at work, late with an answer, lost. Coordinator's business; the others only give their card and their
+ * reports. */
 #ifndef MP2_COORDINATOR_LOOP_MEMBERSHIP_H
 #define MP2_COORDINATOR_LOOP_MEMBERSHIP_H
 
@@ -44,12 +45,13 @@ struct membership {
 status membership_open(struct comm *c, const struct member_card *mine, struct membership *membership);
 void membership_close(struct membership *membership);
 
-/* Local, any rank. A step begins, and ends: what is sent outside of steps (checkpoints, evaluations) is not a step's. On the
- * coordinator answers are expected from the beginning on; whoever takes too long is shown as late. */
+/* Local, any rank. A step begins, and ends: what is sent outside of steps (checkpoints, evaluations) is not a step's.
+ * On the coordinator answers are expected from the beginning on; whoever takes too long is shown as late. */
 void membership_begin_step(struct membership *membership);
 void membership_end_step(struct membership *membership);
 
-/* Local, any rank. A round of an evaluation begins: answers are expected until membership_agree, and may take as long as a round does. */
+/* Local, any rank. A round of an evaluation begins: answers are expected until membership_agree, and may take as long
+ * as a round does. */
 void membership_begin_round(struct membership *membership);
 
 /* Collective. comm_agree that knows whom it waits for: a worker that does not come is shown as late. Ends a round. */
@@ -67,8 +69,8 @@ status membership_show(struct membership *membership, const char *reason, int64_
 /* Who (workers) has answered: call it again and again while answers are waited for. */
 void membership_answered(struct membership *membership, const unsigned char *heard);
 
-/* A step is done: everyone's report, and the units each was dealt. Tells the stream every few seconds. Returns the bytes
- * that all ranks sent since the step before. */
+/* A step is done: everyone's report, and the units each was dealt. Tells the stream every few seconds. Returns the
+ * bytes that all ranks sent since the step before. */
 uint64_t membership_step(struct membership *membership, const struct member_report *reports, const int64_t *units, int64_t step);
 
 /* A state of all workers, with a reason, for stream and file. */

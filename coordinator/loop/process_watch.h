@@ -1,6 +1,6 @@
-/* A thread that sleeps until a process of this machine ends, and looks about once a second. MPI says nothing when a rank dies
- * (the launcher kills the others) and waits for ever for one that hangs; this is how a run can still say which.
- * While it is there SIGTERM lets it speak first. One at a time in a process. */
+/* A thread that sleeps until a process of this machine ends, and looks about once a second. MPI says nothing when a
+ * rank dies (the launcher kills the others) and waits for ever for one that hangs; this is how a run can still say
+ * which. While it is there SIGTERM lets it speak first. One at a time in a process. */
 #ifndef MP2_COORDINATOR_LOOP_PROCESS_WATCH_H
 #define MP2_COORDINATOR_LOOP_PROCESS_WATCH_H
 

@@ -25,7 +25,8 @@ struct eval_config { int64_t every, rows, batch_tokens; int final; };
 
 struct keep_config { int64_t every, count, sync_ms; };
 
-/* What losses are over, rows of the tables of pretrain and tune. loss: enum loss_over; reference: whether it is the reference's. */
+/* What losses are over, rows of the tables of pretrain and tune. loss: enum loss_over; reference: whether it is the
+ * reference's. */
 #define TRAIN_LOSS_OPTION(type, field)                                                                                 \
     {"train.loss", OPTION_CHOICE, offsetof(type, field), "answers", 0, 0, AFFECTS_RESULT, "",                          \
      "softmax over what can be the answer (the options, or the context's tokens), or over all tokens, as runs from "   \
@@ -40,9 +41,9 @@ static inline enum loss_over train_loss(int loss, int reference)
     return reference ? LOSS_ALL : (enum loss_over)loss;
 }
 
-/* Local. The digest that a resumed run must match: options that affect the result, and the number of steps where the schedule
- * depends on it. Where losses are over all tokens the options that say so do not count: runs from before there was a choice go
- * on with that, and with that alone. */
+/* Local. The digest that a resumed run must match: options that affect the result, and the number of steps where the
+ * schedule depends on it. Where losses are over all tokens the options that say so do not count: runs from before
+ * there was a choice go on with that, and with that alone. */
 void train_config_digest(const struct train_config *t, const struct options *options, enum loss_over loss,
                          char out[DIGEST_TEXT]);
 

@@ -1,4 +1,5 @@
-/* What the coordinator of `mp2 mlm` makes of the workers' scores: messages for the stream, the record of an evaluation. */
+/* What the coordinator of `mp2 mlm` makes of the workers' scores: messages for the stream, the record of an
+ * evaluation. */
 #ifndef MP2_COORDINATOR_MLM_COORDINATOR_H
 #define MP2_COORDINATOR_MLM_COORDINATOR_H
 

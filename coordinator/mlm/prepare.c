@@ -56,7 +56,8 @@ static status check_config(const struct mlm_config *c, const struct model_config
     return ST_OK;
 }
 
-/* Where the encoder has no head, a random one is taken only when that is asked for: it makes another start, and no score. */
+/* Where the encoder has no head, a random one is taken only when that is asked for: it makes another start, and no
+ * score. */
 static status check_head(const struct mlm_config *c, const char *folder, struct model_source *model)
 {
     int head;

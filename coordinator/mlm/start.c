@@ -1,8 +1,8 @@
 /* `plain`: BERT's own, normal numbers of deviation 0.02. `neighbours`: a small encoder that starts so sits for
- * thousands of steps at the loss of single words' frequencies until some head finds the tokens beside; here the first layer's
- * first four heads begin there. Positions are sines in the last quarter of the dimensions, words live in the rest; a
- * head's key is the position, its query the position rotated by the offset, value and output nearly orthogonal. The
- * folder is an ordinary BERT. */
+ * thousands of steps at the loss of single words' frequencies until some head finds the tokens beside; here the first
+ * layer's first four heads begin there. Positions are sines in the last quarter of the dimensions, words live in the
+ * rest; a head's key is the position, its query the position rotated by the offset, value and output nearly
+ * orthogonal. The folder is an ordinary BERT. */
 #include "coordinator/mlm/start.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* What a checkpoint keeps: every parameter by its name with both moments, each worker's range; and what a resumed run must
- * share with the one that wrote it. */
+/* What a checkpoint keeps: every parameter by its name with both moments, each worker's range; and what a resumed run
+ * must share with the one that wrote it. */
 #include <stdio.h>
 #include <string.h>
 

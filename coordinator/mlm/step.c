@@ -1,5 +1,5 @@
-/* One step of `mp2 mlm`, and an evaluation: the order of their phases, and every collective. A rank has a worker's part, the
- * coordinator's, or both. */
+/* One step of `mp2 mlm`, and an evaluation: the order of their phases, and every collective. A rank has a worker's
+ * part, the coordinator's, or both. */
 #include <math.h>
 
 #include "cluster/base/clock.h"

@@ -1,4 +1,5 @@
-/* Whether a file of questions is one nested JSON value (SQuAD's {"data": [ …, CMRC 2018's [{ …) or has a question a line. */
+/* Whether a file of questions is one nested JSON value (SQuAD's {"data": [ …, CMRC 2018's [{ …) or has a question a
+ * line. */
 #ifndef MP2_PREDICT_NESTED_H
 #define MP2_PREDICT_NESTED_H
 

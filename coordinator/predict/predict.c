@@ -1,4 +1,5 @@
-/* Opening: the coordinator checks that task, encoder and vocabulary belong together; every worker gets prompts and head. */
+/* Opening: the coordinator checks that task, encoder and vocabulary belong together; every worker gets prompts and
+ * head. */
 #include "coordinator/predict/predict.h"
 
 #include <string.h>

@@ -12,7 +12,7 @@
 #include <jansson.h>
 
 #include "coordinator/data/meta.h"
-#include "worker/score/score_batch.h"
+#include "worker/train/score_batch.h"
 
 struct token_bytes { uint32_t start, end; };
 
@@ -27,8 +27,8 @@ struct asked {
 };
 void asked_fini(struct asked *a);
 
-/* What came of it: the best window's result and its score_batch_detail floats; skip and first: the window's context_skip and
- * context_first. */
+/* What came of it: the best window's result and its score_batch_detail floats; skip and first: the window's
+ * context_skip and context_first. */
 struct replied {
     struct score_batch_result result;
     const float *detail;

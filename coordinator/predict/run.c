@@ -1,5 +1,6 @@
-/* Rounds. The coordinator reads lines until every worker has batch_tokens of work, or until it would have to wait for more;
- * the windows of all their questions are one array of words, cut where workers' shares end; results come back in its order. */
+/* Rounds. The coordinator reads lines until every worker has batch_tokens of work, or until it would have to wait for
+ * more; the windows of all their questions are one array of words, cut where workers' shares end; results come back in
+ * its order. */
 #include <math.h>
 #include <string.h>
 

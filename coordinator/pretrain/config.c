@@ -1,4 +1,5 @@
-/* The rows. Defaults are the authors' where a result is at stake (method.md section 6), ours where it is not. */
+/* The rows. Defaults are the authors' where a result is at stake (worker/README.md, "Pre-training"), ours where it is
+ * not. */
 #include "coordinator/pretrain/config.h"
 
 #include <math.h>

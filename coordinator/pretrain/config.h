@@ -43,7 +43,7 @@ struct pretrain_config {
 extern const struct option pretrain_options[];
 extern const size_t pretrain_option_count;
 
-/* Local. tau of a step (0 …): max(least, tau exp(-decay t)) (method.md Q30). */
+/* Local. tau of a step (0 …): max(least, tau exp(-decay t)) (worker/README.md, Q30). */
 double mixture_tau(const struct mixture_config *m, int64_t step);
 
 #endif

@@ -1,4 +1,4 @@
-/* Gradients of method.md section 5; AdamW as PyTorch has it, in double on f32 state. */
+/* Gradients of worker/README.md, "Exact gradients"; AdamW as PyTorch has it, in double on f32 state. */
 #include "coordinator/prompt/parameters.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* The relaxed-Bernoulli router and the small algebra around it, all in double (design.md 5a.5).
- * One layer at a time; K modules, d intrinsic dimensions. Source: method.md sections 2 and 5. */
+/* The relaxed-Bernoulli router and the small algebra around it, all in double (worker/README.md, "Small algebra").
+ * One layer at a time; K modules, d intrinsic dimensions. Source: worker/README.md, "Router", "Exact gradients". */
 #ifndef MP2_COORDINATOR_PROMPT_ROUTER_H
 #define MP2_COORDINATOR_PROMPT_ROUTER_H
 

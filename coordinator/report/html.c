@@ -1,6 +1,6 @@
-/* report.html: one file that needs nothing else. Tables and bars are plain HTML and CSS, so that they can be read, printed and
- * walked through without a script; learning curves are dygraphs' (as on the monitor's page), router maps a table that the
- * script colours. Style, script and library are built into the program. */
+/* report.html: one file that needs nothing else. Tables and bars are plain HTML and CSS, so that they can be read,
+ * printed and walked through without a script; learning curves are dygraphs' (as on the monitor's page), router maps a
+ * table that the script colours. Style, script and library are built into the program. */
 #include "coordinator/report/html.h"
 
 #include <stdlib.h>

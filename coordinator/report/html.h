@@ -1,5 +1,5 @@
-/* The sections of report.html. Local functions that write to a stream; whoever opened it checks it at its end. Internal to
- * coordinator/report. */
+/* The sections of report.html. Local functions that write to a stream; whoever opened it checks it at its end.
+ * Internal to coordinator/report. */
 #ifndef MP2_COORDINATOR_REPORT_HTML_H
 #define MP2_COORDINATOR_REPORT_HTML_H
 
@@ -9,8 +9,8 @@
 
 #include "coordinator/report/report.h"
 
-/* The head of a table with a row a task and a column a method that is wanted (NULL: all), up to its body. kind: class of those
- * columns, "" none. second: a column behind the task's, NULL: none. */
+/* The head of a table with a row a task and a column a method that is wanted (NULL: all), up to its body. kind: class
+ * of those columns, "" none. second: a column behind the task's, NULL: none. */
 void html_head(const struct report *r, int (*wanted)(const struct report *r, size_t method), const char *kind, const char *second,
                FILE *to);
 

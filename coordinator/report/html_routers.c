@@ -1,4 +1,5 @@
-/* Routers: which modules a task uses, and the data behind the maps and curves. Gates are means over the seeds' cells. */
+/* Routers: which modules a task uses, and the data behind the maps and curves. Gates are means over the seeds' cells.
+ */
 #include <math.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* Text and numbers as they stand in a page. Local functions that write to a stream; whoever opened it checks it at its end.
- * Internal to coordinator/report. */
+/* Text and numbers as they stand in a page. Local functions that write to a stream; whoever opened it checks it at its
+ * end. Internal to coordinator/report. */
 #ifndef MP2_COORDINATOR_REPORT_HTML_TEXT_H
 #define MP2_COORDINATOR_REPORT_HTML_TEXT_H
 

@@ -1,5 +1,5 @@
-/* What a run of tuning found: the results and curves of its cells (tasks x methods x seeds), and what they say together. Read
- * from the cells' files alone, so that it can be made anywhere, of half a run, too. */
+/* What a run of tuning found: the results and curves of its cells (tasks x methods x seeds), and what they say
+ * together. Read from the cells' files alone, so that it can be made anywhere, of half a run, too. */
 #ifndef MP2_COORDINATOR_REPORT_REPORT_H
 #define MP2_COORDINATOR_REPORT_REPORT_H
 

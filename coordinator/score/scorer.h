@@ -1,5 +1,5 @@
-/* Scores of a task's rows: dealt to the workers, answered there, counted here (method.md section 4 with Q9, Q10: every
- * row once, each by its own options, mean over rows). */
+/* Scores of a task's rows: dealt to the workers, answered there, counted here (worker/README.md, "Scores", Q9, Q10:
+ * every row once, each by its own options, mean over rows). */
 #ifndef MP2_COORDINATOR_SCORE_SCORER_H
 #define MP2_COORDINATOR_SCORE_SCORER_H
 

@@ -18,7 +18,8 @@ struct clean_up {
 };
 extern const struct clean_up clean_up_standard;   /* all of it: a lower-case vocabulary */
 
-/* Local. What one character becomes before lower case: itself, or its decomposition, 1 to 4 characters; returns how many. */
+/* Local. What one character becomes before lower case: itself, or its decomposition, 1 to 4 characters; returns how
+ * many. */
 int clean_up_parts(const struct clean_up *clean, uint32_t c, uint32_t out[4]);
 /* Local. 1 when clean-up removes it: a mark of a decomposition. */
 int clean_up_drops(const struct clean_up *clean, uint32_t c);

@@ -1,6 +1,6 @@
-/* Two tries over bytes. The raw one is walked over the text's own bytes; the other one over what each character of the text
- * becomes: a Chinese character has a space on either side then, as in the library, so that a token of Chinese words is found
- * where these characters stand side by side, and nowhere else. */
+/* Two tries over bytes. The raw one is walked over the text's own bytes; the other one over what each character of the
+ * text becomes: a Chinese character has a space on either side then, as in the library, so that a token of Chinese
+ * words is found where these characters stand side by side, and nowhere else. */
 #include "coordinator/text/token_cutter.h"
 
 #include <string.h>
@@ -32,7 +32,8 @@ static int put_char(uint32_t c, int apart, char *out)
     return n;
 }
 
-/* The bytes that c becomes: none when it is removed, -1 when it is taken apart or its place depends on its neighbours. */
+/* The bytes that c becomes: none when it is removed, -1 when it is taken apart or its place depends on its neighbours.
+ */
 static int clean_form(const struct token_cutter *t, uint32_t c, char out[FORM_ROOM])
 {
     uint32_t entry, value;

@@ -1,6 +1,7 @@
-/* What stands beside a vocabulary in a Hugging Face folder: tokenizer_config.json, special_tokens_map.json, added_tokens.json.
- * Each may be missing. transformers reads them as follows, and so do we: tokenizer_config.json's added_tokens_decoder, where
- * there is one, is the whole list of added tokens; only without it do the other two files count. */
+/* What stands beside a vocabulary in a Hugging Face folder: tokenizer_config.json, special_tokens_map.json,
+ * added_tokens.json. Each may be missing. transformers reads them as follows, and so do we: tokenizer_config.json's
+ * added_tokens_decoder, where there is one, is the whole list of added tokens; only without it do the other two files
+ * count. */
 #ifndef MP2_TEXT_TOKENIZER_CONFIG_H
 #define MP2_TEXT_TOKENIZER_CONFIG_H
 
@@ -23,7 +24,8 @@ struct tokenizer_config {
     struct added_tokens unused;   /* what the other two files have, beside an added_tokens_decoder */
 };
 
-/* Local. Read those of the three files that a folder has. ST_INPUT (said, with path and key): what cannot be followed. */
+/* Local. Read those of the three files that a folder has. ST_INPUT (said, with path and key): what cannot be followed.
+ */
 status tokenizer_config_load(const char *folder, struct tokenizer_config *out);
 /* Local. One file of the three, in their order; path is for messages. */
 status tokenizer_config_take(struct tokenizer_config *c, enum tokenizer_file which, const char *path, const json_t *root);

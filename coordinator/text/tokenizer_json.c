@@ -1,5 +1,5 @@
-/* The file's order of pieces means nothing, their ids do. An id that no piece has becomes an empty line, as a row of the table
- * without a name. */
+/* The file's order of pieces means nothing, their ids do. An id that no piece has becomes an empty line, as a row of
+ * the table without a name. */
 #include "coordinator/text/tokenizer_json.h"
 
 #include <string.h>

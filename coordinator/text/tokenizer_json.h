@@ -1,5 +1,5 @@
-/* A tokenizer.json of Hugging Face's tokenizers: the vocabulary of a WordPiece model, the tokens added to it, and its clean-up.
- * transformers 5 writes no vocab.txt beside it. */
+/* A tokenizer.json of Hugging Face's tokenizers: the vocabulary of a WordPiece model, the tokens added to it, and its
+ * clean-up. transformers 5 writes no vocab.txt beside it. */
 #ifndef MP2_TEXT_TOKENIZER_JSON_H
 #define MP2_TEXT_TOKENIZER_JSON_H
 
@@ -16,7 +16,8 @@ struct tokenizer_json {
 };
 
 /* Local. ST_INPUT (said, with path and what was found): no JSON, another model than WordPiece, another normalizer or
- * pre-tokenizer than BERT's, or a setting of theirs that is not followed here. file is for messages and outlives out. */
+ * pre-tokenizer than BERT's, or a setting of theirs that is not followed here. file is for messages and outlives out.
+ */
 status tokenizer_json_load(const char *path, struct tokenizer_json *out);
 status tokenizer_json_parse(const char *file, const char *text, size_t n, struct tokenizer_json *out);
 void tokenizer_json_fini(struct tokenizer_json *t);

@@ -1,5 +1,5 @@
-/* The file's bytes are kept; a piece is an offset and a length in them. Ids are found through one open hash table. Added tokens
- * stand behind the lines, once the tables of WordPiece are made: no word is ever cut into them. */
+/* The file's bytes are kept; a piece is an offset and a length in them. Ids are found through one open hash table.
+ * Added tokens stand behind the lines, once the tables of WordPiece are made: no word is ever cut into them. */
 #include "coordinator/text/vocabulary.h"
 
 #include <stdio.h>
@@ -209,8 +209,8 @@ static status add_piece(struct vocabulary *v, const struct added_token *t, size_
     return ST_OK;
 }
 
-/* A token that is a piece has the piece's id, another one the next behind all pieces: so the library deals ids, whatever the
- * file says, and a file that says something else is one that nobody can follow. */
+/* A token that is a piece has the piece's id, another one the next behind all pieces: so the library deals ids,
+ * whatever the file says, and a file that says something else is one that nobody can follow. */
 static status place_token(struct vocabulary *v, const struct added_token *t, size_t *bytes, size_t *text_room)
 {
     int32_t id = vocabulary_id(v, t->text, t->n);

@@ -1,6 +1,6 @@
-/* The files of a vocabulary, in the forms that transformers writes: up to version 4 a vocab.txt, and beside it what was added
- * to it and how texts are cleaned; from version 5 on a tokenizer.json with all of it. Where the libraries' versions read a
- * folder differently, or drop something, it is said. */
+/* The files of a vocabulary, in the forms that transformers writes: up to version 4 a vocab.txt, and beside it what
+ * was added to it and how texts are cleaned; from version 5 on a tokenizer.json with all of it. Where the libraries'
+ * versions read a folder differently, or drop something, it is said. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,8 +121,8 @@ static const char *truth(int value)
     return value ? "true" : "false";
 }
 
-/* transformers cleans texts as tokenizer_config.json says, and as its own defaults are where that is silent; only the classes
- * of tokenizers alone follow tokenizer.json. */
+/* transformers cleans texts as tokenizer_config.json says, and as its own defaults are where that is silent; only the
+ * classes of tokenizers alone follow tokenizer.json. */
 static void choose_clean_up(struct folder *f)
 {
     const struct clean_up *json = &f->pieces.clean;

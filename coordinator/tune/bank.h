@@ -1,6 +1,6 @@
-/* What pre-training left for a new task: module prompts, composed once (z_l A_l, method.md section 8), the routers of seen
- * tasks, the head; and A itself, for a search over intrinsic vectors. Coordinator only; whole tensors of a checkpoint's
- * prompts.safetensors, mapped. All sums are fixed in their order.
+/* What pre-training left for a new task: module prompts, composed once (z_l A_l, worker/README.md, "Tuning by
+ * gradient"), the routers of seen tasks, the head; and A itself, for a search over intrinsic vectors. Coordinator
+ * only; whole tensors of a checkpoint's prompts.safetensors, mapped. All sums are fixed in their order.
  *
  * Shapes: layers = the encoder's (deep) or 1 (shallow); modules (layers,K,P*H); gates (layers,K). */
 #ifndef MP2_COORDINATOR_TUNE_BANK_H
@@ -26,8 +26,8 @@ struct bank {
     struct kernels kernels;
 };
 
-/* Local. path: a run of pre-training (its newest checkpoint) or a checkpoint. layers, hidden: the encoder's. ST_INPUT (said)
- * when it is no checkpoint of prompts or does not fit the encoder. */
+/* Local. path: a run of pre-training (its newest checkpoint) or a checkpoint. layers, hidden: the encoder's. ST_INPUT
+ * (said) when it is no checkpoint of prompts or does not fit the encoder. */
 status bank_open(const char *path, const struct model_config *model, struct bank *b);
 void bank_close(struct bank *b);
 
@@ -40,8 +40,8 @@ void bank_gates(const struct bank *b, const float *theta, double *s, double *r);
 /* Local. prompts (layers,P*H) = sum_k r_lk modules_lk, in double. modules: b->values, or a tuned copy of them. */
 void bank_mix(const struct bank *b, const float *modules, const double *r, float *prompts);
 
-/* Local. From d_prompts (layers,P*H) back (method.md section 5): d_modules_lk = r_lk G_l (layers,K,P*H; NULL: not wanted)
- * and d_theta (layers,K; NULL: not wanted) through dr_lk = modules_lk . G_l. */
+/* Local. From d_prompts (layers,P*H) back (worker/README.md, "Exact gradients"): d_modules_lk = r_lk G_l
+ * (layers,K,P*H; NULL: not wanted) and d_theta (layers,K; NULL: not wanted) through dr_lk = modules_lk . G_l. */
 void bank_back(const struct bank *b, const float *modules, const double *s, const double *r, const float *d_prompts,
                float *d_modules, double *d_theta);
 

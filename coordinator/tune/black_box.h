@@ -1,4 +1,4 @@
-/* Tuning without gradients (method.md section 9): the optimisers see nothing but losses of the few training
+/* Tuning without gradients (worker/README.md, "Black box"): the optimisers see nothing but losses of the few training
  * examples, all of them forward passes; A and the head stand still. Coordinator only; the oracle evaluates.
  *
  * Stage one, "router": Bayesian optimisation of the router's logits (layers,K). Stage two, "prompt": CMA-ES over the
@@ -6,8 +6,9 @@
  * z_lk of the chosen router, and a candidate x makes the layer's prompt x A_l. While a layer is searched, the oracle
  * keeps what lies below it.
  *
- * With int8 these losses come from products in whole numbers of 8 bits (worker/model/encoder.h), nearly twice as fast and a
- * little off; all of them, so that what is compared is alike. Looks at dev, the test and the tuned file know nothing of it.
+ * With int8 these losses come from products in whole numbers of 8 bits (worker/model/encoder.h), nearly twice as fast
+ * and a little off; all of them, so that what is compared is alike. Looks at dev, the test and the tuned file know
+ * nothing of it.
  *
  * Where the reference has quirks (Q17, Q18):
  *                       here                                              reference
@@ -17,8 +18,8 @@
  *   ties on dev         the lower training loss                           (the same here)
  *   nothing above 0     the untuned state is the first one checked        a crash (the same here)
  *
- * Every loss and every dev score goes to a journal before it is used: a killed search replays the optimisers and
- * goes on to the same bits (ledger.h). */
+ * Every loss and every dev score goes to a journal before it is used: a killed search replays the optimisers and goes
+ * on to the same bits (ledger.h). */
 #ifndef MP2_COORDINATOR_TUNE_BLACK_BOX_H
 #define MP2_COORDINATOR_TUNE_BLACK_BOX_H
 

@@ -139,8 +139,8 @@ static status prepare(struct cell_work *w, struct brief *brief)
 
 /* ---- after ---- */
 
-/* The test rows: published ones; of tasks without, the dev split, which tuning has not seen (its few dev examples are drawn
- * from train or pool). */
+/* The test rows: published ones; of tasks without, the dev split, which tuning has not seen (its few dev examples are
+ * drawn from train or pool). */
 static enum split test_split(const struct cell_work *w)
 {
     return dataset_rows(w->t->data, w->cell->task, SPLIT_TEST) > 0 ? SPLIT_TEST : SPLIT_DEV;

@@ -45,8 +45,8 @@ void cell_result_fini(struct cell_result *r);
 /* Local. The cell's folder, "RUN/cells/TASK/METHOD/SEED". */
 status cell_folder(const char *run, const char *task, enum method method, int64_t seed, char *out, size_t room);
 
-/* Collective. Run a cell, go on with one, or find it done. The result is the coordinator's alone. ST_END: it was asked to
- * stop. ST_INPUT (said): too few examples, … */
+/* Collective. Run a cell, go on with one, or find it done. The result is the coordinator's alone. ST_END: it was asked
+ * to stop. ST_INPUT (said): too few examples, … */
 status cell_run(struct tuning *t, const struct cell *cell, struct cell_result *out);
 
 /* Coordinator. Steps or evaluations that a method takes; for bars. */

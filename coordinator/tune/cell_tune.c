@@ -88,7 +88,8 @@ static status best_row(const struct cell_work *w, struct oracle *oracle, int *be
     return done;
 }
 
-/* The router's logits: a seen task's row, or near 0. Zero-shot takes the task's own row, or exactly 0: all modules alike. */
+/* The router's logits: a seen task's row, or near 0. Zero-shot takes the task's own row, or exactly 0: all modules
+ * alike. */
 static status start_router(const struct cell_work *w, struct oracle *oracle, float *theta)
 {
     const struct bank *b = w->bank;

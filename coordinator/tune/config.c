@@ -1,5 +1,5 @@
-/* The rows. Defaults are method.md's sections 7 to 9 where it has one; the baselines' are their items' or, where those are
- * for other sizes, what dev scores of a few tasks asked for. */
+/* The rows. Defaults are the method's (worker/README.md, "Black box") where it has one; the baselines' are their
+ * papers' or, where those are for other sizes, what dev scores of a few tasks asked for. */
 #include "coordinator/tune/config.h"
 
 #include <errno.h>

@@ -12,7 +12,7 @@ enum { TUNE_SEEDS_MOST = 256 };
 /* One stage of gradient steps; a step takes all training examples, so an epoch is a step. */
 struct stage_config { int64_t epochs; double rate; };
 
-/* 0 stands for the method's own figure, which depends on depth (method.md section 9). */
+/* 0 stands for the method's own figure, which depends on depth (worker/README.md, "Black box"). */
 struct black_box_config {
     int64_t router_evaluations, router_random, evaluations, population, router_check, check;
     double sigma, bound;

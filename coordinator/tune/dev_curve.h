@@ -1,9 +1,9 @@
-/* The dev_curve of a cell, whatever optimises: dev checks, the best state so far, the learning curve, what is told to those who
- * watch. Coordinator only.
+/* The dev_curve of a cell, whatever optimises: dev checks, the best state so far, the learning curve, what is told to
+ * those who watch. Coordinator only.
  *
- * The best state is the one with the highest dev score; of equal ones that with the lowest training loss; of equal ones the
- * first. The untuned state is the first check of every cell, so there always is a best one (method.md Q17). The test split is
- * not seen here. */
+ * The best state is the one with the highest dev score; of equal ones that with the lowest training loss; of equal
+ * ones the first. The untuned state is the first check of every cell, so there always is a best one (worker/README.md,
+ * Q17). The test split is not seen here. */
 #ifndef MP2_COORDINATOR_TUNE_DEV_CURVE_H
 #define MP2_COORDINATOR_TUNE_DEV_CURVE_H
 
@@ -64,8 +64,8 @@ struct dev_curve_sizes { int32_t layers, tokens, hidden, modules; };
 status dev_curve_open(struct dev_curve *c, const struct dev_curve_sizes *sizes, const char *folder);
 void dev_curve_close(struct dev_curve *c);
 
-/* Score the dev examples, keep the state if it is the best, add the point to the curve. ST_NUMBER (said) when at->loss is
- * not finite; nothing is kept of it. */
+/* Score the dev examples, keep the state if it is the best, add the point to the curve. ST_NUMBER (said) when at->loss
+ * is not finite; nothing is kept of it. */
 status dev_curve_check(struct dev_curve *c, struct dev_curve_point *at, const struct dev_curve_state *state);
 /* The same with dev scores known already (at->dev, at->dev_loss): for replay. */
 status dev_curve_note(struct dev_curve *c, struct dev_curve_point *at, const struct dev_curve_state *state);
@@ -81,8 +81,8 @@ int dev_curve_take_point(const double from[DEV_CURVE_NUMBERS], struct dev_curve_
 /* A step or an evaluation is done: `done` of the cell so far. Message, bar. replayed: without a message. */
 void dev_curve_step(struct dev_curve *c, const char *stage, int64_t done, double loss, int replayed);
 
-/* 1 when the run was asked to stop (mp2 stop, SIGUSR1): what is known is durable already; return ST_END and the cell goes on
- * from there next time. */
+/* 1 when the run was asked to stop (mp2 stop, SIGUSR1): what is known is durable already; return ST_END and the cell
+ * goes on from there next time. */
 int dev_curve_stopped(struct dev_curve *c);
 
 #endif

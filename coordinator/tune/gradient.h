@@ -1,12 +1,13 @@
 /* Tuning by gradient descent: stages in which some of router, module prompts and head move and the rest does not
- * (method.md section 8). Coordinator only; a step is one request to the oracle for loss and gradient of the whole training set,
- * without dropout and with the deterministic router, so an epoch is a step.
+ * (worker/README.md, "Tuning by gradient"). Coordinator only; a step is one request to the oracle for loss and
+ * gradient of the whole training set, without dropout and with the deterministic router, so an epoch is a step.
  *
- * A stage goes on from the last state of the one before, as in the reference; the best state of all stages is the result.
+ * A stage goes on from the last state of the one before, as in the reference; the best state of all stages is the
+ * result.
  *
- * AdamW as PyTorch has it. Moments: every stage begins with moments of 0 for what moves in it. The reference has one AdamW over
- * both stages with rates of about 0 for what does not move, so that prompts and head enter stage two with warm moments; `warm`
- * does that (Q15).
+ * AdamW as PyTorch has it. Moments: every stage begins with moments of 0 for what moves in it. The reference has one
+ * AdamW over both stages with rates of about 0 for what does not move, so that prompts and head enter stage two with
+ * warm moments; `warm` does that (Q15).
  *
  * Every look at dev leaves a snapshot; a killed cell computes the steps since again, to the same bits. */
 #ifndef MP2_COORDINATOR_TUNE_GRADIENT_H
@@ -45,12 +46,13 @@ struct gradient {
     struct mem_keep keep;
 };
 
-/* Local. Start values: theta (layers,K), modules (layers,K,P*H), head (2,H); copied. Fields up to digest are the caller's. */
+/* Local. Start values: theta (layers,K), modules (layers,K,P*H), head (2,H); copied. Fields up to digest are the
+ * caller's. */
 status gradient_open(struct gradient *g, const float *theta, const float *modules, const float *head);
 void gradient_close(struct gradient *g);
 
-/* Run all stages, or what is left of them. ST_END: asked to stop; the snapshot is there. ST_NUMBER (reported): a loss is
- * not finite. The result is in the dev_curve's best state. */
+/* Run all stages, or what is left of them. ST_END: asked to stop; the snapshot is there. ST_NUMBER (reported): a loss
+ * is not finite. The result is in the dev_curve's best state. */
 status gradient_run(struct gradient *g);
 
 #endif

@@ -1,5 +1,5 @@
-/* A snapshot is a safetensors file: what moves with its moments (what has not moved yet is left out: it is as the cell began),
- * the best state, the curve. Counts are in its metadata. */
+/* A snapshot is a safetensors file: what moves with its moments (what has not moved yet is left out: it is as the cell
+ * began), the best state, the curve. Counts are in its metadata. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #define MP2_COORDINATOR_TUNE_METHOD_H
 
 enum method {
-    METHOD_GRADIENT,            /* MP2: the router, then composed prompts and head, by gradient (method.md section 8) */
+    METHOD_GRADIENT,            /* MP2: the router, then composed prompts and head, by gradient (worker/README.md, "Tuning by gradient") */
     METHOD_BLACK_BOX,           /* MP2: the router by Bayesian optimisation, then CMA-ES per layer (section 9) */
     METHOD_ROUTER,              /* MP2: the router alone: K numbers a layer */
     METHOD_PROMPT,              /* baseline: a fresh prompt before the first layer (prompt tuning), with the head */

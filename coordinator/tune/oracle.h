@@ -12,8 +12,8 @@
  *
  * With one rank the coordinator does the work itself inside each request. What a worker does is in worker/oracle.h,
  * what travels in worker/oracle_messages.h. Answers are exact: losses come back example by example and are summed on
- * the coordinator, gradients along the batch's tree (design.md 5a.3), so they depend on neither ranks nor threads nor
- * the size of units. */
+ * the coordinator, gradients along the batch's tree (cluster/README.md, "Tree of sums"), so they depend on neither
+ * ranks nor threads nor the size of units. */
 #ifndef MP2_COORDINATOR_TUNE_ORACLE_H
 #define MP2_COORDINATOR_TUNE_ORACLE_H
 

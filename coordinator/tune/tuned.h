@@ -58,8 +58,8 @@ struct tuned {
  * caller's. ST_INPUT (said) when a task stands there twice, a value is not finite, or a description is broken. */
 status tuned_save(const char *path, const struct tuned *t);
 
-/* Local. The pair, checked wholly: digest, shapes, finite values, descriptions, room for text. ST_INPUT (said: path, what
- * was found, what was expected), and then there is nothing to close. Values are copied; no file stays open. */
+/* Local. The pair, checked wholly: digest, shapes, finite values, descriptions, room for text. ST_INPUT (said: path,
+ * what was found, what was expected), and then there is nothing to close. Values are copied; no file stays open. */
 status tuned_load(const char *path, struct tuned *out);
 void tuned_fini(struct tuned *t);
 
@@ -70,8 +70,8 @@ status tuned_parse(const char *name, const char *json, size_t json_bytes, const 
 /* Local. The task of that id; NULL: none. Of a loaded file. */
 const struct tuned_task *tuned_find(const struct tuned *t, const char *id);
 
-/* Local. The same for a user who named one, or ("") none: then it must be the only one. ST_INPUT, ST_USAGE (said: which ones
- * there are). */
+/* Local. The same for a user who named one, or ("") none: then it must be the only one. ST_INPUT, ST_USAGE (said:
+ * which ones there are). */
 status tuned_choose(const struct tuned *t, const char *path, const char *id, const struct tuned_task **out);
 
 /* Local. "deep", "shallow" or "none": what its prompt is. */

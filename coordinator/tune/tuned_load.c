@@ -1,5 +1,5 @@
-/* Reading a tuned file. Both halves are foreign: every number is checked before it is used, every tensor must be one that a
- * task asks for. */
+/* Reading a tuned file. Both halves are foreign: every number is checked before it is used, every tensor must be one
+ * that a task asks for. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

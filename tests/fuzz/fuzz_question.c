@@ -1,5 +1,5 @@
-/* A row of any JSON asked of a task of each kind: refused with a reason, or its windows are inputs with every token inside the
- * vocabulary and every mark inside the row. */
+/* A row of any JSON asked of a task of each kind: refused with a reason, or its windows are inputs with every token
+ * inside the vocabulary and every mark inside the row. */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

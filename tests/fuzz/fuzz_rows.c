@@ -1,5 +1,6 @@
-/* Any bytes as a file of questions and answers, as a table, nested JSON with rows that reach their parents, or SQuAD's forms: rows or
- * reasons, and of every row that is used the texts fit its tokens and score between 0 and 1. The first byte says the format. */
+/* Any bytes as a file of questions and answers, as a table, nested JSON with rows that reach their parents, or SQuAD's
+ * forms: rows or reasons, and of every row that is used the texts fit its tokens and score between 0 and 1. The first
+ * byte says the format. */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

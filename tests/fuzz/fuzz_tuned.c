@@ -1,5 +1,5 @@
-/* A tuned file of any bytes: refused, or every value of it can be used and inputs be made. The input is the JSON's length
- * (4 bytes), the JSON, the safetensors file. */
+/* A tuned file of any bytes: refused, or every value of it can be used and inputs be made. The input is the JSON's
+ * length (4 bytes), the JSON, the safetensors file. */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

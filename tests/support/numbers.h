@@ -1,5 +1,5 @@
-/* Arrays of f32 or bf16 for tests of arithmetic: random contents, exact sizes (so that a sanitizer sees the first byte too
- * many), and comparison with a double reference by the largest error. */
+/* Arrays of f32 or bf16 for tests of arithmetic: random contents, exact sizes (so that a sanitizer sees the first byte
+ * too many), and comparison with a double reference by the largest error. */
 #ifndef MP2_TESTS_SUPPORT_NUMBERS_H
 #define MP2_TESTS_SUPPORT_NUMBERS_H
 

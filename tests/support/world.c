@@ -1,6 +1,6 @@
-/* world FOLDER [nan]: a small world for the system tests, all of it made here: a vocabulary, published files of three tasks
- * (labels, choices, extraction) under raw/, and a random encoder of 2 layers under model/ ("nan": with weights whose
- * sums overflow). */
+/* world FOLDER [nan]: a small world for the system tests, all of it made here: a vocabulary, published files of three
+ * tasks (labels, choices, extraction) under raw/, and a random encoder of 2 layers under model/ ("nan": with weights
+ * whose sums overflow). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-/* Takes malloc's place in a program and counts, by the code that calls it: the program's own (mem_alloc and whatever else is
- * linked into it) and each library. When the process ends, a line per caller goes to the file $COUNT_ALLOCATIONS.RANK.
- * Works beside glibc alone, and not beside a sanitizer, which takes malloc's place itself. */
+/* Takes malloc's place in a program and counts, by the code that calls it: the program's own (mem_alloc and whatever
+ * else is linked into it) and each library. When the process ends, a line per caller goes to the file
+ * $COUNT_ALLOCATIONS.RANK. Works beside glibc alone, and not beside a sanitizer, which takes malloc's place itself. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>

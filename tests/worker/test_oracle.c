@@ -180,8 +180,8 @@ static void test_candidates(void **state)
     close_world(&w);
 }
 
-/* Where an answer can be any token, a loss over answers is one over all tokens; where it can be fewer, the loss is smaller, since
- * the others' share is gone. */
+/* Where an answer can be any token, a loss over answers is one over all tokens; where it can be fewer, the loss is
+ * smaller, since the others' share is gone. */
 static void test_answers(void **state)
 {
     const struct oracle_request r = {ORACLE_LOSS, 0, 1};

@@ -1,8 +1,8 @@
 /* Philox4x32-10 over columns: which elements of a row a dropout keeps (kernels.h tells the rule).
  *
- * Eight blocks at a time, each in a 64-bit lane per word of state, so that a 32 x 32 -> 64 bit product is one instruction
- * and its halves need no shuffling. Eight blocks are 64 thresholds. Blocks are dealt to lanes in the order in which the
- * final unpacking puts the 16-bit numbers into the order of columns. */
+ * Eight blocks at a time, each in a 64-bit lane per word of state, so that a 32 x 32 -> 64 bit product is one
+ * instruction and its halves need no shuffling. Eight blocks are 64 thresholds. Blocks are dealt to lanes in the order
+ * in which the final unpacking puts the 16-bit numbers into the order of columns. */
 #ifndef MP2_WORKER_KERNEL_DROPOUT_BITS_H
 #define MP2_WORKER_KERNEL_DROPOUT_BITS_H
 

@@ -1,13 +1,13 @@
 /* GELU with the error function, twice.
  *
- * f32: with t = |x|, the normal tail is Phi(-t) = exp(-t^2/2) Q(t), where Q = erfcx(t/sqrt 2)/2 falls slowly; Q(t) (t + 3)
- * is a polynomial of degree 8 in w = (t - 3)/(t + 3), to 4e-8 for 0 <= t <= 13.5. So the tail keeps its relative accuracy
- * where 1 + erf would cancel, and backward has the density for nothing.
+ * f32: with t = |x|, the normal tail is Phi(-t) = exp(-t^2/2) Q(t), where Q = erfcx(t/sqrt 2)/2 falls slowly; Q(t) (t
+ * + 3) is a polynomial of degree 8 in w = (t - 3)/(t + 3), to 4e-8 for 0 <= t <= 13.5. So the tail keeps its relative
+ * accuracy where 1 + erf would cancel, and backward has the density for nothing.
  *
- * bf16: Phi - 1/2 and GELU' - 1/2 are odd, so x times a polynomial in x^2, on |x| <= c, of the form that is exact at c:
- * beyond c the tail is 0 and 1. Errors 4e-6 and 3e-5, far below the digit that rounding to bf16 leaves, without an
- * exponential: at 512 rows of 4,096 this is the costliest thing between matrix products.
- * All fits by least relative (f32) or absolute (bf16) maximum. */
+ * bf16: Phi - 1/2 and GELU' - 1/2 are odd, so x times a polynomial in x^2, on |x| <= c, of the form that is exact at
+ * c: beyond c the tail is 0 and 1. Errors 4e-6 and 3e-5, far below the digit that rounding to bf16 leaves, without an
+ * exponential: at 512 rows of 4,096 this is the costliest thing between matrix products. All fits by least relative
+ * (f32) or absolute (bf16) maximum. */
 #ifndef MP2_WORKER_KERNEL_GELU_H
 #define MP2_WORKER_KERNEL_GELU_H
 

@@ -1,7 +1,7 @@
 /* Everything the encoder computes between matrix products, and the work on columns of A, as one table of functions.
  *
  * Each file simd_*.c is compiled for AVX2, AVX-512 and AVX-512 with BF16; kernels_choose takes one set per run. Rules that
- * hold for every kernel (design.md 5a.2):
+ * hold for every kernel (worker/README.md, "Kernels"):
  *   - Local, one thread, no allocation, no state. Threads divide rows, examples, heads or blocks among themselves.
  *   - The bits of a row (of an example and head in attention) are a function of that row (example) and its keys alone: not
  *     of the number of rows, of neighbours, of addresses or of alignment. Sums run over 16 explicit lanes, counted from the
@@ -33,9 +33,10 @@ static inline const char *number_name(enum number type)
 enum isa { ISA_AUTO, ISA_AVX2, ISA_AVX512, ISA_AVX512BF16 };
 
 /* ---- keyed dropout ----------------------------------------------------------------------------------------------
- * Column c of the row at `position` of the example in batch slot `slot` is kept when a 16-bit number is >= threshold. The
- * number is half c % 2 (0: low) of word (c % 8) / 2 of random_block(key, {c / 8, position, site, slot}). Kept values are
- * multiplied by scale, others become 0. Forward and backward draw the same numbers again; nothing is stored. */
+ * Column c of the row at `position` of the example in batch slot `slot` is kept when a 16-bit number is >= threshold.
+ * The number is half c % 2 (0: low) of word (c % 8) / 2 of random_block(key, {c / 8, position, site, slot}). Kept
+ * values are multiplied by scale, others become 0. Forward and backward draw the same numbers again; nothing is
+ * stored. */
 struct dropout {
     struct random_key key;   /* of seed, RANDOM_DROPOUT, step and group */
     uint32_t threshold;      /* of 65,536; 0: no dropout, the identity bit for bit */
@@ -85,10 +86,11 @@ struct attention {
     uint32_t slot;
 };
 
-/* A product of whole numbers. A row x stands as q = x / x_scale + 128, 1..255, a column of W as -127..127 times w_scale; what is
- * summed up, sum[i][c] = q[i] . w[c], is exact, and
+/* A product of whole numbers. A row x stands as q = x / x_scale + 128, 1..255, a column of W as -127..127 times
+ * w_scale; what is summed up, sum[i][c] = q[i] . w[c], is exact, and
  *     y[i][c] = (sum[i][c] - offset[c]) * (x_scale[i] w_scale[c]) + bias[c],    offset[c] = 128 sum(w[c])
- * Behind GELU, whose least value is -.16998, q = (x + INT8_FLOOR) / x_scale, 0..255: the floor's part is in the bias, offset 0. */
+ * Behind GELU, whose least value is -.16998, q = (x + INT8_FLOOR) / x_scale, 0..255: the floor's part is in the bias,
+ * offset 0. */
 #define INT8_FLOOR 0.17f
 struct int8_scales {
     const float *x_scale;             /* [rows] */
@@ -190,7 +192,7 @@ struct kernels {
     void (*head_backward)(int64_t rows, int width, const float *h, const float *head, const float *d_logits, float *d_h,
                           float *d_head);
 
-    /* ---- columns of A: a block is a, m, v, each [d][64] f32; method.md section 5 ---- */
+    /* ---- columns of A: a block is a, m, v, each [d][64] f32; worker/README.md, "Exact gradients" ---- */
 
     /* out[g][64] = sum over i = 0..d-1, in order, of u[g][i] a[i][64]; u [groups][d]. */
     void (*columns_compose)(int d, int groups, const float *u, const float *a, float *out);

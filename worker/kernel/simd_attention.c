@@ -1,6 +1,6 @@
-/* Attention, forward. Scores of 48 queries against all keys lie in scratch; a row's softmax is computed there, in place:
- * exponentials without their sum are the operand of the second product, whose result is divided by the sum. Dropout
- * takes terms out of the product, never out of the sum. */
+/* Attention, forward. Scores of 48 queries against all keys lie in scratch; a row's softmax is computed there, in
+ * place: exponentials without their sum are the operand of the second product, whose result is divided by the sum.
+ * Dropout takes terms out of the product, never out of the sum. */
 #include <math.h>
 
 #include "worker/kernel/attention_plan.h"

@@ -1,9 +1,9 @@
 /* Attention, backward. Probabilities P are computed again from the saved largest score and 1 / sum, to the bits of
- * forward. With M the dropout (0 or its scale), dP = M (dO V^T) and D = sum over keys of P dP (which is also dO . O, so
- * that the context need not be kept):
+ * forward. With M the dropout (0 or its scale), dP = M (dO V^T) and D = sum over keys of P dP (which is also dO . O,
+ * so that the context need not be kept):
  *   dS = P (dP - D)    dQ = scale dS K    dK = scale dS^T Q    dV = (M P)^T dO
- * 48 queries at a time; dK and dV gather in f32. In pairs of bf16, dS is an operand both ways: row by row for dQ, and with
- * the rows 2r and 2r+1 interleaved for dK. */
+ * 48 queries at a time; dK and dV gather in f32. In pairs of bf16, dS is an operand both ways: row by row for dQ, and
+ * with the rows 2r and 2r+1 interleaved for dK. */
 #include "worker/kernel/attention_plan.h"
 #include "worker/kernel/simd.h"
 

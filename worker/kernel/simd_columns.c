@@ -1,5 +1,5 @@
-/* Work on blocks of 64 columns of A, and AdamW. All of it is bound by memory: a block's rows are read in order, once. The
- * update composes the next step's prompt from the row it has just written, so that A is not read again for it. */
+/* Work on blocks of 64 columns of A, and AdamW. All of it is bound by memory: a block's rows are read in order, once.
+ * The update composes the next step's prompt from the row it has just written, so that A is not read again for it. */
 #include <math.h>
 
 #include "worker/kernel/simd.h"

@@ -57,8 +57,8 @@ static void scatter_add(int64_t rows, int width, const int32_t *index, const flo
     for (int64_t i = 0; i < rows; i++) add(width, out + (size_t)index[i] * (size_t)width, x + i * width);
 }
 
-/* A column's sum stays in registers while the rows pass: of so many columns that a row's part fills whole cache lines and few pages
- * are opened for little. */
+/* A column's sum stays in registers while the rows pass: of so many columns that a row's part fills whole cache lines
+ * and few pages are opened for little. */
 enum { SUM_VECS = 8 };
 
 VEC_INLINE void sum_strip(enum number type, int64_t rows, int64_t n, size_t row_bytes, const void *x, float *out)

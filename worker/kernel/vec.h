@@ -1,6 +1,6 @@
 /* Sixteen floats as one value, with the same meaning on every target: one __m512, or two __m256 under AVX2. Everything
- * here is exactly rounded or an explicit sequence of fused operations, so that kernels written with it give the same bits
- * everywhere. Tails are loaded and stored under a mask and run through the same arithmetic as full vectors.
+ * here is exactly rounded or an explicit sequence of fused operations, so that kernels written with it give the same
+ * bits everywhere. Tails are loaded and stored under a mask and run through the same arithmetic as full vectors.
  *
  * Included by simd_*.c alone (compiled once per target). */
 #ifndef MP2_WORKER_KERNEL_VEC_H

@@ -10,8 +10,8 @@ enum { INT8_ROWS = 64 };        /* and through a product of whole numbers, whose
 
 struct row_block { int32_t first, rows; };
 
-/* Of one layer; T rows (room for whole grains), t: elements of the encoder's precision. In inference one set of qkv and pre
- * serves all layers and the rest is NULL. */
+/* Of one layer; T rows (room for whole grains), t: elements of the encoder's precision. In inference one set of qkv
+ * and pre serves all layers and the rest is NULL. */
 struct layer_saved {
     void *qkv;                  /* (T,3H) t */
     float *stats;               /* (heads,T,2) of attention's softmax */

@@ -59,8 +59,8 @@ static void *block_place(const struct pass *p, void *kept, void *scratch, int32_
     return kept ? row_at(kept, p->e->precision, first, width) : scratch;
 }
 
-/* LayerNorm 2 and the feed-forward part. back: second part of the gradient of the layer's output (NULL: none); on return
- * the second part of the gradient of LayerNorm 1's output, in t->sum. */
+/* LayerNorm 2 and the feed-forward part. back: second part of the gradient of the layer's output (NULL: none); on
+ * return the second part of the gradient of LayerNorm 1's output, in t->sum. */
 static void block_feed_forward_back(struct pass *p, int thread, const struct row_block *block, const float *back)
 {
     const struct encoder *e = p->e;

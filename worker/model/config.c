@@ -95,7 +95,8 @@ static status read_bert(const struct reader *r, struct model_config *c)
     return ST_OK;
 }
 
-/* CPT builds its encoder as a BERT of these sizes and BERT's defaults: eps, GELU and token types are not in the file. */
+/* CPT builds its encoder as a BERT of these sizes and BERT's defaults: eps, GELU and token types are not in the file.
+ */
 static status read_cpt(const struct reader *r, struct model_config *c)
 {
     TRY(read_int(r, "d_model", MOST_WIDTH, -1, &c->hidden));

@@ -1,4 +1,5 @@
-/* The encoder's sizes from a Hugging Face config.json, in BERT's style or CPT's (a BartConfig, whose encoder is a BERT). */
+/* The encoder's sizes from a Hugging Face config.json, in BERT's style or CPT's (a BartConfig, whose encoder is a
+ * BERT). */
 #ifndef MP2_WORKER_MODEL_CONFIG_H
 #define MP2_WORKER_MODEL_CONFIG_H
 
@@ -18,16 +19,16 @@ struct model_config {
     int64_t untied;                               /* 1: it has a table of its own */
 };
 
-/* Local. positions and untied are left 0, and so is vocab when the file does not say: the tables decide. ST_INPUT (said) on what this
- * encoder does not compute: another activation than erf GELU, relative positions, fewer than 2 token types, a decoder,
- * an embedding of another width, sizes missing, out of bounds or not dividing. */
+/* Local. positions and untied are left 0, and so is vocab when the file does not say: the tables decide. ST_INPUT
+ * (said) on what this encoder does not compute: another activation than erf GELU, relative positions, fewer than 2
+ * token types, a decoder, an embedding of another width, sizes missing, out of bounds or not dividing. */
 status model_config_read(const char *path, struct model_config *config);
 /* The same over text in memory; name is for messages. */
 status model_config_parse(const char *name, const char *text, size_t n, struct model_config *config);
 
-/* Local. FLOPs of an example of n tokens, forward and the gradient of activations: products 2 x 2 x (4 H^2 + 2 H F) a token and
- * layer, attention 4 n^2 H forward and 8 n^2 H backward; in the last layer queries, keys and values of all tokens, the
- * rest of the `read` tokens whose hidden states are wanted (n: all). */
+/* Local. FLOPs of an example of n tokens, forward and the gradient of activations: products 2 x 2 x (4 H^2 + 2 H F) a
+ * token and layer, attention 4 n^2 H forward and 8 n^2 H backward; in the last layer queries, keys and values of all
+ * tokens, the rest of the `read` tokens whose hidden states are wanted (n: all). */
 double model_config_flops(const struct model_config *config, int64_t n, int64_t read);
 
 #endif

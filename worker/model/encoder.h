@@ -1,5 +1,6 @@
 /* The frozen BERT-shaped post-LN encoder with prompts: forward, and backward of activations alone down to the prompts
- * (method.md sections 1, 2 and 5). No weight gradient is made; a struct encoder_sink hands out what one needs.
+ * (worker/README.md, "Encoder", "Prompt", "Exact gradients"). No weight gradient is made; a struct encoder_sink hands
+ * out what one needs.
  *
  * Work is divided by rows (products, LayerNorm, GELU, dropout: all of a row's way from attention to attention on one
  * thread, MATMUL_ROWS rows at a time) and by (example, head) for attention; threads meet twice a layer. An example's
@@ -41,24 +42,24 @@ struct encoder {
 /* Memory of one unit: what backward needs, and scratch. Planned once, used again for every unit. */
 struct activations;
 
-/* Prompts of a step, added at positions 1 … P before layers: (layers,P,H) f32. layers is L (deep), 1 (shallow: before layer 0
- * only) or 0 (none). */
+/* Prompts of a step, added at positions 1 … P before layers: (layers,P,H) f32. layers is L (deep), 1 (shallow: before
+ * layer 0 only) or 0 (none). */
 struct encoder_prompts {
     int32_t layers, tokens;
     const float *values;
 };
 
-/* Dropout of a step and group: key is random_derive(random_seed(seed, RANDOM_DROPOUT), step, group, 0, 0). The rates are the
- * model config's; off in evaluation. Slots, layers, heads and positions are counted within (kernels.h). */
+/* Dropout of a step and group: key is random_derive(random_seed(seed, RANDOM_DROPOUT), step, group, 0, 0). The rates
+ * are the model config's; off in evaluation. Slots, layers, heads and positions are counted within (kernels.h). */
 struct encoder_dropout {
     int on;
     struct random_key key;
 };
 
-/* What backward knows when it leaves a layer, for weight gradients: dW = X^T dY of each product, its bias's from d_out,
- * LayerNorm's from xhat and d_norm (kernels.h: norm_parameters with d_a = d_norm, d_b = NULL). Rows are those of the
- * batch; every d_* is 0 in gaps. Called on the thread that called encoder_backward, from the last layer to the first; the
- * pointers are valid during the call. */
+/* What backward knows when it leaves a layer, for weight gradients: dW = X^T dY of each product, its bias's from
+ * d_out, LayerNorm's from xhat and d_norm (kernels.h: norm_parameters with d_a = d_norm, d_b = NULL). Rows are those
+ * of the batch; every d_* is 0 in gaps. Called on the thread that called encoder_backward, from the last layer to the
+ * first; the pointers are valid during the call. */
 struct encoder_layer_view {
     int32_t layer, rows;
     const void *in[PRODUCT_DOWN + 1];     /* (T,k) of precision: input of QKV, OUT, UP, DOWN */
@@ -88,7 +89,8 @@ status encoder_new(const struct model_config *config, const struct encoder_optio
                    struct encoder **out);
 void encoder_destroy(struct encoder **e);
 
-/* Local. The block of packed weights: its size, filling it (pool: on all its threads, as packed_weights_fill says), and using one (that another rank may have filled). */
+/* Local. The block of packed weights: its size, filling it (pool: on all its threads, as packed_weights_fill says),
+ * and using one (that another rank may have filled). */
 size_t encoder_weights_bytes(const struct encoder *e);
 status encoder_weights_pack(const struct encoder *e, const struct packed_weights_source *source, struct pool *pool, void *memory);
 status encoder_attach(struct encoder *e, void *memory);
@@ -117,8 +119,8 @@ float *activations_gradient(struct activations *a);
 status encoder_forward(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
                        const struct encoder_prompts *prompts, const struct encoder_dropout *dropout);
 
-/* The same for layers [first, last) only: first = 0 starts from the ids, otherwise from activations_state, the (T,H) f32 input
- * of layer first before its prompt. After it activations_state is the input of layer last. Inference only. */
+/* The same for layers [first, last) only: first = 0 starts from the ids, otherwise from activations_state, the (T,H)
+ * f32 input of layer first before its prompt. After it activations_state is the input of layer last. Inference only. */
 status encoder_forward_range(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
                              const struct encoder_prompts *prompts, int32_t first, int32_t last);
 float *activations_state(struct activations *a);
@@ -133,7 +135,7 @@ status encoder_forward_rows(const struct encoder *e, struct pool *pool, struct a
 
 /* Local. From activations_gradient down to the prompts, after encoder_forward (without a sink: or encoder_forward_rows)
  * of the same batch, prompts and dropout.
- *   d_prompts  (layers,P,H) f32: sum of the examples' prompt gradients over the tree of their slots (design.md 5a.3);
+ *   d_prompts  (layers,P,H) f32: sum of the examples' prompt gradients over the tree of their slots (cluster/README.md, "Tree of sums");
  *              NULL: none wanted
  *   sink       NULL, or see struct encoder_sink */
 status encoder_backward(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,

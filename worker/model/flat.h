@@ -1,6 +1,6 @@
-/* All parameters of a masked language model as one array of floats: the canonical tensors (names.h) one behind the other,
- * each starting at a multiple of 64 elements (zeros between). Gradients, moments and masters share the layout, so that sums,
- * ranges and messages need to know nothing of tensors. */
+/* All parameters of a masked language model as one array of floats: the canonical tensors (names.h) one behind the
+ * other, each starting at a multiple of 64 elements (zeros between). Gradients, moments and masters share the layout,
+ * so that sums, ranges and messages need to know nothing of tensors. */
 #ifndef MP2_WORKER_MODEL_FLAT_H
 #define MP2_WORKER_MODEL_FLAT_H
 
@@ -38,8 +38,8 @@ static inline int64_t flat_head(const struct flat *f, enum flat_head_slot slot)
     return f->offset[names_encoder(f->config.layers) + slot];
 }
 
-/* Local. The parts in which backward completes a gradient, in that order: the head without the word table (a decoder's own table with it), the layers from the
- * last, the embeddings. */
+/* Local. The parts in which backward completes a gradient, in that order: the head without the word table (a decoder's
+ * own table with it), the layers from the last, the embeddings. */
 static inline int flat_parts(const struct flat *f) { return (int)f->config.layers + 2; }
 void flat_part(const struct flat *f, int part, int64_t *first, int64_t *last);
 

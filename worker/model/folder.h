@@ -1,6 +1,6 @@
-/* Writing a model folder as Hugging Face has them: config.json and model.safetensors; the vocabulary's files are not ours.
- * transformers' BertForMaskedLM.from_pretrained (with a head) or BertModel.from_pretrained (without) loads it as it is,
- * and so does model_source_open. */
+/* Writing a model folder as Hugging Face has them: config.json and model.safetensors; the vocabulary's files are not
+ * ours. transformers' BertForMaskedLM.from_pretrained (with a head) or BertModel.from_pretrained (without) loads it as
+ * it is, and so does model_source_open. */
 #ifndef MP2_WORKER_MODEL_FOLDER_H
 #define MP2_WORKER_MODEL_FOLDER_H
 

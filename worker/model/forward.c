@@ -1,5 +1,5 @@
-/* Forward. Phases: rows (embedding, or a kept state, up to the first layer's q, k, v); then for every layer attention by
- * (example, head), and rows from its output to the next layer's q, k, v. */
+/* Forward. Phases: rows (embedding, or a kept state, up to the first layer's q, k, v); then for every layer attention
+ * by (example, head), and rows from its output to the next layer's q, k, v. */
 #include "worker/model/int8.h"
 #include "worker/model/pass.h"
 

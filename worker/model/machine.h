@@ -1,5 +1,5 @@
-/* How a command computes, as its options say it: the rows `machine.…` that pretrain, evaluate, predict and tune share, and
- * the encoder that follows from them. */
+/* How a command computes, as its options say it: the rows `machine.…` that pretrain, evaluate, predict and tune share,
+ * and the encoder that follows from them. */
 #ifndef MP2_WORKER_MODEL_MACHINE_H
 #define MP2_WORKER_MODEL_MACHINE_H
 
@@ -42,8 +42,8 @@ struct machine_encoder {
     int int8;                            /* a second encoder for searches */
 };
 
-/* Collective. The encoder, computed as m says (the same on all ranks). ST_INPUT, reported by rank 0, where m asks for what its
- * rows' limits cannot rule out. */
+/* Collective. The encoder, computed as m says (the same on all ranks). ST_INPUT, reported by rank 0, where m asks for
+ * what its rows' limits cannot rule out. */
 status machine_open(struct comm *c, const struct machine_config *m, const struct machine_encoder *e, struct replica *r);
 
 #endif

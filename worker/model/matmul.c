@@ -108,7 +108,8 @@ static dnnl_data_type_t weight_type(const struct matmul_spec *s)
     return s->in == NUMBER_U8 ? dnnl_s8 : dnnl_type(s->in);
 }
 
-/* oneDNN may have been told to use less than the CPU has (DNNL_MAX_CPU_ISA); each set of its list holds the lesser one's bits. */
+/* oneDNN may have been told to use less than the CPU has (DNNL_MAX_CPU_ISA); each set of its list holds the lesser
+ * one's bits. */
 static int dnnl_has(dnnl_cpu_isa_t isa)
 {
     unsigned here = (unsigned)dnnl_get_effective_cpu_isa(), needed = (unsigned)isa;
@@ -127,7 +128,8 @@ int matmul_has_int8(void)
     return isa_usable(ISA_AVX512) && dnnl_has(dnnl_cpu_isa_avx512_core_vnni);
 }
 
-/* Rows of the primitive on a rung, 0: none. A ladder of grains; for a fixed number of rows whole calls, and below the rest. */
+/* Rows of the primitive on a rung, 0: none. A ladder of grains; for a fixed number of rows whole calls, and below the
+ * rest. */
 static int rung_rows(const struct matmul_spec *s, int rung)
 {
     if (s->rows == 0) return (rung + 1) * MATMUL_GRAIN;

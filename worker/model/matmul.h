@@ -1,6 +1,7 @@
-/* Y = X W (+ b) on one thread, with weights packed once or taken plain: the one place that knows oneDNN (2.x and 3.x) and, as the
- * fallback, OpenBLAS (f32 only). Design.md 5a.1: every primitive is made and run on a single thread; the caller divides
- * the rows. Everything is compiled and allocated by matmul_new; one packed layout serves all row counts (asserted there).
+/* Y = X W (+ b) on one thread, with weights packed once or taken plain: the one place that knows oneDNN (2.x and 3.x)
+ * and, as the fallback, OpenBLAS (f32 only). Design.md 5a.1: every primitive is made and run on a single thread; the
+ * caller divides the rows. Everything is compiled and allocated by matmul_new; one packed layout serves all row counts
+ * (asserted there).
  *
  * Exactness. What a row of Y is may depend, on some machines, on how many rows were multiplied together. matmul_check
  * measures it:
@@ -51,9 +52,9 @@ size_t matmul_packed_bytes(const struct matmul *m, int product);
 /* Local. Pack W into packed (64-byte aligned, matmul_packed_bytes). transposed: w is (n,k) row-major, else (k,n). */
 status matmul_pack(const struct matmul *m, int product, const float *w, int transposed, void *packed);
 
-/* Local, called by pool thread `thread`: rows <= MATMUL_ROWS rows of X and Y, 64-byte aligned, and (unless the product has a
- * fixed number of rows) with room up to a multiple of MATMUL_GRAIN rows (what stands there is overwritten with nonsense in
- * Y). packed is only read. */
+/* Local, called by pool thread `thread`: rows <= MATMUL_ROWS rows of X and Y, 64-byte aligned, and (unless the product
+ * has a fixed number of rows) with room up to a multiple of MATMUL_GRAIN rows (what stands there is overwritten with
+ * nonsense in Y). packed is only read. */
 status matmul_run(const struct matmul *m, int product, int thread, int64_t rows, const void *x, const void *packed,
                   const float *bias, void *y);
 

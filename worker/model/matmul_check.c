@@ -1,6 +1,6 @@
-/* What is exact on this machine (design.md 5a.1), measured: rows of every product, multiplied together with 16, 32 …
- * MATMUL_ROWS rows at shifting places, against the same rows multiplied 16 at a time; and each number of rows against
- * itself at another place. Products are dealt to the pool's threads. */
+/* What is exact on this machine (worker/README.md, "Products"), measured: rows of every product, multiplied together
+ * with 16, 32 … MATMUL_ROWS rows at shifting places, against the same rows multiplied 16 at a time; and each number of
+ * rows against itself at another place. Products are dealt to the pool's threads. */
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>

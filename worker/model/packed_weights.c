@@ -148,7 +148,8 @@ static status read_layer(struct packer *p, int64_t layer, const char *name, int6
     return p->source->read(p->source->arg, p->name, 0, rows, width, out);
 }
 
-/* Rows of the matrix, which are W's columns, to whole numbers of their scale. What q's zero adds to a sum goes off again. */
+/* Rows of the matrix, which are W's columns, to whole numbers of their scale. What q's zero adds to a sum goes off
+ * again. */
 static void whole_rows(struct packer *p, struct packed_weights_layer *l, int product)
 {
     const struct matmul_spec *s = matmul_product(p->matmul, product);

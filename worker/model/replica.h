@@ -1,5 +1,5 @@
-/* A worker's encoder over weights that stand once on each node: the first worker of a node packs them into an arena, the
- * others map it (design.md section 3). */
+/* A worker's encoder over weights that stand once on each node: the first worker of a node packs them into an arena,
+ * the others map it (worker/README.md, "Memory"). */
 #ifndef MP2_WORKER_MODEL_REPLICA_H
 #define MP2_WORKER_MODEL_REPLICA_H
 

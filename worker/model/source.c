@@ -26,7 +26,8 @@ struct model_source {
     int prefix;
 };
 
-/* ---- filling the slots --------------------------------------------------------------------------------------------- */
+/* ---- filling the slots ---------------------------------------------------------------------------------------------
+ */
 
 static status take_slot(struct model_source *m, int64_t slot, const struct weight *w)
 {
@@ -246,7 +247,8 @@ const char *model_source_folder(const struct model_source *source)
     return source->folder;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * -------------------------------------------------------------------------------------------------------- */
 
 static status find(const struct model_source *m, const char *name, const struct weight **out)
 {
@@ -320,7 +322,8 @@ status model_source_read_layer(const struct model_source *source, int64_t layer,
     return model_source_read(source, full, out);
 }
 
-/* ---- digest --------------------------------------------------------------------------------------------------------- */
+/* ---- digest
+ * --------------------------------------------------------------------------------------------------------- */
 
 static status digest_tensor(const struct model_source *m, int64_t slot, float *buffer, XXH3_state_t *state)
 {
@@ -364,9 +367,11 @@ status model_source_digest(const struct model_source *source, char out[33])
     return s;
 }
 
-/* ---- the head, and pages ---------------------------------------------------------------------------------------------- */
+/* ---- the head, and pages
+ * ---------------------------------------------------------------------------------------------- */
 
-/* Whether two tensors of one shape have the same values; views of one storage, as torch keeps tied ones, need no look. */
+/* Whether two tensors of one shape have the same values; views of one storage, as torch keeps tied ones, need no look.
+ */
 static status compare(const struct weight *a, const struct weight *b, int *same)
 {
     enum { PART = 4096 };

@@ -36,8 +36,8 @@ const struct model_config *model_source_config(const struct model_source *source
 /* Local. The folder as given to open; vocab.txt stands beside config.json. */
 const char *model_source_folder(const struct model_source *source);
 
-/* Local. The whole tensor in row-major order as floats; out has room for its shape's product. ST_INPUT (said) for a name
- * outside the canonical list and for a value that is not finite as a float. Safe from several threads. */
+/* Local. The whole tensor in row-major order as floats; out has room for its shape's product. ST_INPUT (said) for a
+ * name outside the canonical list and for a value that is not finite as a float. Safe from several threads. */
 status model_source_read(const struct model_source *source, const char *name, float *out);
 /* The same for rows first … first+rows-1 (the first axis). */
 status model_source_read_rows(const struct model_source *source, const char *name, int64_t first, int64_t rows, float *out);
@@ -51,12 +51,13 @@ status model_source_digest(const struct model_source *source, char out[33]);
 
 /* Local. The masked-language-model head (cls.predictions.transform.dense.{weight [hidden,hidden], bias},
  * cls.predictions.transform.LayerNorm.{weight,bias} [hidden], cls.predictions.bias [vocab]) is readable by
- * model_source_read when *present. ST_INPUT (said) when it is there with other shapes, in part, or elsewhere than beside the
- * encoder. The decoder's matrix is the word table, or cls.predictions.decoder.weight [vocab,hidden] where that has values of its
- * own: config.untied is 1 from here on. */
+ * model_source_read when *present. ST_INPUT (said) when it is there with other shapes, in part, or elsewhere than
+ * beside the encoder. The decoder's matrix is the word table, or cls.predictions.decoder.weight [vocab,hidden] where
+ * that has values of its own: config.untied is 1 from here on. */
 status model_source_head(struct model_source *source, int *present);
 
-/* Local. Advice to the kernel: read all weights ahead; let go of their pages (name NULL: all; they come back when read). */
+/* Local. Advice to the kernel: read all weights ahead; let go of their pages (name NULL: all; they come back when
+ * read). */
 void model_source_prefetch(const struct model_source *source);
 void model_source_drop(const struct model_source *source, const char *name);
 

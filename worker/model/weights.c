@@ -40,7 +40,8 @@ static status open_single(const char *path, struct weights *w)
     return ST_OK;
 }
 
-/* ---- an index and parts ------------------------------------------------------------------------------------------- */
+/* ---- an index and parts -------------------------------------------------------------------------------------------
+ */
 
 static int is_part_name(const char *name)
 {
@@ -130,7 +131,8 @@ static status open_index(const char *folder, const char *path, struct weights *w
     return s;
 }
 
-/* ---- a torch file -------------------------------------------------------------------------------------------------- */
+/* ---- a torch file --------------------------------------------------------------------------------------------------
+ */
 
 static size_t count_tensors(const struct torch_value *dict)
 {
@@ -180,7 +182,8 @@ static status open_torch(const char *path, struct weights *w)
     return ST_OK;
 }
 
-/* ---- whichever is there --------------------------------------------------------------------------------------------- */
+/* ---- whichever is there
+ * --------------------------------------------------------------------------------------------- */
 
 static status open_any(const char *folder, struct weights *w)
 {

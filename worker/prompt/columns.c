@@ -1,5 +1,5 @@
-/* Every function walks the blocks; threads share them in whole blocks (layers where a tree is summed), so no sum depends on
- * the number of threads. */
+/* Every function walks the blocks; threads share them in whole blocks (layers where a tree is summed), so no sum
+ * depends on the number of threads. */
 #include "worker/prompt/columns.h"
 
 #include <math.h>

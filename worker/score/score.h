@@ -1,4 +1,4 @@
-/* From start and end logits to an answer (method.md section 4): the best option, or the best span of a context.
+/* From start and end logits to an answer (worker/README.md, "Scores"): the best option, or the best span of a context.
  * Local functions of one example; no state. */
 #ifndef MP2_WORKER_SCORE_SCORE_H
 #define MP2_WORKER_SCORE_SCORE_H

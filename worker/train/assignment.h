@@ -32,7 +32,8 @@ status assignment_message_add(struct assignment_message *m, const struct assignm
 void assignment_message_fini(struct assignment_message *m);
 /* Local. Words that an example of at most so many tokens takes. */
 size_t assignment_example_most(int32_t length);
-/* Local. The most words that a message of so many slots, in all groups together, can have; longest: tokens of an example. */
+/* Local. The most words that a message of so many slots, in all groups together, can have; longest: tokens of an
+ * example. */
 size_t assignment_message_most(size_t slots, size_t longest);
 
 struct assignment {

@@ -1,5 +1,6 @@
-/* What a worker does with its assignment: cut it into units by its memory, compute them, and add up gradients to as few
- * partial sums as the tree allows (design.md section 4, "Compute"). Scoring uses its unit for examples of its own. */
+/* What a worker does with its assignment: cut it into units by its memory, compute them, and add up gradients to as
+ * few partial sums as the tree allows (worker/README.md, "Units and packing"). Scoring uses its unit for examples of
+ * its own. */
 #ifndef MP2_WORKER_TRAIN_COMPUTE_H
 #define MP2_WORKER_TRAIN_COMPUTE_H
 

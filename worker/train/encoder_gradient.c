@@ -81,7 +81,8 @@ static status take_layer(void *arg, const struct encoder_layer_view *view)
     return ST_OK;
 }
 
-/* A table's row gets its sums in the order of the batch's rows. The word table has the decoder's gradient already, or zeros. */
+/* A table's row gets its sums in the order of the batch's rows. The word table has the decoder's gradient already, or
+ * zeros. */
 enum embedding_part { EMBEDDING_WORD, EMBEDDING_NORM, EMBEDDING_POSITION, EMBEDDING_TYPE, EMBEDDING_PARTS };
 struct embedding_work { struct encoder_gradient *g; const struct encoder_embedding_view *view; atomic_int next; };
 

@@ -35,8 +35,8 @@ static int is_first(const struct choice *c, int32_t i)
     return 0;
 }
 
-/* Of the tokens that come first, or of the others, as many as are wanted still: place `at` of n is chosen when it is among the first so
- * many of the key's permutation, a bijection. */
+/* Of the tokens that come first, or of the others, as many as are wanted still: place `at` of n is chosen when it is
+ * among the first so many of the key's permutation, a bijection. */
 static void choose_some(struct choice *c, int first)
 {
     uint64_t n = 0, at = 0, wanted = (uint64_t)(c->wanted - c->count);

@@ -1,7 +1,7 @@
-/* A micro-batch of masked-language-model training: encoder, head at the masked positions alone (vocabulary_head.h), and the
- * gradient of every parameter. Which sequences make a micro-batch is part of the configuration: a weight's gradient sums over
- * tokens, so its bits are the micro-batch's. What is cut for threads is cut into blocks of fixed size, so the bits do not
- * depend on the number of threads. */
+/* A micro-batch of masked-language-model training: encoder, head at the masked positions alone (vocabulary_head.h),
+ * and the gradient of every parameter. Which sequences make a micro-batch is part of the configuration: a weight's
+ * gradient sums over tokens, so its bits are the micro-batch's. What is cut for threads is cut into blocks of fixed
+ * size, so the bits do not depend on the number of threads. */
 #ifndef MP2_WORKER_TRAIN_MLM_UNIT_H
 #define MP2_WORKER_TRAIN_MLM_UNIT_H
 
@@ -23,8 +23,8 @@ struct mlm_score { double loss; int64_t targets, correct; };   /* loss: the sum 
 
 struct mlm_unit;
 
-/* Local. For micro-batches of at most so many rows, examples and targets. frozen: layers from below whose gradient is 0, with that of the
- * embeddings; 0: none. e gets a token-type row of its own from here on. */
+/* Local. For micro-batches of at most so many rows, examples and targets. frozen: layers from below whose gradient is
+ * 0, with that of the embeddings; 0: none. e gets a token-type row of its own from here on. */
 struct mlm_sizes { int32_t rows, examples, targets, threads; int train; int32_t frozen; };
 status mlm_unit_new(struct encoder *e, const struct flat *flat, const struct mlm_sizes *sizes, struct mlm_unit **out);
 void mlm_unit_destroy(struct mlm_unit **u);
@@ -33,8 +33,8 @@ void mlm_unit_destroy(struct mlm_unit **u);
  * attached to from the first time on, and into the head. values must stay as they are until the next call. */
 status mlm_attach(struct mlm_unit *u, struct pool *pool, const float *values, void *memory);
 
-/* Local. Of a whole micro-batch (sizes.rows rows), grad (flat) is written in full but for the gaps between tensors. A loss that
- * is not finite is no error here. */
+/* Local. Of a whole micro-batch (sizes.rows rows), grad (flat) is written in full but for the gaps between tensors. A
+ * loss that is not finite is no error here. */
 status mlm_train(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs *in, float *grad, struct mlm_score *out);
 
 /* Local. Scores alone. logits (count,V): of each target row, where they are wanted; NULL otherwise. */

@@ -1,6 +1,6 @@
-/* Tokenised text as masked-language-model training reads it: one file, mapped, documents one after the other, each closed by
- * [SEP]. A sequence is [CLS], the next tokens of that stream, [SEP]: every sequence is full, nothing is padded.
- * coordinator/mlm/text.h makes the files. */
+/* Tokenised text as masked-language-model training reads it: one file, mapped, documents one after the other, each
+ * closed by [SEP]. A sequence is [CLS], the next tokens of that stream, [SEP]: every sequence is full, nothing is
+ * padded. coordinator/mlm/text.h makes the files. */
 #ifndef MP2_WORKER_TRAIN_TOKEN_TEXT_H
 #define MP2_WORKER_TRAIN_TOKEN_TEXT_H
 

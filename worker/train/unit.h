@@ -1,5 +1,5 @@
 /* One unit of a training step or of an evaluation: encoder forward, loss, backward to prompts and head
- * (design.md section 4, "Compute"). The partial sums are nodes of the batch's tree. */
+ * (worker/README.md, "Units and packing"). The partial sums are nodes of the batch's tree. */
 #ifndef MP2_WORKER_TRAIN_UNIT_H
 #define MP2_WORKER_TRAIN_UNIT_H
 
@@ -50,13 +50,14 @@ int32_t unit_most_rows(const struct encoder *e, int32_t most_examples, int32_t p
 status unit_train(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,
                   const struct unit_outputs *out);
 
-/* Local. The same without gradients and, by the caller's choice, dropout. Examples without targets (start -1) get loss 0. */
+/* Local. The same without gradients and, by the caller's choice, dropout. Examples without targets (start -1) get loss
+ * 0. */
 status unit_evaluate(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,
                      const struct unit_outputs *out);
 
-/* Local. Evaluation of a unit whose way to layer `first` is known: unit_advance takes the unit from layer `first` (0: its
- * ids) to layer `last`, unit_finish to the end, with losses and logits. unit_state is the (T,H) f32 input of the layer that
- * comes next, before its prompt: to be kept by the caller and put back. No dropout. */
+/* Local. Evaluation of a unit whose way to layer `first` is known: unit_advance takes the unit from layer `first` (0:
+ * its ids) to layer `last`, unit_finish to the end, with losses and logits. unit_state is the (T,H) f32 input of the
+ * layer that comes next, before its prompt: to be kept by the caller and put back. No dropout. */
 status unit_advance(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_batch *b,
                     const struct encoder_prompts *prompts, int32_t first, int32_t last);
 status unit_finish(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in, int32_t first,

@@ -1,5 +1,6 @@
-/* Gradients of weights from a micro-batch's inputs and output gradients: dW = dY^T X and db = sum of dY's rows, f32 sums of
- * products of the encoder's precision. All of it is cut into pieces of fixed size, so bits do not depend on threads. */
+/* Gradients of weights from a micro-batch's inputs and output gradients: dW = dY^T X and db = sum of dY's rows, f32
+ * sums of products of the encoder's precision. All of it is cut into pieces of fixed size, so bits do not depend on
+ * threads. */
 #ifndef MP2_WORKER_TRAIN_WEIGHT_GRADIENT_H
 #define MP2_WORKER_TRAIN_WEIGHT_GRADIENT_H
 
@@ -9,7 +10,8 @@
 #include "worker/kernel/kernels.h"
 #include "worker/model/matmul.h"
 
-/* One product: dy (rows,n), a part of rows of ld elements, x (rows,k), both of the product's type; dw (n,k) is written. */
+/* One product: dy (rows,n), a part of rows of ld elements, x (rows,k), both of the product's type; dw (n,k) is
+ * written. */
 struct weight_piece { int product; const void *x, *dy; float *dw; };
 
 /* The product that such a piece needs. ld: of dy. */

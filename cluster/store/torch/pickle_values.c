@@ -1,4 +1,5 @@
-/* Values that the machine and its calls make: they live in blocks until the file is closed, and are counted against one bound. */
+/* Values that the machine and its calls make: they live in blocks until the file is closed, and are counted against
+ * one bound. */
 #include "cluster/store/torch/pickle.h"
 
 #include "cluster/base/log.h"

@@ -1,5 +1,5 @@
-/* Reading and writing the reference's checkpoints. Optimiser states are matched to parameters by shape: the files say only
- * a position, and that followed the order of a list in the reference's code. */
+/* Reading and writing the reference's checkpoints. Optimiser states are matched to parameters by shape: the files say
+ * only a position, and that followed the order of a list in the reference's code. */
 #include "cluster/store/torch/prompts.h"
 
 #include <math.h>
@@ -181,7 +181,8 @@ void torch_prompts_close(struct torch_prompts *prompts)
     memset(prompts, 0, sizeof *prompts);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------- */
+/* ---- writing -------------------------------------------------------------------------------------------------------
+ */
 
 /* The tensor without its layer axis when shallow. */
 static void put_tensor(struct torch_writer *w, const struct tensor *t, enum prompts_tensor which, int shallow)
@@ -212,7 +213,7 @@ static void put_state(struct torch_writer *w, const struct prompts_tensors *t, e
     torch_put_end(w);
 }
 
-/* AdamW's one param_group: its fixed settings (method.md section 6) and the numbers of its parameters. */
+/* AdamW's one param_group: its fixed settings (worker/README.md, "Pre-training") and the numbers of its parameters. */
 static void put_group(struct torch_writer *w, double rate, int parameters)
 {
     static const char *const off[] = {"amsgrad", "maximize", "capturable", "differentiable"};

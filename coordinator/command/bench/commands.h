@@ -1,5 +1,5 @@
-/* The benches: each measures one part of the program and prints a JSON line a case (figure.h). Rows of the table in bench.c,
- * called as struct command's run. */
+/* The benches: each measures one part of the program and prints a JSON line a case (figure.h). Rows of the table in
+ * bench.c, called as struct command's run. */
 #ifndef MP2_COORDINATOR_COMMAND_BENCH_COMMANDS_H
 #define MP2_COORDINATOR_COMMAND_BENCH_COMMANDS_H
 

@@ -1,5 +1,6 @@
-/* mp2 bench gemm: the encoder's products as a step runs them (blocks of rows, the weights of several layers in turn, so that
- * they come from memory or the last cache), beside single products of most rows on the same operands again and again. */
+/* mp2 bench gemm: the encoder's products as a step runs them (blocks of rows, the weights of several layers in turn,
+ * so that they come from memory or the last cache), beside single products of most rows on the same operands again and
+ * again. */
 #include <stdio.h>
 
 #include "coordinator/command/bench/commands.h"

@@ -1,6 +1,7 @@
-/* mp2 bench kernels [ISA]: the kernels between matrix products on one thread, at CPT-large's sizes. Attention stands beside
- * multiply-adds that stay in registers, what streams beside memcpy (bytes read + written), both measured in this run. Each
- * figure is the best of several short tries, in the thread's own CPU time: others on the machine cost it little. */
+/* mp2 bench kernels [ISA]: the kernels between matrix products on one thread, at CPT-large's sizes. Attention stands
+ * beside multiply-adds that stay in registers, what streams beside memcpy (bytes read + written), both measured in
+ * this run. Each figure is the best of several short tries, in the thread's own CPU time: others on the machine cost
+ * it little. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

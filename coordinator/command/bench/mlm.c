@@ -1,5 +1,6 @@
-/* mp2 bench mlm: a step of masked-language-model training, one micro-batch on one rank: forward, backward with every weight's
- * gradient, the head over the vocabulary, AdamW, packing. Beside the rate of the encoder's products by themselves. */
+/* mp2 bench mlm: a step of masked-language-model training, one micro-batch on one rank: forward, backward with every
+ * weight's gradient, the head over the vocabulary, AdamW, packing. Beside the rate of the encoder's products by
+ * themselves. */
 #include <math.h>
 #include <stdio.h>
 

@@ -1,10 +1,11 @@
-/* mp2 bench step: a training step at CPT-large's size on this process: prompts composed from A, 32 examples forward and
- * backward with dropout in units that fit a memory budget, gradients grad_u, A updated by AdamW. Lengths are those of real
- * batches (P = 50 included): pairs of short sentences (AFQMC), and reading comprehension with windows of 512 tokens
- * (CMRC 2018); losses are over two options or the context, as in training. FLOPs are those of products and attention
- * over real tokens (in the last layer of those that are read); the work on A counts as time only. The limit is
- * the rate of the same products by themselves (bench_encoder.h), measured just before and after, the better one. ratio_cpu
- * is the ratio of both by the threads' CPU time instead of the clock: what it would be if nobody else used the cores. */
+/* mp2 bench step: a training step at CPT-large's size on this process: prompts composed from A, 32 examples forward
+ * and backward with dropout in units that fit a memory budget, gradients grad_u, A updated by AdamW. Lengths are those
+ * of real batches (P = 50 included): pairs of short sentences (AFQMC), and reading comprehension with windows of 512
+ * tokens (CMRC 2018); losses are over two options or the context, as in training. FLOPs are those of products and
+ * attention over real tokens (in the last layer of those that are read); the work on A counts as time only. The limit
+ * is the rate of the same products by themselves (bench_encoder.h), measured just before and after, the better one.
+ * ratio_cpu is the ratio of both by the threads' CPU time instead of the clock: what it would be if nobody else used
+ * the cores. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>

@@ -1,5 +1,6 @@
-/* The subcommands of `mp2 checkpoint`: rows of the table in checkpoint.c, called as struct command's run and help. export and
- * import are between our checkpoints and the reference's best.th; merge, extract and export-adapter write tuned files. */
+/* The subcommands of `mp2 checkpoint`: rows of the table in checkpoint.c, called as struct command's run and help.
+ * export and import are between our checkpoints and the reference's best.th; merge, extract and export-adapter write
+ * tuned files. */
 #ifndef MP2_COORDINATOR_COMMAND_CHECKPOINT_COMMANDS_H
 #define MP2_COORDINATOR_COMMAND_CHECKPOINT_COMMANDS_H
 

@@ -1,5 +1,5 @@
-/* mp2 checkpoint export CHECKPOINT --out FILE: a pre-training checkpoint as the reference saves it. The tensors are written
- * from the mapped files; nothing is held in memory. */
+/* mp2 checkpoint export CHECKPOINT --out FILE: a pre-training checkpoint as the reference saves it. The tensors are
+ * written from the mapped files; nothing is held in memory. */
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>

@@ -71,7 +71,8 @@ static status name_rows(struct import *m)
                  c->without.count ? " less those of --without" : "");
 }
 
-/* ---- the encoder ------------------------------------------------------------------------------------------------------- */
+/* ---- the encoder
+ * ------------------------------------------------------------------------------------------------------- */
 
 static status check_model(struct import *m, const struct model_source *model)
 {
@@ -103,7 +104,8 @@ static status read_model(struct import *m)
     return ST_OK;
 }
 
-/* ---- the tensors -------------------------------------------------------------------------------------------------------- */
+/* ---- the tensors
+ * -------------------------------------------------------------------------------------------------------- */
 
 static status add_tensor(struct import *m, const char *file, const char *name, const struct tensor *from)
 {

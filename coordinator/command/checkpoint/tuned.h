@@ -4,8 +4,8 @@
 
 #include "cluster/base/status.h"
 
-/* Local. Each prints what it finds. differ is set to 1 when the descriptions differ, each difference printed; tensors are
- * the caller's to compare. */
+/* Local. Each prints what it finds. differ is set to 1 when the descriptions differ, each difference printed; tensors
+ * are the caller's to compare. */
 status tuned_info(const char *path);
 status tuned_verify(const char *path);
 status tuned_diff(const char *path_a, const char *path_b, int *differ);

@@ -1,5 +1,6 @@
-/* mp2 data export CONFIG --task ID --split SPLIT: the rows of a split as training sees them, a JSON object a line: ids, the
- * answer's first and last token, and where answers may lie (the options of labels and choices, else the context). */
+/* mp2 data export CONFIG --task ID --split SPLIT: the rows of a split as training sees them, a JSON object a line:
+ * ids, the answer's first and last token, and where answers may lie (the options of labels and choices, else the
+ * context). */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* mp2 data stats: a row a task and split: rows kept, shortened, too long; lengths; labels; then what no model can see (unknown
- * tokens) or tell apart (rows of the same input with different labels); and what the import dropped. */
+/* mp2 data stats: a row a task and split: rows kept, shortened, too long; lengths; labels; then what no model can see
+ * (unknown tokens) or tell apart (rows of the same input with different labels); and what the import dropped. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -18,12 +18,13 @@ struct data_view {
     struct dataset *dataset;
 };
 
-/* Where neither --task nor --tasks says what to look at: what a run would take, a task must be said as a word, or all there is. */
+/* Where neither --task nor --tasks says what to look at: what a run would take, a task must be said as a word, or all
+ * there is. */
 enum view_scope { VIEW_UPSTREAM, VIEW_TASK_WORD, VIEW_EVERY };
 
-/* Local. A whole subcommand. Read the command line ([CONFIG.yaml] and options of `mp2 pretrain`, besides our own), open the
- * dataset, run, close. The dataset is the one task of --task (or, with VIEW_TASK_WORD, the word that is no *.yaml), else
- * --tasks, else every upstream task (VIEW_EVERY: every task that was imported). */
+/* Local. A whole subcommand. Read the command line ([CONFIG.yaml] and options of `mp2 pretrain`, besides our own),
+ * open the dataset, run, close. The dataset is the one task of --task (or, with VIEW_TASK_WORD, the word that is no
+ * *.yaml), else --tasks, else every upstream task (VIEW_EVERY: every task that was imported). */
 status data_view_run(int argc, char **argv, enum view_scope scope, status (*run)(const struct data_view *view));
 
 /* Local. --split as a split. */

@@ -1,5 +1,5 @@
-/* mp2 probe: one batch through forward, backward and AdamW, for comparison with other programs (README "Probe"). What its
- * files share: the case, the pass over it, the result. */
+/* mp2 probe: one batch through forward, backward and AdamW, for comparison with other programs (README "Probe"). What
+ * its files share: the case, the pass over it, the result. */
 #ifndef MP2_COORDINATOR_COMMAND_PROBE_PROBE_H
 #define MP2_COORDINATOR_COMMAND_PROBE_PROBE_H
 

@@ -1,5 +1,5 @@
-/* The computation of mp2 probe: the batch in units, gradients by method.md section 5 (small algebra in double), AdamW as
- * the reference has it. */
+/* The computation of mp2 probe: the batch in units, gradients by worker/README.md, "Exact gradients" (small algebra in
+ * double), AdamW as the reference has it. */
 #include <string.h>
 
 #include "cluster/base/log.h"
@@ -327,7 +327,7 @@ static struct adamw adamw_of(double lr, int count)
     return adamw_at(lr, &(struct adamw_options){.beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01}, count);
 }
 
-/* Every row of the router moves, those of other tasks with gradient 0 (method.md Q11). */
+/* Every row of the router moves, those of other tasks with gradient 0 (worker/README.md, Q11). */
 static status update_router(struct probe_run *r, const struct probe_result *result, const struct adamw *w)
 {
     const struct prompts_file *p = r->prompts;

@@ -21,8 +21,8 @@ enum {
 /* Flags; NOTHING stays empty: what is read against it does not depend on what a LayerNorm subtracted. */
 enum { ALONE, ALONE2, NEW, NEWS, AFTER_SEPARATOR, LAST_QUOTE, MEAN_QUOTE, BEHIND, SECOND, LEFT, LEFT2, RIGHT, RIGHT2, NOTHING };
 
-/* Sizes that components have behind the LayerNorms, measured: a character's, a slot's, a row's place in the first layer's
- * feed-forward; [CLS]'s mark a step's flag in the second layer. */
+/* Sizes that components have behind the LayerNorms, measured: a character's, a slot's, a row's place in the first
+ * layer's feed-forward; [CLS]'s mark a step's flag in the second layer. */
 static const double WORD_SIZE = 1.15, SLOT_SIZE = 1, PLACE_SIZE = 1.2, START_SIZE = 9.8, STEP_SIZE = 2, WAVE_SIZE = 1.15;
 
 struct table { char name[96]; float *at; int64_t count; };
@@ -184,8 +184,8 @@ static void orthonormal(struct maker *m, int rows, int n, double *out)
     }
 }
 
-/* What a head that looks for the same looks at: dimensions from … from+n-1, whose components have that size; at places where a flag is
- * up (sign 1) or down (-1); not too near (apart). */
+/* What a head that looks for the same looks at: dimensions from … from+n-1, whose components have that size; at places
+ * where a flag is up (sign 1) or down (-1); not too near (apart). */
 struct sought { int from, n; double size; int where, sign, apart; };
 
 /* Row `row` of the head: places where the flag is up are preferred by so much. */

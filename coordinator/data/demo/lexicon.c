@@ -1,5 +1,5 @@
-/* The lexicon of the demo grammar. A cue has a character of its label and equivalents share one, as much of Chinese does; but
- * characters are shared by other words, too. */
+/* The lexicon of the demo grammar. A cue has a character of its label and equivalents share one, as much of Chinese
+ * does; but characters are shared by other words, too. */
 #include "coordinator/data/demo/lexicon.h"
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* The demo grammar's lexicon: our own tables, plain lists (demo_word.h). Topics have cue words; a cue belongs to one topic of
- * its table. Pairs "a/b" mean the same. */
+/* The demo grammar's lexicon: our own tables, plain lists (demo_word.h). Topics have cue words; a cue belongs to one
+ * topic of its table. Pairs "a/b" mean the same. */
 #ifndef MP2_COORDINATOR_DATA_DEMO_LEXICON_H
 #define MP2_COORDINATOR_DATA_DEMO_LEXICON_H
 

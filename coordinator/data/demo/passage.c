@@ -1,7 +1,8 @@
-/* The unlabelled text of the demo: passages from which masked prediction learns what the tasks will ask. Most are exercises: a
- * question in a task's words, then some options, each with a tick or a cross in the place of its first or last character. A masked
- * verdict can be guessed only by comparing its option with the text; and since verdicts stand where the characters of options
- * stand, the encoder learns to compare there. The rest: words and their topics, equivalents. */
+/* The unlabelled text of the demo: passages from which masked prediction learns what the tasks will ask. Most are
+ * exercises: a question in a task's words, then some options, each with a tick or a cross in the place of its first or
+ * last character. A masked verdict can be guessed only by comparing its option with the text; and since verdicts stand
+ * where the characters of options stand, the encoder learns to compare there. The rest: words and their topics,
+ * equivalents. */
 #include <string.h>
 
 #include "coordinator/data/demo/demo.h"

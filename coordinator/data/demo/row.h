@@ -1,4 +1,5 @@
-/* Rows of the demo grammar: one maker a kind of task. A maker gets the wanted label and picks words until it has a row. */
+/* Rows of the demo grammar: one maker a kind of task. A maker gets the wanted label and picks words until it has a
+ * row. */
 #ifndef MP2_COORDINATOR_DATA_DEMO_ROW_H
 #define MP2_COORDINATOR_DATA_DEMO_ROW_H
 

@@ -60,7 +60,7 @@
 #define NO_TEST(train, dev) {{train, 90, 0}, {dev, 15, 0}}
 #define ALONE(train) {{train, 100, 0}}
 
-/* Templates of method.md section 11. */
+/* Templates of configs/tasks/README.md, "The entry" (the templates of the entries). */
 #define T_MEAN "意思判别：\"$0\"与\"$1\"的意思是？选项："
 #define T_REL "意思判别：\"$0\"与\"$1\"的关系是？选项："
 #define T_TOPIC "主题识别：\"$0\"的主题是？选项："

@@ -1,4 +1,5 @@
-/* The table of demo tasks: what rows a task has and in which published form its files are. One row a task of configs/tasks. */
+/* The table of demo tasks: what rows a task has and in which published form its files are. One row a task of
+ * configs/tasks. */
 #ifndef MP2_COORDINATOR_DATA_DEMO_TASK_H
 #define MP2_COORDINATOR_DATA_DEMO_TASK_H
 
@@ -12,9 +13,10 @@ struct demo_file { const char *name; int percent, only; };
 
 enum { DEMO_FILES = 6 };
 
-/* How rows are written: the file's head, a pattern a row, what joins rows, the file's tail. In a pattern $0 … $2 are the fields,
- * $L the label's published value, $I the row's number, $A the answer or the right option, $N its number from 0, $T the
- * published list of answers with their places, $X whether there is none, $O the options and $K the second field's words as lists. */
+/* How rows are written: the file's head, a pattern a row, what joins rows, the file's tail. In a pattern $0 … $2 are
+ * the fields, $L the label's published value, $I the row's number, $A the answer or the right option, $N its number
+ * from 0, $T the published list of answers with their places, $X whether there is none, $O the options and $K the
+ * second field's words as lists. */
 struct demo_form { const char *head, *row, *join, *tail; };
 
 struct demo_task {

@@ -1,5 +1,5 @@
-/* Topical rows: what a text is about or how it feels, told by its words. Not all are trivial: a topic's text may mention another
- * topic's word, and a negation turns an opinion round. */
+/* Topical rows: what a text is about or how it feels, told by its words. Not all are trivial: a topic's text may
+ * mention another topic's word, and a negation turns an opinion round. */
 #include <string.h>
 
 #include "coordinator/data/demo/lexicon.h"

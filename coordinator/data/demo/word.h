@@ -1,11 +1,12 @@
 /* The demo grammar's small change: words, lists of words, dice, and texts put together from frames.
  *
  * A list is one string, its items separated by spaces: "球队 教练 前锋". An item may have two forms, "提高/提升". A frame is an
- * item with places for words: "$0和$1很受关注". All tables of the grammar are such strings, so that a table is what one reads.
+ * item with places for words: "$0和$1很受关注". All tables of the grammar are such strings, so that a table is what one
+ * reads.
  *
- * A dice is a stream of random numbers that also keeps a sum over the content words it was used to pick (not over frames):
- * the row's combination. Half of all combinations belong to the unlabelled text, the other half to the tasks' rows, so
- * that no combination of words of any row has been seen in the text. */
+ * A dice is a stream of random numbers that also keeps a sum over the content words it was used to pick (not over
+ * frames): the row's combination. Half of all combinations belong to the unlabelled text, the other half to the tasks'
+ * rows, so that no combination of words of any row has been seen in the text. */
 #ifndef MP2_COORDINATOR_DATA_DEMO_WORD_H
 #define MP2_COORDINATOR_DATA_DEMO_WORD_H
 

@@ -1,5 +1,5 @@
-/* Every thread runs every job once, what a job wrote is there when pool_run returns, a barrier separates halves of a job, and
- * shares cover all items in whole grains. Meant to be run under ThreadSanitizer too. */
+/* Every thread runs every job once, what a job wrote is there when pool_run returns, a barrier separates halves of a
+ * job, and shares cover all items in whole grains. Meant to be run under ThreadSanitizer too. */
 #include "tests/support/support.h"
 
 #include <string.h>

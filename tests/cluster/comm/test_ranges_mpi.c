@@ -1,5 +1,5 @@
-/* Sums by ranges on any number of ranks, whoever was dealt what, have the bits of the plain recursion over the tree; ranges come
- * back to everybody. */
+/* Sums by ranges on any number of ranks, whoever was dealt what, have the bits of the plain recursion over the tree;
+ * ranges come back to everybody. */
 #include "tests/support/support.h"
 
 #include "cluster/base/memory.h"

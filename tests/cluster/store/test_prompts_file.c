@@ -1,5 +1,5 @@
-/* A good file gives its sizes; sizes that disagree, with each other or with the model, and values that are not finite are
- * refused. */
+/* A good file gives its sizes; sizes that disagree, with each other or with the model, and values that are not finite
+ * are refused. */
 #include "tests/support/support.h"
 
 #include <math.h>

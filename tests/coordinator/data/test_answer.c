@@ -1,5 +1,5 @@
-/* F1 of bags of words against values worked out by hand, most of them as the published squad metric scores the texts beside them,
- * and against a copy of that metric (tests/reference/make_answers.py). */
+/* F1 of bags of words against values worked out by hand, most of them as the published squad metric scores the texts
+ * beside them, and against a copy of that metric (tests/reference/make_answers.py). */
 #include "tests/support/support.h"
 
 #include <string.h>

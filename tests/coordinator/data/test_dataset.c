@@ -178,7 +178,8 @@ static void test_find(void **state)
     teardown(&o);
 }
 
-/* A context of 100 tokens, 40 in all: training shows the answer, evaluation shows every token, the answer whole somewhere. */
+/* A context of 100 tokens, 40 in all: training shows the answer, evaluation shows every token, the answer whole
+ * somewhere. */
 static void test_windows(void **state)
 {
     char text[8192];

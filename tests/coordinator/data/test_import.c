@@ -217,8 +217,8 @@ static void test_places(void **state)
     }
 }
 
-/* Starts of a file are read in the unit in which most fit; an entry can say the unit. Every context has its answer at characters
- * 2, 5 and 8; the first has two pairs of UTF-16 units in front, the second none. */
+/* Starts of a file are read in the unit in which most fit; an entry can say the unit. Every context has its answer at
+ * characters 2, 5 and 8; the first has two pairs of UTF-16 units in front, the second none. */
 static void test_units(void **state)
 {
     static const char *const contexts[] = {"𠀀𠁁乙丙丁乙甲甲乙", "甲甲乙丙丁乙甲甲乙"};

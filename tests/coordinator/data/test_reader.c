@@ -1,4 +1,5 @@
-/* Where a row stands in its file, so that a message about it can be followed: formats whose rows lie deep inside one JSON value. */
+/* Where a row stands in its file, so that a message about it can be followed: formats whose rows lie deep inside one
+ * JSON value. */
 #include "tests/support/support.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* The real data sets, where ../shared/data is there: all 30 folders are read by their entries, no row is lost, and every row
- * becomes an input. Only counts are known here. */
+/* The real data sets, where ../shared/data is there: all 30 folders are read by their entries, no row is lost, and
+ * every row becomes an input. Only counts are known here. */
 #include "tests/support/support.h"
 
 #include <stdio.h>

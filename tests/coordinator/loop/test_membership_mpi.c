@@ -1,5 +1,5 @@
-/* Who does not come is shown as late, who waits for it as waiting, and the ranks agree all the same: where they meet before a
- * checkpoint and in a round of an evaluation. */
+/* Who does not come is shown as late, who waits for it as waiting, and the ranks agree all the same: where they meet
+ * before a checkpoint and in a round of an evaluation. */
 #include "tests/support/support.h"
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
-/* A step of mlm as a user configures it: the gradient of several micro-batches is that of their common loss; it is clipped to
- * its norm; AdamW decays matrices and tables alone; the rate follows warm-up and schedule; a skipped step changes nothing. */
+/* A step of mlm as a user configures it: the gradient of several micro-batches is that of their common loss; it is
+ * clipped to its norm; AdamW decays matrices and tables alone; the rate follows warm-up and schedule; a skipped step
+ * changes nothing. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* A file in SQuAD's form is told from lines by what it begins with, however it is laid out; no line of questions is taken for one. */
+/* A file in SQuAD's form is told from lines by what it begins with, however it is laid out; no line of questions is
+ * taken for one. */
 #include "tests/support/support.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* First values lie where they should and depend on the seed alone; gates at their means mix as method.md section 2 says; one
- * AdamW step against the formula; rows of tasks that were not drawn stay. */
+/* First values lie where they should and depend on the seed alone; gates at their means mix as worker/README.md,
+ * "Router" says; one AdamW step against the formula; rows of tasks that were not drawn stay. */
 #include "tests/support/support.h"
 
 #include <math.h>

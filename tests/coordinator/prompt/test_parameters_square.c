@@ -1,5 +1,5 @@
-/* The norm that a step tells is that of the gradients that AdamW takes: from zero moments its first moment is the gradient times
- * 1 - beta1; and A's, which is never made, has the norm of the one that is made here. */
+/* The norm that a step tells is that of the gradients that AdamW takes: from zero moments its first moment is the
+ * gradient times 1 - beta1; and A's, which is never made, has the norm of the one that is made here. */
 #include <math.h>
 
 #include "cluster/base/random.h"

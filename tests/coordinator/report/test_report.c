@@ -1,4 +1,5 @@
-/* Reports: what the numbers are, that missing cells show, that hostile names stay text, that damaged cells are refused. */
+/* Reports: what the numbers are, that missing cells show, that hostile names stay text, that damaged cells are
+ * refused. */
 #include "tests/support/support.h"
 
 #include <math.h>

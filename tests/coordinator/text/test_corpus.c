@@ -1,5 +1,5 @@
-/* Text that is not as it should be: a line of 2 GiB in bounded memory, a file that shrinks while it is read, bytes that are no
- * UTF-8, folders without text; and the order of files, byte order marks, lines in pieces. */
+/* Text that is not as it should be: a line of 2 GiB in bounded memory, a file that shrinks while it is read, bytes
+ * that are no UTF-8, folders without text; and the order of files, byte order marks, lines in pieces. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>

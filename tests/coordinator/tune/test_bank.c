@@ -1,5 +1,5 @@
-/* The chain rule between composed prompts and router and modules, by finite differences; gates that add to 1; equal modules
- * make the router idle (method.md section 5). */
+/* The chain rule between composed prompts and router and modules, by finite differences; gates that add to 1; equal
+ * modules make the router idle (worker/README.md, "Exact gradients"). */
 #include "tests/support/support.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* Tuned files: what is written comes back, the same content has the same bytes, and what was tampered with is refused. */
+/* Tuned files: what is written comes back, the same content has the same bytes, and what was tampered with is refused.
+ */
 #include "tests/support/support.h"
 
 #include <math.h>

@@ -253,7 +253,8 @@ static void test_sets_agree(void **state)
     }
 }
 
-/* The same example elsewhere in a larger buffer, and at another address: the same bits. Fewer queries: the same rows. */
+/* The same example elsewhere in a larger buffer, and at another address: the same bits. Fewer queries: the same rows.
+ */
 static void test_place_does_not_matter(void **state)
 {
     enum { S = 75, W = 40, BEFORE = 3 };

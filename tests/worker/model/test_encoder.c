@@ -1,5 +1,6 @@
-/* The encoder by itself: the same bits for any units, threads and engine's cut of rows; prompt gradients against finite
- * differences with dropout on; ranges of layers against the whole. (Values: tests/coordinator/command/probe/test_probe.c.) */
+/* The encoder by itself: the same bits for any units, threads and engine's cut of rows; prompt gradients against
+ * finite differences with dropout on; ranges of layers against the whole. (Values:
+ * tests/coordinator/command/probe/test_probe.c.) */
 #include <math.h>
 #include <string.h>
 

@@ -150,7 +150,8 @@ static void test_onednn_bf16(void **state)
     skip();
 }
 
-/* dW = dY^T X: dY's columns stand in wider rows, W is plain, Y keeps what lies beyond the product's rows and columns. */
+/* dW = dY^T X: dY's columns stand in wider rows, W is plain, Y keeps what lies beyond the product's rows and columns.
+ */
 static void check_weight(enum matmul_engine engine, enum number type, int64_t rows, int64_t k, int64_t n)
 {
     enum { LD_X = 300, LD_Y = 40, SKIP = 8 };

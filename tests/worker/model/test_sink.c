@@ -1,5 +1,5 @@
-/* What backward hands out for weight gradients (encoder_sink): the gradients made of it against finite differences of the
- * weights themselves, dropout on. The loss is a fixed linear function of the last hidden state. */
+/* What backward hands out for weight gradients (encoder_sink): the gradients made of it against finite differences of
+ * the weights themselves, dropout on. The loss is a fixed linear function of the last hidden state. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -80,7 +80,8 @@ static void test_references(void **state)
     assert_int_equal(model_source_open(path, &m), ST_INPUT);
 }
 
-/* ---- our own ------------------------------------------------------------------------------------------------------ */
+/* ---- our own ------------------------------------------------------------------------------------------------------
+ */
 
 static void write_model(void)
 {
@@ -129,7 +130,8 @@ static void test_own_folder(void **state)
     }
 }
 
-/* ---- config.json --------------------------------------------------------------------------------------------------- */
+/* ---- config.json ---------------------------------------------------------------------------------------------------
+ */
 
 static status try_config(const char *text)
 {
@@ -187,10 +189,11 @@ static void test_configs(void **state)
     assert_int_equal(try_open(), ST_INPUT);
 }
 
-/* ---- the tensors of model.safetensors -------------------------------------------------------------------------------- */
+/* ---- the tensors of model.safetensors
+ * -------------------------------------------------------------------------------- */
 
-/* Write the model's file again with one change: the tensor `from` gets the name `to` (NULL: is left out), or, with also,
- * stands there under both names; shape[0] += grow. */
+/* Write the model's file again with one change: the tensor `from` gets the name `to` (NULL: is left out), or, with
+ * also, stands there under both names; shape[0] += grow. */
 static status try_change(const char *from, const char *to, int also, int64_t grow, enum tensor_type type)
 {
     static float zeros[4 * ROOM];
@@ -314,7 +317,8 @@ static void test_positions_from_table(void **state)
     model_source_close(&m);
 }
 
-/* ---- an index ----------------------------------------------------------------------------------------------------------- */
+/* ---- an index
+ * ----------------------------------------------------------------------------------------------------------- */
 
 /* Cut the model into parts a and b (b gets `from` and all names behind it), with the given index entry for `from`. */
 static status try_index(const char *entry, int twice)

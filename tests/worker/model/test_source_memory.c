@@ -1,5 +1,5 @@
-/* Memory runs out at every allocation in turn: opening, reading and writing model folders, prompts and torch files ends with a
- * status, never a crash; under AddressSanitizer, without a leak. */
+/* Memory runs out at every allocation in turn: opening, reading and writing model folders, prompts and torch files
+ * ends with a status, never a crash; under AddressSanitizer, without a leak. */
 #include "tests/support/support.h"
 
 #include <stdio.h>

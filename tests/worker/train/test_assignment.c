@@ -52,8 +52,8 @@ static void test_round_trip(void **state)
     deal_fini(&deal);
 }
 
-/* Every slot a block of its own, every example the longest and with as many options as it can hold: what receivers reserve is
- * just enough. */
+/* Every slot a block of its own, every example the longest and with as many options as it can hold: what receivers
+ * reserve is just enough. */
 static void test_most(void **state)
 {
     const int32_t ids[LONGEST] = {0}, option[LONGEST / 2][2] = {{0}};

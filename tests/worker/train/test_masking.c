@@ -167,7 +167,8 @@ static void test_spans(void **state)
     for (int32_t wanted = 1; wanted < 70; wanted += 17) apply(&m, 3, wanted, tokens, &s, fate);
 }
 
-/* Tokens that come first are all chosen while there is room, then some of the others; or some of them, when there is not. */
+/* Tokens that come first are all chosen while there is room, then some of the others; or some of them, when there is
+ * not. */
 static void test_first(void **state)
 {
     struct masking m = make(MASK_TOKENS);

@@ -1,5 +1,6 @@
-/* Loss and the gradient of every parameter as transformers' BertForMaskedLM has them in float64 (tests/reference/make_masked.py):
- * relative error at most 1e-5 in f32, for both token types; in bf16 nearly the same direction. */
+/* Loss and the gradient of every parameter as transformers' BertForMaskedLM has them in float64
+ * (tests/reference/make_masked.py): relative error at most 1e-5 in f32, for both token types; in bf16 nearly the same
+ * direction. */
 #include <math.h>
 #include <string.h>
 
@@ -99,8 +100,8 @@ static double train(struct world *w, int type)
     return score.loss / TARGETS;
 }
 
-/* f32: the largest difference over the tensor's largest value. bf16: the cosine. A key's bias has no gradient but rounding's:
- * it is measured against its layer's query's. */
+/* f32: the largest difference over the tensor's largest value. bf16: the cosine. A key's bias has no gradient but
+ * rounding's: it is measured against its layer's query's. */
 static void check_tensor(const struct world *w, int type, int64_t slot, double most)
 {
     char name[80], key[96];

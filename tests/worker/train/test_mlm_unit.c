@@ -1,4 +1,5 @@
-/* Gradients of every tensor of the masked language model against finite differences, and the same bits for 1 and 2 threads. */
+/* Gradients of every tensor of the masked language model against finite differences, and the same bits for 1 and 2
+ * threads. */
 #include <math.h>
 #include <string.h>
 

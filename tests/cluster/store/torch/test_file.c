@@ -1,4 +1,5 @@
-/* The restricted unpickler: what torch writes is read (test_source.c has real files), everything else is refused by name. */
+/* The restricted unpickler: what torch writes is read (test_source.c has real files), everything else is refused by
+ * name. */
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -192,7 +193,8 @@ static void test_bounds(void **state)
     free(file);
 }
 
-/* ---- the zip around it --------------------------------------------------------------------------------------------- */
+/* ---- the zip around it ---------------------------------------------------------------------------------------------
+ */
 
 static void build(int zip64)
 {
@@ -232,7 +234,8 @@ static void test_zip_forms(void **state)
     }
 }
 
-/* One byte of the last entry's directory record (at `at`, in the directory) another: compressed, encrypted, elsewhere … */
+/* One byte of the last entry's directory record (at `at`, in the directory) another: compressed, encrypted, elsewhere
+ * … */
 static void test_zip_fields(void **state)
 {
     static const struct { size_t at; unsigned char value; } changes[] = {

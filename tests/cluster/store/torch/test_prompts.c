@@ -1,4 +1,5 @@
-/* best.th as torch saves it is read with its optimiser; what we write is read back the same, and says the same again. */
+/* best.th as torch saves it is read with its optimiser; what we write is read back the same, and says the same again.
+ */
 #include "tests/support/support.h"
 
 #include <math.h>

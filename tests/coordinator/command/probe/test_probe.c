@@ -153,7 +153,8 @@ static void test_openblas(void **state)
     run_answers(*state, "--threads 1 --engine openblas", &limits);
 }
 
-/* Updates take the sign of small gradients, so in bf16 a few elements go the other way: one of 64 costs .03 of the cosine. */
+/* Updates take the sign of small gradients, so in bf16 a few elements go the other way: one of 64 costs .03 of the
+ * cosine. */
 static void test_bf16(void **state)
 {
     const struct limits limits = {.005, .03, .05, .999, 2.1, .9};

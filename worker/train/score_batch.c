@@ -1,5 +1,5 @@
 /* Units are filled in order until an example does not fit; then computed and scored. */
-#include "worker/score/score_batch.h"
+#include "worker/train/score_batch.h"
 
 #include <math.h>
 
