@@ -91,10 +91,7 @@ static void test_all(void **state)
     char folder[256];
 
     (void)state;
-    if (!file_is_folder(data)) {
-        printf("%s is not there: skipped\n", data);
-        skip();
-    }
+    if (!file_is_folder(data)) test_skip("../shared/data is not there");
     test_folder(folder, sizeof folder);
     import(folder);
     for (int reference = 0; reference < 3; reference++) {
@@ -116,5 +113,5 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
 
     log_init('-', -1, LOG_ERROR);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run_group(tests, NULL, NULL);
 }

@@ -243,10 +243,7 @@ static void test_int8(void **state)
 
     (void)state;
     assert_int_equal(comm_max(&comm, &lacks, 1), ST_OK);
-    if (lacks) {
-        print_message("skipped: a CPU has no AVX-512 VNNI\n");
-        skip();
-    }
+    if (lacks) test_skip("this CPU has no AVX-512 VNNI");
     open_world(&w, 1, 1);
     assert_int_equal(in_dialogue(&w, ask_int8), ST_OK);
     close_world(&w);

@@ -394,10 +394,7 @@ static void test_real_model(void **state)
     int head;
 
     (void)state;
-    if (!file_is_folder(TEST_SOURCE_DIR "/../shared/data/model")) {
-        print_message("skipped: no ../shared/data/model\n");
-        skip();
-    }
+    if (!file_is_folder(TEST_SOURCE_DIR "/../shared/data/model")) test_skip("../shared/data is not there");
     assert_int_equal(model_source_open(TEST_SOURCE_DIR "/../shared/data/model", &m), ST_OK);
     c = model_source_config(m);
     assert_true(c->layers == 4 && c->hidden == 256 && c->heads == 4 && c->feed_forward == 1024 && c->vocab == 21128);
