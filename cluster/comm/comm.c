@@ -109,7 +109,7 @@ void comm_abort(struct comm *c, status s)
     _exit(status_exit(s));
 }
 
-status comm_agree(struct comm *c, status mine)
+status (comm_agree)(struct comm *c, status mine)
 {
     int64_t worst = mine;
 

@@ -50,7 +50,8 @@ static const struct {
     {&mp2__eval__descriptor, MP2__PROGRESS__BODY_EVAL, "eval"},
     {&mp2__checkpoint__descriptor, MP2__PROGRESS__BODY_CHECKPOINT, "checkpoint"},
     {&mp2__event__descriptor, MP2__PROGRESS__BODY_EVENT, "event"},
-    {&mp2__stream__descriptor, MP2__PROGRESS__BODY_STREAM, "stream"}};
+    {&mp2__stream__descriptor, MP2__PROGRESS__BODY_STREAM, "stream"},
+};
 
 enum { TOPICS = sizeof topics / sizeof *topics };
 

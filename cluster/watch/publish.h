@@ -23,6 +23,7 @@ struct watch_config {
     const char *allowed;     /* file; "" */
 };
 
+/* clang-format off */
 #define WATCH_OPTIONS(type, field)                                                                                     \
     {"watch.listen", OPTION_TEXT, offsetof(type, field.listen), "127.0.0.1:0", 0, 0, AFFECTS_PLACEMENT, "",            \
      "where the progress stream is published, host:port (snapshots: the next port); port 0 takes a free pair, written " \
@@ -31,6 +32,7 @@ struct watch_config {
      "secret key file of the stream (mp2-monitor keygen)", NULL},                                                      \
     {"watch.allowed", OPTION_TEXT, offsetof(type, field.allowed), "", 0, 0, AFFECTS_PLACEMENT, "",                     \
      "file with the public keys of the monitors that may follow, one a line", NULL}
+/* clang-format on */
 
 struct publisher;
 

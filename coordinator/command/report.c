@@ -140,7 +140,7 @@ static status run(struct comm *c, const struct arguments *a, const struct option
 {
     struct report_config config;
     struct options options;
-    struct grid grid;
+    struct grid grid = {0};
     const char **kept = NULL;
     char *text = NULL;
     status s;

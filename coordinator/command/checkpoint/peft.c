@@ -1,7 +1,10 @@
-/* mp2 checkpoint export-peft TUNED --out DIR: a tuned task as a folder in the manner of Hugging Face's PEFT, for Python:
- *     adapter_model.safetensors   prompt (layers,P,H): to be added to positions 1 … P of the input of the first layers, as many
- *                                 as it has; head.weight (2,H): start and end logit of a position's last hidden state
- *     adapter_config.json         how texts become inputs: ids of the template's fixed words, fields, options, placeholders
+/* mp2 checkpoint export-peft TUNED --out DIR: a tuned task as a folder in the manner of Hugging Face's PEFT, for
+ * Python:
+ *     adapter_model.safetensors   prompt (layers,P,H): to be added to positions 1 … P of the input of the first layers,
+ *                                 as many as it has; head.weight (2,H): start and end logit of a position's last
+ *                                 hidden state
+ *     adapter_config.json         how texts become inputs: ids of the template's fixed words, fields, options,
+ *                                 placeholders
  * tests/reference/peft_example.py loads it. Token types are all 1. */
 #include <errno.h>
 #include <stddef.h>

@@ -133,9 +133,9 @@ static void test_damaged(void **unused)
     arena_unlink(&a);
     arena_close(&a);
     for (size_t at = 0; at < 160 + 4 * 64; at++) {
-        data[at] ^= (char)(1 << at % 8);
+        data[at] = (char)(data[at] ^ 1 << at % 8);
         test_file(folder, "flipped", data, size, path, sizeof path);
-        data[at] ^= (char)(1 << at % 8);
+        data[at] = (char)(data[at] ^ 1 << at % 8);
         if (arena_open(path, "tag", 0, &a) != ST_OK) continue;
         for (size_t i = 0; i < arena_count(&a); i++) {
             size_t bytes;
