@@ -105,7 +105,7 @@ static void draw_cells(const struct bar *b, char out[BAR_CELLS + 4])
 
     if (full > BAR_CELLS) full = BAR_CELLS;
     out[0] = '[';
-    for (int i = 0; i < BAR_CELLS; i++) out[1 + i] = i < full ? '=' : i == full ? '>' : ' ';
+    for (int i = 0; i < BAR_CELLS; i++) out[1 + i] = (char)(i < full ? '=' : i == full ? '>' : ' ');
     out[1 + BAR_CELLS] = ']';
     out[2 + BAR_CELLS] = ' ';
     out[3 + BAR_CELLS] = 0;

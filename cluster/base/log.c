@@ -103,7 +103,7 @@ LOG_FUNCTION(log_warn, LOG_WARN)
 LOG_FUNCTION(log_info, LOG_INFO)
 LOG_FUNCTION(log_debug, LOG_DEBUG)
 
-status fault(status s, const char *format, ...)
+status (fault)(status s, const char *format, ...)
 {
     char text[LINE_BYTES], line[FAULT_BYTES];
     va_list args;

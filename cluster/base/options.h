@@ -1,6 +1,6 @@
 /* One table of options a command. A row feeds the YAML reader, --set, `mp2 help COMMAND` and the resolved dump that is
- * stored with every run. Precedence: --set, file, default. Nothing is clamped in silence: a value out of its bounds,
- * of the wrong type, or under an unknown key is ST_INPUT with file:line, what was found and what was expected.
+ * stored with every run. Precedence: --set, file, default. Nothing is clamped in silence: a value out of its bounds, of
+ * the wrong type, or under an unknown key is ST_INPUT with file:line, what was found and what was expected.
  *
  * A dotted name stands for nesting: option "train.steps" is
  *     train:

@@ -1,14 +1,16 @@
-/* One array of numbers, the same length on all workers, of which each owns a range (blocks.h): the sum of arrays that workers
- * make, one for each slot of a deal, goes to the owners of the ranges, along the deal's tree; updated ranges go back to
- * everybody. The same bits for any number of workers and any deal.
+/* One array of numbers, the same length on all workers, of which each owns a range (blocks.h): the sum of arrays that
+ * workers make, one for each slot of a deal, goes to the owners of the ranges, along the deal's tree; updated ranges go
+ * back to everybody. The same bits for any number of workers and any deal.
  *
- * An array becomes final part by part (a gradient layer by layer, the last first). A part that is final is added to what its node
- * of the tree has so far; when the node is complete the part leaves for its owners at once, while the rest is still being
- * computed. Who adds what is planned once: a step allocates nothing. Messages leave from and arrive in the arrays themselves.
+ * An array becomes final part by part (a gradient layer by layer, the last first). A part that is final is added to
+ * what its node of the tree has so far; when the node is complete the part leaves for its owners at once, while the
+ * rest is still being computed. Who adds what is planned once: a step allocates nothing. Messages leave from and arrive
+ * in the arrays themselves.
  *
  *     TRY(ranges_plan(&r, &deal, parts, count, pool));
  *     in every step: ranges_begin(&r);
- *     for each own slot, ascending: array = ranges_array(&r); … write a part …; ranges_done(&r); … the next …; ranges_done(&r);
+ *     for each own slot, ascending: array = ranges_array(&r);
+ *         … write a part …; ranges_done(&r); … the next …; ranges_done(&r);
  *     TRY(ranges_sum(&r, &own)); */
 #ifndef MP2_CLUSTER_COMM_RANGES_H
 #define MP2_CLUSTER_COMM_RANGES_H

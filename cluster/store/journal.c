@@ -1,7 +1,7 @@
 /* Appending. The caller's thread writes to the file; the keeper, a thread of the journal's own, calls fdatasync.
  * Between them stands a queue of (step, number) of the records that are written but not durable yet, under one lock:
  *
- *     append: write, queue.          keeper: take the queue's last number, fdatasync, drop what it covers, wake waiters.
+ *     append: write, queue.         keeper: take the queue's last number, fdatasync, drop what it covers, wake waiters.
  *
  * Records are written at a known offset, so a failed write is undone by cutting the file there. A failed fdatasync
  * is for good: the system may have thrown the pages away, and what the disk holds is known only after the next

@@ -59,7 +59,7 @@ static status put_string(struct bytes *b, const char *text)
             n = 1;
         } else if (*p == '"' || *p == '\\' || *p == '\n' || *p == '\t') {
             escaped[0] = '\\';
-            escaped[1] = *p == '\n' ? 'n' : *p == '\t' ? 't' : (char)*p;
+            escaped[1] = (char)(*p == '\n' ? 'n' : *p == '\t' ? 't' : *p);
             TRY(put(b, escaped, 2));
         } else if (*p < 0x20) {
             snprintf(escaped, sizeof escaped, "\\u%04x", *p);
@@ -95,8 +95,10 @@ static status put_base64(struct bytes *b, const ProtobufCBinaryData *data)
         size_t left = data->len - i;
         uint32_t v = (uint32_t)data->data[i] << 16 | (left > 1 ? (uint32_t)data->data[i + 1] << 8 : 0) |
                      (left > 2 ? data->data[i + 2] : 0);
-        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=',
-                        left > 2 ? digits[v & 63] : '='};
+        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], '=', '='};
+
+        if (left > 1) four[2] = digits[v >> 6 & 63];
+        if (left > 2) four[3] = digits[v & 63];
         TRY(put(b, four, 4));
     }
     return put(b, "\"", 1);

@@ -23,6 +23,7 @@ struct watch_config {
     const char *allowed;     /* file; "" */
 };
 
+/* clang-format off */
 #define WATCH_OPTIONS(type, field)                                                                                     \
     TEXT_OPTION("watch.listen", offsetof(type, field.listen), "127.0.0.1:0", PLACEMENT,                                \
                 "where the progress stream is published, host:port (snapshots: the next port); port 0 takes a free "   \

@@ -141,7 +141,7 @@ static status run_with(struct comm *c, const struct args *a, const struct option
 {
     struct report_config config = {0};
     struct options options;
-    struct grid grid;
+    struct grid grid = {0};
     const char **kept = NULL;
     char *text = NULL;
     status s;

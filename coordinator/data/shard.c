@@ -221,7 +221,7 @@ status shard_check(const struct shard *s, const char *path, const struct meta *m
         if (!row_fits(s, i)) return damaged(path, "a row's lengths");
         shard_row(s, i, &row);
         if (!items_fit(&row, m)) return damaged(path, "a row's label, options or answers");
-        for (const int32_t *t = row.field[0].id; t < end; t++) bad |= (int32_t)((uint32_t)*t >= (uint32_t)m->vocabulary_size);
+        for (const int32_t *t = row.item_head + 3 * row.items; t < end; t++) bad |= (int32_t)((uint32_t)*t >= (uint32_t)m->vocabulary_size);
         if (bad) return damaged(path, "a token outside the vocabulary");
     }
     return ST_OK;

@@ -1,7 +1,8 @@
 /* A question's answer as a line of JSON (README "Use"):
- *     {"line": 1, "answer": "正面", "log_probability": -0.02, "options": [{"text": "负面", "log_probability": …, "logits": [s, e]}, …]}
- *     {"line": 2, "answer": "piece of the context", "bytes": [9, 15], "characters": [3, 5], "log_probability": …, "logits": [s, e],
- *      "no_answer": {"log_probability": …, "logits": [s, e]}}
+ *     {"line": 1, "answer": "正面", "log_probability": -0.02,
+ *      "options": [{"text": "负面", "log_probability": …, "logits": [s, e]}, …]}
+ *     {"line": 2, "answer": "piece of the context", "bytes": [9, 15], "characters": [3, 5], "log_probability": …,
+ *      "logits": [s, e], "no_answer": {"log_probability": …, "logits": [s, e]}}
  *     {"line": 3, "error": "a field is empty: text"}
  * Offsets are into the context as it was given, end exclusive. An "id" in the question comes back in the answer. */
 #ifndef MP2_COORDINATOR_PREDICT_REPLY_H

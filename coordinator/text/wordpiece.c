@@ -225,7 +225,7 @@ static status add_class(struct encoder *e, size_t at, int order, struct source *
 static status cluster(struct encoder *e, size_t at, size_t *next)
 {
     size_t start = cluster_start(e, at);
-    struct source s, place;
+    struct source s = {0}, place;
     int head = 1, more = 0;
 
     next_source(e, start, &s);

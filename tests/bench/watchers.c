@@ -3,8 +3,8 @@
  * garbage, 10 have wrong keys. The crowd runs in a process of its own. Prints a JSON line: median step times, their
  * ratio, and the ratio of two halves of the rounds without a crowd (the noise).
  *   watchers FOLDER [rounds] [steps] [threads]
- *   watchers crowd ADDRESS      the crowd alone, until it is killed: watchers.py sets it on a real run. Prints every second how
- *                               many messages it has had */
+ *   watchers crowd ADDRESS      the crowd alone, until it is killed: watchers.py sets it on a real run. Prints every
+ *                               second how many messages it has had */
 #include <arpa/inet.h>
 #include <math.h>
 #include <signal.h>

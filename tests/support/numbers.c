@@ -110,9 +110,12 @@ double dropout_of(const struct dropout *d, uint32_t site, struct row_place place
 
 int kernels_next(enum isa *isa, struct kernels *out)
 {
+    static int said[ISA_AVX512BF16 + 1];
+
     while (*isa < ISA_AVX512BF16) {
         *isa = (enum isa)(*isa + 1);
         if (isa_usable(*isa)) return kernels_choose(*isa, out) == ST_OK;
+        if (!said[*isa]++) test_say_skipped(isa_name(*isa), "this CPU cannot run these kernels");
     }
     return 0;
 }

@@ -1,15 +1,17 @@
 /* Everything the encoder computes between matrix products, and the work on columns of A, as one table of functions.
  *
- * Each file simd_*.c is compiled for AVX2, AVX-512 and AVX-512 with BF16; kernels_choose takes one set per run. Rules that
- * hold for every kernel (worker/README.md, "Kernels"):
+ * Each file simd_*.c is compiled for AVX2, AVX-512 and AVX-512 with BF16; kernels_choose takes one set per run. Rules
+ * that hold for every kernel (worker/README.md, "Kernels"):
  *   - Local, one thread, no allocation, no state. Threads divide rows, examples, heads or blocks among themselves.
- *   - The bits of a row (of an example and head in attention) are a function of that row (example) and its keys alone: not
- *     of the number of rows, of neighbours, of addresses or of alignment. Sums run over 16 explicit lanes, counted from the
- *     row's first element, and are closed by one fixed tree. With f32 operands all three sets give the same bits.
+ *   - The bits of a row (of an example and head in attention) are a function of that row (example) and its keys alone:
+ *     not of the number of rows, of neighbours, of addresses or of alignment. Sums run over 16 explicit lanes, counted
+ *     from the row's first element, and are closed by one fixed tree. With f32 operands all three sets give the same
+ *     bits.
  *   - Rows are packed, [rows][width] row-major without gaps unless a leading dimension (in elements) is given. No
  *     alignment is needed; 64 bytes are fastest. Nothing is read or written outside the stated elements.
  *   - `type` is the type of matrix inputs and outputs (void pointers); the residual stream and its gradient are f32.
- *     bf16 is rounded to nearest, ties to even, and denormals to 0. It works in every set; only avx512bf16 is fast at it.
+ *     bf16 is rounded to nearest, ties to even, and denormals to 0. It works in every set; only avx512bf16 is fast at
+ *     it.
  *   - In place is fine where said, and otherwise arrays do not overlap. */
 #ifndef MP2_WORKER_KERNEL_KERNELS_H
 #define MP2_WORKER_KERNEL_KERNELS_H
@@ -86,8 +88,8 @@ struct attention {
     uint32_t slot;
 };
 
-/* A product of whole numbers. A row x stands as q = x / x_scale + 128, 1..255, a column of W as -127..127 times
- * w_scale; what is summed up, sum[i][c] = q[i] . w[c], is exact, and
+/* A product of whole numbers. A row x stands as q = x / x_scale + 128, 1..255, a column of W as -127..127 times w_scale;
+ * what is summed up, sum[i][c] = q[i] . w[c], is exact, and
  *     y[i][c] = (sum[i][c] - offset[c]) * (x_scale[i] w_scale[c]) + bias[c],    offset[c] = 128 sum(w[c])
  * Behind GELU, whose least value is -.16998, q = (x + INT8_FLOOR) / x_scale, 0..255: the floor's part is in the bias,
  * offset 0. */

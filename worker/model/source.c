@@ -247,8 +247,7 @@ const char *model_source_folder(const struct model_source *source)
     return source->folder;
 }
 
-/* ---- reading
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static status find(const struct model_source *m, const char *name, const struct weight **out)
 {
@@ -322,8 +321,7 @@ status model_source_read_layer(const struct model_source *source, int64_t layer,
     return model_source_read(source, full, out);
 }
 
-/* ---- digest
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- digest ------------------------------------------------------------------------------------------------------ */
 
 static status digest_tensor(const struct model_source *m, int64_t slot, float *buffer, XXH3_state_t *state)
 {
@@ -367,8 +365,7 @@ status model_source_digest(const struct model_source *source, char out[33])
     return s;
 }
 
-/* ---- the head, and pages
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the head, and pages ----------------------------------------------------------------------------------------- */
 
 /* Whether two tensors of one shape have the same values; views of one storage, as torch keeps tied ones, need no look.
  */

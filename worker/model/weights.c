@@ -182,8 +182,7 @@ static status open_torch(const char *path, struct weights *w)
     return ST_OK;
 }
 
-/* ---- whichever is there
- * --------------------------------------------------------------------------------------------- */
+/* ---- whichever is there ------------------------------------------------------------------------------------------ */
 
 static status open_any(const char *folder, struct weights *w)
 {

@@ -181,8 +181,7 @@ void torch_prompts_close(struct torch_prompts *prompts)
     memset(prompts, 0, sizeof *prompts);
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------------------
- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* The tensor without its layer axis when shallow. */
 static void put_tensor(struct torch_writer *w, const struct tensor *t, enum prompts_tensor which, int shallow)

@@ -30,7 +30,7 @@ static uint64_t get(const unsigned char *p, int bytes)
 
 static int is(const unsigned char *p, char a, char b)
 {
-    return p[0] == 'P' && p[1] == 'K' && p[2] == a && p[3] == b;
+    return p[0] == 'P' && p[1] == 'K' && p[2] == (unsigned char)a && p[3] == (unsigned char)b;
 }
 
 static status bad(const struct bytes *zip, const char *what)

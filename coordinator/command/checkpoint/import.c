@@ -71,8 +71,7 @@ static status name_rows(struct import *m)
                  c->without.count ? " less those of --without" : "");
 }
 
-/* ---- the encoder
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- the encoder ------------------------------------------------------------------------------------------------- */
 
 static status check_model(struct import *m, const struct model_source *model)
 {
@@ -104,8 +103,7 @@ static status read_model(struct import *m)
     return ST_OK;
 }
 
-/* ---- the tensors
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- the tensors ------------------------------------------------------------------------------------------------- */
 
 static status add_tensor(struct import *m, const char *file, const char *name, const struct tensor *from)
 {
@@ -155,7 +153,8 @@ static status write_checkpoint(struct import *m, struct comm *c)
     const struct config *config = m->config;
     struct state_value values[2] = {
         {.name = "applied", .type = STATE_WHOLE, .whole = m->file.tensors.optimizer ? m->file.tensors.steps : config->step},
-        {.name = "form", .type = STATE_WHOLE, .whole = config->form}};
+        {.name = "form", .type = STATE_WHOLE, .whole = config->form},
+    };
     struct state state = {.kind = "pretrain", .step = (uint64_t)config->step, .vocabulary_digest = m->vocabulary,
                           .encoder_digest = m->encoder, .precision = "f32", .libraries = "imported from a torch file",
                           .task_count = m->rows.count, .tasks = m->rows.tasks, .layers = (uint32_t)m->sizes.layers,

@@ -82,7 +82,7 @@ static status read_rows(struct reader *r)
 static status read_task(struct reader *r)
 {
     static const int64_t one[1] = {1};
-    int32_t task;
+    int32_t task = 0;
 
     TRY(read_integers(r, "task_id", 1, one, 0, r->prompts->tasks - 1, &task));
     r->c->task = task;

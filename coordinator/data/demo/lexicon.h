@@ -13,6 +13,7 @@ const char *demo_cues(enum demo_subject subject, const char *label, int bytes);
 const struct demo_topic *demo_topics(enum demo_subject subject, int *count);
 
 /* Lists that the table of tasks names. */
+/* clang-format off */
 #define DEMO_MONEY \
     "额度/限额 账单/账目 利息/息费 密码/密钥 借条/借据 红包/红利 头像/画像 号码/号段"
 #define DEMO_BANK \
@@ -29,6 +30,7 @@ const struct demo_topic *demo_topics(enum demo_subject subject, int *count);
 #define DEMO_SAME DEMO_ACTS " " DEMO_CARE " " DEMO_MONEY " " DEMO_BANK " " DEMO_DAILY
 #define DEMO_OLD \
     "月亮/明月 太阳/斜阳 江水/江流 山峰/青山 花朵/落花 渔船/孤船 朋友/故友 家乡/故乡 柳树/垂柳 大雁/归雁 小雨/细雨 春风/东风 夜晚/长夜 酒杯/金杯 马匹/骏马 城楼/高楼"
+/* clang-format on */
 
 /* Other lists. */
 extern const char *const demo_openings;   /* how a sentence may begin */

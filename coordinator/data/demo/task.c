@@ -3,6 +3,7 @@
 
 #include "coordinator/data/demo/lexicon.h"
 
+/* clang-format off */
 /* Label words, as in configs/tasks/label_sets.yaml. */
 #define DUP \
     "矛盾 相似"
@@ -270,6 +271,7 @@ static const struct demo_task tasks[] = {
      TARGET,
      {{"train.txt", 95, 0}, {"test.txt", 15, 0}}, NULL, T_FIND},
 };
+/* clang-format on */
 
 const struct demo_task *demo_tasks(int *count)
 {

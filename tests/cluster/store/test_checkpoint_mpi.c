@@ -336,7 +336,8 @@ static void test_flat_ranges(void **unused)
     uint16_t *narrow;
     struct checkpoint_tensor tensors[2] = {
         {.file = "model.safetensors", .spec = {.name = "wide", .type = TENSOR_F64, .rank = 1, .shape = {N}}},
-        {.file = "model.safetensors", .spec = {.name = "narrow", .type = TENSOR_BF16, .rank = 2, .shape = {1, N}}}};
+        {.file = "model.safetensors", .spec = {.name = "narrow", .type = TENSOR_BF16, .rank = 2, .shape = {1, N}}},
+    };
 
     (void)unused;
     shared_folder(run, sizeof run);

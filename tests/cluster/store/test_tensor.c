@@ -12,7 +12,7 @@ static void test_f16_exact(void **state)
 {
     (void)state;
     for (uint32_t h = 0; h < 65536; h++) {
-        int exponent = (h >> 10) & 31, mantissa = h & 0x3ff;
+        int exponent = (int)(h >> 10 & 31), mantissa = (int)(h & 0x3ff);
         float x = tensor_from_f16((uint16_t)h);
 
         if (exponent == 31 && mantissa) {
@@ -68,8 +68,9 @@ static void test_strides(void **state)
         for (int64_t count = 0; count <= 24 - first; count++) {
             assert_int_equal(tensor_read_f32("x", &t, first, count, out), ST_OK);
             for (int64_t i = 0; i < count; i++) {
-                int64_t n = first + i;
-                assert_true(out[i] == (float)(5 + n / 12 * 3 + n / 4 % 3 + n % 4 * 6));
+                int64_t n = first + i, at = 5 + n / 12 * 3 + n / 4 % 3 + n % 4 * 6;
+
+                assert_true(out[i] == (float)at);
             }
         }
     t.stride[2] = 0;                                              /* an expanded view */

@@ -80,6 +80,7 @@ static void test_entry(void **state)
 
 static void test_refused(void **state)
 {
+    /* clang-format off */
     static const struct { const char *from, *to; } changes[] = {
         {"kind: labels", "kind: label"}, {"name: X\n", ""}, {"name: X", "nam: X"}, {"labels: [是, 否]\n", ""},
         {"[是, 否]", "[是]"}, {"[是, 否]", "[是, 是]"}, {"[是, 否]", "nowhere/1"}, {"“{a}”", "x{a}”"},
@@ -93,6 +94,7 @@ static void test_refused(void **state)
         {"kind: labels", "kind: labels\nshorten: [c]"}, {"kind: labels", "kind: labels\nvariants: {run: {labels: [是]}}"},
         {"kind: labels", "kind: labels\nvariants: {run: {template: '“{a}”'}}"}, {"kind: labels", "kind: choices"},
         {"kind: labels", "kind: extractive"}};
+    /* clang-format on */
     struct catalogue c;
 
     (void)state;

@@ -74,10 +74,10 @@ static void test_agreement(void **unused)
     if (comm_is_coordinator(&comm)) assert_true(membership.asked == 0);
 }
 
+/* Of three ranks. */
 static void test_late(void **unused)
 {
     (void)unused;
-    if (comm.size != 3) skip();
     step(1);
     come_late(1);
     assert_int_equal(membership_agree(&membership, ST_OK), ST_OK);
@@ -104,12 +104,13 @@ static void end(void)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_agreement), cmocka_unit_test(test_late)};
+    const struct CMUnitTest any[] = {cmocka_unit_test(test_agreement)};
+    const struct CMUnitTest three[] = {cmocka_unit_test(test_agreement), cmocka_unit_test(test_late)};
     int failed;
 
     if (comm_init(&comm) != ST_OK) return 1;
     begin();
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    failed = comm.size == 3 ? cmocka_run_group_tests(three, NULL, NULL) : cmocka_run_group_tests(any, NULL, NULL);
     end();
     comm_fini(&comm, failed ? ST_PEER : ST_OK);
     return failed;

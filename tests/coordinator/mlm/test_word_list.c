@@ -46,7 +46,7 @@ static void check(const struct word_list *w, const struct vocabulary *v, const c
     for (size_t i = 0; i < tokens.count; i++) marked[i] = tokens.items[i].id | (vocabulary_text(v, tokens.items[i].id, NULL)[0] == '#' ? TOKEN_JOINED : 0);
     word_list_mark(w, marked, (int64_t)tokens.count);
     for (size_t i = 0; i <= tokens.count; i++) {
-        found[i] = i == tokens.count ? 0 : marked[i] & TOKEN_JOINED ? '1' : '0';
+        found[i] = (char)(i == tokens.count ? 0 : marked[i] & TOKEN_JOINED ? '1' : '0');
         if (i < tokens.count) assert_int_equal(token_id(marked[i]), tokens.items[i].id);
     }
     assert_string_equal(found, expected);

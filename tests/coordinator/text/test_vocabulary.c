@@ -128,7 +128,7 @@ static void test_random_bytes(void **state)
 
         for (size_t k = 0; k < more; k++) {
             uint32_t word = random_word(key, 1000 * i + 1 + k);
-            text[n++] = word % 4 == 0 ? '\n' : word % 4 == 1 ? '#' : (char)(word >> 8 & (i % 2 ? 0x7f : 0xff));
+            text[n++] = (char)(word % 4 == 0 ? '\n' : word % 4 == 1 ? '#' : word >> 8 & (i % 2 ? 0x7f : 0xff));
         }
         if (vocabulary_parse("vocab.txt", text, n, &v) != ST_OK) continue;
         list.count = 0;

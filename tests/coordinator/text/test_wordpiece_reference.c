@@ -184,10 +184,8 @@ static void test_real(void **state)
     glob_t files;
 
     (void)state;
-    if (!file_exists(SHARED "/vocab/vocab.txt") || !file_is_folder(SHARED "/corpus")) {
-        print_message("skipped: no %s\n", SHARED);
-        skip();
-    }
+    if (!file_exists(SHARED "/vocab/vocab.txt") || !file_is_folder(SHARED "/corpus"))
+        test_skip("../shared/data is not there");
     assert_int_equal(vocabulary_load(SHARED "/vocab/vocab.txt", &v), ST_OK);
     assert_int_equal(glob(SHARED "/corpus/*.txt.xz", 0, NULL, &files), 0);
     for (size_t i = 0; i < files.gl_pathc; i++) add_file(&sums, v, &list, files.gl_pathv[i]);

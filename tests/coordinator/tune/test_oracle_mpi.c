@@ -163,10 +163,7 @@ static void test_int8(void **state)
 
     (void)state;
     assert_int_equal(comm_max(&comm, &lacks, 1), ST_OK);
-    if (lacks) {
-        print_message("skipped: a CPU has no AVX-512 VNNI\n");
-        skip();
-    }
+    if (lacks) test_skip("this CPU has no AVX-512 VNNI");
     oracle_world_open(&w, &comm, ORACLE_LAYERS, 1, 1);
     assert_int_equal(in_dialogue(&w, ask_int8), ST_OK);
     oracle_world_close(&w);

@@ -162,13 +162,13 @@ static void vocabulary_case(const struct kernels *k, enum number type, int words
         int most = 0;
 
         for (int j = 0; j < words; j++) {
-            sum += exp(x[i * ld + j]);
+            sum += exp((double)x[i * ld + j]);
             if (x[i * ld + j] > x[i * ld + most]) most = j;
         }
         assert_int_equal(best[i], most);
         assert_true(fabs(loss[i] - (target[i] < 0 ? 0 : log(sum) - x[i * ld + target[i]])) < 1e-6 * (1 + loss[i]));
         for (int j = 0; j < words && target[i] >= 0; j++)
-            expected[i * ld + j] = 0.5 * (exp(x[i * ld + j]) / sum - (j == target[i]));
+            expected[i * ld + j] = 0.5 * (exp((double)x[i * ld + j]) / sum - (j == target[i]));
     }
     array_near("vocabulary gradient", &d, expected, type ? 4e-3 : 1e-6);
     if (type == NUMBER_F32) {   /* over the logits themselves: the same bits */

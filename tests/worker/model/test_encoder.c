@@ -206,10 +206,7 @@ static void test_bits_openblas(void **state)
 static void test_bits_bf16(void **state)
 {
     (void)state;
-    if (!matmul_has_bf16()) {
-        print_message("skipped: this CPU has no AVX-512 BF16\n");
-        skip();
-    }
+    if (!matmul_has_bf16()) test_skip("this CPU has no AVX-512 BF16");
     check_bits(NUMBER_BF16, ENGINE_ONEDNN, LAYERS, 0);
     check_bits(NUMBER_BF16, ENGINE_ONEDNN, LAYERS, 1);
 }
@@ -361,6 +358,8 @@ static void test_rows_back(void **state)
 static void test_rows(void **state)
 {
     (void)state;
+    if (!matmul_has_bf16()) test_skip_part("this CPU has no AVX-512 BF16");
+    if (!matmul_has_int8()) test_skip_part("this CPU has no AVX-512 VNNI");
     for (int threads = 1; threads <= 3; threads++)
         for (int first = 0; first < LAYERS; first++) {
             check_rows(NUMBER_F32, threads, 0, first, 0);
@@ -413,10 +412,7 @@ static void test_int8(void **state)
     struct machine m;
 
     (void)state;
-    if (!matmul_has_int8()) {
-        print_message("skipped: this CPU has no AVX-512 VNNI\n");
-        skip();
-    }
+    if (!matmul_has_int8()) test_skip("this CPU has no AVX-512 VNNI");
     machine_open(&m, NUMBER_F32, ENGINE_ONEDNN, 1);
     m.encoder->exact = EXACT_ROWS;   /* no gaps between examples: values are compared, not bits */
     infer(&m, EXAMPLES, values, head, exact_loss, exact);

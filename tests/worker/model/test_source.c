@@ -80,8 +80,7 @@ static void test_references(void **state)
     assert_int_equal(model_source_open(path, &m), ST_INPUT);
 }
 
-/* ---- our own ------------------------------------------------------------------------------------------------------
- */
+/* ---- our own ----------------------------------------------------------------------------------------------------- */
 
 static void write_model(void)
 {
@@ -130,8 +129,7 @@ static void test_own_folder(void **state)
     }
 }
 
-/* ---- config.json ---------------------------------------------------------------------------------------------------
- */
+/* ---- config.json ------------------------------------------------------------------------------------------------- */
 
 static status try_config(const char *text)
 {
@@ -142,6 +140,7 @@ static status try_config(const char *text)
 #define SIZES "\"num_hidden_layers\":2,\"num_attention_heads\":2,\"intermediate_size\":24"
 #define WIDTH "\"hidden_size\":16,"
 
+/* clang-format off */
 static const char *const good_configs[] = {
     "{" WIDTH SIZES "}",
     "{" WIDTH SIZES ",\"model_type\":\"bert\",\"hidden_act\":\"gelu\",\"position_embedding_type\":\"absolute\"}",
@@ -174,6 +173,7 @@ static const char *const bad_configs[] = {
     "{\"d_model\":16,\"encoder_layers\":2,\"encoder_attention_heads\":4}",
     "{\"d_model\":16,\"encoder_layers\":2,\"encoder_attention_heads\":5,\"encoder_ffn_dim\":24}",
 };
+/* clang-format on */
 
 static void test_configs(void **state)
 {
@@ -189,8 +189,7 @@ static void test_configs(void **state)
     assert_int_equal(try_open(), ST_INPUT);
 }
 
-/* ---- the tensors of model.safetensors
- * -------------------------------------------------------------------------------- */
+/* ---- the tensors of model.safetensors ---------------------------------------------------------------------------- */
 
 /* Write the model's file again with one change: the tensor `from` gets the name `to` (NULL: is left out), or, with
  * also, stands there under both names; shape[0] += grow. */
@@ -229,6 +228,7 @@ static status try_change(const char *from, const char *to, int also, int64_t gro
 #define NORM "bert.encoder.layer.1.output.LayerNorm."
 #define QUERY "bert.encoder.layer.0.attention.self.query."
 
+/* clang-format off */
 static const struct {
     const char *from, *to;
     int also, grow;
@@ -262,6 +262,7 @@ static const struct {
     {"bert.embeddings.token_type_embeddings.weight", "bert.embeddings.token_type_embeddings.weight", 0, -1, TENSOR_F32, ST_INPUT},
     {"cls.predictions.bias", "cls.predictions.bias", 0, 3, TENSOR_F32, ST_OK},                    /* nobody asked for it */
 };
+/* clang-format on */
 
 static void test_changes(void **state)
 {
@@ -317,8 +318,7 @@ static void test_positions_from_table(void **state)
     model_source_close(&m);
 }
 
-/* ---- an index
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- an index ---------------------------------------------------------------------------------------------------- */
 
 /* Cut the model into parts a and b (b gets `from` and all names behind it), with the given index entry for `from`. */
 static status try_index(const char *entry, int twice)
@@ -398,10 +398,7 @@ static void test_real_model(void **state)
     int head;
 
     (void)state;
-    if (!file_is_folder(TEST_SOURCE_DIR "/../shared/data/model")) {
-        print_message("skipped: no ../shared/data/model\n");
-        skip();
-    }
+    if (!file_is_folder(TEST_SOURCE_DIR "/../shared/data/model")) test_skip("../shared/data is not there");
     assert_int_equal(model_source_open(TEST_SOURCE_DIR "/../shared/data/model", &m), ST_OK);
     c = model_source_config(m);
     assert_true(c->layers == 4 && c->hidden == 256 && c->heads == 4 && c->feed_forward == 1024 && c->vocab == 21128);

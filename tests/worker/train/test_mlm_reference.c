@@ -158,8 +158,8 @@ static void test_f32(void **state)
 static void test_bf16(void **state)
 {
     (void)state;
-    if (matmul_has_bf16()) check(NUMBER_BF16, 0);
-    else print_message("skipped: this CPU has no AVX-512 BF16\n");
+    if (!matmul_has_bf16()) test_skip("this CPU has no AVX-512 BF16");
+    check(NUMBER_BF16, 0);
 }
 
 int main(void)

@@ -13,6 +13,7 @@
 static struct test_zip zip;
 static const float numbers[6] = {1, 2, 3, 4, 5, 6};
 
+/* clang-format off */
 #define P2 "\x80\x02"
 #define OD "ccollections\nOrderedDict\n)R"
 #define STORAGE(type, key, count) "(X\x07\0\0\0storagectorch\n" type "\nX\x01\0\0\0" key "X\x03\0\0\0" "cpuK" count "tQ"
@@ -193,8 +194,7 @@ static void test_bounds(void **state)
     free(file);
 }
 
-/* ---- the zip around it ---------------------------------------------------------------------------------------------
- */
+/* ---- the zip around it ------------------------------------------------------------------------------------------- */
 
 static void build(int zip64)
 {

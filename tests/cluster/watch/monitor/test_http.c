@@ -132,7 +132,8 @@ static void bad_requests(void **state)
         {"GET", "/metrics", "evil.example", NULL, 403},
         {"GET", "/metrics", "localhost.evil.example", NULL, 403},
         {"GET", "/metrics", "127.0.0.1:8080", NULL, 200},
-        {"HEAD", "/healthz", NULL, NULL, 200}};
+        {"HEAD", "/healthz", NULL, NULL, 200},
+    };
     (void)state;
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -158,7 +159,7 @@ static void terminal_text_is_harmless(void **state)
     char out[64];
     (void)state;
 
-    assert_int_equal(screen_clip("a\033[2Jb\xc2\x9b" "c\xff\xe2\x80\xae", 40, out, sizeof out), 10);
+    assert_int_equal(screen_clip("a\033[2Jb\xc2\x9b" "c\xff\xe2\x80\xae", 40, out, sizeof out), 10); /* NOLINT(misc-misleading-bidirectional) */
     assert_string_equal(out, "a?[2Jb?c??");
     assert_int_equal(screen_clip("\xe4\xb8\xad\xe6\x96\x87", 3, out, sizeof out), 2);
     assert_string_equal(out, "\xe4\xb8\xad");

@@ -16,7 +16,8 @@ static void write_run(const char *run, uint64_t step, float change)
     struct state state = {.kind = "pretrain", .step = step, .seed = 42, .precision = "bf16"};
     struct checkpoint_tensor tensors[2] = {
         {.file = "prompts.safetensors", .spec = {"A", TENSOR_F32, 3, {2, 3, 4}}, .part = part_whole(24, a)},
-        {.file = "prompts.safetensors", .spec = {"z", TENSOR_F32, 1, {5}}, .part = part_whole(5, z)}};
+        {.file = "prompts.safetensors", .spec = {"z", TENSOR_F32, 1, {5}}, .part = part_whole(5, z)},
+    };
 
     for (int i = 0; i < 24; i++) a[i] = (float)i;
     a[7] += change;

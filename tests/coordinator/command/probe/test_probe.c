@@ -159,10 +159,7 @@ static void test_bf16(void **state)
 {
     const struct limits limits = {.005, .03, .05, .999, 2.1, .9};
 
-    if (!matmul_has_bf16()) {
-        print_message("skipped: this CPU has no AVX-512 BF16\n");
-        skip();
-    }
+    if (!matmul_has_bf16()) test_skip("this CPU has no AVX-512 BF16");
     run_all(*state, "--threads 2 --precision bf16", &limits);
     run_answers(*state, "--threads 2 --precision bf16", &limits);
 }

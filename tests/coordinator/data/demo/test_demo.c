@@ -98,8 +98,8 @@ static void test_catalogue(void **state)
         for (size_t i = 0; i < c.count; i++)
             if (strcmp(c.entry[i].id, tasks[t].id) == 0) e = &c.entry[i];
         if (!e) fail_msg("no entry %s", tasks[t].id);
-        upstream += e->upstream >= 0;
-        downstream += e->downstream;
+        upstream += e && e->upstream >= 0;
+        downstream += e && e->downstream;
     }
     assert_int_equal(upstream, 38);
     assert_int_equal(downstream, 14);
