@@ -28,12 +28,12 @@ struct keep_config { int64_t every, count, sync_ms; };
 /* What losses are over, rows of the tables of pretrain and tune. loss: enum loss_over; reference: whether it is the
  * reference's. */
 #define TRAIN_LOSS_OPTION(type, field)                                                                                 \
-    {"train.loss", OPTION_CHOICE, offsetof(type, field), "answers", 0, 0, AFFECTS_RESULT, "",                          \
-     "softmax over what can be the answer (the options, or the context's tokens), or over all tokens, as runs from "   \
-     "before there was a choice have it", "answers|all"}
+    CHOICE_OPTION("train.loss", offsetof(type, field), "answers", "answers|all", RESULT,                               \
+                  "softmax over what can be the answer (the options, or the context's tokens), or over all tokens, "   \
+                  "as runs from before there was a choice have it")
 #define REFERENCE_LOSS_OPTION(type, field)                                                                             \
-    {"reference.loss", OPTION_BOOL, offsetof(type, field), "false", 0, 0, AFFECTS_RESULT, "",                          \
-     "softmax over all tokens, whatever train.loss says", NULL}
+    BOOL_OPTION("reference.loss", offsetof(type, field), "false", RESULT,                                              \
+                "softmax over all tokens, whatever train.loss says")
 
 /* Local. What losses are over: all tokens where either says so. */
 static inline enum loss_over train_loss(int loss, int reference)
