@@ -14,13 +14,13 @@
 /* Sizes and choices that all ranks know. */
 struct mlm_settings {
     uint64_t seed;
-    int32_t length;                /* tokens of a sequence */
-    int32_t sequences, micros;     /* sequences of a micro-batch, micro-batches of a step */
-    int32_t wanted, asked;         /* tokens to guess in a sequence: in training, in held-out text */
-    int32_t frozen;                /* layers from below that stay as they are; 0: none */
-    int apart;                     /* documents of a sequence do not see each other */
+    int32_t length;            /* tokens of a sequence */
+    int32_t sequences, micros; /* sequences of a micro-batch, micro-batches of a step */
+    int32_t wanted, asked;     /* tokens to guess in a sequence: in training, in held-out text */
+    int32_t frozen;            /* layers from below that stay as they are; 0: none */
+    int apart;                 /* documents of a sequence do not see each other */
     int dropout;
-    int train;                     /* 0: only scores will be asked for */
+    int train; /* 0: only scores will be asked for */
     struct special_tokens special;
     struct masking masking, heldout_masking;
 };
@@ -29,10 +29,10 @@ struct mlm_settings {
 struct mlm_worker_options {
     const struct mlm_settings *settings;
     const struct replica *replica;
-    const struct flat *flat;           /* where each tensor stands in one array of all parameters */
-    const struct blocks *blocks;       /* who owns which range of them */
-    const struct deal *deal;           /* of a step's micro-batches */
-    struct ranges *ranges;             /* planned here for training */
+    const struct flat *flat;     /* where each tensor stands in one array of all parameters */
+    const struct blocks *blocks; /* who owns which range of them */
+    const struct deal *deal;     /* of a step's micro-batches */
+    struct ranges *ranges;       /* planned here for training */
     const struct token_text *train, *heldout;
     int worker, workers;
 };
@@ -40,16 +40,16 @@ struct mlm_worker_options {
 struct mlm_worker {
     struct mlm_worker_options o;
     struct mem_keep keep;
-    int64_t first, last;           /* own parameters */
-    float *values;                 /* all; other workers' ranges as of the last gather */
-    float *own;                    /* values + first */
-    float *m, *v;                  /* (last - first) AdamW's moments */
-    double *squares;               /* of the own blocks, then of their subtrees */
-    void *packed;                  /* the weights as the encoder's products want them */
+    int64_t first, last; /* own parameters */
+    float *values;       /* all; other workers' ranges as of the last gather */
+    float *own;          /* values + first */
+    float *m, *v;        /* (last - first) AdamW's moments */
+    double *squares;     /* of the own blocks, then of their subtrees */
+    void *packed;        /* the weights as the encoder's products want them */
     struct mlm_unit *unit;
     struct unit_batch batch;
-    int64_t *sequences;            /* (sequences) of a micro-batch */
-    int32_t *rows, *targets, *ids, *words, *fate;   /* of the micro-batch; of one sequence */
+    int64_t *sequences;                           /* (sequences) of a micro-batch */
+    int32_t *rows, *targets, *ids, *words, *fate; /* of the micro-batch; of one sequence */
 };
 
 /* Memory alone; the parameters are filled in by the caller (values), then mlm_worker_attach. */

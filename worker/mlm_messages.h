@@ -11,7 +11,7 @@
 #include "worker/train/mlm_unit.h"
 
 struct mlm_notes {
-    int64_t *values;               /* (items + workers, 3) */
+    int64_t *values; /* (items + workers, 3) */
     size_t room;
     int64_t items;
     int workers;

@@ -20,13 +20,17 @@
 enum { ARENA_NAME_BYTES = 48, ARENA_TAG_BYTES = 128, ARENA_PATH_BYTES = 4096 };
 
 /* A part wanted: name (below 48 bytes, all different), bytes, alignment (64 or 4096). */
-struct arena_part { const char *name; size_t bytes; size_t alignment; };
+struct arena_part {
+    const char *name;
+    size_t bytes;
+    size_t alignment;
+};
 
 struct arena {
-    void *base;                     /* NULL: closed */
+    void *base; /* NULL: closed */
     size_t size;
     int writable;
-    char path[ARENA_PATH_BYTES];    /* "" when anonymous or unlinked */
+    char path[ARENA_PATH_BYTES]; /* "" when anonymous or unlinked */
 };
 
 /* Local. Anonymous, zeroed memory of this process alone (huge pages where the system gives them). ST_MEMORY,

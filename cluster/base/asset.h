@@ -4,6 +4,10 @@
 
 #include <stddef.h>
 
-struct asset { const char *name; const unsigned char *data; size_t size; };
+struct asset {
+    const char *name;
+    const unsigned char *data;
+    size_t size;
+};
 
 #endif

@@ -10,8 +10,8 @@
 #include "cluster/base/status.h"
 
 enum {
-    DIGEST_TEXT = 33,    /* 32 digits and the 0 after them */
-    DIGEST_BYTES = 16    /* the most significant byte first, the same on every machine */
+    DIGEST_TEXT = 33, /* 32 digits and the 0 after them */
+    DIGEST_BYTES = 16 /* the most significant byte first, the same on every machine */
 };
 
 void digest_text(XXH128_hash_t hash, char out[DIGEST_TEXT]);
@@ -19,7 +19,9 @@ void digest_bytes(const void *data, size_t bytes, char out[DIGEST_TEXT]);
 
 /* A digest of what arrives in pieces: init, add any number of times, read as often as wanted, fini. The pieces'
  * borders do not count. */
-struct digest { XXH3_state_t *state; };
+struct digest {
+    XXH3_state_t *state;
+};
 
 /* ST_MEMORY (reported); then, and on a zeroed struct, fini does nothing. */
 status digest_init(struct digest *d);

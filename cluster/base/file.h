@@ -36,8 +36,8 @@ struct file_out {
     char path[4096], beside[4104];
 };
 status file_out_open(const char *path, struct file_out *out);
-status file_out_commit(struct file_out *out);  /* checks every earlier write; on failure nothing is left behind */
-void file_out_abandon(struct file_out *out);   /* harmless after commit */
+status file_out_commit(struct file_out *out); /* checks every earlier write; on failure nothing is left behind */
+void file_out_abandon(struct file_out *out);  /* harmless after commit */
 
 /* Local. write(2) until all is written; errno tells why not. */
 status file_write_fully(int fd, const void *data, size_t bytes);

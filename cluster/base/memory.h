@@ -20,7 +20,9 @@ void mem_free(void *pointer);
 status mem_text(const char *text, size_t n, char **out);
 
 /* Many pieces with one end: each hangs on a chain, mem_keep_free frees them all. {NULL} is an empty chain. */
-struct mem_keep { struct mem_link *last; };
+struct mem_keep {
+    struct mem_link *last;
+};
 status mem_keep_new(struct mem_keep *keep, size_t count, size_t size, void *out);
 status mem_keep_text(struct mem_keep *keep, const char *text, size_t n, const char **out);
 void mem_keep_free(struct mem_keep *keep);

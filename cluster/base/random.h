@@ -9,21 +9,23 @@
 
 #include <stdint.h>
 
-struct random_key { uint32_t k[2]; };
+struct random_key {
+    uint32_t k[2];
+};
 
 /* What a key is for. The numbers are part of the trajectory: append, never renumber. */
 enum random_purpose {
-    RANDOM_TASK = 1,      /* which task a step trains */
-    RANDOM_ROWS = 2,      /* the permutation of a task's rows in an epoch */
-    RANDOM_ROUTER = 3,    /* relaxed Bernoulli noise */
+    RANDOM_TASK = 1,   /* which task a step trains */
+    RANDOM_ROWS = 2,   /* the permutation of a task's rows in an epoch */
+    RANDOM_ROUTER = 3, /* relaxed Bernoulli noise */
     RANDOM_DROPOUT = 4,
-    RANDOM_INIT = 5,      /* parameters' first values */
-    RANDOM_DEMO = 6,      /* the generated data */
-    RANDOM_EVAL = 7,      /* the keyed subset of dev rows */
-    RANDOM_MASK = 8,      /* masked language model */
-    RANDOM_SHUFFLE = 9,   /* the order of text */
+    RANDOM_INIT = 5,    /* parameters' first values */
+    RANDOM_DEMO = 6,    /* the generated data */
+    RANDOM_EVAL = 7,    /* the keyed subset of dev rows */
+    RANDOM_MASK = 8,    /* masked language model */
+    RANDOM_SHUFFLE = 9, /* the order of text */
     RANDOM_FEW_SHOT = 10,
-    RANDOM_SEARCH = 11    /* Bayesian optimisation, CMA-ES */
+    RANDOM_SEARCH = 11 /* Bayesian optimisation, CMA-ES */
 };
 
 /* Local. The key of a purpose under a seed, and a key of its own for four numbers under another: functions of their

@@ -11,18 +11,18 @@ enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAP };
 
 struct yaml {
     enum yaml_kind kind;
-    int line;                  /* of the value, from 1 */
-    int quoted;                /* text that stood in quotes: never a number, a bool or null */
-    const char *text;          /* YAML_TEXT, 0-terminated, no 0 inside */
-    size_t count;              /* YAML_LIST, YAML_MAP */
-    const struct yaml *items;  /* count values */
-    const char *const *keys;   /* YAML_MAP: count keys, all different */
+    int line;                 /* of the value, from 1 */
+    int quoted;               /* text that stood in quotes: never a number, a bool or null */
+    const char *text;         /* YAML_TEXT, 0-terminated, no 0 inside */
+    size_t count;             /* YAML_LIST, YAML_MAP */
+    const struct yaml *items; /* count values */
+    const char *const *keys;  /* YAML_MAP: count keys, all different */
     const int *key_lines;
 };
 
 struct yaml_file {
-    const char *path;          /* as in messages */
-    const struct yaml *root;   /* an empty file: an empty map */
+    const char *path;        /* as in messages */
+    const struct yaml *root; /* an empty file: an empty map */
     struct mem_keep memory;
 };
 

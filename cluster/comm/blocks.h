@@ -9,8 +9,8 @@
 enum { BLOCK_COLUMNS = 64 };
 
 struct blocks {
-    int64_t columns;    /* P*H of one layer */
-    int count;          /* ceil(columns / 64) */
+    int64_t columns; /* P*H of one layer */
+    int count;       /* ceil(columns / 64) */
     int workers;
 };
 

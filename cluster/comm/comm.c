@@ -116,7 +116,7 @@ status comm_or_abort(struct comm *c, status s)
     return s;
 }
 
-status (comm_agree)(struct comm *c, status mine)
+status(comm_agree)(struct comm *c, status mine)
 {
     int64_t worst = mine;
 

@@ -22,38 +22,47 @@
 #include "cluster/comm/deal.h"
 #include "cluster/comm/tree.h"
 
-struct ranges_part { int64_t first, last; };                  /* elements [first, last) of the array */
-struct ranges_add { float *into; const float *from; };
+struct ranges_part {
+    int64_t first, last;
+}; /* elements [first, last) of the array */
+struct ranges_add {
+    float *into;
+    const float *from;
+};
 
 /* An own slot. */
 struct ranges_leaf {
-    float *array;                    /* of a worker's `arrays`: free for another slot once it has been added to its sibling */
-    int32_t first_add, adds;         /* what a part of it brings about */
-    float *node;                     /* the array of the node that is complete with it and leaves; NULL: it waits for another slot */
+    float *array;            /* of a worker's `arrays`: free for another slot once it has been added to its sibling */
+    int32_t first_add, adds; /* what a part of it brings about */
+    float *node; /* the array of the node that is complete with it and leaves; NULL: it waits for another slot */
 };
 
 /* A partial sum that is added up here: the own range of a node of any worker. incoming: the same, where it comes from
  * another. */
-struct ranges_node { struct tree_node node; int worker; float *own, *incoming; };
+struct ranges_node {
+    struct tree_node node;
+    int worker;
+    float *own, *incoming;
+};
 
 struct ranges {
     struct comm *comm;
     struct blocks blocks;
-    int64_t first, last;             /* the own range */
+    int64_t first, last; /* the own range */
     struct exchange exchange;
     /* of the plan */
     struct pool *pool;
     struct ranges_part *parts;
     int part_count;
     struct ranges_leaf *leaves;
-    struct ranges_add *adds, *end_adds;   /* in slots' arrays; between nodes */
-    struct ranges_node *nodes;       /* by slot */
+    struct ranges_add *adds, *end_adds; /* in slots' arrays; between nodes */
+    struct ranges_node *nodes;          /* by slot */
     int32_t leaf_count, node_count, end_count;
-    float **arrays;                  /* of slots, then of nodes that come from others; owned */
+    float **arrays; /* of slots, then of nodes that come from others; owned */
     int32_t array_count;
     /* of the step */
-    int32_t leaf;                    /* being written, counted from 1 */
-    int part;                        /* of it that is not final yet */
+    int32_t leaf; /* being written, counted from 1 */
+    int part;     /* of it that is not final yet */
 };
 
 /* Local. columns of b: the array's length. */
@@ -62,7 +71,8 @@ void ranges_fini(struct ranges *r);
 
 /* Local. Once. deal: of one group, sorted by slot, every slot dealt. parts: of every array, in the order in which they
  * become final; together the whole. pool adds; it stays the caller's. All workers say the same deal and parts. */
-status ranges_plan(struct ranges *r, const struct deal *deal, const struct ranges_part *parts, int count, struct pool *pool);
+status ranges_plan(struct ranges *r, const struct deal *deal, const struct ranges_part *parts, int count,
+                   struct pool *pool);
 
 /* A step, on every worker; the coordinator without columns takes no part (and returns at once). All of it on one
  * thread. Local: what others will send is expected from here on. */

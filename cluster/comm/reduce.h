@@ -21,9 +21,9 @@ struct reduce {
     struct exchange exchange;
     char *out, *in;
     size_t out_room, in_room;
-    struct tree_sum slices;      /* the sum of this owner's columns */
-    struct tree_sum grad_u;       /* a layer's sum over all blocks, at the coordinator */
-    struct tree_node *nodes;     /* (blocks) scratch */
+    struct tree_sum slices;  /* the sum of this owner's columns */
+    struct tree_sum grad_u;  /* a layer's sum over all blocks, at the coordinator */
+    struct tree_node *nodes; /* (blocks) scratch */
 };
 void reduce_init(struct reduce *r, struct comm *c, const struct blocks *b, int layers);
 void reduce_fini(struct reduce *r);

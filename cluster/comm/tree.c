@@ -41,7 +41,7 @@ static status put_back(struct tree_sum *t, void *vector)
 void tree_sum_clear(struct tree_sum *t, int32_t leaves)
 {
     while (t->count > 0)
-        if (put_back(t, t->vectors[--t->count]) != ST_OK) continue;   /* freed instead: no harm */
+        if (put_back(t, t->vectors[--t->count]) != ST_OK) continue; /* freed instead: no harm */
     t->leaves = leaves;
 }
 
@@ -70,7 +70,7 @@ status tree_sum_take(struct tree_sum *t, void **vector)
     size_t before = t->spare_count;
 
     TRY(tree_sum_take_unset(t, vector));
-    if (t->spare_count < before) memset(*vector, 0, vector_bytes(t));   /* a new one is zero */
+    if (t->spare_count < before) memset(*vector, 0, vector_bytes(t)); /* a new one is zero */
     return ST_OK;
 }
 

@@ -13,18 +13,20 @@
 
 #include "cluster/base/status.h"
 
-struct tree_node { int32_t first, size; };   /* leaves [first, first + size) clipped to the tree's n */
+struct tree_node {
+    int32_t first, size;
+}; /* leaves [first, first + size) clipped to the tree's n */
 
 enum tree_number { TREE_FLOAT, TREE_DOUBLE };
 
 struct tree_sum {
     int32_t leaves;
     enum tree_number number;
-    size_t length;               /* numbers in a node's vector */
-    struct tree_node *nodes;     /* sorted by first */
-    void **vectors;              /* nodes' sums; 64-byte aligned, owned */
+    size_t length;           /* numbers in a node's vector */
+    struct tree_node *nodes; /* sorted by first */
+    void **vectors;          /* nodes' sums; 64-byte aligned, owned */
     size_t count, room, vector_room;
-    void **spare;                /* buffers of merged nodes, used again: nothing is allocated after the first steps */
+    void **spare; /* buffers of merged nodes, used again: nothing is allocated after the first steps */
     size_t spare_count, spare_room;
 };
 
@@ -53,7 +55,9 @@ double tree_total(const double *leaves, int32_t count);
  * one after the other; when node `at` has come, the sum of `from` is added to that of `into` (all three: places in the
  * list as it was given). Every node that is never `from` ends as one that remains, in this order; the result says how
  * many, nodes holds them. merges: room for count; count less the result are written. NULL: not wanted. */
-struct tree_merge { int32_t at, into, from; };
+struct tree_merge {
+    int32_t at, into, from;
+};
 size_t tree_merge_plan(int32_t leaves, struct tree_node *nodes, size_t count, struct tree_merge *merges);
 
 /* The nodes that remain when the given ones (count, sorted or not) are merged as above: what a holder of these leaves

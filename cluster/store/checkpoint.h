@@ -21,9 +21,9 @@ enum { CHECKPOINT_PATH_BYTES = 4096 };
 /* One tensor of a checkpoint. All ranks give the same tensors in the same order, each with its own part; together
  * the parts cover every element once. Tensors of a file are consecutive, wide element types first. */
 struct checkpoint_tensor {
-    const char *file;            /* "prompts.safetensors" */
-    struct tensor_spec spec;     /* name, type, shape */
-    struct part part;            /* read by _write, filled by _load */
+    const char *file;        /* "prompts.safetensors" */
+    struct tensor_spec spec; /* name, type, shape */
+    struct part part;        /* read by _write, filled by _load */
 };
 
 /* Collective. Write step-N (N = state->step) into the run folder, replace `latest`. state counts on rank 0 alone;

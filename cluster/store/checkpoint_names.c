@@ -24,7 +24,7 @@ status checkpoint_path(const char *run, uint64_t step, char out[CHECKPOINT_PATH_
 status checkpoint_list(const char *run, uint64_t **steps, size_t *count)
 {
     TRY(numbered_list(run, "step-", "", steps, count));
-    for (size_t i = 0; i < *count / 2; i++) {   /* newest first */
+    for (size_t i = 0; i < *count / 2; i++) { /* newest first */
         uint64_t swap = (*steps)[i];
 
         (*steps)[i] = (*steps)[*count - 1 - i];

@@ -13,22 +13,22 @@ enum { CHUNK_BYTES = STATE_CHUNK_BYTES, CHUNK_MOVERS_MOST = 8 };
 
 struct chunk_tensor {
     const char *name;
-    int64_t offset, bytes;       /* in the file */
-    int64_t item;                /* bytes an element */
-    const struct part *part;     /* this rank's */
+    int64_t offset, bytes;   /* in the file */
+    int64_t item;            /* bytes an element */
+    const struct part *part; /* this rank's */
 };
 
 struct chunks {
     struct comm *c;
-    const char *file;            /* for messages */
+    const char *file; /* for messages */
     int64_t file_bytes, chunk_count;
     size_t count;
     const struct chunk_tensor *tensors;
-    struct part_box *boxes;      /* (rank, tensor) */
+    struct part_box *boxes; /* (rank, tensor) */
     int movers;
-    unsigned char *chunk;        /* this mover's, CHUNK_BYTES */
-    unsigned char *other;        /* messages of the other ranks to or from this mover */
-    unsigned char *own;          /* this rank's messages to or from the movers, CHUNK_BYTES each */
+    unsigned char *chunk; /* this mover's, CHUNK_BYTES */
+    unsigned char *other; /* messages of the other ranks to or from this mover */
+    unsigned char *own;   /* this rank's messages to or from the movers, CHUNK_BYTES each */
     struct exchange exchange;
 };
 

@@ -24,16 +24,16 @@
 #include "cluster/base/status.h"
 
 struct journal_record {
-    uint32_t kind;           /* enum record_kind (record.h); journal.c does not look at it */
-    uint64_t step;           /* never falls from record to record */
-    uint64_t number;         /* 1, 2, 3, … through all segments */
-    const void *payload;     /* 8-byte aligned */
+    uint32_t kind;       /* enum record_kind (record.h); journal.c does not look at it */
+    uint64_t step;       /* never falls from record to record */
+    uint64_t number;     /* 1, 2, 3, … through all segments */
+    const void *payload; /* 8-byte aligned */
     size_t bytes;
 };
 
 struct journal_options {
-    int interval_ms;         /* 0: every record is made durable as soon as it is appended (journal.sync: step);
-                                n: at the latest n ms after it was appended */
+    int interval_ms; /* 0: every record is made durable as soon as it is appended (journal.sync: step);
+                        n: at the latest n ms after it was appended */
 };
 
 struct journal;

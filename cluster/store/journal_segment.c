@@ -50,8 +50,10 @@ status segment_path(const char *folder, uint64_t first_step, char out[PATH_MAX])
 
 status segment_create(const char *folder, uint64_t first_step, uint64_t first_number)
 {
-    struct segment_header h = {.version = SEGMENT_VERSION, .header_bytes = SEGMENT_HEADER_BYTES,
-                               .first_step = first_step, .first_number = first_number};
+    struct segment_header h = {.version = SEGMENT_VERSION,
+                               .header_bytes = SEGMENT_HEADER_BYTES,
+                               .first_step = first_step,
+                               .first_number = first_number};
     char path[PATH_MAX];
 
     memcpy(h.magic, segment_magic, sizeof h.magic);
@@ -63,8 +65,13 @@ status segment_create(const char *folder, uint64_t first_step, uint64_t first_nu
 void record_header_fill(struct record_header *h, uint32_t kind, uint64_t step, uint64_t number, uint64_t durable,
                         const void *payload, size_t bytes)
 {
-    *h = (struct record_header){.magic = RECORD_MAGIC, .kind = kind, .step = step, .number = number, .durable = durable,
-                                .bytes = bytes, .payload_check = XXH3_64bits(payload, bytes),
+    *h = (struct record_header){.magic = RECORD_MAGIC,
+                                .kind = kind,
+                                .step = step,
+                                .number = number,
+                                .durable = durable,
+                                .bytes = bytes,
+                                .payload_check = XXH3_64bits(payload, bytes),
                                 .version = RECORD_VERSION};
     h->header_check = check_of(h);
 }
@@ -170,8 +177,10 @@ enum scan_result segment_scan_next(struct segment_scan *scan, struct journal_rec
     scan->problem = header_problem(scan, &h);
     if (scan->problem) return SCAN_BAD;
     if (h.version > RECORD_VERSION) {
-        *why = fault(ST_INPUT, "%s: offset %" PRIu64 ": record version %u, this program reads up to %d: use a newer "
-                     "mp2", scan->path, scan->offset, h.version, RECORD_VERSION);
+        *why = fault(ST_INPUT,
+                     "%s: offset %" PRIu64 ": record version %u, this program reads up to %d: use a newer "
+                     "mp2",
+                     scan->path, scan->offset, h.version, RECORD_VERSION);
         return SCAN_FAILED;
     }
     padded = record_room(h.bytes) - sizeof h;
@@ -224,8 +233,9 @@ int segment_scan_is_damage(struct segment_scan *scan)
 
 status segment_scan_fault(const struct segment_scan *scan)
 {
-    return fault(ST_INPUT, "%s: offset %" PRIu64 ": found %s, expected record %" PRIu64 " (after step %" PRIu64
+    return fault(ST_INPUT,
+                 "%s: offset %" PRIu64 ": found %s, expected record %" PRIu64 " (after step %" PRIu64
                  "), which had been durable. With the journal's folder moved away the run goes on from its newest "
-                 "checkpoint and computes the steps after it again, to the same bits", scan->path, scan->offset,
-                 scan->problem, scan->number, scan->step);
+                 "checkpoint and computes the steps after it again, to the same bits",
+                 scan->path, scan->offset, scan->problem, scan->number, scan->step);
 }

@@ -53,7 +53,7 @@ void part_walk_start(struct part_walk *w, const struct part_box *box, int64_t it
         w->row = high;
         return;
     }
-    while (low < high) {         /* the first row that ends after from */
+    while (low < high) { /* the first row that ends after from */
         int64_t middle = low + (high - low) / 2;
 
         if (row_at(w, middle) + width <= from) low = middle + 1;
@@ -71,7 +71,10 @@ int part_walk_next(struct part_walk *w, struct part_run *run)
     at = start > w->from ? start : w->from;
     end = start + width < w->to ? start + width : w->to;
     if (at >= end) return 0;
-    *run = (struct part_run){.at = at, .bytes = end - at, .i = w->row / w->box.count[1], .j = w->row % w->box.count[1],
+    *run = (struct part_run){.at = at,
+                             .bytes = end - at,
+                             .i = w->row / w->box.count[1],
+                             .j = w->row % w->box.count[1],
                              .column = at - start};
     w->row++;
     return 1;
@@ -105,7 +108,8 @@ static unsigned char *place(const struct part *p, int64_t item, const struct par
 }
 
 /* Between the part and a buffer; one of out and in is NULL: pack into out, or unpack in. */
-static void copy(const struct part *p, int64_t item, int64_t from, int64_t to, unsigned char *out, const unsigned char *in)
+static void copy(const struct part *p, int64_t item, int64_t from, int64_t to, unsigned char *out,
+                 const unsigned char *in)
 {
     struct part_walk w;
     struct part_run run;

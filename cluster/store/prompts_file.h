@@ -8,13 +8,13 @@
 
 struct prompts_file {
     struct safetensors file;
-    int64_t layers;        /* of the prompt bank: the encoder's, or 1 */
-    int64_t modules;       /* K */
-    int64_t intrinsic;     /* d */
-    int64_t tokens;        /* P */
-    int64_t hidden;        /* H */
-    int64_t tasks;         /* T */
-    const struct tensor *a, *z, *router, *head;  /* any float type; read with tensor_read_f32(file.path, …) */
+    int64_t layers;                             /* of the prompt bank: the encoder's, or 1 */
+    int64_t modules;                            /* K */
+    int64_t intrinsic;                          /* d */
+    int64_t tokens;                             /* P */
+    int64_t hidden;                             /* H */
+    int64_t tasks;                              /* T */
+    const struct tensor *a, *z, *router, *head; /* any float type; read with tensor_read_f32(file.path, …) */
 };
 
 /* Local. Shapes are checked against each other and, when encoder_layers and hidden are not 0, against the model; every

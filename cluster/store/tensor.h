@@ -11,9 +11,11 @@
 #include "cluster/base/status.h"
 
 /* name in safetensors, bytes an element. */
-#define TENSOR_TYPE_LIST(X)                                                                                        \
-    X(F64, 8) X(F32, 4) X(F16, 2) X(BF16, 2) X(I64, 8) X(I32, 4) X(I16, 2) X(I8, 1)                                \
-    X(U64, 8) X(U32, 4) X(U16, 2) X(U8, 1) X(BOOL, 1) X(F8_E4M3, 1) X(F8_E5M2, 1) X(C64, 8)
+#define TENSOR_TYPE_LIST(X)                                                                                       \
+    X(F64, 8)                                                                                                     \
+    X(F32, 4)                                                                                                     \
+    X(F16, 2) X(BF16, 2) X(I64, 8) X(I32, 4) X(I16, 2) X(I8, 1) X(U64, 8) X(U32, 4) X(U16, 2) X(U8, 1) X(BOOL, 1) \
+        X(F8_E4M3, 1) X(F8_E5M2, 1) X(C64, 8)
 
 #define TENSOR_TYPE_ENUM(name, bytes) TENSOR_##name,
 enum tensor_type { TENSOR_TYPE_LIST(TENSOR_TYPE_ENUM) TENSOR_TYPE_COUNT };
@@ -22,21 +24,21 @@ enum tensor_type { TENSOR_TYPE_LIST(TENSOR_TYPE_ENUM) TENSOR_TYPE_COUNT };
 enum { TENSOR_RANK = 8 };
 
 struct tensor {
-    const char *name;             /* never NULL; belongs to the file */
+    const char *name; /* never NULL; belongs to the file */
     enum tensor_type type;
-    int rank;                     /* 0 … TENSOR_RANK; 0 is one element */
+    int rank; /* 0 … TENSOR_RANK; 0 is one element */
     int64_t shape[TENSOR_RANK];
-    int64_t stride[TENSOR_RANK];  /* in elements, >= 0; row-major in safetensors, anything in torch files */
-    int64_t count;                /* elements, the product of shape */
-    const unsigned char *data;    /* element (0, …, 0); every element the strides reach lies inside the file */
-    size_t bytes;                 /* from data to the end of the last element reached */
+    int64_t stride[TENSOR_RANK]; /* in elements, >= 0; row-major in safetensors, anything in torch files */
+    int64_t count;               /* elements, the product of shape */
+    const unsigned char *data;   /* element (0, …, 0); every element the strides reach lies inside the file */
+    size_t bytes;                /* from data to the end of the last element reached */
 };
 
 size_t tensor_type_bytes(enum tensor_type type);
 const char *tensor_type_name(enum tensor_type type);
 /* Local. 1 and *type set when name is the safetensors name of a known type. */
 int tensor_type_find(const char *name, enum tensor_type *type);
-int tensor_type_is_float(enum tensor_type type);  /* F64, F32, F16, BF16 */
+int tensor_type_is_float(enum tensor_type type); /* F64, F32, F16, BF16 */
 
 /* Local. Set stride to row-major and count to the product of shape; 0 when a number is negative or a product
  * overflows. */

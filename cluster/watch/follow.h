@@ -9,9 +9,9 @@
 struct follow;
 
 enum follow_state {
-    FOLLOW_CONNECTING,   /* nothing heard yet */
+    FOLLOW_CONNECTING, /* nothing heard yet */
     FOLLOW_LIVE,
-    FOLLOW_SILENT        /* no heartbeat for 5 seconds: ended, cut off, or the keys are wrong */
+    FOLLOW_SILENT /* no heartbeat for 5 seconds: ended, cut off, or the keys are wrong */
 };
 
 struct follow_keys {

@@ -17,26 +17,30 @@
 #include "cluster/watch/tally.h"
 #include "cluster/watch/topic.h"
 
-static const double TASKS_EVERY = 2;   /* seconds */
+static const double TASKS_EVERY = 2; /* seconds */
 
 struct progress {
-    pthread_mutex_t lock;         /* of everything below, once it is open */
-    char name[256], path[4096];   /* path: of the metrics file, "" when there is none */
+    pthread_mutex_t lock;       /* of everything below, once it is open */
+    char name[256], path[4096]; /* path: of the metrics file, "" when there is none */
     FILE *file;
-    int failed;                   /* errno of the first write that failed */
+    int failed; /* errno of the first write that failed */
     struct publisher *publisher;
-    double started, before;       /* monotonic seconds; elapsed before this process */
-    uint64_t tokens, examples;    /* of all steps */
-    struct tally tally;           /* of the tasks */
-    double told;                  /* monotonic seconds: when tasks were shown last */
+    double started, before;    /* monotonic seconds; elapsed before this process */
+    uint64_t tokens, examples; /* of all steps */
+    struct tally tally;        /* of the tasks */
+    double told;               /* monotonic seconds: when tasks were shown last */
     char *line;
     size_t line_room;
-    struct before *membership;          /* the workers of the life before, as the file left them */
+    struct before *membership; /* the workers of the life before, as the file left them */
     size_t membership_count, membership_room;
-    double last_time;             /* Unix seconds: the file's last line */
+    double last_time; /* Unix seconds: the file's last line */
 };
 
-struct before { uint32_t rank; Mp2__Worker__State state; char host[64]; };
+struct before {
+    uint32_t rank;
+    Mp2__Worker__State state;
+    char host[64];
+};
 
 /* The envelope around a body, which stays where it is. */
 static void wrap(const struct progress *p, const ProtobufCMessage *body, Mp2__Progress *m)
@@ -59,7 +63,7 @@ static void write_line(struct progress *p, const Mp2__Progress *m)
         p->failed = ENOMEM;
         return;
     }
-    p->line[n++] = '\n';   /* over the 0: json_append leaves room for it */
+    p->line[n++] = '\n'; /* over the 0: json_append leaves room for it */
     if (fwrite(p->line, 1, n, p->file) != n) p->failed = errno;
 }
 
@@ -170,7 +174,8 @@ static status note_worker(struct progress *p, const Mp2__Worker *m)
     size_t i = 0;
 
     while (i < p->membership_count && p->membership[i].rank != m->rank) i++;
-    if (i == p->membership_count) TRY(mem_grow(&p->membership, &p->membership_room, ++p->membership_count, sizeof *p->membership));
+    if (i == p->membership_count)
+        TRY(mem_grow(&p->membership, &p->membership_room, ++p->membership_count, sizeof *p->membership));
     p->membership[i].rank = m->rank;
     p->membership[i].state = m->state;
     snprintf(p->membership[i].host, sizeof p->membership[i].host, "%s", m->host);

@@ -20,11 +20,11 @@
 struct progress;
 
 struct progress_options {
-    const char *folder;         /* the run's; its last part is the run's name; NULL: no file, name is used */
-    const char *name;           /* NULL: from the folder */
-    struct watch_config watch;  /* listen "" or NULL: no stream */
-    int resume;                 /* 0: metrics.jsonl starts empty; 1: it goes on, cut back to resume_step */
-    uint64_t resume_step;       /* the last committed step: lines about later ones are removed */
+    const char *folder;        /* the run's; its last part is the run's name; NULL: no file, name is used */
+    const char *name;          /* NULL: from the folder */
+    struct watch_config watch; /* listen "" or NULL: no stream */
+    int resume;                /* 0: metrics.jsonl starts empty; 1: it goes on, cut back to resume_step */
+    uint64_t resume_step;      /* the last committed step: lines about later ones are removed */
 };
 
 /* Local. ST_INPUT: bad address or keys, a metrics file that is not one; ST_IO. A torn last line is cut off. */

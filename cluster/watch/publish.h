@@ -18,9 +18,9 @@
 
 /* What a configuration says about watching; the rows for a command's option table are below. */
 struct watch_config {
-    const char *listen;      /* "host:port", port 0: any free one; "": no publisher */
-    const char *server_key;  /* file; "" */
-    const char *allowed;     /* file; "" */
+    const char *listen;     /* "host:port", port 0: any free one; "": no publisher */
+    const char *server_key; /* file; "" */
+    const char *allowed;    /* file; "" */
 };
 
 /* clang-format off */

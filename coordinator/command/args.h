@@ -14,11 +14,11 @@
 enum { ARGS_WORDS = 4 };
 
 struct args {
-    const char *words[ARGS_WORDS];  /* in order; NULL after the last */
+    const char *words[ARGS_WORDS]; /* in order; NULL after the last */
     int word_count;
-    const char *const *sets;        /* "key=value" */
+    const char *const *sets; /* "key=value" */
     size_t set_count;
-    int resume;                     /* of commands that resume: 1 --resume, 0 --new; else -1 */
+    int resume; /* of commands that resume: 1 --resume, 0 --new; else -1 */
     struct mem_keep keep;
 };
 
@@ -30,14 +30,14 @@ void args_fini(struct args *args);
 /* How many words a command takes. */
 struct args_words {
     int least, most;
-    const char *usage;              /* reported when there are fewer; NULL where least is 0 */
+    const char *usage; /* reported when there are fewer; NULL where least is 0 */
 };
 
 /* ---- whole commands on one process ---- */
 
 struct args_form {
     struct args_words words;
-    int file;                       /* the first word, where there is one, is a configuration file */
+    int file; /* the first word, where there is one, is a configuration file */
     const struct option *table;
     size_t count;
 };

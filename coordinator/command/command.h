@@ -7,16 +7,16 @@
 
 struct command {
     const char *name;
-    const char *arguments;      /* as shown by help; "" when there are none */
-    const char *summary;        /* one sentence */
+    const char *arguments; /* as shown by help; "" when there are none */
+    const char *summary;   /* one sentence */
     /* argv[0] is the command's name. Errors are reported where they are found. */
     status (*run)(int argc, char **argv);
-    void (*help)(void);         /* prints options beyond the two lines above; may be NULL */
-    int least, most;            /* how many arguments run takes; most 0: run checks them itself */
+    void (*help)(void); /* prints options beyond the two lines above; may be NULL */
+    int least, most;    /* how many arguments run takes; most 0: run checks them itself */
 };
 
 struct command_table {
-    const char *path;           /* what comes before a name on the command line, with a space: "", "data " */
+    const char *path; /* what comes before a name on the command line, with a space: "", "data " */
     const struct command *commands;
     int count;
 };

@@ -58,10 +58,16 @@ static status write_encoder(const struct args *args, void *config)
     if (c->hidden % c->heads != 0)
         return fault(ST_INPUT, "heads: %lld do not divide the width %lld", (long long)c->heads, (long long)c->hidden);
     TRY(vocabulary_load(c->vocab, &vocabulary));
-    what.config = (struct model_config){.layers = c->layers, .hidden = c->hidden, .heads = c->heads,
-                                        .feed_forward = c->feed_forward, .positions = c->positions,
-                                        .vocab = vocabulary_size(vocabulary), .types = 2, .eps = 1e-12,
-                                        .hidden_dropout = c->dropout, .attention_dropout = c->dropout};
+    what.config = (struct model_config){.layers = c->layers,
+                                        .hidden = c->hidden,
+                                        .heads = c->heads,
+                                        .feed_forward = c->feed_forward,
+                                        .positions = c->positions,
+                                        .vocab = vocabulary_size(vocabulary),
+                                        .types = 2,
+                                        .eps = 1e-12,
+                                        .hidden_dropout = c->dropout,
+                                        .attention_dropout = c->dropout};
     s = vocabulary_write(vocabulary, c->out, c->positions);
     vocabulary_destroy(&vocabulary);
     TRY(s);

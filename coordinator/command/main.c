@@ -14,7 +14,7 @@ int main(int argc, char **argv)
     status s;
 
     file_guard_standard();
-    signal(SIGPIPE, SIG_IGN);   /* a closed pipe and a file over its limit are failed writes, said like any other */
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe and a file over its limit are failed writes, said like any other */
     signal(SIGXFSZ, SIG_IGN);
     setlocale(LC_CTYPE, "C.UTF-8");
     if (argc < 2) {
@@ -25,7 +25,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--version") == 0) argv[1] = (char *)"version";
     if (argc == 3 && strcmp(argv[2], "--help") == 0) s = command_help(2, (char *[]){argv[0], argv[1]});
     else s = command_run(&command_table_main, argc, argv);
-    if (fflush(stdout) != 0 && s == ST_OK)   /* `mp2 help | head`: a reader that has left needs no message */
+    if (fflush(stdout) != 0 && s == ST_OK) /* `mp2 help | head`: a reader that has left needs no message */
         s = errno == EPIPE ? ST_IO : fault(ST_IO, "standard output cannot be written");
     return status_exit(s);
 }

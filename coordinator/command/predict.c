@@ -29,7 +29,8 @@ static status find_model(struct desk *d, const char *path, const struct predict_
     char folder[4096];
 
     if (!d->tuned.encoder) {
-        if (!config->model[0]) return fault(ST_USAGE, "expected --model, the folder of the encoder that the task was tuned over");
+        if (!config->model[0])
+            return fault(ST_USAGE, "expected --model, the folder of the encoder that the task was tuned over");
         return file_keep_path(d->model, sizeof d->model, config->model);
     }
     if (!slash) return file_keep_path(d->model, sizeof d->model, d->tuned.encoder);
@@ -101,7 +102,8 @@ static status run(struct comm *c, const struct args *a)
     if (s == ST_OK) s = answer(c, &desk, &config, &result);
     s = close_desk(&desk, &config, s);
     if (s == ST_OK && result.bad > 0)
-        s = fault(ST_INPUT, "%s: %lld of %lld lines could not be asked", file, (long long)result.bad, (long long)result.lines);
+        s = fault(ST_INPUT, "%s: %lld of %lld lines could not be asked", file, (long long)result.bad,
+                  (long long)result.lines);
     free(text);
     options_fini(&options);
     return s;
@@ -116,10 +118,14 @@ status cmd_predict(int argc, char **argv)
 
 void cmd_predict_help(void)
 {
-    puts("TUNED is a tuned file (NAME, NAME.json or NAME.safetensors). A run of pre-training, or one of its checkpoints,\n"
-         "answers the tasks it has seen (--task). FILE has a question a line, - or nothing is standard input: JSON objects with\n"
-         "the template's fields (and \"options\" for choices), plain text where there is one field, a table, or for extraction\n"
-         "a file in SQuAD's form (a question's number is then its line). Answers come in the questions' order, a line of\n"
+    puts("TUNED is a tuned file (NAME, NAME.json or NAME.safetensors). A run of pre-training, or one of its "
+         "checkpoints,\n"
+         "answers the tasks it has seen (--task). FILE has a question a line, - or nothing is standard input: JSON "
+         "objects with\n"
+         "the template's fields (and \"options\" for choices), plain text where there is one field, a table, or for "
+         "extraction\n"
+         "a file in SQuAD's form (a question's number is then its line). Answers come in the questions' order, a line "
+         "of\n"
          "JSON each. Works alone or under mpirun. Exit status 2 when a line was bad.\n\n"
          "Options (--set name=value, or --name value):");
     options_help(predict_options, predict_option_count, stdout);

@@ -60,9 +60,13 @@ static status keep_imported(struct tune_config *c, const char **list)
 
 static status write_all(const struct report *r, const char *folder)
 {
-    static const struct { const char *name; status (*write)(const struct report *r, const char *path); } files[] = {
-        {"report.md", report_write_markdown}, {"report.csv", report_write_csv}, {"cells.csv", report_write_cells_csv},
-        {"report.html", report_write_html}};
+    static const struct {
+        const char *name;
+        status (*write)(const struct report *r, const char *path);
+    } files[] = {{"report.md", report_write_markdown},
+                 {"report.csv", report_write_csv},
+                 {"cells.csv", report_write_cells_csv},
+                 {"report.html", report_write_html}};
     char path[4096];
 
     TRY(file_make_folder(folder));
@@ -119,7 +123,8 @@ static void print_cell(void *arg, const struct cell_result *r)
 
 /* The run's configuration is that of its cells, so that mp2 tune can go on with it: without the report's own options,
  * which stand behind tune's. */
-static status run_cells(struct comm *c, const struct report_config *config, const struct options *options, struct grid *grid)
+static status run_cells(struct comm *c, const struct report_config *config, const struct options *options,
+                        struct grid *grid)
 {
     struct options cells = *options;
     struct tuning tuning;
@@ -153,7 +158,8 @@ static status run_with(struct comm *c, const struct args *a, const struct option
     if (s == ST_OK && comm_is_coordinator(c)) s = grid_make(&config.tune, &grid);
     s = comm_agree(c, s);
     if (s == ST_OK && config.run_missing) s = run_cells(c, &config, &options, &grid);
-    if (s == ST_END && comm_is_coordinator(c)) printf("report: stopped in order; started again, it goes on from there\n");
+    if (s == ST_END && comm_is_coordinator(c))
+        printf("report: stopped in order; started again, it goes on from there\n");
     if (s == ST_OK && comm_is_coordinator(c)) s = write_report(&config, &grid);
     mem_free(kept);
     free(text);
@@ -182,8 +188,10 @@ void cmd_report_help(void)
     struct option *table;
     size_t count;
 
-    puts("Compare ways of tuning: every task by every method with every seed. Cells that are there are taken as they are, those\n"
-         "that are missing are run first (start it with mpirun, as mp2 tune; it goes on where it was cut off). Writes report.md,\n"
+    puts("Compare ways of tuning: every task by every method with every seed. Cells that are there are taken as they "
+         "are, those\n"
+         "that are missing are run first (start it with mpirun, as mp2 tune; it goes on where it was cut off). Writes "
+         "report.md,\n"
          "report.html (one file that needs nothing else), report.csv (a line a task and method) and cells.csv.\n\n"
          "Options (CONFIG.yaml or --set name=value):");
     if (make_table(&table, &count) != ST_OK) return;

@@ -8,7 +8,9 @@
 #include "coordinator/command/commands.h"
 #include "cluster/store/run_folder.h"
 
-struct stop_config { double wait; };
+struct stop_config {
+    double wait;
+};
 
 static const struct option table[] = {
     REAL_OPTION("wait", offsetof(struct stop_config, wait), "600", 0, 1e6, LIMIT, "s",

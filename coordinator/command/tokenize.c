@@ -149,7 +149,7 @@ static status put_lines(struct tokenizer *t)
     TRY(stream_open_raw(STDIN_FILENO, "standard input", &in));
     while ((s = stream_line(in, UINT32_MAX - 1, &line, &n)) == ST_OK) {
         s = put_line(t, line, n);
-        if (s == ST_OK && stream_waits(in)) s = flush(t);   /* whoever talks to us through pipes waits for it */
+        if (s == ST_OK && stream_waits(in)) s = flush(t); /* whoever talks to us through pipes waits for it */
         if (s != ST_OK) break;
     }
     stream_close(&in);

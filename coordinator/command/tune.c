@@ -13,8 +13,8 @@
 
 static void print_head(void)
 {
-    printf("%-16s %-12s %5s %4s  %8s %8s %8s %7s  %-8s %8s %8s %s\n", "task", "method", "seed", "k", "untuned", "dev", "test",
-           "rows", "metric", "majority", "seconds", "best at");
+    printf("%-16s %-12s %5s %4s  %8s %8s %8s %7s  %-8s %8s %8s %s\n", "task", "method", "seed", "k", "untuned", "dev",
+           "test", "rows", "metric", "majority", "seconds", "best at");
 }
 
 static void print_score(double x)
@@ -53,7 +53,8 @@ static status run(struct comm *c, const struct args *a)
     if (s == ST_OK) {
         if (comm_is_coordinator(c)) print_head();
         s = grid_run(&tuning, &grid, print_result, NULL);
-        if (s == ST_END && comm_is_coordinator(c)) printf("tune: stopped in order; started again, it goes on from there\n");
+        if (s == ST_END && comm_is_coordinator(c))
+            printf("tune: stopped in order; started again, it goes on from there\n");
         tuning_close(&tuning, s);
     }
     free(text);
@@ -68,9 +69,12 @@ status cmd_tune(int argc, char **argv)
 
 void cmd_tune_help(void)
 {
-    puts("Tune pre-trained prompts for new tasks from a few examples each: every task by every method with every seed, one cell\n"
-         "after the other, each on all ranks of mpirun (with -n 1 on one process). A cell leaves a tuned file for mp2 predict and\n"
-         "a result; what is done is not done again, what was cut off goes on. `mp2 stop RUN` or SIGUSR1 end it in order.\n\n"
+    puts("Tune pre-trained prompts for new tasks from a few examples each: every task by every method with every seed, "
+         "one cell\n"
+         "after the other, each on all ranks of mpirun (with -n 1 on one process). A cell leaves a tuned file for mp2 "
+         "predict and\n"
+         "a result; what is done is not done again, what was cut off goes on. `mp2 stop RUN` or SIGUSR1 end it in "
+         "order.\n\n"
          "Options (CONFIG.yaml or --set name=value):");
     options_help(tune_options, tune_option_count, stdout);
 }

@@ -35,8 +35,8 @@ static status make(const struct args *args, void *config)
 
 status cmd_vocab(int argc, char **argv)
 {
-    const struct args_form form = {.words = {.most = 1}, .file = 1, .table = vocabulary_plan_options,
-                                   .count = vocabulary_plan_option_count};
+    const struct args_form form = {
+        .words = {.most = 1}, .file = 1, .table = vocabulary_plan_options, .count = vocabulary_plan_option_count};
     struct vocabulary_plan plan;
 
     return args_run(argc, argv, &form, &plan, make);

@@ -12,7 +12,7 @@ status answer_f1(const struct row_texts *row, int32_t first, int32_t last, doubl
 
 /* Local. The reference's: of decoded tokens, so that unknown ones are all equal. It accepts only one answer: give
  * gold_count 1. */
-status answer_f1_of_tokens(const struct token_roles *roles, const int32_t *predicted, int count, const struct gold *gold,
-                           int gold_count, double *f1);
+status answer_f1_of_tokens(const struct token_roles *roles, const int32_t *predicted, int count,
+                           const struct gold *gold, int gold_count, double *f1);
 
 #endif

@@ -6,8 +6,8 @@
 #include "coordinator/data/dataset.h"
 
 struct ceiling {
-    int64_t rows;           /* in groups of the same input with more than one label */
-    double accuracy;        /* the most that can be reached over all rows; NAN where there are none */
+    int64_t rows;    /* in groups of the same input with more than one label */
+    double accuracy; /* the most that can be reached over all rows; NAN where there are none */
 };
 
 /* Local. Of a split; kinds labels and choices. */

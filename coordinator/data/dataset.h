@@ -27,27 +27,30 @@
 enum { FORM_RIGHT, FORM_REFERENCE_RUN, FORM_REFERENCE_HEAD };
 
 struct input_form {
-    int prompt;                 /* P, placeholder tokens */
-    int32_t first_placeholder;  /* 1000 */
-    int max_length;             /* tokens in all, 512 */
-    int reference;              /* FORM_… */
+    int prompt;                /* P, placeholder tokens */
+    int32_t first_placeholder; /* 1000 */
+    int max_length;            /* tokens in all, 512 */
+    int reference;             /* FORM_… */
 };
 
-struct gold { const int32_t *ids; int count; };
+struct gold {
+    const int32_t *ids;
+    int count;
+};
 
 /* One row, ready for the encoder. Arrays point into the buffer given, and into the mapped shards. */
 struct example {
-    int32_t length;             /* tokens */
+    int32_t length; /* tokens */
     const int32_t *ids;
     int32_t start, end;         /* the answer, tokens, both inclusive; -1 where a window of extraction lacks it */
     int options;                /* 0 for extraction */
     const int32_t (*option)[2]; /* first and last token of each */
     int label;                  /* the right option; -1 for extraction */
-    int32_t context_first, context_last;    /* extraction: where an answer may lie, inclusive; otherwise 0, -1 */
-    int32_t context_skip;       /* extraction: tokens of the context in front of this window */
+    int32_t context_first, context_last; /* extraction: where an answer may lie, inclusive; otherwise 0, -1 */
+    int32_t context_skip;                /* extraction: tokens of the context in front of this window */
     /* extraction: the tokens that mean "no answer"; -1, -1: the task has none */
     int32_t none_first, none_last;
-    int gold_count;             /* extraction: accepted answers; 0 when the question has no answer */
+    int gold_count; /* extraction: accepted answers; 0 when the question has no answer */
     const struct gold *gold;
 };
 
@@ -89,7 +92,8 @@ double dataset_majority(const struct dataset *dataset, int task, enum split spli
 int dataset_label(const struct dataset *dataset, int task, enum split split, int64_t row);
 
 /* Local. xxh3-128 of all tokens that a row has to show, answers not among them; labels and choices. */
-void dataset_input_digest(const struct dataset *dataset, int task, enum split split, int64_t row, unsigned char out[16]);
+void dataset_input_digest(const struct dataset *dataset, int task, enum split split, int64_t row,
+                          unsigned char out[16]);
 
 /* Local. A row as training sees it. Thread-safe with a buffer a thread. */
 status dataset_example(const struct dataset *dataset, int task, enum split split, int64_t row,
@@ -103,8 +107,8 @@ status dataset_window(const struct dataset *dataset, int task, enum split split,
 
 /* Local. Extraction: how good the context's tokens first … last (last < first: no answer) are as a row's answer: F1 of
  * the texts (answer.h). */
-status dataset_answer_f1(const struct dataset *dataset, int task, enum split split, int64_t row, int32_t first, int32_t last,
-                         double *f1);
+status dataset_answer_f1(const struct dataset *dataset, int task, enum split split, int64_t row, int32_t first,
+                         int32_t last, double *f1);
 
 /* 32 hex digits. Over tasks, shards and form, which a resumed run must find again. Of the vocabulary:
  * vocabulary_digest. */

@@ -11,8 +11,8 @@
 #include "coordinator/data/dataset.h"
 
 struct few_shot {
-    enum split split;           /* where the rows are from */
-    int64_t *train, *dev;       /* row numbers, label by label */
+    enum split split;     /* where the rows are from */
+    int64_t *train, *dev; /* row numbers, label by label */
     int64_t train_count, dev_count;
 };
 

@@ -7,7 +7,10 @@
 
 #include "cluster/base/status.h"
 
-struct groups { char *text; size_t size; };   /* its lines, each ended by a NUL, the tab too */
+struct groups {
+    char *text;
+    size_t size;
+}; /* its lines, each ended by a NUL, the tab too */
 
 enum { GROUP_BYTES = 64 };
 

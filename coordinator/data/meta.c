@@ -120,8 +120,9 @@ static status special_make(struct maker *m, json_t *out)
     TRY(vocabulary_need(m->vocabulary, "[SEP]", &sep));
     TRY(vocabulary_need(m->vocabulary, "，", &comma));
     json_object_set_new(out, "special", json_pack("{s:i,s:i,s:i}", "cls", cls, "sep", sep, "comma", comma));
-    json_object_set_new(out, "vocabulary", json_pack("{s:s,s:i}", "digest", vocabulary_digest(m->vocabulary), "size",
-                                                     vocabulary_size(m->vocabulary)));
+    json_object_set_new(
+        out, "vocabulary",
+        json_pack("{s:s,s:i}", "digest", vocabulary_digest(m->vocabulary), "size", vocabulary_size(m->vocabulary)));
     return ST_OK;
 }
 
@@ -180,8 +181,8 @@ static status describe(struct maker *m, json_t *out)
     return wordings_make(m, out);
 }
 
-status meta_make(const struct entry *entry, const struct source *source, const char *group, const struct vocabulary *vocabulary,
-                 char **text, size_t *n)
+status meta_make(const struct entry *entry, const struct source *source, const char *group,
+                 const struct vocabulary *vocabulary, char **text, size_t *n)
 {
     struct maker m = {.entry = entry, .source = source, .group = group, .vocabulary = vocabulary};
     json_t *out = json_object();

@@ -26,8 +26,8 @@ struct shard_row {
     int label;
     struct ids field[FIELD_LIMIT];
     int items;
-    const int32_t *item_head;       /* items x (first, last, length) */
-    const int32_t *item_ids;        /* one behind the other */
+    const int32_t *item_head; /* items x (first, last, length) */
+    const int32_t *item_ids;  /* one behind the other */
 };
 
 struct shard {
@@ -42,7 +42,10 @@ struct shard {
 };
 
 /* A row to be written. */
-struct shard_words { const int32_t *words; size_t n; };
+struct shard_words {
+    const int32_t *words;
+    size_t n;
+};
 
 /* Local. Write a shard, all or nothing. set: the same for all splits of an import. */
 status shard_write(const char *path, enum split split, int fields, const char *meta, size_t meta_bytes,

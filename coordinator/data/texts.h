@@ -9,14 +9,17 @@
 #include "coordinator/data/shard.h"
 #include "coordinator/text/wordpiece.h"
 
-struct text { const char *text; size_t n; };
+struct text {
+    const char *text;
+    size_t n;
+};
 
 struct row_texts {
     const char *context;
     int32_t tokens, context_bytes, answers;
-    const int32_t *span;            /* tokens x (first byte, end) */
+    const int32_t *span; /* tokens x (first byte, end) */
     const int32_t *answer_bytes;
-    const char *answer;             /* one behind the other */
+    const char *answer; /* one behind the other */
 };
 
 /* Local. A row's words into *words, which grows. ST_INPUT (said) when a text has 2 GiB or more. */

@@ -12,8 +12,8 @@
 
 /* {0} is an empty one; it may be filled again and again. */
 struct word_bag {
-    char *bytes;            /* the words, one behind the other */
-    size_t *ends;           /* where each ends */
+    char *bytes;  /* the words, one behind the other */
+    size_t *ends; /* where each ends */
     size_t count, byte_room, end_room;
 };
 void word_bag_fini(struct word_bag *bag);

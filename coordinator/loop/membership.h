@@ -14,31 +14,31 @@ struct member_state {
     struct member_card card;
     struct member_report last;
     Mp2__Worker__State state;
-    double heard;                   /* clock_now of its last answer */
-    double busy, behind;            /* seconds since the last message: computed; computed longer than the quickest worker */
+    double heard;        /* clock_now of its last answer */
+    double busy, behind; /* seconds since the last message: computed; computed longer than the quickest worker */
     uint64_t units, units_told;
-    int gone;                       /* the last word about a worker */
+    int gone; /* the last word about a worker */
 };
 
 struct membership {
     struct comm *comm;
-    int workers, first;             /* ranks first … first + workers - 1 */
-    struct member_state *members;    /* coordinator */
+    int workers, first;           /* ranks first … first + workers - 1 */
+    struct member_state *members; /* coordinator */
     struct progress *progress;
     struct process_watch *process_watch;
-    pthread_mutex_t lock;           /* of what the process_watch's thread and the step loop both use: members and what follows */
-    double told;                    /* clock_now of the last messages */
-    double asked;                   /* clock_now when the answers under way were asked for; 0: none are */
-    double usual;                   /* seconds that the slowest worker computes in a step; 0: not known yet */
-    double usual_round;             /* seconds of the longest round of an evaluation; 0: not known yet */
-    int round;                      /* what is under way is such a round */
-    int32_t *words;                 /* (workers) of membership_agree */
-    unsigned char *heard;           /* (workers) those that are there */
-    int64_t step, steps;            /* the last one done; how many since the last messages */
+    pthread_mutex_t lock; /* of what the process_watch's thread and the step loop both use: members and what follows */
+    double told;          /* clock_now of the last messages */
+    double asked;         /* clock_now when the answers under way were asked for; 0: none are */
+    double usual;         /* seconds that the slowest worker computes in a step; 0: not known yet */
+    double usual_round;   /* seconds of the longest round of an evaluation; 0: not known yet */
+    int round;            /* what is under way is such a round */
+    int32_t *words;       /* (workers) of membership_agree */
+    unsigned char *heard; /* (workers) those that are there */
+    int64_t step, steps;  /* the last one done; how many since the last messages */
     /* every rank */
-    struct exchange words_under_way;   /* of membership_agree; kept, so that a step allocates nothing */
-    int64_t mark, sent;             /* bytes it had sent when it last counted; counted and not reported yet */
-    double memory, looked;          /* own resident bytes, and when they were looked up */
+    struct exchange words_under_way; /* of membership_agree; kept, so that a step allocates nothing */
+    int64_t mark, sent;              /* bytes it had sent when it last counted; counted and not reported yet */
+    double memory, looked;           /* own resident bytes, and when they were looked up */
 };
 
 /* Collective. Every rank gives its card (threads and columns set by the caller); only the coordinator keeps them. */
@@ -71,7 +71,8 @@ void membership_answered(struct membership *membership, const unsigned char *hea
 
 /* A step is done: everyone's report, and the units each was dealt. Tells the stream every few seconds. Returns the
  * bytes that all ranks sent since the step before. */
-uint64_t membership_step(struct membership *membership, const struct member_report *reports, const int64_t *units, int64_t step);
+uint64_t membership_step(struct membership *membership, const struct member_report *reports, const int64_t *units,
+                         int64_t step);
 
 /* A state of all workers, with a reason, for stream and file. */
 void membership_publish(struct membership *membership, Mp2__Worker__State state, const char *reason, int64_t step);

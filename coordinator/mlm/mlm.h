@@ -26,22 +26,22 @@
 struct mlm {
     struct comm *comm;
     const struct mlm_config *config;
-    char config_digest[DIGEST_TEXT], about[256];   /* about: the libraries of the products */
+    char config_digest[DIGEST_TEXT], about[256]; /* about: the libraries of the products */
     struct mlm_facts facts;
     struct mlm_settings settings;
     struct replica replica;
     struct flat flat;
-    struct blocks blocks;          /* of 64 parameters, over the workers */
-    struct deal deal;              /* micro-batches to workers */
+    struct blocks blocks; /* of 64 parameters, over the workers */
+    struct deal deal;     /* micro-batches to workers */
     struct reduce reduce;
     struct ranges ranges;
-    struct tree_sum squares;       /* of the gradient */
+    struct tree_sum squares; /* of the gradient */
     struct token_text train, heldout;
     struct mlm_notes notes;
-    const float *grad;             /* this step's, own range; workers */
-    double scale;                  /* of this step's gradient */
-    int64_t applied;               /* AdamW steps taken */
-    int stale;                     /* workers' own ranges have changed since the last gather */
+    const float *grad; /* this step's, own range; workers */
+    double scale;      /* of this step's gradient */
+    int64_t applied;   /* AdamW steps taken */
+    int stale;         /* workers' own ranges have changed since the last gather */
     struct checkpoint_tensor *tensors;
     char (*names)[80];
     struct mem_keep keep;

@@ -35,24 +35,29 @@ status mlm_text_folder(const struct mlm_config *c, int aside, char *out, size_t 
 
 /* ---- checks ---- */
 
-static status check_config(const struct mlm_config *c, const struct model_config *model, const struct special_tokens *special)
+static status check_config(const struct mlm_config *c, const struct model_config *model,
+                           const struct special_tokens *special)
 {
     if (c->length % MATMUL_GRAIN != 0)
-        return fault(ST_INPUT, "train.length: found %lld, expected a multiple of %d", (long long)c->length, MATMUL_GRAIN);
+        return fault(ST_INPUT, "train.length: found %lld, expected a multiple of %d", (long long)c->length,
+                     MATMUL_GRAIN);
     if (c->length > model->positions)
         return fault(ST_INPUT, "train.length: found %lld, the encoder has %lld positions", (long long)c->length,
                      (long long)model->positions);
     if (special->vocabulary > model->vocab)
-        return fault(ST_INPUT, "%s: %d rows, the encoder has %lld", c->vocab, special->vocabulary, (long long)model->vocab);
+        return fault(ST_INPUT, "%s: %d rows, the encoder has %lld", c->vocab, special->vocabulary,
+                     (long long)model->vocab);
     if (c->frozen > model->layers)
-        return fault(ST_INPUT, "train.frozen: found %lld layers, the encoder has %lld", (long long)c->frozen, (long long)model->layers);
-    if (c->frozen > 0 && !c->model[0]) return fault(ST_INPUT, "train.frozen: found %lld layers of a new encoder", (long long)c->frozen);
+        return fault(ST_INPUT, "train.frozen: found %lld layers, the encoder has %lld", (long long)c->frozen,
+                     (long long)model->layers);
+    if (c->frozen > 0 && !c->model[0])
+        return fault(ST_INPUT, "train.frozen: found %lld layers of a new encoder", (long long)c->frozen);
     if (c->masking.masked + c->masking.random > 1 + 1e-9)
-        return fault(ST_INPUT, "masking.masked and masking.random: found %g and %g, expected at most 1 together", c->masking.masked,
-                     c->masking.random);
+        return fault(ST_INPUT, "masking.masked and masking.random: found %g and %g, expected at most 1 together",
+                     c->masking.masked, c->masking.random);
     if (c->sequences * c->length > 1 << 24)
-        return fault(ST_INPUT, "train.sequences: %lld of %lld tokens, expected at most %d tokens", (long long)c->sequences,
-                     (long long)c->length, 1 << 24);
+        return fault(ST_INPUT, "train.sequences: %lld of %lld tokens, expected at most %d tokens",
+                     (long long)c->sequences, (long long)c->length, 1 << 24);
     return ST_OK;
 }
 
@@ -65,8 +70,10 @@ static status check_head(const struct mlm_config *c, const char *folder, struct 
     if (c->new_head) return ST_OK;
     TRY(model_source_head(model, &head));
     if (head) return ST_OK;
-    return fault(ST_INPUT, "%s: has no masked-language-model head (tensors cls.predictions.…); --new-head begins one with "
-                 "random numbers", folder);
+    return fault(ST_INPUT,
+                 "%s: has no masked-language-model head (tensors cls.predictions.…); --new-head begins one with "
+                 "random numbers",
+                 folder);
 }
 
 /* ---- the text ---- */
@@ -119,8 +126,11 @@ static status digest_texts(const struct mlm_config *c, const char *vocabulary, c
 
 static status prepare_text(const struct mlm_config *c, const struct vocabulary *v, struct mlm_facts *f)
 {
-    struct mlm_source source = {.texts = &c->texts, .documents = (enum documents)c->documents, .heldout = c->heldout,
-                                .vocabulary = v, .digest = f->text_digest};
+    struct mlm_source source = {.texts = &c->texts,
+                                .documents = (enum documents)c->documents,
+                                .heldout = c->heldout,
+                                .vocabulary = v,
+                                .digest = f->text_digest};
     struct word_list *words = NULL;
     char folder[4096];
     status s = c->masking.words[0] ? word_list_load(c->masking.words, v, &words) : ST_OK;

@@ -11,8 +11,8 @@
 /* What it found out; broadcast as it is. */
 struct mlm_facts {
     struct special_tokens special;
-    int32_t salient[MASKING_FIRST], salients;   /* ids of masking.first */
-    int aside;                     /* the text is in RUN/evaluate: it is not the run's */
+    int32_t salient[MASKING_FIRST], salients; /* ids of masking.first */
+    int aside;                                /* the text is in RUN/evaluate: it is not the run's */
     char encoder_digest[DIGEST_TEXT], vocabulary_digest[DIGEST_TEXT], text_digest[DIGEST_TEXT];
 };
 

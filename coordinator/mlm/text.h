@@ -11,15 +11,15 @@
 #include "coordinator/mlm/word_list.h"
 #include "worker/train/token_text.h"
 
-enum documents { DOCUMENTS_LINE, DOCUMENTS_BLOCK };   /* a document: a line; the lines up to an empty one */
+enum documents { DOCUMENTS_LINE, DOCUMENTS_BLOCK }; /* a document: a line; the lines up to an empty one */
 
 struct mlm_source {
-    const struct option_list *texts;   /* as corpus_open takes them */
+    const struct option_list *texts; /* as corpus_open takes them */
     enum documents documents;
-    double heldout;                    /* share of documents, [0,1) */
+    double heldout; /* share of documents, [0,1) */
     const struct vocabulary *vocabulary;
-    const struct word_list *words;     /* pieces of its words are joined; NULL: pieces like ##ing alone */
-    const char *digest;                /* 32 digits: of all that the files depend on, the caller's words */
+    const struct word_list *words; /* pieces of its words are joined; NULL: pieces like ##ing alone */
+    const char *digest;            /* 32 digits: of all that the files depend on, the caller's words */
 };
 
 /* Local. Make both files in an existing folder; kept as they are when they carry the digest already. ST_INPUT (said):

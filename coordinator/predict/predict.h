@@ -14,7 +14,7 @@
 
 /* What to answer with. */
 struct predict_source {
-    const char *model;             /* the encoder's folder, with vocab.txt */
+    const char *model; /* the encoder's folder, with vocab.txt */
     const struct tuned *tuned;
     const struct tuned_task *task;
 };
@@ -24,7 +24,7 @@ struct predict {
     const struct predict_config *config;
     struct replica replica;
     int32_t layers, tokens, hidden, longest;
-    float *prompts, *head;         /* (layers,P,H), (2,H) */
+    float *prompts, *head; /* (layers,P,H), (2,H) */
     /* workers */
     struct compute compute;
     int32_t *message;
@@ -34,7 +34,9 @@ struct predict {
     struct vocabulary *vocabulary;
 };
 
-struct predict_result { int64_t lines, bad, windows, tokens; };
+struct predict_result {
+    int64_t lines, bad, windows, tokens;
+};
 
 /* Collective. source: the coordinator's, must outlive it; NULL elsewhere. ST_INPUT (said) when the encoder or its
  * vocabulary is not the one that the task was tuned over, or inputs do not fit it. */

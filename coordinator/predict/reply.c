@@ -122,7 +122,8 @@ static void put_span(const struct reply_rule *rule, const struct asked *a, const
     if (!r->none) return;
     json_object_set_new(out, "no_answer",
                         json_pack("{s:o,s:o}", "log_probability",
-                                  number((double)r->detail[2] + (double)r->detail[3] - sums), "logits", pair(r->detail + 2)));
+                                  number((double)r->detail[2] + (double)r->detail[3] - sums), "logits",
+                                  pair(r->detail + 2)));
 }
 
 /* ---- the line ---- */

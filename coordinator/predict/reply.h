@@ -15,16 +15,18 @@
 #include "coordinator/data/meta.h"
 #include "worker/train/score_batch.h"
 
-struct token_bytes { uint32_t start, end; };
+struct token_bytes {
+    uint32_t start, end;
+};
 
 /* A question under way. */
 struct asked {
-    json_t *row;                    /* owned; NULL: the line was no row */
+    json_t *row; /* owned; NULL: the line was no row */
     int64_t line;
-    const char *why;                /* why there is no answer; NULL: there is one */
+    const char *why; /* why there is no answer; NULL: there is one */
     char detail[128];
     int windows, shortened;
-    struct token_bytes *context;    /* extraction: of the context's tokens; owned */
+    struct token_bytes *context; /* extraction: of the context's tokens; owned */
 };
 void asked_fini(struct asked *a);
 
@@ -34,13 +36,13 @@ struct replied {
     struct score_batch_result result;
     const float *detail;
     int32_t options, skip, first;
-    int none;                       /* the task has questions without an answer */
+    int none; /* the task has questions without an answer */
 };
 
 struct reply_rule {
     const struct meta *meta;
     const struct meta_wording *wording;
-    int product;                    /* options are scored by the product of their logits */
+    int product; /* options are scored by the product of their logits */
 };
 
 /* Local. Write the line. ST_IO (said). */

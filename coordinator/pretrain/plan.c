@@ -124,9 +124,9 @@ static status add_block(struct planner *p, const struct deal_block *block, struc
 
         TRY(dataset_example(p->data, group->task, SPLIT_TRAIN, group->rows[slot], &p->buffer, &e));
         marks = example_marks(&e, r->product, r->form != FORM_RIGHT);
-        TRY(assignment_message_add(&plan->messages[block->worker],
-                                   &(struct assignment_example){block->group, slot, e.length, width, e.start, e.end, marks,
-                                                                e.ids}));
+        TRY(assignment_message_add(
+            &plan->messages[block->worker],
+            &(struct assignment_example){block->group, slot, e.length, width, e.start, e.end, marks, e.ids}));
         group->read[slot] = all ? e.length : marks_tokens(&marks, e.length);
         plan->cost[block->worker] += example_cost(shape, width ? width : e.length);
     }

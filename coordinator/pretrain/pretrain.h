@@ -16,26 +16,26 @@
 #include "worker/model/replica.h"
 #include "worker/pretrain.h"
 
-enum { PRETRAIN_TENSORS = 13 };   /* of a checkpoint */
+enum { PRETRAIN_TENSORS = 13 }; /* of a checkpoint */
 
 /* What all ranks have. */
 struct pretrain {
     struct comm *comm;
     const struct pretrain_config *config;
-    char config_digest[DIGEST_TEXT], about[256];   /* about: the libraries of the products */
-    char all_tokens_digest[DIGEST_TEXT];           /* config_digest, were losses over all tokens */
+    char config_digest[DIGEST_TEXT], about[256]; /* about: the libraries of the products */
+    char all_tokens_digest[DIGEST_TEXT];         /* config_digest, were losses over all tokens */
     struct pretrain_facts facts;
     struct mem_keep keep;
     struct replica replica;
-    struct blocks blocks;          /* of 64 columns of A, over the workers */
+    struct blocks blocks; /* of 64 columns of A, over the workers */
     struct reduce reduce;
     struct pretrain_go go;
-    int64_t applied;               /* AdamW steps taken */
-    double limit_flops;            /* FLOP/s of all workers' products, measured at the start */
+    int64_t applied;    /* AdamW steps taken */
+    double limit_flops; /* FLOP/s of all workers' products, measured at the start */
     struct checkpoint_tensor tensors[PRETRAIN_TENSORS];
     size_t tensor_count;
-    struct pretrain_worker *worker;             /* NULL: this rank is none */
-    struct pretrain_coordinator *coordinator;   /* NULL: this rank is not */
+    struct pretrain_worker *worker;           /* NULL: this rank is none */
+    struct pretrain_coordinator *coordinator; /* NULL: this rank is not */
 };
 
 /* Collective. Everything but the run's folder. config is the same on all ranks and stays the caller's. */

@@ -16,9 +16,9 @@
 struct schedule {
     uint64_t seed;
     int tasks, groups, batch;
-    const int64_t *rows;       /* training rows of each task, all >= 1; the caller's */
-    int64_t step;              /* visits are counted up to the beginning of this step */
-    int64_t *visits;           /* of each task; owned */
+    const int64_t *rows; /* training rows of each task, all >= 1; the caller's */
+    int64_t step;        /* visits are counted up to the beginning of this step */
+    int64_t *visits;     /* of each task; owned */
 };
 
 /* Local. At step 0. */

@@ -11,33 +11,39 @@
 #include "cluster/base/status.h"
 #include "worker/kernel/adamw.h"
 
-struct moments { float *value, *m, *v; size_t count; };
+struct moments {
+    float *value, *m, *v;
+    size_t count;
+};
 
 struct parameters {
     int layers, modules, d, hidden, tasks;
     struct moments z, router, head;
-    int64_t applied;            /* AdamW steps taken by A, z and head */
-    int64_t *row_applied;       /* (T) by each router row; equal to applied with idle_rows */
-    int idle_rows;              /* reference: AdamW moves the rows of all tasks every step (worker/README.md, Q11) */
-    double *work;               /* gates, gradients */
+    int64_t applied;      /* AdamW steps taken by A, z and head */
+    int64_t *row_applied; /* (T) by each router row; equal to applied with idle_rows */
+    int idle_rows;        /* reference: AdamW moves the rows of all tasks every step (worker/README.md, Q11) */
+    double *work;         /* gates, gradients */
 };
 
 /* One group of a step, as the coordinator sees it. All arrays are the caller's. */
 struct group_draw {
     int task;
-    const double *uniform;      /* (L,K) router noise, NULL: evaluation mode */
+    const double *uniform; /* (L,K) router noise, NULL: evaluation mode */
     double tau;
-    double *s, *r;              /* (L,K) out: gates and normalised gates */
-    float *u;                   /* (L,d) out: what workers multiply A with */
+    double *s, *r; /* (L,K) out: gates and normalised gates */
+    float *u;      /* (L,d) out: what workers multiply A with */
 };
 
 /* Learning rates of a step, and what AdamW has besides. */
-struct rates { double router, z, a, head; struct adamw_options adamw; };
+struct rates {
+    double router, z, a, head;
+    struct adamw_options adamw;
+};
 
 struct parameters_shape {
     int layers, modules, d, hidden, tasks;
-    int idle_rows;              /* see above */
-    double z_start, router_start, router_centre;    /* see parameters_new; the reference's: 1e-3, 1e-3, 0 */
+    int idle_rows;                               /* see above */
+    double z_start, router_start, router_centre; /* see parameters_new; the reference's: 1e-3, 1e-3, 0 */
 };
 
 /* Local. First values, functions of the seed: z ~ U(-z_start, z_start), head ~ N(0, .02),

@@ -37,8 +37,8 @@ void router_mix(int modules, int d, const double *r, const float *z, double *u)
     }
 }
 
-void router_backward(int modules, int d, const double *s, const double *r, const float *z, const double *g,
-                     double tau, double *dz, double *dtheta)
+void router_backward(int modules, int d, const double *s, const double *r, const float *z, const double *g, double tau,
+                     double *dz, double *dtheta)
 {
     double total = 1e-12, mean = 0, dr[ROUTER_MODULES_MOST];
 

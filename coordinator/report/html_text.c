@@ -21,7 +21,10 @@ void html_stat(FILE *to, const struct stat *s)
 
 void html_count(FILE *to, double n)
 {
-    static const struct { double limit; const char *suffix; } scale[] = {{1e9, "G"}, {1e6, "M"}, {1e4, "k"}};
+    static const struct {
+        double limit;
+        const char *suffix;
+    } scale[] = {{1e9, "G"}, {1e6, "M"}, {1e4, "k"}};
 
     for (size_t i = 0; i < sizeof scale / sizeof *scale; i++)
         if (n >= scale[i].limit) {

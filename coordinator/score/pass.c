@@ -50,7 +50,8 @@ static status put_row(struct score_pass *e, int worker, int64_t place)
 
         TRY(dataset_window(data, e->what.task, e->what.split, row, w, &e->buffer, &x));
         marks = example_marks(&x, e->o.rules->product, e->o.rules->independent);
-        TRY(score_batch_add(&e->messages[worker], x.ids, x.length, width > x.length ? width : 0, x.start, x.end, &marks));
+        TRY(score_batch_add(&e->messages[worker], x.ids, x.length, width > x.length ? width : 0, x.start, x.end,
+                            &marks));
         TRY(mem_grow(&e->windows[worker], &e->rooms[worker], e->counts[worker] + 1, sizeof(struct score_window)));
         e->windows[worker][e->counts[worker]++] = (struct score_window){row, w};
     }
@@ -86,8 +87,8 @@ status score_pass_fill(struct score_pass *e, struct scoring_size *sizes)
 }
 
 /* The reference's spans may lie outside the context, and are compared as it does. */
-static status span_credit(const struct score_pass *e, const struct task *task, const struct example *x, const int32_t *ids,
-                          int count, double *credit)
+static status span_credit(const struct score_pass *e, const struct task *task, const struct example *x,
+                          const int32_t *ids, int count, double *credit)
 {
     int32_t first = x->context_skip + e->best.start - x->context_first;
 

@@ -12,11 +12,11 @@
 #include "cluster/base/status.h"
 
 struct bayes_options {
-    int n;                      /* dimensions */
-    double lower, upper;        /* of every coordinate, finite */
-    int random;                 /* points before the first model, >= 1 */
-    double kappa;               /* 2 */
-    int looks, starts;          /* of the acquisition; 0: 10,000 and 10 */
+    int n;               /* dimensions */
+    double lower, upper; /* of every coordinate, finite */
+    int random;          /* points before the first model, >= 1 */
+    double kappa;        /* 2 */
+    int looks, starts;   /* of the acquisition; 0: 10,000 and 10 */
     struct random_key key;
 };
 

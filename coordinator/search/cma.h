@@ -12,11 +12,11 @@
 #include "cluster/base/status.h"
 
 struct cma_options {
-    int n;                      /* dimensions, >= 2 */
-    int population;             /* 0: 4 + 3 ln n */
-    double sigma;               /* first step size, > 0 */
-    const double *start;        /* (n) first mean, within the bounds */
-    double lower, upper;        /* of every coordinate; -INFINITY, INFINITY: none */
+    int n;               /* dimensions, >= 2 */
+    int population;      /* 0: 4 + 3 ln n */
+    double sigma;        /* first step size, > 0 */
+    const double *start; /* (n) first mean, within the bounds */
+    double lower, upper; /* of every coordinate; -INFINITY, INFINITY: none */
     struct random_key key;
 };
 

@@ -118,7 +118,7 @@ static double factorise(struct gp *g, double scale, double jitter)
     }
     if (LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'L', n, g->L, n) != 0) return -INFINITY;
     for (int64_t i = 0; i < n; i++) least = fmin(least, g->L[i + i * n]);
-    if (least * least < PIVOT_LEAST) return -INFINITY;   /* what is left is too much rounding error */
+    if (least * least < PIVOT_LEAST) return -INFINITY; /* what is left is too much rounding error */
     if (LAPACKE_dpotrs(LAPACK_COL_MAJOR, 'L', n, 1, g->L, n, g->alpha, n) != 0) return -INFINITY;
     for (int64_t i = 0; i < n; i++) {
         fit += (g->y[i] - g->mean) / g->deviation * g->alpha[i];

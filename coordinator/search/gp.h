@@ -14,16 +14,16 @@
 
 struct gp {
     int dimensions, points;
-    double *x;                  /* (points,dimensions) */
-    double *y;                  /* (points) as given */
-    double noise;               /* asked for, on the diagonal (of normalised values) */
-    double jitter;              /* what it took: noise, or more where the kernel matrix was singular */
-    double scale;               /* length scale; set by gp_fit or gp_condition */
-    double likelihood;          /* log marginal likelihood of the normalised values at scale */
-    double mean, deviation;     /* of y */
-    double *distance;           /* (points,points) scratch */
-    double *L;                  /* (points,points) Cholesky factor, column-major lower */
-    double *alpha;              /* (points) K^-1 y */
+    double *x;              /* (points,dimensions) */
+    double *y;              /* (points) as given */
+    double noise;           /* asked for, on the diagonal (of normalised values) */
+    double jitter;          /* what it took: noise, or more where the kernel matrix was singular */
+    double scale;           /* length scale; set by gp_fit or gp_condition */
+    double likelihood;      /* log marginal likelihood of the normalised values at scale */
+    double mean, deviation; /* of y */
+    double *distance;       /* (points,points) scratch */
+    double *L;              /* (points,points) Cholesky factor, column-major lower */
+    double *alpha;          /* (points) K^-1 y */
     size_t x_room, y_room, distance_room, L_room, alpha_room;
 };
 

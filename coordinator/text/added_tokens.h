@@ -9,12 +9,12 @@
 #include "cluster/base/memory.h"
 
 struct added_token {
-    const char *text;       /* 0-terminated, n bytes of UTF-8 */
+    const char *text; /* 0-terminated, n bytes of UTF-8 */
     size_t n;
-    int64_t id;             /* as its file says, -1: it does not */
-    int cleaned;            /* found in the text after clean-up ("normalized"), not as it is written */
-    int whole_word;         /* only where no letter stands beside ("single_word") */
-    const char *file;       /* where it was read; outlives the list */
+    int64_t id;       /* as its file says, -1: it does not */
+    int cleaned;      /* found in the text after clean-up ("normalized"), not as it is written */
+    int whole_word;   /* only where no letter stands beside ("single_word") */
+    const char *file; /* where it was read; outlives the list */
 };
 
 /* {0} is an empty list. */

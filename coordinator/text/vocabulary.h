@@ -11,7 +11,7 @@
 #include "coordinator/text/added_tokens.h"
 #include "coordinator/text/char_table.h"
 
-enum { VOCABULARY_LIMIT = 64 << 20 };   /* bytes of a file */
+enum { VOCABULARY_LIMIT = 64 << 20 }; /* bytes of a file */
 
 struct vocabulary;
 
@@ -35,10 +35,10 @@ status vocabulary_parse(const char *name, const char *data, size_t bytes, struct
  * belongs to it; odd_json: 1 when its tokenizer.json has other pieces. */
 struct vocabulary_parts {
     const char *path;
-    char *lines;                         /* as of a vocab.txt, a 0 behind; mem_free's */
+    char *lines; /* as of a vocab.txt, a 0 behind; mem_free's */
     size_t bytes;
     const struct clean_up *clean;
-    const struct added_tokens *added;    /* NULL: none */
+    const struct added_tokens *added; /* NULL: none */
     int files, odd_json;
 };
 /* Local. lines become the vocabulary's, also when it fails. */
@@ -72,13 +72,18 @@ int32_t vocabulary_size(const struct vocabulary *v);
 const char *vocabulary_digest(const struct vocabulary *v);
 
 /* Local. For WordPiece: the tables made once at loading, owned by v. */
-struct vocabulary_special { const char *text; size_t n; int32_t id; };
+struct vocabulary_special {
+    const char *text;
+    size_t n;
+    int32_t id;
+};
 struct vocabulary_tables {
     const struct char_table *chars;
     const struct piece_trie *pieces;
     struct clean_up clean;
-    const struct token_cutter *cutter;       /* NULL: nothing is added */
-    struct vocabulary_special specials[5];   /* those of [PAD] [UNK] [CLS] [SEP] [MASK] that v has; none beside a cutter */
+    const struct token_cutter *cutter; /* NULL: nothing is added */
+    struct vocabulary_special
+        specials[5]; /* those of [PAD] [UNK] [CLS] [SEP] [MASK] that v has; none beside a cutter */
     int special_count;
     int32_t unknown;
 };

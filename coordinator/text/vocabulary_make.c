@@ -50,10 +50,10 @@ struct maker {
     const struct vocabulary_plan *plan;
     struct char_table *chars;
     struct text_count words;
-    struct text_count letters;      /* single characters as pieces ("中", "a", "##a") with their occurrences */
-    struct text_count pieces;       /* the vocabulary's pieces in order */
-    int64_t *alone;                 /* occurrences of the characters that are words of their own */
-    int64_t forget;                 /* words that occurred less often were forgotten; 0: none */
+    struct text_count letters; /* single characters as pieces ("中", "a", "##a") with their occurrences */
+    struct text_count pieces;  /* the vocabulary's pieces in order */
+    int64_t *alone;            /* occurrences of the characters that are words of their own */
+    int64_t forget;            /* words that occurred less often were forgotten; 0: none */
     struct bar bar;
 };
 
@@ -167,8 +167,10 @@ static status choose_letters(struct maker *m, size_t most)
     TRY(words_each(m->chars, ascii, 0x7f - 0x21, add_always, m));
     TRY(words_each(m->chars, m->plan->always, strlen(m->plan->always), add_always, m));
     if (m->pieces.item_count > most)
-        return fault(ST_INPUT, "size: %" PRId64 " rows, expected room for %zu characters that are always there beside %"
-                     PRId64 " fixed rows", m->plan->size, m->pieces.item_count, m->plan->size - (int64_t)most);
+        return fault(ST_INPUT,
+                     "size: %" PRId64 " rows, expected room for %zu characters that are always there beside %" PRId64
+                     " fixed rows",
+                     m->plan->size, m->pieces.item_count, m->plan->size - (int64_t)most);
     TRY(mem_alloc(n, sizeof *order, &order));
     for (size_t i = 0; i < n; i++) order[i] = i;
     qsort_r(order, n, sizeof *order, more_frequent, &m->letters);
@@ -278,7 +280,7 @@ status vocabulary_make(const struct vocabulary_plan *plan, struct vocabulary_mad
 
     memset(made, 0, sizeof *made);
     TRY(check_plan(plan));
-    TRY(file_out_open(plan->vocab, &out));   /* before the long work, not after it */
+    TRY(file_out_open(plan->vocab, &out)); /* before the long work, not after it */
     s = make(&m, made);
     if (s == ST_OK) {
         write_rows(&m, out.stream, made);

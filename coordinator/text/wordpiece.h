@@ -9,10 +9,16 @@
 #include "coordinator/text/vocabulary.h"
 
 /* A piece and the bytes [start, end) of the text it came from. Pieces of one decomposed character share its bytes. */
-struct token { int32_t id; uint32_t start, end; };
+struct token {
+    int32_t id;
+    uint32_t start, end;
+};
 
 /* Grows by itself; {0} is an empty list. Setting count = 0 reuses it. */
-struct token_list { struct token *items; size_t count, room; };
+struct token_list {
+    struct token *items;
+    size_t count, room;
+};
 void token_list_fini(struct token_list *list);
 
 /* Local. Append the tokens of text (n bytes, at most 4 GiB - 1: ST_INPUT beyond; any bytes, NUL and \n included; each

@@ -14,15 +14,15 @@
 
 struct bank {
     int32_t layers, modules, tokens, hidden, intrinsic;
-    size_t columns;             /* P*H */
-    char digest[33];            /* of the checkpoint: of its state, which holds the checksums of its files */
-    struct state state;         /* tasks in router order, digests, placeholders, values */
-    struct prompts_file file;   /* A stays mapped */
-    float *z;                   /* (layers,K,d) */
-    float *router;              /* (tasks,layers,K) logits */
-    float *head;                /* (2,H) */
-    float *values;              /* (layers,K,P*H): z A */
-    float *row;                 /* (P*H) scratch */
+    size_t columns;           /* P*H */
+    char digest[33];          /* of the checkpoint: of its state, which holds the checksums of its files */
+    struct state state;       /* tasks in router order, digests, placeholders, values */
+    struct prompts_file file; /* A stays mapped */
+    float *z;                 /* (layers,K,d) */
+    float *router;            /* (tasks,layers,K) logits */
+    float *head;              /* (2,H) */
+    float *values;            /* (layers,K,P*H): z A */
+    float *row;               /* (P*H) scratch */
     struct kernels kernels;
 };
 

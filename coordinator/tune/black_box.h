@@ -32,15 +32,15 @@ struct black_box {
     struct bank *bank;
     struct oracle *oracle;
     struct dev_curve *dev_curve;
-    struct black_box_config config;   /* zeros stand for the method's figures */
+    struct black_box_config config; /* zeros stand for the method's figures */
     int reference;
-    struct random_key key;      /* of seed and task */
-    const float *theta;         /* (layers,K) logits of the untuned state */
-    char folder[4096];          /* of the journal */
-    char digest[33];            /* of the cell: the journal of another one is not gone on from */
+    struct random_key key; /* of seed and task */
+    const float *theta;    /* (layers,K) logits of the untuned state */
+    char folder[4096];     /* of the journal */
+    char digest[33];       /* of the cell: the journal of another one is not gone on from */
     /* what came of it */
-    int64_t evaluations;        /* losses of candidates, all stages */
-    int64_t parameters;         /* numbers that were searched over */
+    int64_t evaluations; /* losses of candidates, all stages */
+    int64_t parameters;  /* numbers that were searched over */
     double seconds;
 };
 

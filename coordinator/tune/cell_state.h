@@ -15,9 +15,9 @@ struct cell_work {
     char folder[4096], digest[33];
     int k;
     struct few_shot draw;
-    struct bank *bank;          /* what is tuned: t->bank, t->single, or fresh */
-    struct bank fresh;          /* sizes of a prompt that starts from nothing */
-    struct full *full;          /* NULL: the encoder is frozen */
+    struct bank *bank; /* what is tuned: t->bank, t->single, or fresh */
+    struct bank fresh; /* sizes of a prompt that starts from nothing */
+    struct full *full; /* NULL: the encoder is frozen */
     struct dev_curve dev_curve;
     struct cell_result *result;
 };

@@ -125,12 +125,16 @@ status tune_methods(const struct tune_config *c, enum method methods[METHOD_COUN
         enum method method;
 
         if (method_parse(c->methods.items[i], &method) != 0)
-            return fault(ST_INPUT, "methods: found \"%.40s\", expected gradient, black-box, router, prompt, deep-prompt, single, "
-                         "full or zero-shot", c->methods.items[i]);
+            return fault(ST_INPUT,
+                         "methods: found \"%.40s\", expected gradient, black-box, router, prompt, deep-prompt, single, "
+                         "full or zero-shot",
+                         c->methods.items[i]);
         for (size_t j = 0; j < *count; j++)
             if (methods[j] == method) return fault(ST_INPUT, "methods: %s stands there twice", method_text(method));
         if (method == METHOD_SINGLE && !c->single_prompts[0])
-            return fault(ST_INPUT, "single.prompts: method single needs a checkpoint that was pre-trained with prompt.modules: 1");
+            return fault(
+                ST_INPUT,
+                "single.prompts: method single needs a checkpoint that was pre-trained with prompt.modules: 1");
         methods[(*count)++] = method;
     }
     return ST_OK;
@@ -148,10 +152,14 @@ int tune_has_method(const struct tune_config *c, enum method method)
 /* Which sections of the table a method reads. */
 static int section_counts(void *arg, const char *name)
 {
-    static const char *const sections[METHOD_COUNT] = {
-        [METHOD_GRADIENT] = "router gradient", [METHOD_BLACK_BOX] = "black_box", [METHOD_ROUTER] = "router",
-        [METHOD_PROMPT] = "prompt", [METHOD_DEEP_PROMPT] = "deep_prompt", [METHOD_SINGLE] = "single gradient",
-        [METHOD_FULL] = "full", [METHOD_ZERO_SHOT] = ""};
+    static const char *const sections[METHOD_COUNT] = {[METHOD_GRADIENT] = "router gradient",
+                                                       [METHOD_BLACK_BOX] = "black_box",
+                                                       [METHOD_ROUTER] = "router",
+                                                       [METHOD_PROMPT] = "prompt",
+                                                       [METHOD_DEEP_PROMPT] = "deep_prompt",
+                                                       [METHOD_SINGLE] = "single gradient",
+                                                       [METHOD_FULL] = "full",
+                                                       [METHOD_ZERO_SHOT] = ""};
     enum method method = *(const enum method *)arg;
     size_t n = strcspn(name, ".");
     const char *p = sections[method];

@@ -10,7 +10,10 @@
 enum { TUNE_SEEDS_MOST = 256 };
 
 /* One stage of gradient steps; a step takes all training examples, so an epoch is a step. */
-struct stage_config { int64_t epochs; double rate; };
+struct stage_config {
+    int64_t epochs;
+    double rate;
+};
 
 /* 0 stands for the method's own figure, which depends on depth (worker/README.md, "Black box"). */
 struct black_box_config {
@@ -26,15 +29,17 @@ struct tune_config {
     int log;
     int64_t dev_every, test_rows, batch_tokens;
     double weight_decay;
-    int loss;                       /* enum loss_over, unless reference.loss */
-    const char *start;              /* "", "seen", "best" or a seen task: the router to begin with */
-    struct stage_config router;     /* stage one of gradient; all of router */
-    struct stage_config gradient;   /* stage two; rate 0: by depth */
+    int loss;                     /* enum loss_over, unless reference.loss */
+    const char *start;            /* "", "seen", "best" or a seen task: the router to begin with */
+    struct stage_config router;   /* stage one of gradient; all of router */
+    struct stage_config gradient; /* stage two; rate 0: by depth */
     struct stage_config prompt, deep_prompt, single, full;
     const char *single_prompts;
-    int fresh_head;                 /* of baselines that start from nothing */
+    int fresh_head; /* of baselines that start from nothing */
     struct black_box_config black_box;
-    struct { int few_shot, moments, padding, product, choice, loss; } reference;
+    struct {
+        int few_shot, moments, padding, product, choice, loss;
+    } reference;
     struct machine_config machine;
     struct watch_config watch;
 };

@@ -22,26 +22,26 @@
 struct gradient_group {
     float *value, *m, *v;
     size_t size;
-    int64_t applied;            /* updates that the moments have seen */
-    int moved;                  /* it is not as the cell began */
+    int64_t applied; /* updates that the moments have seen */
+    int moved;       /* it is not as the cell began */
 };
 
 struct gradient {
-    const struct bank *bank;    /* sizes and kernels; its values are not touched */
+    const struct bank *bank; /* sizes and kernels; its values are not touched */
     struct oracle *oracle;
     struct dev_curve *dev_curve;
     struct stages stages;
     int warm;
     int64_t check_every;
     double decay;
-    char snapshot[4096];        /* path */
-    char digest[33];            /* of the cell: a snapshot of another is not gone on from */
+    char snapshot[4096]; /* path */
+    char digest[33];     /* of the cell: a snapshot of another is not gone on from */
     /* the state */
-    struct gradient_group router, modules, head;   /* (layers,K) logits; (layers,K,P*H); (2,H) */
+    struct gradient_group router, modules, head; /* (layers,K) logits; (layers,K,P*H); (2,H) */
     int64_t step;
-    double seconds;             /* of the processes before */
+    double seconds; /* of the processes before */
     /* of a step */
-    double *s, *r, *d_theta;    /* (layers,K) */
+    double *s, *r, *d_theta; /* (layers,K) */
     float *prompts, *d_prompts, *d_head, *d_modules, *d_router;
     struct mem_keep keep;
 };

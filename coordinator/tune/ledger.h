@@ -12,7 +12,7 @@
 
 #include "cluster/base/status.h"
 
-enum ledger_kind { LEDGER_BEGIN = 101, LEDGER_LOSSES, LEDGER_DEV };   /* kinds of journal records */
+enum ledger_kind { LEDGER_BEGIN = 101, LEDGER_LOSSES, LEDGER_DEV }; /* kinds of journal records */
 
 struct ledger;
 

@@ -1,4 +1,5 @@
-/* Beside libFuzzer: before it reads its corpus, the target's own seeds are written to the folder that MP2_FUZZ_SEEDS names. */
+/* Beside libFuzzer: before it reads its corpus, the target's own seeds are written to the folder that MP2_FUZZ_SEEDS
+ * names. */
 #include <stdio.h>
 #include <stdlib.h>
 

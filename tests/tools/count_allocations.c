@@ -21,7 +21,10 @@ extern void *__libc_realloc(void *old, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 
 /* Open addressing by the return address; a full table loses counts of new callers, and says so. */
-static struct { atomic_uintptr_t caller; atomic_long count; } table[CALLERS];
+static struct {
+    atomic_uintptr_t caller;
+    atomic_long count;
+} table[CALLERS];
 static atomic_long lost;
 
 extern const char __executable_start, etext;

@@ -67,9 +67,15 @@ static int close_world(void **state)
 
 static struct pretrain_worker *worker_new(const struct blocks *blocks, int worker)
 {
-    const struct pretrain_worker_options o = {.shape = &world.shape, .replica = &world.replica, .blocks = blocks,
-                                              .worker = worker, .seed = 11, .dropout = 1, .divide = BATCH * GROUPS,
-                                              .unit_examples = 2, .unit_memory = 1 << 24};
+    const struct pretrain_worker_options o = {.shape = &world.shape,
+                                              .replica = &world.replica,
+                                              .blocks = blocks,
+                                              .worker = worker,
+                                              .seed = 11,
+                                              .dropout = 1,
+                                              .divide = BATCH * GROUPS,
+                                              .unit_examples = 2,
+                                              .unit_memory = 1 << 24};
     struct pretrain_worker *w;
 
     assert_int_equal(pretrain_worker_new(&o, &w), ST_OK);
@@ -102,7 +108,8 @@ static void receive(struct pretrain_worker *w, const struct deal *d, int worker)
 
             for (int32_t j = 0; j < length; j++) ids[j] = 5 + (7 * slot + 3 * group + j) % 50;
             assert_int_equal(
-                assignment_message_add(&m, &(struct assignment_example){group, slot, length, 0, 2, 4, marks, ids}), ST_OK);
+                assignment_message_add(&m, &(struct assignment_example){group, slot, length, 0, 2, 4, marks, ids}),
+                ST_OK);
         }
     assert_true(m.count <= pretrain_assignment_most(&world.shape));
     memcpy(w->message, m.words, m.count * sizeof *m.words);

@@ -11,7 +11,10 @@
 enum { DROPOUT_GROUP = 64, DROPOUT_GROUP_VECS = DROPOUT_GROUP / LANES };
 
 /* keep: `lanes` a row of n columns needs when made in whole groups. */
-VEC_INLINE int64_t dropout_words(int64_t n) { return (n + DROPOUT_GROUP - 1) / DROPOUT_GROUP * DROPOUT_GROUP_VECS; }
+VEC_INLINE int64_t dropout_words(int64_t n)
+{
+    return (n + DROPOUT_GROUP - 1) / DROPOUT_GROUP * DROPOUT_GROUP_VECS;
+}
 
 #define PHILOX_M0 0xd2511f53u
 #define PHILOX_M1 0xcd9e8d57u
@@ -23,8 +26,14 @@ VEC_INLINE int64_t dropout_words(int64_t n) { return (n + DROPOUT_GROUP - 1) / D
 
 typedef __m512i philox_word;
 
-VEC_INLINE philox_word philox_set(uint32_t x) { return _mm512_set1_epi64(x); }
-VEC_INLINE philox_word philox_multiply(philox_word a, philox_word b) { return _mm512_mul_epu32(a, b); }
+VEC_INLINE philox_word philox_set(uint32_t x)
+{
+    return _mm512_set1_epi64(x);
+}
+VEC_INLINE philox_word philox_multiply(philox_word a, philox_word b)
+{
+    return _mm512_mul_epu32(a, b);
+}
 VEC_INLINE philox_word philox_xor_high(philox_word product, philox_word x, uint32_t key)
 {
     return _mm512_ternarylogic_epi64(_mm512_srli_epi64(product, 32), x, _mm512_set1_epi64(key), 0x96);
@@ -34,8 +43,14 @@ VEC_INLINE philox_word philox_xor_high(philox_word product, philox_word x, uint3
 
 typedef __m256i philox_word;
 
-VEC_INLINE philox_word philox_set(uint32_t x) { return _mm256_set1_epi64x(x); }
-VEC_INLINE philox_word philox_multiply(philox_word a, philox_word b) { return _mm256_mul_epu32(a, b); }
+VEC_INLINE philox_word philox_set(uint32_t x)
+{
+    return _mm256_set1_epi64x(x);
+}
+VEC_INLINE philox_word philox_multiply(philox_word a, philox_word b)
+{
+    return _mm256_mul_epu32(a, b);
+}
 VEC_INLINE philox_word philox_xor_high(philox_word product, philox_word x, uint32_t key)
 {
     return _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(product, 32), x), _mm256_set1_epi64x(key));
@@ -69,11 +84,12 @@ VEC_INLINE void dropout_group(const struct dropout *d, uint32_t site, struct row
     const __m512i order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7), low = _mm512_set1_epi64(0xffffffff);
     const __m512i threshold = _mm512_set1_epi16((short)d->threshold);
     philox_word x[4] = {_mm512_add_epi64(order, _mm512_set1_epi64(8ll * g)), philox_set(p.position), philox_set(site),
-                        philox_set(p.slot)}, a, b;
+                        philox_set(p.slot)},
+                a, b;
     uint32_t first, second;
 
     philox_rounds(d, x);
-    a = _mm512_ternarylogic_epi64(low, x[0], _mm512_slli_epi64(x[1], 32), 0xea);   /* (low & x[0]) | x[1] << 32 */
+    a = _mm512_ternarylogic_epi64(low, x[0], _mm512_slli_epi64(x[1], 32), 0xea); /* (low & x[0]) | x[1] << 32 */
     b = _mm512_ternarylogic_epi64(low, x[2], _mm512_slli_epi64(x[3], 32), 0xea);
     first = _mm512_cmpge_epu16_mask(_mm512_unpacklo_epi64(a, b), threshold);
     second = _mm512_cmpge_epu16_mask(_mm512_unpackhi_epi64(a, b), threshold);
@@ -86,12 +102,14 @@ VEC_INLINE void dropout_group(const struct dropout *d, uint32_t site, struct row
 #else
 
 /* Columns 32 g .. 32 g + 31. */
-VEC_INLINE void dropout_half_group(const struct dropout *d, uint32_t site, struct row_place p, uint32_t g, lanes keep[2])
+VEC_INLINE void dropout_half_group(const struct dropout *d, uint32_t site, struct row_place p, uint32_t g,
+                                   lanes keep[2])
 {
     const __m256i order = _mm256_setr_epi64x(0, 2, 1, 3), low = _mm256_set1_epi64x(0xffffffff);
     const __m256i threshold = _mm256_set1_epi16((short)d->threshold);
     philox_word x[4] = {_mm256_add_epi64(order, _mm256_set1_epi64x(4ll * g)), philox_set(p.position), philox_set(site),
-                        philox_set(p.slot)}, a, b;
+                        philox_set(p.slot)},
+                a, b;
     uint32_t bits;
 
     philox_rounds(d, x);

@@ -78,7 +78,8 @@ VEC_INLINE void sum_rows_of(enum number type, int64_t rows, int width, int64_t l
     size_t size = number_size(type);
     int i = 0;
 
-    for (; i + STRIP <= width; i += STRIP) sum_strip(type, rows, STRIP, (size_t)ld * size, (const char *)x + (size_t)i * size, out + i);
+    for (; i + STRIP <= width; i += STRIP)
+        sum_strip(type, rows, STRIP, (size_t)ld * size, (const char *)x + (size_t)i * size, out + i);
     if (i < width) sum_strip(type, rows, width - i, (size_t)ld * size, (const char *)x + (size_t)i * size, out + i);
 }
 
@@ -97,7 +98,7 @@ static double sum_squares(int64_t n, const float *x)
         float a[LANES];
 
         vec_store(a, vec_at(x, i, n));
-        for (int k = 0; k < LANES; k++) lane[k] += (double)a[k] * (double)a[k];   /* an exact product */
+        for (int k = 0; k < LANES; k++) lane[k] += (double)a[k] * (double)a[k]; /* an exact product */
     }
     for (int half = LANES / 2; half > 0; half /= 2)
         for (int k = 0; k < half; k++) lane[k] += lane[k + half];

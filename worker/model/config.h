@@ -9,14 +9,14 @@
 #include "cluster/base/status.h"
 
 struct model_config {
-    int64_t layers, hidden, heads, feed_forward;  /* heads divides hidden; all >= 1 */
-    int64_t positions;                            /* rows of the position table, whatever the config says */
-    int64_t vocab, types;                         /* types >= 2 */
-    double eps;                                   /* LayerNorm's */
-    double hidden_dropout, attention_dropout;     /* [0,1) */
-    int64_t task;                                 /* 1: the first row of a table of task types is added to the token types */
-    int64_t says_untied;                          /* 1: the file says that the head's decoder is not the word table */
-    int64_t untied;                               /* 1: it has a table of its own */
+    int64_t layers, hidden, heads, feed_forward; /* heads divides hidden; all >= 1 */
+    int64_t positions;                           /* rows of the position table, whatever the config says */
+    int64_t vocab, types;                        /* types >= 2 */
+    double eps;                                  /* LayerNorm's */
+    double hidden_dropout, attention_dropout;    /* [0,1) */
+    int64_t task;        /* 1: the first row of a table of task types is added to the token types */
+    int64_t says_untied; /* 1: the file says that the head's decoder is not the word table */
+    int64_t untied;      /* 1: it has a table of its own */
 };
 
 /* Local. positions and untied are left 0, and so is vocab when the file does not say: the tables decide. ST_INPUT

@@ -12,8 +12,7 @@
 static inline void fold_leaves(const struct kernels *k, int64_t count, int64_t stride, int64_t n, float *leaf)
 {
     for (int64_t step = 1; step < count; step *= 2)
-        for (int64_t i = 0; i + step < count; i += 2 * step)
-            k->add(n, leaf + i * stride, leaf + (i + step) * stride);
+        for (int64_t i = 0; i + step < count; i += 2 * step) k->add(n, leaf + i * stride, leaf + (i + step) * stride);
 }
 
 #endif

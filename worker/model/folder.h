@@ -9,8 +9,8 @@
 
 struct model_folder {
     struct model_config config;
-    enum tensor_type type;      /* F32, F16 or BF16: of every tensor in the file; narrowing rounds to nearest even */
-    int head;                   /* 1: with cls.predictions.* */
+    enum tensor_type type; /* F32, F16 or BF16: of every tensor in the file; narrowing rounds to nearest even */
+    int head;              /* 1: with cls.predictions.* */
     /* Fill out with elements first … first+count-1 of the tensor of a canonical name (source.h); may be called in any
      * order, with at most 65,536 elements a call. */
     status (*read)(void *arg, const char *name, int64_t first, int64_t count, float *out);

@@ -18,28 +18,28 @@ struct machine_config {
 };
 
 /* Their rows. field: the struct machine_config of type; examples: how many are computed together, as text. */
-#define MACHINE_OPTIONS(type, field, examples)                                                                         \
-    CHOICE_OPTION("machine.precision", offsetof(type, field.precision), "auto", "auto|f32|bf16", RESULT,               \
-                  "of weights and matrix inputs; auto: bf16 where the CPUs have AVX-512 BF16"),                        \
-    CHOICE_OPTION("machine.isa", offsetof(type, field.isa), "auto", "auto|avx2|avx512|avx512bf16", RESULT,             \
-                  "instruction set; auto: the best that all workers have"),                                            \
-    CHOICE_OPTION("machine.engine", offsetof(type, field.engine), "onednn", "onednn|openblas", RESULT,                 \
-                  "matrix products; openblas is f32 only"),                                                            \
-    BOOL_OPTION("machine.exact", offsetof(type, field.exact), "true", RESULT,                                          \
-                "refuse machines whose products depend on how rows are dealt"),                                        \
-    INT_OPTION("machine.threads", offsetof(type, field.threads), "0", 0, 4096, PLACEMENT, "",                          \
-               "threads a worker; 0: the node's cores over its workers"),                                              \
-    INT_OPTION("machine.unit_examples", offsetof(type, field.unit_examples), examples, 1, 1024, PLACEMENT, "examples", \
-               "most examples computed together; a power of two"),                                                     \
-    INT_OPTION("machine.unit_memory", offsetof(type, field.unit_memory), "1Gi", 1e6, 1e15, PLACEMENT, "bytes",         \
-               "memory for the activations of the examples computed together")
+#define MACHINE_OPTIONS(type, field, examples)                                                                     \
+    CHOICE_OPTION("machine.precision", offsetof(type, field.precision), "auto", "auto|f32|bf16", RESULT,           \
+                  "of weights and matrix inputs; auto: bf16 where the CPUs have AVX-512 BF16"),                    \
+        CHOICE_OPTION("machine.isa", offsetof(type, field.isa), "auto", "auto|avx2|avx512|avx512bf16", RESULT,     \
+                      "instruction set; auto: the best that all workers have"),                                    \
+        CHOICE_OPTION("machine.engine", offsetof(type, field.engine), "onednn", "onednn|openblas", RESULT,         \
+                      "matrix products; openblas is f32 only"),                                                    \
+        BOOL_OPTION("machine.exact", offsetof(type, field.exact), "true", RESULT,                                  \
+                    "refuse machines whose products depend on how rows are dealt"),                                \
+        INT_OPTION("machine.threads", offsetof(type, field.threads), "0", 0, 4096, PLACEMENT, "",                  \
+                   "threads a worker; 0: the node's cores over its workers"),                                      \
+        INT_OPTION("machine.unit_examples", offsetof(type, field.unit_examples), examples, 1, 1024, PLACEMENT,     \
+                   "examples", "most examples computed together; a power of two"),                                 \
+        INT_OPTION("machine.unit_memory", offsetof(type, field.unit_memory), "1Gi", 1e6, 1e15, PLACEMENT, "bytes", \
+                   "memory for the activations of the examples computed together")
 
 /* What an encoder is opened from. */
 struct machine_encoder {
-    const char *folder;                  /* the encoder's */
-    const char *spill;                   /* as in struct replica_options */
-    const struct model_source *model;    /* rank 0's opened source, NULL elsewhere */
-    int int8;                            /* a second encoder for searches */
+    const char *folder;               /* the encoder's */
+    const char *spill;                /* as in struct replica_options */
+    const struct model_source *model; /* rank 0's opened source, NULL elsewhere */
+    int int8;                         /* a second encoder for searches */
 };
 
 /* Collective. The encoder, computed as m says (the same on all ranks). ST_INPUT, reported by rank 0, where m asks for

@@ -18,21 +18,21 @@
 #include "cluster/base/status.h"
 #include "worker/kernel/kernels.h"
 
-enum { MATMUL_GRAIN = 16, MATMUL_ROWS = 256 };   /* row counts are rounded up to the grain; a call takes at most ROWS */
+enum { MATMUL_GRAIN = 16, MATMUL_ROWS = 256 }; /* row counts are rounded up to the grain; a call takes at most ROWS */
 
 enum matmul_engine { ENGINE_ONEDNN, ENGINE_OPENBLAS };
 enum matmul_exact { EXACT_ROWS, EXACT_EXAMPLE, EXACT_NONE };
 
 struct matmul_spec {
-    int64_t k, n;            /* X (rows,k), W (k,n), Y (rows,n) */
-    enum number in, out;     /* of X and W; of Y. Sums are f32 inside. U8: X is u8, W s8 (packed from floats that are whole
-                              * numbers), and Y, S32, exact */
-    int bias;                /* add b (n), f32 */
+    int64_t k, n;        /* X (rows,k), W (k,n), Y (rows,n) */
+    enum number in, out; /* of X and W; of Y. Sums are f32 inside. U8: X is u8, W s8 (packed from floats that are whole
+                          * numbers), and Y, S32, exact */
+    int bias;            /* add b (n), f32 */
     /* What weight gradients and large vocabularies need; 0 is the usual. */
-    int64_t ld_x, ld_y;      /* elements from row to row of X and Y; 0: dense */
-    int64_t rows;            /* X always has so many rows: calls take MATMUL_ROWS of them, the last call exactly the rest */
-    int x_columns;           /* X's rows stand as columns: X is stored (k,ld_x), as in dW = dY^T X. With rows only */
-    int w_plain;             /* W is taken as it stands, (k,n) of type `in`: nothing is packed */
+    int64_t ld_x, ld_y; /* elements from row to row of X and Y; 0: dense */
+    int64_t rows;       /* X always has so many rows: calls take MATMUL_ROWS of them, the last call exactly the rest */
+    int x_columns;      /* X's rows stand as columns: X is stored (k,ld_x), as in dW = dY^T X. With rows only */
+    int w_plain;        /* W is taken as it stands, (k,n) of type `in`: nothing is packed */
 };
 
 struct matmul;

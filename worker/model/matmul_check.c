@@ -13,10 +13,13 @@ enum { CHECK_ROWS = 2 * MATMUL_ROWS };
 struct check {
     const struct matmul *matmul;
     atomic_int next, rows_differ, cut_differs;
-    atomic_int failed;   /* a status */
+    atomic_int failed; /* a status */
 };
 
-struct probe { void *x, *packed, *y, *by16; float *w, *bias; };
+struct probe {
+    void *x, *packed, *y, *by16;
+    float *w, *bias;
+};
 
 /* Cheap numbers in (-1,1) with full mantissas; bf16 takes their upper halves. */
 static void fill(void *out, int64_t n, enum number type, uint32_t seed)

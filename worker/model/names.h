@@ -10,21 +10,26 @@
 #include "worker/model/config.h"
 
 enum {
-    NAME_WORD = 0, NAME_POSITION = 1, NAME_TYPE = 2, NAME_EMBEDDINGS = 5, NAME_LAYER = 16, NAME_HEAD = 5,
-    NAME_NONE = -1,      /* no tensor of ours: decoder, pooler, buffers */
-    NAME_SHARED = -2,    /* model.shared.weight, shared.weight: the word table when nothing else is */
-    NAME_BEYOND = -3,    /* of a layer that the config does not have */
-    NAME_TASK = -4,      /* ERNIE's table of task types */
-    NAME_BIAS = -5,      /* cls.predictions.decoder.bias: the other name of cls.predictions.bias */
-    NAME_TEXT = 256      /* bytes of struct name_parts' text */
+    NAME_WORD = 0,
+    NAME_POSITION = 1,
+    NAME_TYPE = 2,
+    NAME_EMBEDDINGS = 5,
+    NAME_LAYER = 16,
+    NAME_HEAD = 5,
+    NAME_NONE = -1,   /* no tensor of ours: decoder, pooler, buffers */
+    NAME_SHARED = -2, /* model.shared.weight, shared.weight: the word table when nothing else is */
+    NAME_BEYOND = -3, /* of a layer that the config does not have */
+    NAME_TASK = -4,   /* ERNIE's table of task types */
+    NAME_BIAS = -5,   /* cls.predictions.decoder.bias: the other name of cls.predictions.bias */
+    NAME_TEXT = 256   /* bytes of struct name_parts' text */
 };
 
 /* A file's name for a tensor. Behind a wrapper (module., _orig_mod., model. …, also several) stands the encoder's
  * prefix, bert. or another one or none, and behind that the canonical name. */
 struct name_parts {
-    char text[NAME_TEXT];    /* without wrappers, also those inside; cut at its end when it is too long */
-    size_t wrapper;          /* bytes of the wrapper at the start of the name */
-    int prefix;              /* which one, -1: none of the encoder's tensors */
+    char text[NAME_TEXT]; /* without wrappers, also those inside; cut at its end when it is too long */
+    size_t wrapper;       /* bytes of the wrapper at the start of the name */
+    int prefix;           /* which one, -1: none of the encoder's tensors */
 };
 
 /* Slots of the encoder; the head's follow. names_all: with the head, whose decoder uses the word table; that number is

@@ -17,41 +17,41 @@
 
 /* The products of a layer; also the order in which packed_weights_products lists them. */
 enum packed_weights_product {
-    PRODUCT_QKV,        /* (H) -> (3H) [q | k | v], bias */
-    PRODUCT_OUT,        /* (H) -> (H), bias */
-    PRODUCT_UP,         /* (H) -> (F), bias */
-    PRODUCT_DOWN,       /* (F) -> (H), bias */
-    PRODUCT_QKV_BACK,   /* (3H) -> (H), out f32 */
-    PRODUCT_OUT_BACK,   /* (H) -> (H) */
-    PRODUCT_UP_BACK,    /* (F) -> (H), out f32 */
-    PRODUCT_DOWN_BACK,  /* (H) -> (F) */
+    PRODUCT_QKV,       /* (H) -> (3H) [q | k | v], bias */
+    PRODUCT_OUT,       /* (H) -> (H), bias */
+    PRODUCT_UP,        /* (H) -> (F), bias */
+    PRODUCT_DOWN,      /* (F) -> (H), bias */
+    PRODUCT_QKV_BACK,  /* (3H) -> (H), out f32 */
+    PRODUCT_OUT_BACK,  /* (H) -> (H) */
+    PRODUCT_UP_BACK,   /* (F) -> (H), out f32 */
+    PRODUCT_DOWN_BACK, /* (H) -> (F) */
     PRODUCT_COUNT
 };
 
 struct packed_weights_layer {
     void *packed[PRODUCT_COUNT];
-    float *bias[PRODUCT_DOWN + 1];         /* of the four forward products */
-    float *scale[PRODUCT_DOWN + 1];        /* int8: of W's columns, and what is taken off their sums (kernels.h: struct */
-    int32_t *offset[PRODUCT_DOWN + 1];     /* int8_scales); else NULL */
-    float *norm1_weight, *norm1_bias;      /* (H) after attention */
-    float *norm2_weight, *norm2_bias;      /* (H) after the feed-forward part */
+    float *bias[PRODUCT_DOWN + 1];     /* of the four forward products */
+    float *scale[PRODUCT_DOWN + 1];    /* int8: of W's columns, and what is taken off their sums (kernels.h: struct */
+    int32_t *offset[PRODUCT_DOWN + 1]; /* int8_scales); else NULL */
+    float *norm1_weight, *norm1_bias;  /* (H) after attention */
+    float *norm2_weight, *norm2_bias;  /* (H) after the feed-forward part */
 };
 
 struct packed_weights {
     struct model_config config;
     enum number precision;
-    void *word;                            /* (V,H) of precision */
-    float *position, *type;                /* (positions,H), (types,H) */
-    float *norm_weight, *norm_bias;        /* (H) of the embeddings */
-    struct packed_weights_layer *layer;           /* (L); owned by this struct, not part of the block */
-    float *room;                           /* likewise: of packed_weights_refill, a matrix for each thread */
+    void *word;                         /* (V,H) of precision */
+    float *position, *type;             /* (positions,H), (types,H) */
+    float *norm_weight, *norm_bias;     /* (H) of the embeddings */
+    struct packed_weights_layer *layer; /* (L); owned by this struct, not part of the block */
+    float *room;                        /* likewise: of packed_weights_refill, a matrix for each thread */
 };
 
 /* Where weights come from: a model folder, or random numbers (tests, bench). */
 struct packed_weights_source {
     /* Rows first … first+rows-1 (of the first axis) of tensor `name` as floats, names and shapes as in source.h. */
     status (*read)(const void *arg, const char *name, int64_t first, int64_t rows, int64_t width, float *out);
-    void (*drop)(const void *arg);         /* what was read so far is not read again; NULL: nothing to drop */
+    void (*drop)(const void *arg); /* what was read so far is not read again; NULL: nothing to drop */
     const void *arg;
 };
 
@@ -71,16 +71,17 @@ size_t packed_weights_bytes(const struct model_config *c, enum number p, const s
  * as f32, or one a thread with a pool (then source->read and drop must bear being called from several). pool NULL: on
  * this thread. */
 status packed_weights_fill(const struct model_config *c, enum number p, const struct matmul *m,
-                    const struct packed_weights_source *source, struct pool *pool, void *memory);
+                           const struct packed_weights_source *source, struct pool *pool, void *memory);
 
 /* Local. Point into a packed block, which stays the caller's and is only read. ST_INPUT when the block was packed for
  * other sizes or another precision or layout. */
 status packed_weights_attach(const struct model_config *c, enum number p, const struct matmul *m, void *memory,
-                      struct packed_weights *out);
+                             struct packed_weights *out);
 void packed_weights_fini(struct packed_weights *w);
 
 /* Local. Fill an attached block anew, on all threads of a pool that is always the same; memory is taken the first time
  * only. */
-status packed_weights_refill(struct packed_weights *w, const struct matmul *m, const struct packed_weights_source *source, struct pool *pool);
+status packed_weights_refill(struct packed_weights *w, const struct matmul *m,
+                             const struct packed_weights_source *source, struct pool *pool);
 
 #endif

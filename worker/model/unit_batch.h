@@ -11,7 +11,7 @@
 #include "worker/kernel/kernels.h"
 
 struct unit_batch {
-    int32_t examples;        /* E */
+    int32_t examples; /* E */
     int32_t first_slot;
     int32_t rows;            /* T: rows used, gaps between aligned examples included */
     int32_t tokens;          /* sum of lengths: the tokens that are really computed */

@@ -21,12 +21,12 @@ struct columns {
     struct pool *pool;
     struct blocks blocks;
     int layers, d;
-    int first, last;            /* blocks [first, last) of every layer are here */
-    int64_t first_column, local;/* their columns: first one, and how many */
-    float *data;                /* the caller's memory, columns_bytes */
+    int first, last;             /* blocks [first, last) of every layer are here */
+    int64_t first_column, local; /* their columns: first one, and how many */
+    float *data;                 /* the caller's memory, columns_bytes */
     struct tree_sum *grad_u;     /* one a layer, over all blocks of a layer */
-    float *scratch;             /* per thread */
-    size_t scratch_room;        /* floats a thread */
+    float *scratch;              /* per thread */
+    size_t scratch_room;         /* floats a thread */
     int groups_most;
 };
 
@@ -58,8 +58,8 @@ void columns_update(struct columns *c, const struct adamw *w, int groups, const 
 /* Local. Block b (first <= b < last) of layer l: A, then m, then v, each (d, 64). */
 static inline float *columns_block(const struct columns *c, int layer, int block)
 {
-    return c->data + ((size_t)layer * (size_t)(c->last - c->first) + (size_t)(block - c->first)) * 3 *
-                     (size_t)c->d * BLOCK_COLUMNS;
+    return c->data + ((size_t)layer * (size_t)(c->last - c->first) + (size_t)(block - c->first)) * 3 * (size_t)c->d *
+                         BLOCK_COLUMNS;
 }
 
 #endif

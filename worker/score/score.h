@@ -8,9 +8,9 @@
 #include "worker/score/marks.h"
 
 struct answer {
-    int32_t choice;                       /* the option; -1: a span */
-    int32_t start, end;                   /* the span, tokens, inclusive; end < start: no answer */
-    double score;                         /* start logit + end logit of the answer */
+    int32_t choice;     /* the option; -1: a span */
+    int32_t start, end; /* the span, tokens, inclusive; end < start: no answer */
+    double score;       /* start logit + end logit of the answer */
 };
 
 /* logits (length,2): start and end logit of each token. The first of equal scores wins. */

@@ -11,18 +11,18 @@
 #include "worker/train/compute.h"
 
 struct score_batch_result {
-    double loss;              /* answer_loss or span_loss, as the compute has it; NAN: the example has no target */
+    double loss; /* answer_loss or span_loss, as the compute has it; NAN: the example has no target */
     double score;
     int32_t choice, start, end, pad;
 };
 
 /* Local. Append an example: ids, width (0, or rows with attended padding), targets (-1: none), marks. */
-status score_batch_add(struct assignment_message *m, const int32_t *ids, int32_t length, int32_t width, int32_t start, int32_t end,
-                const struct answer_marks *marks);
+status score_batch_add(struct assignment_message *m, const int32_t *ids, int32_t length, int32_t width, int32_t start,
+                       int32_t end, const struct answer_marks *marks);
 
 /* Local. Answer everything in the message; results has room for as many as score_batch_add was called. */
 status score_batch_run(struct compute *c, const int32_t *words, size_t count, const struct encoder_prompts *prompts,
-                const float *head, struct score_batch_result *results);
+                       const float *head, struct score_batch_result *results);
 
 /* The same with what lies behind the answers, for those who show it: score_batch_detail floats an example, one example
  * behind the other. Options: start logit of the first and end logit of the last token of each. A span: its start and
@@ -33,7 +33,8 @@ static inline size_t score_batch_detail(const struct answer_marks *marks)
 {
     return marks->options > 0 ? 2 * (size_t)marks->options : SCORE_SPAN_DETAIL;
 }
-status score_batch_run_detailed(struct compute *c, const int32_t *words, size_t count, const struct encoder_prompts *prompts,
-                         const float *head, struct score_batch_result *results, float *detail);
+status score_batch_run_detailed(struct compute *c, const int32_t *words, size_t count,
+                                const struct encoder_prompts *prompts, const float *head,
+                                struct score_batch_result *results, float *detail);
 
 #endif

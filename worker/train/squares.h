@@ -10,7 +10,7 @@
 
 /* Local. Adds the nodes of blocks [first, last) of `blocks` to tree, which is cleared before. x: the blocks' numbers,
  * BLOCK_COLUMNS each; room (last - first): scratch. */
-status squares_sum(const struct kernels *k, struct pool *pool, int blocks, int first, int last, const float *x, double *room,
-                   struct tree_sum *tree);
+status squares_sum(const struct kernels *k, struct pool *pool, int blocks, int first, int last, const float *x,
+                   double *room, struct tree_sum *tree);
 
 #endif

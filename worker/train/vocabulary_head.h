@@ -29,8 +29,8 @@ struct vocabulary_run {
     float *d_hidden, *logits;
 };
 /* Local. loss, best (count): a row's loss, and its first most likely id; both stay the head's. */
-status vocabulary_head_run(struct vocabulary_head *h, struct pool *pool, const struct vocabulary_run *run, const double **loss,
-                           const int32_t **best);
+status vocabulary_head_run(struct vocabulary_head *h, struct pool *pool, const struct vocabulary_run *run,
+                           const double **loss, const int32_t **best);
 
 /* Local. After a run with d_hidden: the gradient of the head's tensors and of the decoder's table, written into grad
  * (flat). */

@@ -7,7 +7,9 @@
 
 enum { BLOCK_BYTES = 1 << 16 };
 
-struct block { struct block *next; };
+struct block {
+    struct block *next;
+};
 
 status pickle_bad(const struct pickle *p, const char *what)
 {

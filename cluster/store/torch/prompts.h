@@ -12,15 +12,15 @@ enum prompts_tensor { PROMPTS_A, PROMPTS_Z, PROMPTS_ROUTER, PROMPTS_HEAD, PROMPT
 /* Views into mapped files, float types; shallow ones have a layer axis of 1 here. */
 struct prompts_tensors {
     struct tensor value[PROMPTS_TENSORS];
-    int optimizer;                          /* 1: m, v and the counts are there */
+    int optimizer; /* 1: m, v and the counts are there */
     struct tensor m[PROMPTS_TENSORS], v[PROMPTS_TENSORS];
-    int64_t steps, router_steps;            /* AdamW updates of A, z, head, and of the router */
+    int64_t steps, router_steps; /* AdamW updates of A, z, head, and of the router */
 };
 
 struct torch_prompts {
     struct torch_file file;
     struct prompts_tensors tensors;
-    int shallow;                            /* the file has no layer axis */
+    int shallow; /* the file has no layer axis */
 };
 
 /* Local. Shapes are checked against each other and every value must be finite. optimizer: 1 when its state is wanted,
@@ -29,7 +29,9 @@ status torch_prompts_open(const char *path, int optimizer, struct torch_prompts 
 void torch_prompts_close(struct torch_prompts *prompts);
 
 /* Local. The sizes within tensors. */
-struct prompts_sizes { int64_t layers, modules, intrinsic, columns, hidden, tasks; };
+struct prompts_sizes {
+    int64_t layers, modules, intrinsic, columns, hidden, tasks;
+};
 struct prompts_sizes torch_prompts_sizes(const struct prompts_tensors *tensors);
 
 /* Local. Write such a file; tensors row-major, with a layer axis, which is left out when shallow. Learning rates are

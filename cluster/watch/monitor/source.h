@@ -9,10 +9,10 @@
 struct source;
 
 enum source_state {
-    SOURCE_CONNECTING,   /* an address that has not answered yet */
-    SOURCE_LIVE,         /* the stream is heard */
-    SOURCE_SILENT,       /* a publisher, known by address or from the folder, does not answer any more */
-    SOURCE_FILE          /* a folder's metrics file, read to its end; nobody publishes */
+    SOURCE_CONNECTING, /* an address that has not answered yet */
+    SOURCE_LIVE,       /* the stream is heard */
+    SOURCE_SILENT,     /* a publisher, known by address or from the folder, does not answer any more */
+    SOURCE_FILE        /* a folder's metrics file, read to its end; nobody publishes */
 };
 
 /* Local. spec: "host:port", "tcp://host:port", or a folder. keys: NULL for none; outlive the source.

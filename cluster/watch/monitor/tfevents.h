@@ -9,7 +9,10 @@
 
 #include "cluster/base/status.h"
 
-struct tfevents { FILE *file; char path[4200]; };
+struct tfevents {
+    FILE *file;
+    char path[4200];
+};
 
 /* Local. A new file events.out.tfevents.TIME.mp2 in folder, with its first record. time: Unix seconds, of the run. */
 status tfevents_open(const char *folder, double time, struct tfevents *t);

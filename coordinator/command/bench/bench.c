@@ -7,20 +7,27 @@
 #include "coordinator/command/commands.h"
 
 static const struct command benches[] = {
-    {.name = "gemm", .run = cmd_bench_gemm,
+    {.name = "gemm",
+     .run = cmd_bench_gemm,
      .summary = "the encoder's products, FLOP/s; the limit is single products on operands that stay in the caches"},
-    {.name = "journal", .run = cmd_bench_journal,
+    {.name = "journal",
+     .run = cmd_bench_journal,
      .summary = "durable appends of steps; the limit is the disk's own write and fdatasync of the same bytes"},
-    {.name = "kernels", .run = cmd_bench_kernels,
+    {.name = "kernels",
+     .run = cmd_bench_kernels,
      .summary = "one thread: attention beside multiply-adds in registers, the rest beside memcpy"},
-    {.name = "mlm", .run = cmd_bench_mlm,
+    {.name = "mlm",
+     .run = cmd_bench_mlm,
      .summary = "a step of masked-language-model training, 4 layers of 256; the limit is the rate of its products by "
                 "themselves"},
-    {.name = "reduce", .run = cmd_bench_reduce,
+    {.name = "reduce",
+     .run = cmd_bench_reduce,
      .summary = "what a step sends at CPT-large's size; under mpirun also how fast"},
-    {.name = "step", .run = cmd_bench_step,
+    {.name = "step",
+     .run = cmd_bench_step,
      .summary = "a training step at CPT-large's size; the limit is the rate of its products by themselves"},
-    {.name = "tokenizer", .run = cmd_bench_tokenizer,
+    {.name = "tokenizer",
+     .run = cmd_bench_tokenizer,
      .summary = "WordPiece on generated text, one thread; the limit is reading the same text and writing its tokens"},
 };
 

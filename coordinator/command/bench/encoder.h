@@ -10,10 +10,10 @@ struct bench_options {
     enum number precision;
     enum matmul_engine engine;
     int threads;
-    int layers;             /* 24 unless a shorter model was asked for */
-    const char *only;       /* of step: "afqmc", "cmrc", NULL: both */
-    size_t budget;          /* bytes of activations */
-    int int8;               /* of forward alone; no option */
+    int layers;       /* 24 unless a shorter model was asked for */
+    const char *only; /* of step: "afqmc", "cmrc", NULL: both */
+    size_t budget;    /* bytes of activations */
+    int int8;         /* of forward alone; no option */
 };
 
 /* Local. [--precision f32|bf16] [--engine onednn|openblas] [--threads N] [--layers N] [--case afqmc|cmrc] [--memory
@@ -31,7 +31,9 @@ status bench_encoder_open(const struct bench_options *options, int64_t vocabular
 void bench_encoder_close(struct bench_encoder *b);
 
 /* FLOP/s by the clock, and by the threads' CPU time: what the clock would say if nobody else used the cores. */
-struct bench_rate { double clock, cpu; };
+struct bench_rate {
+    double clock, cpu;
+};
 
 /* Local. The rate of single products, packed weights, every thread its own at the same time: `rows` rows again and
  * again, the best of some trials. layers: how many layers' weights are used in turn (1: they stay in the caches). */

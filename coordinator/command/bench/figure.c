@@ -16,8 +16,8 @@ status bench_print(const struct bench_figure *figure, const char *more, ...)
 {
     va_list args;
 
-    printf("{\"bench\":\"%s\",\"case\":\"%s\",\"value\":%.6g,\"unit\":\"%s\",\"limit\":%.6g,\"ratio\":%.4f", figure->bench,
-           figure->what, figure->value, figure->unit, figure->limit, ratio(figure));
+    printf("{\"bench\":\"%s\",\"case\":\"%s\",\"value\":%.6g,\"unit\":\"%s\",\"limit\":%.6g,\"ratio\":%.4f",
+           figure->bench, figure->what, figure->value, figure->unit, figure->limit, ratio(figure));
     if (more) {
         putchar(',');
         va_start(args, more);

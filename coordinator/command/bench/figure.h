@@ -5,9 +5,9 @@
 #include "cluster/base/status.h"
 
 struct bench_figure {
-    const char *bench, *what;   /* "bench" and "case" in the line */
-    double value, limit;        /* in unit; ratio = value / limit */
-    const char *unit;           /* "flop/s", "byte/s" */
+    const char *bench, *what; /* "bench" and "case" in the line */
+    double value, limit;      /* in unit; ratio = value / limit */
+    const char *unit;         /* "flop/s", "byte/s" */
 };
 
 /* Local. Print one line {"bench":…,"case":…,"value":…,"unit":…,"limit":…,"ratio":…[, more]} and flush. more: further

@@ -11,7 +11,7 @@ enum { STEP_ROWS = 128 };
 
 status cmd_bench_gemm(int argc, char **argv)
 {
-    static const char *const names[PRODUCT_COUNT] = {"qkv", "out", "up", "down",
+    static const char *const names[PRODUCT_COUNT] = {"qkv",      "out",      "up",      "down",
                                                      "qkv back", "out back", "up back", "down back"};
     struct bench_options options;
     struct bench_encoder b;

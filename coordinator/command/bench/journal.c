@@ -21,8 +21,8 @@ enum { ROUNDS = 5, PATH_BYTES = 4096 };
 
 struct load {
     const char *what;
-    size_t bytes;                /* of a record */
-    int records;                 /* a round */
+    size_t bytes; /* of a record */
+    int records;  /* a round */
 };
 
 /* CPT-large, deep: u (24,300), G (24,51200), g (24,300) double; tiny: 2 layers of 4 x 64. */

@@ -37,11 +37,11 @@ static status count_worker(struct deal *deal, const struct blocks *b, int worker
     TRY(deal_nodes(deal, 0, worker, &nodes, &count));
     blocks_columns(b, worker, &first, &last);
     own = (double)LAYERS * (double)(last - first) * sizeof(float);
-    *bytes = own * (b->workers - 1)                                    /* composed prompts, to the other workers */
-           + (double)count * (bank - own)                              /* gradients, to the owners of their columns */
-           + own                                                       /* the sum, to the coordinator */
-           + (double)grad_u_nodes(b, worker, of_blocks) * LAYERS * D * sizeof(double)
-           + (double)count * 2 * HIDDEN * sizeof(float) + (BATCH + 1) * sizeof(double);
+    *bytes = own * (b->workers - 1)         /* composed prompts, to the other workers */
+             + (double)count * (bank - own) /* gradients, to the owners of their columns */
+             + own                          /* the sum, to the coordinator */
+             + (double)grad_u_nodes(b, worker, of_blocks) * LAYERS * D * sizeof(double) +
+             (double)count * 2 * HIDDEN * sizeof(float) + (BATCH + 1) * sizeof(double);
     return ST_OK;
 }
 
@@ -148,10 +148,11 @@ static status time_traffic(struct traffic *t)
     mem_free(out);
     mem_free(in);
     if (t->comm.rank != 0) return ST_OK;
-    return bench_print(&(struct bench_figure){"reduce", "cpt-large deep, exchanges of a step", (double)most / seconds,
-                                              (double)most / plain, "byte/s/worker"},
-                       "\"workers\":%d,\"bytes\":%lld,\"seconds\":%.6f,\"limit_is\":\"neighbours exchange the same bytes\"",
-                       t->comm.workers, (long long)most, seconds);
+    return bench_print(
+        &(struct bench_figure){"reduce", "cpt-large deep, exchanges of a step", (double)most / seconds,
+                               (double)most / plain, "byte/s/worker"},
+        "\"workers\":%d,\"bytes\":%lld,\"seconds\":%.6f,\"limit_is\":\"neighbours exchange the same bytes\"",
+        t->comm.workers, (long long)most, seconds);
 }
 
 static status measure(struct traffic *t)

@@ -1,10 +1,10 @@
 /* mp2 checkpoint export-adapter TUNED --out DIR: a tuned task as a folder for Python:
- *     adapter.safetensors   prompt (layers,P,H): to be added to positions 1 … P of the input of the first layers, as many
- *                           as it has; head.weight (2,H): start and end logit of a position's last hidden state
- *     adapter.json          how texts become inputs: ids of the template's fixed words, fields, options, placeholders
- * tests/reference/adapter_example.py puts it on a transformers model. Token types are all 1. Hugging Face's PEFT has no method
- * that adds to tokens inside the layers (its prompts and prefixes stand before the text, as tokens or keys of their own), so it
- * cannot load this, and the folder does not look as if it could. */
+ *     adapter.safetensors   prompt (layers,P,H): to be added to positions 1 … P of the input of the first layers, as
+ * many as it has; head.weight (2,H): start and end logit of a position's last hidden state adapter.json          how
+ * texts become inputs: ids of the template's fixed words, fields, options, placeholders
+ * tests/reference/adapter_example.py puts it on a transformers model. Token types are all 1. Hugging Face's PEFT has no
+ * method that adds to tokens inside the layers (its prompts and prefixes stand before the text, as tokens or keys of
+ * their own), so it cannot load this, and the folder does not look as if it could. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -21,7 +21,9 @@
 #include "cluster/store/safetensors.h"
 #include "coordinator/tune/tuned.h"
 
-struct config { const char *out, *task; };
+struct config {
+    const char *out, *task;
+};
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
@@ -49,8 +51,9 @@ static json_t *template_of(const struct tuned_task *t)
     json_t *list = json_array();
 
     for (int i = 0; i < w->parts; i++)
-        json_array_append_new(list, w->part[i].field < 0 ? json_pack("{s:o}", "ids", ids_of(&w->part[i].ids))
-                                                         : json_pack("{s:s}", "field", t->meta.field[w->part[i].field]));
+        json_array_append_new(list, w->part[i].field < 0
+                                        ? json_pack("{s:o}", "ids", ids_of(&w->part[i].ids))
+                                        : json_pack("{s:s}", "field", t->meta.field[w->part[i].field]));
     return list;
 }
 
@@ -66,9 +69,9 @@ static json_t *options_of(const struct tuned_task *t)
 
 static json_t *describe(const struct tuned *f, const struct tuned_task *t)
 {
-    json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:i}", "form", "prompt added inside the layers", "task_id", t->meta.id, "kind",
-                          task_kind_text(t->meta.kind), "method", t->method, "num_virtual_tokens", t->form.prompt,
-                          "num_layers", t->layers, "token_dim", f->hidden);
+    json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:i}", "form", "prompt added inside the layers", "task_id",
+                          t->meta.id, "kind", task_kind_text(t->meta.kind), "method", t->method, "num_virtual_tokens",
+                          t->form.prompt, "num_layers", t->layers, "token_dim", f->hidden);
 
     json_object_set_new(o, "num_base_layers", json_integer(f->encoder_layers));
     json_object_set_new(o, "first_placeholder_id", json_integer(t->form.first_placeholder));
@@ -129,8 +132,8 @@ static status export_adapter(const struct args *args, void *options)
 
 status cmd_checkpoint_export_adapter(int argc, char **argv)
 {
-    const struct args_form form = {.words = {1, 1, "mp2 checkpoint export-adapter TUNED --out DIR [--task ID]"},
-                                   .table = table, .count = ROWS};
+    const struct args_form form = {
+        .words = {1, 1, "mp2 checkpoint export-adapter TUNED --out DIR [--task ID]"}, .table = table, .count = ROWS};
     struct config config;
 
     return args_run(argc, argv, &form, &config, export_adapter);

@@ -34,7 +34,8 @@ void cmd_checkpoint_export_help(void)
     options_help(table, ROWS, stdout);
 }
 
-static status expect_like(const struct safetensors *file, const char *name, const struct tensor *like, struct tensor *out)
+static status expect_like(const struct safetensors *file, const char *name, const struct tensor *like,
+                          struct tensor *out)
 {
     const struct tensor *t;
 
@@ -44,7 +45,8 @@ static status expect_like(const struct safetensors *file, const char *name, cons
 }
 
 /* The reference counts updates once for all rows; where idle rows were left alone, the rows' own counts are lost. */
-static status read_counts(const struct safetensors *file, int64_t tasks, const struct state *state, struct prompts_tensors *t)
+static status read_counts(const struct safetensors *file, int64_t tasks, const struct state *state,
+                          struct prompts_tensors *t)
 {
     const struct state_value *applied = state_find(state, "applied");
     const struct tensor *rows;
@@ -60,15 +62,18 @@ static status read_counts(const struct safetensors *file, int64_t tasks, const s
     }
     t->steps = applied->whole;
     if (least != t->router_steps)
-        log_warn("export-counts", "rows=%" PRId64 "…%" PRId64 " why=\"router rows were updated unequally often; the file has "
-                 "one count, the largest\"", least, t->router_steps);
+        log_warn("export-counts",
+                 "rows=%" PRId64 "…%" PRId64 " why=\"router rows were updated unequally often; the file has "
+                 "one count, the largest\"",
+                 least, t->router_steps);
     return ST_OK;
 }
 
-static status add_optimizer(const struct safetensors *file, int64_t tasks, const struct state *state, struct prompts_tensors *t)
+static status add_optimizer(const struct safetensors *file, int64_t tasks, const struct state *state,
+                            struct prompts_tensors *t)
 {
-    static const char *const names[PROMPTS_TENSORS][2] = {{"A.m", "A.v"}, {"z.m", "z.v"}, {"router.m", "router.v"},
-                                                          {"head.weight.m", "head.weight.v"}};
+    static const char *const names[PROMPTS_TENSORS][2] = {
+        {"A.m", "A.v"}, {"z.m", "z.v"}, {"router.m", "router.v"}, {"head.weight.m", "head.weight.v"}};
 
     for (int i = 0; i < PROMPTS_TENSORS; i++) {
         TRY(expect_like(file, names[i][0], &t->value[i], &t->m[i]));
@@ -78,7 +83,8 @@ static status add_optimizer(const struct safetensors *file, int64_t tasks, const
     return read_counts(file, tasks, state, t);
 }
 
-static status write_file(const char *folder, const struct state *state, const struct prompts_file *p, const struct config *c)
+static status write_file(const char *folder, const struct state *state, const struct prompts_file *p,
+                         const struct config *c)
 {
     struct prompts_tensors t = {.value = {*p->a, *p->z, *p->router, *p->head}};
     struct safetensors optimizer = {.count = 0};
@@ -104,11 +110,12 @@ static status export_state(const char *folder, const struct state *state, const 
     TRY(file_join(path, sizeof path, folder, "prompts.safetensors"));
     TRY(prompts_file_open(path, 0, 0, &p));
     if ((size_t)p.tasks != state->task_count)
-        s = fault(ST_INPUT, "%s: %lld router rows, state.pb names %zu tasks", path, (long long)p.tasks, state->task_count);
+        s = fault(ST_INPUT, "%s: %lld router rows, state.pb names %zu tasks", path, (long long)p.tasks,
+                  state->task_count);
     else s = write_file(folder, state, &p, c);
     if (s == ST_OK) {
-        printf("%s: step %" PRIu64 ", %lld layers, %lld modules, %lld router rows:\n", c->out, state->step, (long long)p.layers,
-               (long long)p.modules, (long long)p.tasks);
+        printf("%s: step %" PRIu64 ", %lld layers, %lld modules, %lld router rows:\n", c->out, state->step,
+               (long long)p.layers, (long long)p.modules, (long long)p.tasks);
         for (size_t i = 0; i < state->task_count; i++) printf("%4zu %s\n", i, state->tasks[i].name);
     }
     prompts_file_close(&p);
@@ -131,8 +138,8 @@ static status export_checkpoint(const struct args *args, void *options)
 
 status cmd_checkpoint_export(int argc, char **argv)
 {
-    const struct args_form form = {.words = {1, 1, "mp2 checkpoint export CHECKPOINT --out FILE [--optimizer]"},
-                                   .table = table, .count = ROWS};
+    const struct args_form form = {
+        .words = {1, 1, "mp2 checkpoint export CHECKPOINT --out FILE [--optimizer]"}, .table = table, .count = ROWS};
     struct config config;
 
     return args_run(argc, argv, &form, &config, export_checkpoint);

@@ -7,7 +7,9 @@
 #include "coordinator/command/checkpoint/commands.h"
 #include "coordinator/predict/pretrained_task.h"
 
-struct config { const char *out, *task, *model, *data; };
+struct config {
+    const char *out, *task, *model, *data;
+};
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
@@ -39,8 +41,8 @@ static status extract_task(const struct args *args, void *options)
 
 status cmd_checkpoint_extract(int argc, char **argv)
 {
-    const struct args_form form = {.words = {1, 1, "mp2 checkpoint extract CHECKPOINT --task ID --out NAME"},
-                                   .table = table, .count = ROWS};
+    const struct args_form form = {
+        .words = {1, 1, "mp2 checkpoint extract CHECKPOINT --task ID --out NAME"}, .table = table, .count = ROWS};
     struct config config;
 
     return args_run(argc, argv, &form, &config, extract_task);

@@ -57,7 +57,7 @@ struct import {
     char encoder[DIGEST_TEXT], vocabulary[DIGEST_TEXT];
     struct checkpoint_tensor tensors[3 * PROMPTS_TENSORS + 1];
     size_t tensor_count;
-    struct mem_keep keep;               /* copies of tensors that are not plain floats in a row */
+    struct mem_keep keep; /* copies of tensors that are not plain floats in a row */
 };
 
 static status name_rows(struct import *m)
@@ -66,9 +66,11 @@ static status name_rows(struct import *m)
 
     TRY(checkpoint_rows_load(c->catalogue, &c->without, c->form, &m->rows));
     if ((int64_t)m->rows.count == m->sizes.tasks) return ST_OK;
-    return fault(ST_INPUT, "%s: %lld router rows, expected %zu (the upstream tasks of %s%s); name tasks without a row by --without",
-                 m->file.file.path, (long long)m->sizes.tasks, m->rows.count, c->catalogue,
-                 c->without.count ? " less those of --without" : "");
+    return fault(
+        ST_INPUT,
+        "%s: %lld router rows, expected %zu (the upstream tasks of %s%s); name tasks without a row by --without",
+        m->file.file.path, (long long)m->sizes.tasks, m->rows.count, c->catalogue,
+        c->without.count ? " less those of --without" : "");
 }
 
 /* ---- the encoder ------------------------------------------------------------------------------------------------- */
@@ -79,8 +81,8 @@ static status check_model(struct import *m, const struct model_source *model)
 
     if (m->sizes.hidden != c->hidden || (m->sizes.layers != 1 && m->sizes.layers != c->layers))
         return fault(ST_INPUT, "%s: prompts of %lld layers and width %lld, the encoder in %s has %lld and %lld",
-                     m->file.file.path, (long long)m->sizes.layers, (long long)m->sizes.hidden, model_source_folder(model),
-                     (long long)c->layers, (long long)c->hidden);
+                     m->file.file.path, (long long)m->sizes.layers, (long long)m->sizes.hidden,
+                     model_source_folder(model), (long long)c->layers, (long long)c->hidden);
     return model_source_digest(model, m->encoder);
 }
 
@@ -114,7 +116,8 @@ static status add_tensor(struct import *m, const char *file, const char *name, c
         TRY(mem_keep_new(&m->keep, (size_t)from->count, sizeof(float), &data));
         TRY(tensor_read_f32(m->file.file.path, from, 0, from->count, data));
     }
-    *t = (struct checkpoint_tensor){.file = file, .spec = {name, TENSOR_F32, from->rank, {0}}, .part = part_whole(from->count, data)};
+    *t = (struct checkpoint_tensor){
+        .file = file, .spec = {name, TENSOR_F32, from->rank, {0}}, .part = part_whole(from->count, data)};
     memcpy(t->spec.shape, from->shape, sizeof t->spec.shape);
     return ST_OK;
 }
@@ -125,7 +128,8 @@ static status add_counts(struct import *m)
     TRY(mem_alloc((size_t)m->sizes.tasks, sizeof *m->counts, &m->counts));
     for (int64_t i = 0; i < m->sizes.tasks; i++) m->counts[i] = m->file.tensors.router_steps;
     m->tensors[m->tensor_count++] = (struct checkpoint_tensor){
-        .file = "optimizer.safetensors", .spec = {"router.count", TENSOR_I64, 1, {m->sizes.tasks}},
+        .file = "optimizer.safetensors",
+        .spec = {"router.count", TENSOR_I64, 1, {m->sizes.tasks}},
         .part = part_whole(m->sizes.tasks, m->counts)};
     return ST_OK;
 }
@@ -134,11 +138,14 @@ static status add_counts(struct import *m)
 static status list_tensors(struct import *m)
 {
     static const enum prompts_tensor order[PROMPTS_TENSORS] = {PROMPTS_A, PROMPTS_HEAD, PROMPTS_ROUTER, PROMPTS_Z};
-    static const char *const names[PROMPTS_TENSORS][3] = {
-        {"A", "A.m", "A.v"}, {"head.weight", "head.weight.m", "head.weight.v"}, {"router", "router.m", "router.v"}, {"z", "z.m", "z.v"}};
+    static const char *const names[PROMPTS_TENSORS][3] = {{"A", "A.m", "A.v"},
+                                                          {"head.weight", "head.weight.m", "head.weight.v"},
+                                                          {"router", "router.m", "router.v"},
+                                                          {"z", "z.m", "z.v"}};
     const struct prompts_tensors *t = &m->file.tensors;
 
-    for (int i = 0; i < PROMPTS_TENSORS; i++) TRY(add_tensor(m, "prompts.safetensors", names[i][0], &t->value[order[i]]));
+    for (int i = 0; i < PROMPTS_TENSORS; i++)
+        TRY(add_tensor(m, "prompts.safetensors", names[i][0], &t->value[order[i]]));
     if (!t->optimizer) return ST_OK;
     TRY(add_counts(m));
     for (int i = 0; i < PROMPTS_TENSORS; i++) {
@@ -152,25 +159,39 @@ static status write_checkpoint(struct import *m, struct comm *c)
 {
     const struct config *config = m->config;
     struct state_value values[2] = {
-        {.name = "applied", .type = STATE_WHOLE, .whole = m->file.tensors.optimizer ? m->file.tensors.steps : config->step},
+        {.name = "applied",
+         .type = STATE_WHOLE,
+         .whole = m->file.tensors.optimizer ? m->file.tensors.steps : config->step},
         {.name = "form", .type = STATE_WHOLE, .whole = config->form},
     };
-    struct state state = {.kind = "pretrain", .step = (uint64_t)config->step, .vocabulary_digest = m->vocabulary,
-                          .encoder_digest = m->encoder, .precision = "f32", .libraries = "imported from a torch file",
-                          .task_count = m->rows.count, .tasks = m->rows.tasks, .layers = (uint32_t)m->sizes.layers,
-                          .modules = (uint32_t)m->sizes.modules, .intrinsic = (uint32_t)m->sizes.intrinsic,
-                          .prompt_tokens = (uint32_t)(m->sizes.columns / m->sizes.hidden), .hidden = (uint32_t)m->sizes.hidden,
-                          .tau = 1, .placeholder_count = (size_t)(m->sizes.columns / m->sizes.hidden),
-                          .separator = "，", .value_count = 2, .values = values};
+    struct state state = {.kind = "pretrain",
+                          .step = (uint64_t)config->step,
+                          .vocabulary_digest = m->vocabulary,
+                          .encoder_digest = m->encoder,
+                          .precision = "f32",
+                          .libraries = "imported from a torch file",
+                          .task_count = m->rows.count,
+                          .tasks = m->rows.tasks,
+                          .layers = (uint32_t)m->sizes.layers,
+                          .modules = (uint32_t)m->sizes.modules,
+                          .intrinsic = (uint32_t)m->sizes.intrinsic,
+                          .prompt_tokens = (uint32_t)(m->sizes.columns / m->sizes.hidden),
+                          .hidden = (uint32_t)m->sizes.hidden,
+                          .tau = 1,
+                          .placeholder_count = (size_t)(m->sizes.columns / m->sizes.hidden),
+                          .separator = "，",
+                          .value_count = 2,
+                          .values = values};
 
     TRY(mem_alloc(state.placeholder_count, sizeof *m->placeholders, &m->placeholders));
-    for (size_t i = 0; i < state.placeholder_count; i++) m->placeholders[i] = (uint32_t)(config->first_placeholder + (int64_t)i);
+    for (size_t i = 0; i < state.placeholder_count; i++)
+        m->placeholders[i] = (uint32_t)(config->first_placeholder + (int64_t)i);
     state.placeholders = m->placeholders;
     TRY(list_tensors(m));
     TRY(file_make_folder(config->out));
     TRY(checkpoint_write(c, config->out, &state, m->tensors, m->tensor_count));
-    printf("%s/step-%" PRId64 ": %" PRId64 " layers, %" PRId64 " modules, %" PRId64 " tokens, router rows:\n", config->out,
-           config->step, m->sizes.layers, m->sizes.modules, (int64_t)state.placeholder_count);
+    printf("%s/step-%" PRId64 ": %" PRId64 " layers, %" PRId64 " modules, %" PRId64 " tokens, router rows:\n",
+           config->out, config->step, m->sizes.layers, m->sizes.modules, (int64_t)state.placeholder_count);
     for (size_t i = 0; i < state.task_count; i++) printf("%4zu %s\n", i, state.tasks[i].name);
     return ST_OK;
 }
@@ -207,8 +228,10 @@ static status import_file(const struct args *args, void *options)
 
 status cmd_checkpoint_import(int argc, char **argv)
 {
-    const struct args_form form = {.words = {1, 1, "mp2 checkpoint import FILE --out RUN [--model DIR] [--without ID] [--optimizer]"},
-                                   .table = table, .count = ROWS};
+    const struct args_form form = {
+        .words = {1, 1, "mp2 checkpoint import FILE --out RUN [--model DIR] [--without ID] [--optimizer]"},
+        .table = table,
+        .count = ROWS};
     struct config config;
 
     return args_run(argc, argv, &form, &config, import_file);

@@ -44,7 +44,8 @@ static status open_schedule(struct drawing *d)
     for (int t = 0; t < tasks; t++) {
         d->rows_of_task[t] = dataset_rows(d->view->dataset, t, SPLIT_TRAIN);
         if (d->rows_of_task[t] == 0)
-            return fault(ST_INPUT, "%s: task %s has no training rows", run->data, dataset_task(d->view->dataset, t)->id);
+            return fault(ST_INPUT, "%s: task %s has no training rows", run->data,
+                         dataset_task(d->view->dataset, t)->id);
     }
     TRY(schedule_new((uint64_t)run->seed, tasks, (int)run->train.groups, (int)run->train.batch, d->rows_of_task,
                      &d->schedule));
@@ -63,7 +64,11 @@ static void print_group(struct drawing *d, int64_t step, int group)
     printf("],\"router_uniform\":[");
     for (int l = 0; l < d->layers; l++)
         for (int k = 0; k < d->modules; k++)
-            printf("%s%.17g%s", k ? "," : l ? ",[" : "[", d->uniform[l * d->modules + k], k + 1 < d->modules ? "" : "]");
+            printf("%s%.17g%s",
+                   k   ? ","
+                   : l ? ",["
+                       : "[",
+                   d->uniform[l * d->modules + k], k + 1 < d->modules ? "" : "]");
     puts("]}");
 }
 

@@ -8,7 +8,8 @@
 
 static const struct command commands[] = {
     {"demo", "DIR [--seed N] [--size small|normal]",
-     "write generated data for every task, unlabelled text and a vocabulary", .run = cmd_data_demo, .help = cmd_data_demo_help},
+     "write generated data for every task, unlabelled text and a vocabulary", .run = cmd_data_demo,
+     .help = cmd_data_demo_help},
     {"import", "[CONFIG.yaml] [--raw DIR] [--data DIR] [--vocab FILE]", "turn published data into tokenised shards",
      .run = cmd_data_import, .help = cmd_data_import_help},
     {"show", "TASK [CONFIG.yaml] [--data DIR] [--vocab FILE] [--split S] [--rows N]",
@@ -16,7 +17,8 @@ static const struct command commands[] = {
     {"stats", "[CONFIG.yaml] [--data DIR]", "count rows, lengths, labels, and what was dropped and why",
      .run = cmd_data_stats, .help = data_view_help},
     {"batches", "CONFIG.yaml [--steps N]",
-     "print what `mp2 pretrain` would draw: task, rows and router noise of each step", .run = cmd_data_batches, .help = data_view_help},
+     "print what `mp2 pretrain` would draw: task, rows and router noise of each step", .run = cmd_data_batches,
+     .help = data_view_help},
     {"export", "[CONFIG.yaml] [--data DIR] --task ID --split S", "print a split's inputs as JSON lines",
      .run = cmd_data_export, .help = data_view_help},
 };

@@ -25,7 +25,10 @@ static const struct option table[] = {
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-struct totals { int tasks, absent; int64_t read, kept, bad, ignored, duplicates; };
+struct totals {
+    int tasks, absent;
+    int64_t read, kept, bad, ignored, duplicates;
+};
 
 static void show_reasons(const struct tally *t)
 {
@@ -78,8 +81,8 @@ static status import(const struct args *args, void *config)
     catalogue_free(&catalogue);
     if (s == ST_OK)
         printf("%d tasks imported, %d left out; rows: %" PRId64 " read, %" PRId64 " kept, %" PRId64 " bad, %" PRId64
-               " left out by their label, %" PRId64 " in two splits\n", sum.tasks, sum.absent, sum.read, sum.kept, sum.bad,
-               sum.ignored, sum.duplicates);
+               " left out by their label, %" PRId64 " in two splits\n",
+               sum.tasks, sum.absent, sum.read, sum.kept, sum.bad, sum.ignored, sum.duplicates);
     return s;
 }
 

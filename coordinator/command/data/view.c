@@ -89,7 +89,8 @@ static status open_dataset(struct data_view *v, enum view_scope scope)
 
     TRY(longest(&v->run, &form.max_length));
     if (v->own.task[0]) return dataset_open(v->run.data, &one, &form, &v->dataset);
-    return dataset_open(v->run.data, scope == VIEW_EVERY && v->run.tasks.count == 0 ? NULL : &v->run.tasks, &form, &v->dataset);
+    return dataset_open(v->run.data, scope == VIEW_EVERY && v->run.tasks.count == 0 ? NULL : &v->run.tasks, &form,
+                        &v->dataset);
 }
 
 static status open_view(int argc, char **argv, enum view_scope scope, struct data_view *v)

@@ -10,7 +10,7 @@
 struct data_view {
     struct args args;
     struct options run_options, own_options;
-    struct pretrain_config run;     /* data, tasks, prompt.*, reference.form and model count here */
+    struct pretrain_config run; /* data, tasks, prompt.*, reference.form and model count here */
     struct {
         const char *vocab, *task, *split;
         int64_t rows, steps;

@@ -24,7 +24,8 @@ status demo_write(const char *dir, uint64_t seed, enum demo_size size);
 /* Local. Parts of it. One row, a function of (key, its place); half: 1 tasks' rows, 0 the unlabelled text. label: the
  * wanted one, -1 any. One passage of the unlabelled text. The vocabulary: [PAD], [unused1] …, [UNK], [CLS], [SEP],
  * [MASK] at BERT's places, then every character of the grammar. */
-void demo_row_at(struct random_key key, const struct demo_task *task, uint32_t a, uint32_t b, int half, int label, struct demo_row *row);
+void demo_row_at(struct random_key key, const struct demo_task *task, uint32_t a, uint32_t b, int half, int label,
+                 struct demo_row *row);
 void demo_passage(struct random_key key, uint32_t at, struct demo_text *out);
 status demo_vocabulary_write(const char *path);
 enum { DEMO_UNK = 100, DEMO_CLS, DEMO_SEP, DEMO_MASK };

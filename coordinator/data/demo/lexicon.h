@@ -3,7 +3,9 @@
 #ifndef MP2_COORDINATOR_DATA_DEMO_LEXICON_H
 #define MP2_COORDINATOR_DATA_DEMO_LEXICON_H
 
-struct demo_topic { const char *label, *cues; };
+struct demo_topic {
+    const char *label, *cues;
+};
 
 /* Tables of topics, by subject. */
 enum demo_subject { DEMO_NEWS, DEMO_TRIAL, DEMO_SUBJECTS };
@@ -33,7 +35,7 @@ const struct demo_topic *demo_topics(enum demo_subject subject, int *count);
 /* clang-format on */
 
 /* Other lists. */
-extern const char *const demo_openings;   /* how a sentence may begin */
+extern const char *const demo_openings; /* how a sentence may begin */
 extern const char *const demo_people;
 extern const char *const demo_cities;
 extern const char *const demo_jobs;
@@ -41,23 +43,35 @@ extern const char *const demo_hobbies;
 extern const char *const demo_foods;
 extern const char *const demo_places;
 extern const char *const demo_doings;
-extern const char *const demo_deeds;   /* what one person does to another */
+extern const char *const demo_deeds; /* what one person does to another */
 extern const char *const demo_good;
 extern const char *const demo_bad;
-extern const char *const demo_praise;   /* a review's last word */
+extern const char *const demo_praise; /* a review's last word */
 extern const char *const demo_blame;
-extern const char *const demo_fine;    /* what stars are given for */
+extern const char *const demo_fine; /* what stars are given for */
 extern const char *const demo_poor;
 extern const char *const demo_plain;
 extern const char *const demo_companies;
-extern const char *const demo_beings;   /* what stands in relations of literature */
+extern const char *const demo_beings; /* what stands in relations of literature */
 
 /* Aspects that reviews of a trade speak of. */
-enum demo_trade { DEMO_GOODS, DEMO_MEALS, DEMO_DIARY, DEMO_HOTELS, DEMO_FILMS, DEMO_BOOKS, DEMO_DEVICES, DEMO_DINERS, DEMO_TRADES };
+enum demo_trade {
+    DEMO_GOODS,
+    DEMO_MEALS,
+    DEMO_DIARY,
+    DEMO_HOTELS,
+    DEMO_FILMS,
+    DEMO_BOOKS,
+    DEMO_DEVICES,
+    DEMO_DINERS,
+    DEMO_TRADES
+};
 extern const char *const demo_aspects[DEMO_TRADES];
 
 /* What a person's record says: a frame for the record ($0 the value), the values, and the question's end. */
-struct demo_attribute { const char *record, *values, *question; };
+struct demo_attribute {
+    const char *record, *values, *question;
+};
 enum { DEMO_ATTRIBUTES = 4 };
 extern const struct demo_attribute demo_attributes[DEMO_ATTRIBUTES];
 

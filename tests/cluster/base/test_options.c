@@ -7,7 +7,15 @@
 #include "cluster/base/log.h"
 #include "cluster/base/options.h"
 
-struct config { int64_t steps; double rate; int deep; const char *run; int kind; struct option_list tasks; int64_t ranks; };
+struct config {
+    int64_t steps;
+    double rate;
+    int deep;
+    const char *run;
+    int kind;
+    struct option_list tasks;
+    int64_t ranks;
+};
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
@@ -39,7 +47,8 @@ static void test_precedence(void **state)
     struct options o;
 
     (void)state;
-    assert_int_equal(load("run: \"a b\"\ntasks: [x, 'y,z']\ntrain:\n  steps: 5k\n  deep: false\n", "train.steps=7", &c, &o), ST_OK);
+    assert_int_equal(
+        load("run: \"a b\"\ntasks: [x, 'y,z']\ntrain:\n  steps: 5k\n  deep: false\n", "train.steps=7", &c, &o), ST_OK);
     assert_int_equal(c.steps, 7);
     assert_int_equal(c.deep, 0);
     assert_int_equal(c.kind, 1);
@@ -52,9 +61,12 @@ static void test_precedence(void **state)
 /* Lists on the command line: as in the file, or without the brackets. */
 static void test_lists(void **state)
 {
-    static const struct { const char *set; size_t count; const char *last; } cases[] = {
-        {"tasks=a", 1, "a"}, {"tasks=a,b", 2, "b"}, {"tasks=[a, b c ]", 2, "b c"}, {"tasks= a , b ", 2, "b"},
-        {"tasks=[]", 0, NULL}, {"tasks=", 0, NULL}, {"tasks=[a", 1, "[a"}};
+    static const struct {
+        const char *set;
+        size_t count;
+        const char *last;
+    } cases[] = {{"tasks=a", 1, "a"},   {"tasks=a,b", 2, "b"}, {"tasks=[a, b c ]", 2, "b c"}, {"tasks= a , b ", 2, "b"},
+                 {"tasks=[]", 0, NULL}, {"tasks=", 0, NULL},   {"tasks=[a", 1, "[a"}};
     struct config c;
     struct options o;
 
@@ -69,10 +81,19 @@ static void test_lists(void **state)
 
 static void test_refused(void **state)
 {
-    static const char *const bad[] = {
-        "train:\n  steps: 5\n", "run: x\nsteps: 5\n", "run: x\ntrain:\n  steps: many\n", "run: x\ntrain:\n  steps: 0\n",
-        "run: x\ntrain:\n  rate: nan\n", "run: x\nkind: c\n", "run: x\nrun: y\n", "run: x\ntrain: 5\n", "run: [x]\n",
-        "run: x\ntrain:\n  stepz: 5\n", "[1, 2]\n", "run: x\n  y: 1\n", "a: &a x\nrun: *a\n"};
+    static const char *const bad[] = {"train:\n  steps: 5\n",
+                                      "run: x\nsteps: 5\n",
+                                      "run: x\ntrain:\n  steps: many\n",
+                                      "run: x\ntrain:\n  steps: 0\n",
+                                      "run: x\ntrain:\n  rate: nan\n",
+                                      "run: x\nkind: c\n",
+                                      "run: x\nrun: y\n",
+                                      "run: x\ntrain: 5\n",
+                                      "run: [x]\n",
+                                      "run: x\ntrain:\n  stepz: 5\n",
+                                      "[1, 2]\n",
+                                      "run: x\n  y: 1\n",
+                                      "a: &a x\nrun: *a\n"};
     struct config c;
     struct options o;
 
@@ -90,7 +111,8 @@ static void test_dump(void **state)
     FILE *f = fmemopen(text, sizeof text, "w");
 
     (void)state;
-    assert_int_equal(load("run: 'q\"\\'\ntasks: ['a', 'b\"c']\ntrain:\n  rate: 0.1\n  ranks: 3\n", NULL, &c, &o), ST_OK);
+    assert_int_equal(load("run: 'q\"\\'\ntasks: ['a', 'b\"c']\ntrain:\n  rate: 0.1\n  ranks: 3\n", NULL, &c, &o),
+                     ST_OK);
     assert_int_equal(options_dump(&o, f), ST_OK);
     fclose(f);
     assert_int_equal(load(text, "train.ranks=9", &d, &p), ST_OK);
@@ -108,8 +130,8 @@ static void test_dump(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_precedence), cmocka_unit_test(test_lists), cmocka_unit_test(test_refused), cmocka_unit_test(test_dump)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_precedence), cmocka_unit_test(test_lists),
+                                       cmocka_unit_test(test_refused), cmocka_unit_test(test_dump)};
 
     log_init('-', -1, LOG_SILENT);
     return cmocka_run_group_tests(tests, NULL, NULL);

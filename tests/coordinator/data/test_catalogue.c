@@ -6,10 +6,9 @@
 #include "cluster/base/log.h"
 #include "coordinator/data/catalogue.h"
 
-static const char whole[] =
-    "name: X\nkind: labels\ntemplate: '“{a}”和“{b}”？'\nlabels: [是, 否]\n"
-    "sources:\n  - folder: x\n    format: table\n    files: {train: t.tsv}\n    header: true\n"
-    "    fields: {a: one, b: two}\n    label: y\n    values: {是: [1, yes], 否: 0}\n";
+static const char whole[] = "name: X\nkind: labels\ntemplate: '“{a}”和“{b}”？'\nlabels: [是, 否]\n"
+                            "sources:\n  - folder: x\n    format: table\n    files: {train: t.tsv}\n    header: true\n"
+                            "    fields: {a: one, b: two}\n    label: y\n    values: {是: [1, yes], 否: 0}\n";
 
 static status parse(const char *text, struct catalogue *c)
 {

@@ -42,7 +42,8 @@ static void check_report(void *arg, const struct import_report *r)
         fail_msg("%s: %lld read, %lld bad, %lld left out", r->entry->id, (long long)r->read,
                  (long long)tally_sum(&r->tally, TALLY_BAD), (long long)tally_sum(&r->tally, TALLY_IGNORED));
     assert_int_equal(kept + tally_sum(&r->tally, TALLY_BAD) + tally_sum(&r->tally, TALLY_IGNORED) +
-                     tally_sum(&r->tally, TALLY_DUPLICATE), r->read);
+                         tally_sum(&r->tally, TALLY_DUPLICATE),
+                     r->read);
     ++*seen;
 }
 

@@ -69,7 +69,7 @@ static void test_agreement(void **unused)
     assert_int_equal(membership_agree(&membership, comm.rank == comm.size - 1 ? ST_INPUT : ST_OK), ST_INPUT);
     membership_begin_step(&membership);
     assert_int_equal(membership_agree(&membership, ST_OK), ST_OK);
-    if (comm_is_coordinator(&comm)) assert_true(membership.asked > 0);   /* until the step is done */
+    if (comm_is_coordinator(&comm)) assert_true(membership.asked > 0); /* until the step is done */
     step(1);
     if (comm_is_coordinator(&comm)) assert_true(membership.asked == 0);
 }
@@ -81,7 +81,7 @@ static void test_late(void **unused)
     step(1);
     come_late(1);
     assert_int_equal(membership_agree(&membership, ST_OK), ST_OK);
-    step(2);   /* all work again */
+    step(2); /* all work again */
     membership_begin_round(&membership);
     assert_int_equal(membership_agree(&membership, ST_OK), ST_OK);
     membership_begin_round(&membership);

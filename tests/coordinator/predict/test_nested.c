@@ -20,7 +20,9 @@ static void test_forms(void **state)
 {
     (void)state;
     check("{\"data\": [{\"paragraphs\": [", 1);
-    check("\xef\xbb\xbf{\n  \"version\" : \"v1, {\\\"\",\r\n  \"about\": {\"by\": [\"}\", 1]}, \"n\": 2.5e3,\n\t\"data\":\n[", 1);
+    check("\xef\xbb\xbf{\n  \"version\" : \"v1, {\\\"\",\r\n  \"about\": {\"by\": [\"}\", 1]}, \"n\": "
+          "2.5e3,\n\t\"data\":\n[",
+          1);
     check("[{\"context_id\": \"D1\"", 1);
     check(" [\n {", 1);
     check("{\"context\": \"甲\", \"question\": \"乙\"}\n{\"data\": [", 0);

@@ -9,8 +9,13 @@
 
 enum { LAYERS = 2, MODULES = 3, D = 5, HIDDEN = 4, TASKS = 6, GATES = LAYERS * MODULES };
 
-static const struct parameters_shape plain = {.layers = LAYERS, .modules = MODULES, .d = D, .hidden = HIDDEN, .tasks = TASKS,
-                                              .z_start = 1e-3, .router_start = 1e-3};
+static const struct parameters_shape plain = {.layers = LAYERS,
+                                              .modules = MODULES,
+                                              .d = D,
+                                              .hidden = HIDDEN,
+                                              .tasks = TASKS,
+                                              .z_start = 1e-3,
+                                              .router_start = 1e-3};
 
 static void within(const struct moments *x, double low, double high)
 {
@@ -86,7 +91,8 @@ static void test_update(void **state)
     double s[GATES], r[GATES], g[LAYERS * D], head[2 * HIDDEN], before[2 * HIDDEN];
     float u[LAYERS * D], routers[TASKS * GATES];
     struct group_draw draw = {.task = 1, .s = s, .r = r, .u = u};
-    struct rates rates = {.router = 1e-2, .z = 1e-3, .head = 4e-3, .adamw = {.decay = 0.01, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}};
+    struct rates rates = {
+        .router = 1e-2, .z = 1e-3, .head = 4e-3, .adamw = {.decay = 0.01, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}};
 
     (void)state;
     assert_int_equal(parameters_new(&plain, 7, &p), ST_OK);

@@ -17,7 +17,9 @@
 #define SHARED TEST_SOURCE_DIR "/../shared/data"
 enum { REAL_LINES = 1900, MIXED_LINES = 100000, CONTINUED = 0x2000, LAST = 0x30000, LINE_ROOM = 4096 };
 
-struct sums { unsigned long lines, tokens, ids, offsets; };
+struct sums {
+    unsigned long lines, tokens, ids, offsets;
+};
 
 static void add_line(struct sums *sums, const struct vocabulary *v, struct token_list *list, const char *text, size_t n)
 {
@@ -94,8 +96,9 @@ static int teardown(void **state)
 
 static void test_points(void **state)
 {
-    static const struct { const char *before, *between, *behind; } patterns[] = {
-        {"", NULL, ""}, {"a", NULL, "b"}, {"\u00c9", "\u0316\U0001d165", "x"}};
+    static const struct {
+        const char *before, *between, *behind;
+    } patterns[] = {{"", NULL, ""}, {"a", NULL, "b"}, {"\u00c9", "\u0316\U0001d165", "x"}};
     struct token_list list = {0};
     struct sums sums = {0};
 
@@ -128,10 +131,10 @@ static uint32_t pick(uint64_t *seed, uint32_t n)
 
 static size_t mixed_part(uint64_t *seed, char *out)
 {
-    static const uint32_t ranges[][2] = {
-        {0x300, 0x70}, {0x1D157, 0x1C}, {0x1100, 0x100}, {0xAC00, 11172}, {0x61, 26}, {0x41, 26}, {0x4E00, 0x100},
-        {0xC0, 0x180}, {0x302A, 6}, {0x3099, 2}, {0x1DC0, 0x40}, {0x20, 16}, {0x1, 0x20}, {0x2000, 0x70},
-        {0xFB1D, 0x33}, {0x10000, 0x20000}};
+    static const uint32_t ranges[][2] = {{0x300, 0x70}, {0x1D157, 0x1C}, {0x1100, 0x100}, {0xAC00, 11172},
+                                         {0x61, 26},    {0x41, 26},      {0x4E00, 0x100}, {0xC0, 0x180},
+                                         {0x302A, 6},   {0x3099, 2},     {0x1DC0, 0x40},  {0x20, 16},
+                                         {0x1, 0x20},   {0x2000, 0x70},  {0xFB1D, 0x33},  {0x10000, 0x20000}};
     static const char *const specials[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
     enum { RANGES = sizeof ranges / sizeof *ranges };
     uint32_t kind = pick(seed, RANGES + 3), n;

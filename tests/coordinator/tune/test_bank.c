@@ -10,7 +10,8 @@
 
 enum { LAYERS = 2, MODULES = 3, TOKENS = 2, HIDDEN = 5, COLUMNS = TOKENS * HIDDEN, GATES = LAYERS * MODULES };
 
-static const struct bank bank = {.layers = LAYERS, .modules = MODULES, .tokens = TOKENS, .hidden = HIDDEN, .columns = COLUMNS};
+static const struct bank bank = {
+    .layers = LAYERS, .modules = MODULES, .tokens = TOKENS, .hidden = HIDDEN, .columns = COLUMNS};
 
 static void fill(float *x, size_t n, unsigned seed)
 {

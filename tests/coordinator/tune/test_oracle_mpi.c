@@ -113,8 +113,9 @@ static void ask_scores(struct oracle_world *w)
     assert_int_equal(all.rows, n);
     assert_int_equal(listed.rows, n);
     assert_int_equal(all.correct, listed.correct);
-    assert_int_equal(oracle_score(w->oracle, w->draw.split, w->draw.dev, w->draw.dev_count, prompts, head, NULL, NULL,
-                                  &listed), ST_OK);
+    assert_int_equal(
+        oracle_score(w->oracle, w->draw.split, w->draw.dev, w->draw.dev_count, prompts, head, NULL, NULL, &listed),
+        ST_OK);
     assert_int_equal(listed.rows, EXAMPLES);
 }
 

@@ -50,7 +50,10 @@ static void check_reference(const struct model_source *m, int64_t slots)
 
 static void test_references(void **state)
 {
-    static const struct { const char *name; int head; } forms[] = {{"mlm", 1}, {"sharded", 1}, {"bin", 1}, {"views", 1}, {"cpt", 0}};
+    static const struct {
+        const char *name;
+        int head;
+    } forms[] = {{"mlm", 1}, {"sharded", 1}, {"bin", 1}, {"views", 1}, {"cpt", 0}};
     char path[512], digest[33], first[33] = "";
     struct model_source *m;
 
@@ -272,7 +275,8 @@ static void test_changes(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
-        if (try_change(changes[i].from, changes[i].to, changes[i].also, changes[i].grow, changes[i].type) != changes[i].expected)
+        if (try_change(changes[i].from, changes[i].to, changes[i].also, changes[i].grow, changes[i].type) !=
+            changes[i].expected)
             fail_msg("%s -> %s: expected %s", changes[i].from, changes[i].to, status_text(changes[i].expected));
     /* The last one left a head of a wrong shape: it can be ignored, but not read. */
     assert_int_equal(model_source_open(folder, &m), ST_OK);
@@ -295,7 +299,7 @@ static void test_not_finite(void **state)
     assert_int_equal(model_folder_write(folder, &what), ST_OK);
     for (int i = 0; i < 3; i++) {
         bad[15] = i == 0 ? 0.0f : i == 1 ? NAN : -INFINITY;
-        f = fopen(weights_path, "r+b");                               /* the last tensor is encoder.layer.1.output.LayerNorm.bias */
+        f = fopen(weights_path, "r+b"); /* the last tensor is encoder.layer.1.output.LayerNorm.bias */
         assert_non_null(f);
         assert_int_equal(fseek(f, -64, SEEK_END), 0);
         assert_int_equal(fwrite(bad, 4, 16, f), 16);
@@ -312,7 +316,8 @@ static void test_positions_from_table(void **state)
     struct model_source *m;
 
     (void)state;
-    try_change("bert.embeddings.position_embeddings.weight", "bert.embeddings.position_embeddings.weight", 0, 7, TENSOR_F32);
+    try_change("bert.embeddings.position_embeddings.weight", "bert.embeddings.position_embeddings.weight", 0, 7,
+               TENSOR_F32);
     assert_int_equal(model_source_open(folder, &m), ST_OK);
     assert_int_equal(model_source_config(m)->positions, 27);
     model_source_close(&m);
@@ -336,8 +341,11 @@ static status try_index(const char *entry, int twice)
         const struct tensor *t = &file.tensors[n];
         specs[n] = (struct tensor_spec){t->name, t->type, t->rank, {t->shape[0], t->shape[1]}};
         data[n] = t->data;
-        if (n == cut) at += (size_t)snprintf(index + at, sizeof index - at, "%s\"%s\":%s", n ? "," : "", t->name, entry);
-        else at += (size_t)snprintf(index + at, sizeof index - at, "%s\"%s\":\"%c.safetensors\"", n ? "," : "", t->name, n < cut ? 'a' : 'b');
+        if (n == cut)
+            at += (size_t)snprintf(index + at, sizeof index - at, "%s\"%s\":%s", n ? "," : "", t->name, entry);
+        else
+            at += (size_t)snprintf(index + at, sizeof index - at, "%s\"%s\":\"%c.safetensors\"", n ? "," : "", t->name,
+                                   n < cut ? 'a' : 'b');
     }
     snprintf(index + at, sizeof index - at, "}}");
     snprintf(path, sizeof path, "%s/a.safetensors", folder);
@@ -353,14 +361,23 @@ static status try_index(const char *entry, int twice)
 
 static void test_index(void **state)
 {
-    static const char *const bad[] = {
-        "\"a.safetensors\"", "\"c.safetensors\"", "\"../b.safetensors\"", "\"/etc/passwd\"", "\"./b.safetensors\"", "\"b.bin\"", "\"\"",
-        "\"..safetensors\"", "7", "null", "\"b.safetensors\\u0000\"", "\"b.safetensors\",\"x\":\"b.safetensors\""};
+    static const char *const bad[] = {"\"a.safetensors\"",
+                                      "\"c.safetensors\"",
+                                      "\"../b.safetensors\"",
+                                      "\"/etc/passwd\"",
+                                      "\"./b.safetensors\"",
+                                      "\"b.bin\"",
+                                      "\"\"",
+                                      "\"..safetensors\"",
+                                      "7",
+                                      "null",
+                                      "\"b.safetensors\\u0000\"",
+                                      "\"b.safetensors\",\"x\":\"b.safetensors\""};
     char path[512];
 
     (void)state;
     assert_int_equal(try_index("\"b.safetensors\"", 0), ST_OK);
-    assert_int_equal(try_index("\"b.safetensors\"", 1), ST_INPUT);   /* in both parts */
+    assert_int_equal(try_index("\"b.safetensors\"", 1), ST_INPUT); /* in both parts */
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (try_index(bad[i], 0) != ST_INPUT) fail_msg("accepted: %s", bad[i]);
     snprintf(path, sizeof path, "%s/model.safetensors.index.json", folder);
@@ -411,11 +428,15 @@ static void test_real_model(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_references), cmocka_unit_test(test_own_folder), cmocka_unit_test(test_configs),
-        cmocka_unit_test(test_changes), cmocka_unit_test(test_positions_from_table), cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_index),
-        cmocka_unit_test(test_precedence), cmocka_unit_test(test_real_model)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_references),
+                                       cmocka_unit_test(test_own_folder),
+                                       cmocka_unit_test(test_configs),
+                                       cmocka_unit_test(test_changes),
+                                       cmocka_unit_test(test_positions_from_table),
+                                       cmocka_unit_test(test_not_finite),
+                                       cmocka_unit_test(test_index),
+                                       cmocka_unit_test(test_precedence),
+                                       cmocka_unit_test(test_real_model)};
     char base[200];
     int failed;
 

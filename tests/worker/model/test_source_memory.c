@@ -10,7 +10,7 @@
 #include "tests/support/model.h"
 #include "worker/model/source.h"
 
-static long left = -1;               /* allocations until the one that fails; below 0: none does */
+static long left = -1; /* allocations until the one that fails; below 0: none does */
 static int failed;
 
 /* All of mem_alloc goes through here. */

@@ -44,7 +44,7 @@ static void test_round_trip(void **state)
     for (size_t n = 0; n < m.count; n++) {
         status s = assignment_read(&a, m.words, n);
 
-        if (s == ST_OK) assert_int_equal(a.count, 0);   /* cut between the deal and the example */
+        if (s == ST_OK) assert_int_equal(a.count, 0); /* cut between the deal and the example */
         else assert_int_equal(s, ST_SYSTEM);
     }
     assignment_message_fini(&m);

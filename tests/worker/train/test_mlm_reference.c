@@ -34,7 +34,8 @@ static void open_world(struct world *w, enum number precision)
     int head;
 
     memset(w, 0, sizeof *w);
-    assert_int_equal(safetensors_open(TEST_SOURCE_DIR "/tests/reference/masked/expected.safetensors", &w->expected), ST_OK);
+    assert_int_equal(safetensors_open(TEST_SOURCE_DIR "/tests/reference/masked/expected.safetensors", &w->expected),
+                     ST_OK);
     assert_int_equal(model_source_open(folder, &w->model), ST_OK);
     assert_int_equal(model_source_head(w->model, &head), ST_OK);
     assert_true(head);
@@ -87,8 +88,8 @@ static void read_ids(const struct world *w, int type, const char *name, int64_t 
 static double train(struct world *w, int type)
 {
     int32_t ids[BATCH * LENGTH], rows[TARGETS], targets[TARGETS];
-    struct mlm_inputs in = {.batch = &w->batch, .rows = rows, .targets = targets, .count = TARGETS, .token_type = type,
-                            .divide = TARGETS};
+    struct mlm_inputs in = {
+        .batch = &w->batch, .rows = rows, .targets = targets, .count = TARGETS, .token_type = type, .divide = TARGETS};
     struct mlm_score score;
 
     read_ids(w, type, "input_ids", BATCH * LENGTH, ids);

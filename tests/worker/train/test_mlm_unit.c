@@ -9,8 +9,16 @@
 
 enum { LENGTH = 32, EXAMPLES = 3, ROWS = LENGTH * EXAMPLES, TARGETS = 15 };
 
-static const struct model_config config = {.layers = 2, .hidden = 32, .heads = 2, .feed_forward = 48, .positions = LENGTH,
-                                           .vocab = 70, .types = 2, .eps = 1e-12, .hidden_dropout = .1, .attention_dropout = .1};
+static const struct model_config config = {.layers = 2,
+                                           .hidden = 32,
+                                           .heads = 2,
+                                           .feed_forward = 48,
+                                           .positions = LENGTH,
+                                           .vocab = 70,
+                                           .types = 2,
+                                           .eps = 1e-12,
+                                           .hidden_dropout = .1,
+                                           .attention_dropout = .1};
 
 struct world {
     struct pool *pool;
@@ -38,8 +46,13 @@ static void open_batch(struct world *w)
         w->rows[i] = i * 6 + 1;
         w->targets[i] = (i * 29 + 3) % 70;
     }
-    w->in = (struct mlm_inputs){.batch = &w->batch, .rows = w->rows, .targets = w->targets, .count = TARGETS, .token_type = 0,
-                                .divide = TARGETS, .dropout = {1, random_seed(5, RANDOM_DROPOUT)}};
+    w->in = (struct mlm_inputs){.batch = &w->batch,
+                                .rows = w->rows,
+                                .targets = w->targets,
+                                .count = TARGETS,
+                                .token_type = 0,
+                                .divide = TARGETS,
+                                .dropout = {1, random_seed(5, RANDOM_DROPOUT)}};
 }
 
 static void open_world(struct world *w, enum number precision, int threads)
@@ -55,12 +68,13 @@ static void open_world(struct world *w, enum number precision, int threads)
     assert_int_equal(mem_alloc((size_t)w->flat.count, sizeof(float), &w->values), ST_OK);
     assert_int_equal(mem_alloc((size_t)w->flat.count, sizeof(float), &w->grad), ST_OK);
     assert_int_equal(mem_alloc(encoder_weights_bytes(w->encoder), 1, &w->packed), ST_OK);
-    for (int64_t i = 0; i < w->flat.slots; i++)   /* LayerNorms near 1, all else near 0, nothing symmetric */
+    for (int64_t i = 0; i < w->flat.slots; i++) /* LayerNorms near 1, all else near 0, nothing symmetric */
         for (int64_t j = 0; j < w->flat.size[i]; j++) {
             char name[80];
             int one = strstr(names_text(i, config.layers, name, sizeof name), "LayerNorm.weight") != NULL;
 
-            w->values[w->flat.offset[i] + j] = (one ? 1.0f : 0.0f) + 0.2f * (float)random_normal(key, (uint64_t)(i * 100000 + j));
+            w->values[w->flat.offset[i] + j] = (one ? 1.0f : 0.0f) +
+                                               0.2f * (float)random_normal(key, (uint64_t)(i * 100000 + j));
         }
     assert_int_equal(mlm_unit_new(w->encoder, &w->flat, &sizes, &w->unit), ST_OK);
     open_batch(w);
