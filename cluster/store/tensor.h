@@ -11,11 +11,12 @@
 #include "cluster/base/status.h"
 
 /* name in safetensors, bytes an element. */
-#define TENSOR_TYPE_LIST(X)                                                                                       \
-    X(F64, 8)                                                                                                     \
-    X(F32, 4)                                                                                                     \
-    X(F16, 2) X(BF16, 2) X(I64, 8) X(I32, 4) X(I16, 2) X(I8, 1) X(U64, 8) X(U32, 4) X(U16, 2) X(U8, 1) X(BOOL, 1) \
-        X(F8_E4M3, 1) X(F8_E5M2, 1) X(C64, 8)
+/* clang-format off */
+#define TENSOR_TYPE_LIST(X)                                                                                            \
+    X(F64, 8) X(F32, 4) X(F16, 2) X(BF16, 2)                                                                           \
+    X(I64, 8) X(I32, 4) X(I16, 2) X(I8, 1) X(U64, 8) X(U32, 4) X(U16, 2) X(U8, 1) X(BOOL, 1)                           \
+    X(F8_E4M3, 1) X(F8_E5M2, 1) X(C64, 8)
+/* clang-format on */
 
 #define TENSOR_TYPE_ENUM(name, bytes) TENSOR_##name,
 enum tensor_type { TENSOR_TYPE_LIST(TENSOR_TYPE_ENUM) TENSOR_TYPE_COUNT };

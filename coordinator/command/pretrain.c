@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cluster/base/log.h"
+#include "cluster/base/stop.h"
 #include "cluster/base/memory.h"
 #include "cluster/comm/comm.h"
 #include "coordinator/command/args.h"
@@ -47,6 +48,7 @@ static status run(struct comm *c, const struct args *a)
 
 status cmd_pretrain(int argc, char **argv)
 {
+    TRY(stop_install()); /* a stop that is asked for while the run is being loaded is one, too */
     return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
 }
 

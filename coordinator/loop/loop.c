@@ -281,14 +281,15 @@ static struct order decide(struct loop *l)
     if (l->failed != ST_OK) order.kind = ORDER_END;
     else if (l->saved != l->step && l->step > 0 && (stopping || ended || l->step % o->checkpoint_every == 0))
         order.kind = ORDER_CHECKPOINT;
-    else if (o->eval_every > 0 && l->step > 0 && l->evaluated != l->step && l->step % o->eval_every == 0)
+    else if (stopping && !ended) { /* an evaluation that is due is made when the run goes on */ order.kind = ORDER_END;
+        order.stopped = 1;
+    } else if (o->eval_every > 0 && l->step > 0 && l->evaluated != l->step && l->step % o->eval_every == 0)
         order.kind = ORDER_EVALUATE;
-    else if (ended && !stopping && o->eval_final && !l->final_done && (l->evaluated != l->step || o->eval_subset)) {
+    else if (ended && o->eval_final && !l->final_done && (l->evaluated != l->step || o->eval_subset)) {
         order.kind = ORDER_EVALUATE;
         order.full = 1;
-    } else if (ended || stopping) {
+    } else if (ended) {
         order.kind = ORDER_END;
-        l->result->stopped = !ended;
     }
     return order;
 }
@@ -304,7 +305,7 @@ static status follow(struct loop *l)
         case ORDER_STEP: TRY(do_step(l, order.step)); break;
         case ORDER_EVALUATE: TRY(do_evaluate(l, order.full)); break;
         case ORDER_CHECKPOINT: TRY(do_checkpoint(l)); break;
-        default: return (status)order.status;
+        default: l->result->stopped = order.stopped; return (status)order.status;
         }
     }
 }

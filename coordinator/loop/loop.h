@@ -94,7 +94,7 @@ struct loop_options {
 
 struct loop_result {
     int64_t step; /* last committed */
-    int stopped;  /* in order, before the end */
+    int stopped;  /* in order, before the end; on all ranks */
     double best;  /* NAN: never evaluated */
     int64_t best_step;
 };

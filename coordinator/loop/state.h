@@ -9,7 +9,8 @@
 enum order_kind { ORDER_STEP, ORDER_EVALUATE, ORDER_CHECKPOINT, ORDER_REPLAY, ORDER_END };
 
 struct order {
-    int32_t kind, status, full, pad;
+    int32_t kind, status, full;
+    int32_t stopped; /* of ORDER_END: in order, before the end */
     int64_t step;
 };
 
