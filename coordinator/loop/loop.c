@@ -281,9 +281,9 @@ static struct order decide(struct loop *l)
     if (l->failed != ST_OK) order.kind = ORDER_END;
     else if (l->saved != l->step && l->step > 0 && (stopping || ended || l->step % o->checkpoint_every == 0))
         order.kind = ORDER_CHECKPOINT;
-    else if (stopping && !ended) { /* an evaluation that is due is made when the run goes on */ order.kind = ORDER_END;
-        order.stopped = 1;
-    } else if (o->eval_every > 0 && l->step > 0 && l->evaluated != l->step && l->step % o->eval_every == 0)
+    else if (stopping) /* an evaluation that is due is made when the run goes on */
+        order = (struct order){.kind = ORDER_END, .stopped = !ended};
+    else if (o->eval_every > 0 && l->step > 0 && l->evaluated != l->step && l->step % o->eval_every == 0)
         order.kind = ORDER_EVALUATE;
     else if (ended && o->eval_final && !l->final_done && (l->evaluated != l->step || o->eval_subset)) {
         order.kind = ORDER_EVALUATE;
