@@ -28,7 +28,7 @@ FORMS = {"cased": dict(do_lower_case=False), "accents": dict(strip_accents=False
          "cased-strip": dict(do_lower_case=False, strip_accents=True), "joined": dict(tokenize_chinese_chars=False)}
 # As they are written, and after clean-up.
 RAW = ["K", "[MASK]x", "\u4e07", "xxxxxxxx"]
-CLEANED = ["ab", "Q", "\u4e01", "\u4e02\u4e03", "z\u4e0f", "\u00c0b", "w v"]
+CLEANED = ["ab", "Q", "\u4e01", "\u4e02\u4e03", "z\u4e0f", "\u00c0c", "w v"]
 REAL_LINES = 1900
 MIXED_LINES = 100000
 

@@ -197,7 +197,7 @@ static void test_forms(void **state)
 static void test_added(void **state)
 {
     static const char *const raw[] = {"K", "[MASK]x", "\u4e07", "xxxxxxxx"};
-    static const char *const cleaned[] = {"ab", "Q", "\u4e01", "\u4e02\u4e03", "z\u4e0f", "\u00c0b", "w v"};
+    static const char *const cleaned[] = {"ab", "Q", "\u4e01", "\u4e02\u4e03", "z\u4e0f", "\u00c0c", "w v"};
     enum { RAW = sizeof raw / sizeof *raw, CLEANED = sizeof cleaned / sizeof *cleaned };
     struct added_tokens added = {0};
 
