@@ -43,14 +43,14 @@ start() {
     local model=$1
     shift
     rm -rf "run-mlm"
-    "$mp2" mlm --set run=run-mlm --set texts=[text.txt] --set vocab=vocab.txt --set model="$model" --set train.steps=2 --set train.length=32 \
+    "$mp2" mlm --set run=run-mlm --set 'texts=[text.txt]' --set vocab=vocab.txt --set model="$model" --set train.steps=2 --set train.length=32 \
         --set train.sequences=2 --set heldout=0 --set train.dropout=false --set machine.threads=1 --set machine.precision=f32 "$@" > mlm.txt 2>&1 ||
         { echo "refused: $(tail -1 mlm.txt)"; return; }
     grep -o '"loss":[0-9.]*' run-mlm/metrics.jsonl | head -1
 }
-refused 'no masked-language-model head.*--new-head' mlm --set run=headless --set texts=[text.txt] --set vocab=vocab.txt --set model=model
+refused 'no masked-language-model head.*--new-head' mlm --set run=headless --set 'texts=[text.txt]' --set vocab=vocab.txt --set model=model
 [ ! -e headless/latest ] || fail "mlm left a checkpoint"
-refused 'no masked-language-model head' mlm --evaluate --set run=headless --set texts=[text.txt] --set vocab=vocab.txt --set model=model --set heldout=1
+refused 'no masked-language-model head' mlm --evaluate --set run=headless --set 'texts=[text.txt]' --set vocab=vocab.txt --set model=model --set heldout=1
 case $(start model --new-head) in '"loss":'*) ;; *) fail "--new-head: $(cat mlm.txt)" ;; esac
 mv run-mlm/model whole
 cp vocab.txt whole
@@ -119,7 +119,7 @@ cmp -s untied-on/model.safetensors untied/model.safetensors && fail "untied: not
 [ "$(guess untied-on)" != "$(guess untied)" ] || fail "untied: training changed no guess"
 for ranks in 2 3; do
     rm -rf run-ranks
-    mpi $ranks "$mp2" mlm --set run=run-ranks --set texts=[text.txt] --set vocab=vocab.txt --set model=untied --set train.steps=2 --set train.length=32 \
+    mpi $ranks "$mp2" mlm --set run=run-ranks --set 'texts=[text.txt]' --set vocab=vocab.txt --set model=untied --set train.steps=2 --set train.length=32 \
         --set train.sequences=2 --set heldout=0 --set train.dropout=false --set machine.threads=1 --set machine.precision=f32 > mlm.txt 2>&1 || fail "untied: $(cat mlm.txt)"
     cmp run-ranks/model/model.safetensors untied-on/model.safetensors || fail "untied: other bytes on $ranks ranks"
 done
@@ -157,10 +157,10 @@ c["vocab_size"] = $rows
 PYTHON
 refused "vocab.txt: $((rows + 1)) rows, the encoder has $rows" fill-mask narrow '丁[MASK]'
 rm -rf run-mlm
-"$mp2" mlm --set run=run-mlm --set texts=[text.txt] --set vocab=cased --set model=cased --set train.steps=1 --set train.length=32 --set train.sequences=2 \
+"$mp2" mlm --set run=run-mlm --set 'texts=[text.txt]' --set vocab=cased --set model=cased --set train.steps=1 --set train.length=32 --set train.sequences=2 \
     --set heldout=0 --set machine.threads=1 > mlm.txt 2>&1 || fail "cased: $(cat mlm.txt)"
 cmp run-mlm/model/tokenizer_config.json cased/tokenizer_config.json || fail "tokenizer_config.json came back changed"
-refused 'vocab.txt: .*cased/vocab.txt' mlm --set run=run-5 --set texts=[text.txt] --set vocab=vocab.txt --set model=cased
+refused 'vocab.txt: .*cased/vocab.txt' mlm --set run=run-5 --set 'texts=[text.txt]' --set vocab=vocab.txt --set model=cased
 [ ! -e run-5/latest ] || fail "mlm left a checkpoint"
 refused 'data: .*cased/vocab.txt' pretrain small.yaml --set run=run-6 --set model=cased
 echo "all as expected"
