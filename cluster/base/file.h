@@ -14,8 +14,9 @@ struct file_map {
     size_t size;
 };
 
-/* Local. ST_INPUT (said, with path and reason) when the file cannot be opened or is not a plain file. A file cut short
- * while mapped ends the process with SIGBUS as every mapped reader: only files that stay are mapped (shards, weights).
+/* Local. ST_INPUT (reported, with path and reason) when the file cannot be opened or is not a plain file. A file cut
+ * short while mapped ends the process with SIGBUS as every mapped reader: only files that stay are mapped (shards,
+ * weights).
  */
 status file_map_open(const char *path, struct file_map *map);
 void file_map_close(struct file_map *map);

@@ -11,8 +11,8 @@
 
 enum { JSON_LIMIT = 4 << 20, JSON_FOREIGN_LIMIT = 8 << 20 };
 
-/* Local. *root is to be given back with json_decref. ST_INPUT (said: path, line, column) when the text is longer than
- * JSON_LIMIT, is no JSON, has a key twice, or is no object. */
+/* Local. *root is to be given back with json_decref. ST_INPUT (reported: path, line, column) when the text is longer
+ * than JSON_LIMIT, is no JSON, has a key twice, or is no object. */
 status json_open(const char *path, json_t **root);
 /* The same over text in memory; name is for messages. */
 status json_parse(const char *name, const char *text, size_t n, json_t **root);

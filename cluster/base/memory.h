@@ -7,7 +7,7 @@
 #include "cluster/base/status.h"
 
 /* Local. *out = count * size zeroed bytes, 64-byte aligned, freed by mem_free; count 0 gives a valid pointer too.
- * ST_MEMORY (said) when there is none or the product overflows. */
+ * ST_MEMORY (reported) when there is none or the product overflows. */
 status mem_alloc(size_t count, size_t size, void *out);
 
 /* Local. Grow *array (of *room elements of size bytes) so that it holds at least need; doubles, new part zeroed. */

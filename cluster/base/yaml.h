@@ -26,7 +26,7 @@ struct yaml_file {
     struct mem_keep memory;
 };
 
-/* Local. ST_INPUT (said: path:line, what, expected) on bad YAML, duplicate keys, keys that are not text, anchors or
+/* Local. ST_INPUT (reported: path:line, what, expected) on bad YAML, duplicate keys, keys that are not text, anchors or
  * tags, more than 16 MiB, deeper than 64. */
 status yaml_load(const char *path, struct yaml_file *file);
 status yaml_parse(const char *name, const char *text, size_t n, struct yaml_file *file);

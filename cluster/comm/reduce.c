@@ -257,7 +257,7 @@ static size_t owner_nodes(const struct reduce *r, int worker, struct tree_node *
     return tree_merge_nodes(r->blocks.count, nodes, (size_t)(last - first));
 }
 
-/* A layer's root: from every worker's part of r->in, which holds its layers one behind the other. */
+/* A layer's root: from every worker's part of r->in, which holds its layers one after the other. */
 static status add_layer(struct reduce *r, int layer, size_t length, double *out)
 {
     size_t vector_bytes = length * sizeof(double);

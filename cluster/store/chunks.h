@@ -32,7 +32,7 @@ struct chunks {
     struct exchange exchange;
 };
 
-/* Collective. Exchange the boxes; whole: together they must cover every tensor. ST_SYSTEM (said) when they overlap,
+/* Collective. Exchange the boxes; whole: together they must cover every tensor. ST_SYSTEM (reported) when they overlap,
  * leave their tensor or do not cover it. tensors must outlive the struct. */
 status chunks_open(struct comm *c, const char *file, int64_t file_bytes, const struct chunk_tensor *tensors,
                    size_t count, int whole, struct chunks *out);

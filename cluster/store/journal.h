@@ -39,7 +39,7 @@ struct journal_options {
 struct journal;
 
 /* Local (coordinator). Open the journal of a run (folder is made when missing) for appending; a torn tail is cut off.
- * first_step: the first step of a new journal, ignored when there are segments. ST_INPUT (said) on damage, ST_IO.
+ * first_step: the first step of a new journal, ignored when there are segments. ST_INPUT (reported) on damage, ST_IO.
  * Created means that the thread runs; journal_close means that it is gone. */
 status journal_open(const char *folder, uint64_t first_step, const struct journal_options *options,
                     struct journal **out);
@@ -79,11 +79,11 @@ uint64_t journal_forecast(size_t record_bytes, uint64_t steps_between, uint64_t 
 
 struct journal_reader;
 
-/* Local. Records of steps >= from, in order. ST_INPUT (said) when the journal starts after from. No journal at all: no
- * records. */
+/* Local. Records of steps >= from, in order. ST_INPUT (reported) when the journal starts after from. No journal at all:
+ * no records. */
 status journal_reader_open(const char *folder, uint64_t from, struct journal_reader **out);
 /* Local. ST_OK and the next record, valid until the next call; ST_END after the last (a torn tail is an end, too);
- * ST_INPUT (said: path, offset, what) on damage, a missing segment or a newer version. */
+ * ST_INPUT (reported: path, offset, what) on damage, a missing segment or a newer version. */
 status journal_reader_next(struct journal_reader *r, struct journal_record *record);
 void journal_reader_close(struct journal_reader **reader);
 

@@ -50,7 +50,7 @@ struct segment_scan {
 
 enum scan_result { SCAN_RECORD, SCAN_END, SCAN_BAD, SCAN_FAILED };
 
-/* Local. ST_INPUT (said) when the file is no segment, a newer one, or not the one its name says. */
+/* Local. ST_INPUT (reported) when the file is no segment, a newer one, or not the one its name says. */
 status segment_scan_open(const char *folder, uint64_t first_step, int writable, struct segment_scan *scan);
 void segment_scan_close(struct segment_scan *scan);
 

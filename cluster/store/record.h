@@ -76,7 +76,7 @@ status record_encode_step(const struct record_step *r, struct record_buffer *b);
 status record_encode_eval(const struct record_eval *r, struct record_buffer *b);
 status record_encode_run(const struct record_run *r, struct record_buffer *b);
 
-/* Local. Decode; released by the _fini below, nothing to release on failure. ST_INPUT (said, with where as its
+/* Local. Decode; released by the _fini below, nothing to release on failure. ST_INPUT (reported, with where as its
  * subject) when the bytes are no such record, its arrays do not have the sizes its numbers ask for, or its version
  * is newer. */
 status record_decode_step(const char *where, const void *data, size_t bytes, struct record_step *out);

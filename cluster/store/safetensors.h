@@ -37,7 +37,7 @@ void safetensors_close(struct safetensors *file); /* harmless on a closed or zer
 const struct tensor *safetensors_find(const struct safetensors *file, const char *name);
 const char *safetensors_metadata(const struct safetensors *file, const char *key);
 
-/* Local. Find and check at once: ST_INPUT (said) when the tensor is missing, has another type, or another shape
+/* Local. Find and check at once: ST_INPUT (reported) when the tensor is missing, has another type, or another shape
  * (-1 matches any length). type TENSOR_TYPE_COUNT: any float. */
 status safetensors_expect(const struct safetensors *file, const char *name, enum tensor_type type, int rank,
                           const int64_t *shape, const struct tensor **out);

@@ -56,7 +56,7 @@ struct state {
 
 /* Local. The bytes of state.pb; mem_free. */
 status state_encode(const struct state *s, void **data, size_t *bytes);
-/* Local. ST_INPUT (said, where = the file's path) when the bytes are damaged, no state, or of a newer version. */
+/* Local. ST_INPUT (reported, where = the file's path) when the bytes are damaged, no state, or of a newer version. */
 status state_decode(const char *where, const void *data, size_t bytes, struct state *out);
 /* Local. Read and decode folder/state.pb. */
 status state_load(const char *folder, struct state *out);

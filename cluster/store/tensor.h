@@ -49,12 +49,13 @@ int tensor_is_row_major(const struct tensor *t);
 /* Local. "[24,300,51200]" into out (cut at room), returns out. */
 char *tensor_shape_text(int rank, const int64_t *shape, char *out, size_t room);
 
-/* Local. ST_INPUT (said, with both shapes) unless t has exactly this rank and shape; a -1 in shape matches anything.
- * path is for the message. */
+/* Local. ST_INPUT (reported, with both shapes) unless t has exactly this rank and shape; a -1 in shape matches
+ * anything. path is for the message. */
 status tensor_expect(const char *path, const struct tensor *t, int rank, const int64_t *shape);
 
 /* Local. Elements first … first+count-1, counted in row-major order whatever the strides, as floats. F64 is rounded to
- * nearest even. ST_INPUT (said) when the type is no float or the range leaves the tensor. Safe from several threads. */
+ * nearest even. ST_INPUT (reported) when the type is no float or the range leaves the tensor. Safe from several
+ * threads. */
 status tensor_read_f32(const char *path, const struct tensor *t, int64_t first, int64_t count, float *out);
 /* The same for I64 (no other type). */
 status tensor_read_i64(const char *path, const struct tensor *t, int64_t first, int64_t count, int64_t *out);

@@ -45,7 +45,7 @@ void progress_event(struct progress *progress, Mp2__Event__Level level, const ch
  * left. */
 void progress_retire(struct progress *progress, uint32_t first, uint32_t count);
 
-/* Local. Everything posted is with the operating system; ST_IO (said, once) when it could not be written. */
+/* Local. Everything posted is with the operating system; ST_IO (reported, once) when it could not be written. */
 status progress_flush(struct progress *progress);
 
 /* Local. The publisher, NULL without a stream. */

@@ -111,7 +111,7 @@ struct catalogue {
     struct mem_keep keep;
 };
 
-/* Local. Every *.yaml of folder. ST_INPUT (said: path:line, found, expected) on anything that the schema does not
+/* Local. Every *.yaml of folder. ST_INPUT (reported: path:line, found, expected) on anything that the schema does not
  * have. */
 status catalogue_load(const char *folder, struct catalogue *out);
 void catalogue_free(struct catalogue *catalogue);

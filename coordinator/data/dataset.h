@@ -66,7 +66,7 @@ void example_buffer_fini(struct example_buffer *buffer);
 struct dataset;
 
 /* Local. Open the shards of the named tasks, in the order given; an empty list: every upstream task that was imported,
- * in the reference's order; NULL: every task, upstream ones first. ST_INPUT (said) when a named task or all are
+ * in the reference's order; NULL: every task, upstream ones first. ST_INPUT (reported) when a named task or all are
  * missing, a shard is damaged, shards disagree in their vocabulary, or labels and prompt leave no room for text. */
 status dataset_open(const char *folder, const struct option_list *tasks, const struct input_form *form,
                     struct dataset **out);

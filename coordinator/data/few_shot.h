@@ -20,7 +20,7 @@ struct few_shot {
  * descent's. */
 int few_shot_standard(const struct task *task, int reference);
 
-/* Local. ST_INPUT (said, with the label and how many it has) when 2 k rows of a label, or in all, are not there. */
+/* Local. ST_INPUT (reported, with the label and how many it has) when 2 k rows of a label, or in all, are not there. */
 status few_shot_draw(const struct dataset *dataset, int task, int k, uint64_t seed, struct few_shot *out);
 void few_shot_fini(struct few_shot *draw);
 

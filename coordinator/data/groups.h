@@ -14,7 +14,8 @@ struct groups {
 
 enum { GROUP_BYTES = 64 };
 
-/* Local. Read RAW/groups.tsv; no groups when there is no such file. ST_INPUT (said) on a line that is not two texts. */
+/* Local. Read RAW/groups.tsv; no groups when there is no such file. ST_INPUT (reported) on a line that is not two
+ * texts. */
 status groups_load(const char *raw, struct groups *out);
 void groups_free(struct groups *groups);
 

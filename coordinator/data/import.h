@@ -27,8 +27,8 @@ struct import_report {
 };
 
 /* Local. Import the tasks asked for, in the catalogue's order; done is called after each (report->source NULL: left
- * out). ST_INPUT (said) on an unknown id, no task at all, a broken file, or with strict a bad row; what was imported
- * before stays. */
+ * out). ST_INPUT (reported) on an unknown id, no task at all, a broken file, or with strict a bad row; what was
+ * imported before stays. */
 status import_run(const struct catalogue *catalogue, const struct vocabulary *vocabulary,
                   const struct import_options *options, void (*done)(void *arg, const struct import_report *report),
                   void *arg);

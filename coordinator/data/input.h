@@ -24,7 +24,7 @@ struct input_cut {
     int windows;
 };
 
-/* Local. ST_INPUT (said) when labels and prompt leave no room for text, or the placeholders are outside the
+/* Local. ST_INPUT (reported) when labels and prompt leave no room for text, or the placeholders are outside the
  * vocabulary. */
 status input_rule_init(const struct meta *meta, const struct input_form *form, struct input_rule *out);
 

@@ -49,8 +49,8 @@ struct meta {
     struct mem_keep keep;
 };
 
-/* Local. The JSON text (freed by mem_free) for a task of that group ("": none) read from source. ST_INPUT (said) when
- * the vocabulary lacks a special token, a label word has no token, or two labels have the same tokens. */
+/* Local. The JSON text (freed by mem_free) for a task of that group ("": none) read from source. ST_INPUT (reported)
+ * when the vocabulary lacks a special token, a label word has no token, or two labels have the same tokens. */
 status meta_make(const struct entry *entry, const struct source *source, const char *group,
                  const struct vocabulary *vocabulary, char **text, size_t *n);
 

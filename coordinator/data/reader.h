@@ -11,7 +11,7 @@
 struct reader;
 struct stream;
 
-/* Local. path: the file (gz and xz are told by their first bytes). source must outlive the reader. ST_INPUT (said:
+/* Local. path: the file (gz and xz are told by their first bytes). source must outlive the reader. ST_INPUT (reported:
  * path:line) when the file cannot be read or its structure as a whole is broken. */
 status reader_open(const struct source *source, const char *path, struct reader **out);
 /* Local. The same of a stream that is open and at its beginning; it is the reader's from then on, *stream NULL. */

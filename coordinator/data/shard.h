@@ -27,7 +27,7 @@ struct shard_row {
     struct ids field[FIELD_LIMIT];
     int items;
     const int32_t *item_head; /* items x (first, last, length) */
-    const int32_t *item_ids;  /* one behind the other */
+    const int32_t *item_ids;  /* one after the other */
 };
 
 struct shard {
@@ -51,7 +51,7 @@ struct shard_words {
 status shard_write(const char *path, enum split split, int fields, const char *meta, size_t meta_bytes,
                    const struct shard_words *rows, int64_t count, const unsigned char set[16]);
 
-/* Local. Map it; header, digest and index are checked. ST_INPUT (said). */
+/* Local. Map it; header, digest and index are checked. ST_INPUT (reported). */
 status shard_open(const char *path, struct shard *out);
 /* Local. Check every row against the task's description: lengths, tokens, labels, spans. */
 status shard_check(const struct shard *shard, const char *path, const struct meta *meta);

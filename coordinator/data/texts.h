@@ -19,14 +19,14 @@ struct row_texts {
     int32_t tokens, context_bytes, answers;
     const int32_t *span; /* tokens x (first byte, end) */
     const int32_t *answer_bytes;
-    const char *answer; /* one behind the other */
+    const char *answer; /* one after the other */
 };
 
-/* Local. A row's words into *words, which grows. ST_INPUT (said) when a text has 2 GiB or more. */
+/* Local. A row's words into *words, which grows. ST_INPUT (reported) when a text has 2 GiB or more. */
 status texts_pack(struct text context, const struct token_list *tokens, const struct text *answers, int count,
                   int32_t **words, size_t *room, size_t *n);
 
-/* Local. Check every row against the shard beside it. ST_INPUT (said). */
+/* Local. Check every row against the shard beside it. ST_INPUT (reported). */
 status texts_check(const struct shard *texts, const char *path, const struct shard *beside, int context);
 
 /* Local. A row of checked texts. */

@@ -12,7 +12,7 @@
 
 /* {0} is an empty one; it may be filled again and again. */
 struct word_bag {
-    char *bytes;  /* the words, one behind the other */
+    char *bytes;  /* the words, one after the other */
     size_t *ends; /* where each ends */
     size_t count, byte_room, end_room;
 };

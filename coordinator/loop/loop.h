@@ -86,7 +86,7 @@ struct loop_options {
     int checkpoints_kept;
     int sync_ms;
     int accept_break;    /* go on with another precision, instruction set or library version; the run says so
-                          * for ever after */
+                          * from then on */
     int64_t skips;       /* most skipped steps in a row */
     size_t record_bytes; /* about, for the forecast of disk room */
     struct watch_config watch;

@@ -22,8 +22,8 @@ struct mlm_source {
     const char *digest;            /* 32 digits: of all that the files depend on, the caller's words */
 };
 
-/* Local. Make both files in an existing folder; kept as they are when they carry the digest already. ST_INPUT (said):
- * no text, invalid UTF-8, a vocabulary without the special tokens. */
+/* Local. Make both files in an existing folder; kept as they are when they carry the digest already. ST_INPUT
+ * (reported): no text, invalid UTF-8, a vocabulary without the special tokens. */
 status mlm_text_make(const struct mlm_source *source, const char *folder);
 
 /* Local. 1 when folder holds both files with this source's digest. */

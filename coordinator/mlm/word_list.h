@@ -9,7 +9,7 @@
 
 struct word_list;
 
-/* Local. ST_INPUT (said): no such file, invalid UTF-8, or no word of use in it. */
+/* Local. ST_INPUT (reported): no such file, invalid UTF-8, or no word of use in it. */
 status word_list_load(const char *path, const struct vocabulary *v, struct word_list **out);
 void word_list_destroy(struct word_list **w);
 

@@ -38,14 +38,14 @@ struct predict_result {
     int64_t lines, bad, windows, tokens;
 };
 
-/* Collective. source: the coordinator's, must outlive it; NULL elsewhere. ST_INPUT (said) when the encoder or its
+/* Collective. source: the coordinator's, must outlive it; NULL elsewhere. ST_INPUT (reported) when the encoder or its
  * vocabulary is not the one that the task was tuned over, or inputs do not fit it. */
 status predict_open(struct comm *c, const struct predict_config *config, const struct predict_source *source,
                     struct predict *p);
 void predict_close(struct predict *p);
 
-/* Collective. Answer every line of `lines` on `to` (coordinator). ST_INPUT (said) at a bad line with bad: refuse; with
- * skip bad lines are counted in result. */
+/* Collective. Answer every line of `lines` on `to` (coordinator). ST_INPUT (reported) at a bad line with bad: refuse;
+ * with skip bad lines are counted in result. */
 status predict_run(struct predict *p, struct lines *lines, FILE *to, struct predict_result *result);
 
 #endif

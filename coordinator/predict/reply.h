@@ -45,7 +45,7 @@ struct reply_rule {
     int product; /* options are scored by the product of their logits */
 };
 
-/* Local. Write the line. ST_IO (said). */
+/* Local. Write the line. ST_IO (reported). */
 status reply_write(const struct reply_rule *rule, const struct asked *a, const struct replied *r, FILE *to);
 
 #endif

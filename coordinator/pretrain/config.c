@@ -99,7 +99,7 @@ const struct option pretrain_options[] = {
 
     MACHINE_OPTIONS(struct pretrain_config, machine, "8"),
     BOOL_OPTION("machine.accept_break", AT(machine.accept_break), "false", PLACEMENT,
-                "resume with another instruction set or library version; the run says so for ever after"),
+                "resume with another instruction set or library version; the run says so from then on"),
 
     WATCH_OPTIONS(struct pretrain_config, watch),
 };

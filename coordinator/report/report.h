@@ -29,7 +29,8 @@ struct report {
     struct mem_keep keep;
 };
 
-/* Local. tasks, methods, seeds are copied. A cell that is not there is no failure; ST_INPUT (said) on a damaged one. */
+/* Local. tasks, methods, seeds are copied. A cell that is not there is no failure; ST_INPUT (reported) on a damaged
+ * one. */
 status report_collect(const char *run, const struct option_list *tasks, const enum method *methods, size_t method_count,
                       const int64_t *seeds, size_t seed_count, struct report *out);
 void report_fini(struct report *r);
@@ -83,7 +84,7 @@ int report_is_ours(enum method method);
 /* Local. 1 when the seeds of one task and method were not all run with the same configuration. */
 int report_is_mixed(const struct report *r, size_t task, size_t method);
 
-/* ---- writing; ST_IO (said), whole or not at all ---- */
+/* ---- writing; ST_IO (reported), whole or not at all ---- */
 
 status report_write_markdown(const struct report *r, const char *path);
 status report_write_csv(const struct report *r, const char *path);       /* a line a task and method */

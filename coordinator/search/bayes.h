@@ -22,7 +22,7 @@ struct bayes_options {
 
 struct bayes;
 
-/* ST_USAGE (said) on options out of range. */
+/* ST_USAGE (reported) on options out of range. */
 status bayes_new(const struct bayes_options *o, struct bayes **out);
 void bayes_destroy(struct bayes **b);
 

@@ -25,7 +25,7 @@ enum cma_stop { CMA_GOES_ON, CMA_NO_PROGRESS, CMA_TINY_STEPS, CMA_ILL_CONDITIONE
 
 struct cma;
 
-/* ST_USAGE (said) on options out of range. */
+/* ST_USAGE (reported) on options out of range. */
 status cma_new(const struct cma_options *o, struct cma **out);
 void cma_destroy(struct cma **c);
 int cma_population(const struct cma *c);

@@ -27,14 +27,14 @@ struct gp {
     size_t x_room, y_room, distance_room, L_room, alpha_room;
 };
 
-/* ST_USAGE (said) on dimensions or noise below what makes sense. */
+/* ST_USAGE (reported) on dimensions or noise below what makes sense. */
 status gp_init(struct gp *g, int dimensions, double noise);
 void gp_fini(struct gp *g);
 
 /* One more observation; both must be finite. Predictions wait for gp_fit or gp_condition. */
 status gp_add(struct gp *g, const double *x, double y);
 
-/* Posterior given a length scale; gp_fit chooses it. ST_USAGE without points; ST_NUMBER (said) when no jitter up to
+/* Posterior given a length scale; gp_fit chooses it. ST_USAGE without points; ST_NUMBER (reported) when no jitter up to
  * 1 makes the kernel matrix positive. */
 status gp_condition(struct gp *g, double scale);
 status gp_fit(struct gp *g);

@@ -24,8 +24,8 @@ struct added_tokens {
     size_t count, room;
 };
 
-/* Local. Add a copy of a token; one of the same text that is there already stays as it is. ST_INPUT (said) when it is
- * empty, its id is out of bounds, or both have ids and they differ. */
+/* Local. Add a copy of a token; one of the same text that is there already stays as it is. ST_INPUT (reported) when it
+ * is empty, its id is out of bounds, or both have ids and they differ. */
 status added_tokens_put(struct added_tokens *list, const struct added_token *token);
 /* Local. The token of that text, NULL when there is none. */
 const struct added_token *added_tokens_find(const struct added_tokens *list, const char *text, size_t n);

@@ -22,7 +22,7 @@ struct corpus {
 };
 
 /* Local. A file counts as it is; a folder for its files that end in .txt, .txt.gz or .txt.xz, in the order of their
- * names' bytes (folders in it are not entered). ST_INPUT (said): something does not exist, a folder without such
+ * names' bytes (folders in it are not entered). ST_INPUT (reported): something does not exist, a folder without such
  * files, or no text at all. */
 status corpus_open(const struct option_list *texts, struct corpus *out);
 void corpus_close(struct corpus *c);

@@ -14,8 +14,8 @@ struct token_cut {
     int32_t id;
 }; /* bytes of the text */
 
-/* Local. tokens[i] has the id ids[i]; nothing of the arrays is kept. ST_INPUT (said): a token that cannot be found as
- * the library finds it (whole words only; cleaned, and empty, beside white space or taken apart by clean-up). */
+/* Local. tokens[i] has the id ids[i]; nothing of the arrays is kept. ST_INPUT (reported): a token that cannot be found
+ * as the library finds it (whole words only; cleaned, and empty, beside white space or taken apart by clean-up). */
 status token_cutter_new(const struct added_token *tokens, const int32_t *ids, size_t count,
                         const struct clean_up *clean, struct token_cutter **out);
 void token_cutter_destroy(struct token_cutter **cutter);

@@ -24,7 +24,8 @@ struct tokenizer_config {
     struct added_tokens unused;  /* what the other two files have, beside an added_tokens_decoder */
 };
 
-/* Local. Read those of the three files that a folder has. ST_INPUT (said, with path and key): what cannot be followed.
+/* Local. Read those of the three files that a folder has. ST_INPUT (reported, with path and key): what cannot be
+ * followed.
  */
 status tokenizer_config_load(const char *folder, struct tokenizer_config *out);
 /* Local. One file of the three, in their order; path is for messages. */

@@ -15,8 +15,9 @@ struct tokenizer_json {
     struct added_tokens added;
 };
 
-/* Local. ST_INPUT (said, with path and what was found): no JSON, another model than WordPiece, another normalizer or
- * pre-tokenizer than BERT's, or a setting of theirs that is not followed here. file is for messages and outlives out.
+/* Local. ST_INPUT (reported, with path and what was found): no JSON, another model than WordPiece, another normalizer
+ * or pre-tokenizer than BERT's, or a setting of theirs that is not followed here. file is for messages and outlives
+ * out.
  */
 status tokenizer_json_load(const char *path, struct tokenizer_json *out);
 status tokenizer_json_parse(const char *file, const char *text, size_t n, struct tokenizer_json *out);
@@ -24,7 +25,7 @@ void tokenizer_json_fini(struct tokenizer_json *t);
 
 /* ---- parts of such files, for tokenizer_config.c too ---- */
 
-/* Local. The flag under key; absent: standard. ST_INPUT (said) when it is neither true nor false. */
+/* Local. The flag under key; absent: standard. ST_INPUT (reported) when it is neither true nor false. */
 status tokenizer_flag(const char *file, const json_t *object, const char *key, int standard, int *out);
 /* Local. The same where null has a meaning of its own: that of `standard`. */
 status tokenizer_flag_or_null(const char *file, const json_t *object, const char *key, int standard, int *out);

@@ -19,13 +19,13 @@ struct vocabulary;
  * and differ; said). Of a folder, and of files of these two names, what stands beside is followed:
  * tokenizer_config.json, special_tokens_map.json, added_tokens.json. Lines are read as Hugging Face does: \n or \r\n
  * ends a line, white space at a line's end is not part of the piece, and of equal pieces the last line's id counts
- * (the earlier ids keep their text). ST_INPUT (said, with path and line): unreadable, empty, larger than 64 MiB,
+ * (the earlier ids keep their text). ST_INPUT (reported, with path and line): unreadable, empty, larger than 64 MiB,
  * invalid UTF-8, no [UNK], or a setting or token that cannot be followed. */
 status vocabulary_load(const char *path, struct vocabulary **out);
 /* Local. 1 when a folder has a vocab.txt or a tokenizer.json. */
 int vocabulary_in(const char *folder);
 /* Local. What was made with a vocabulary of this digest (whose: what, for the message) is for the encoder in folder:
- * ST_INPUT (said, both named) when the folder has another vocabulary. One without a vocabulary fits. */
+ * ST_INPUT (reported, both named) when the folder has another vocabulary. One without a vocabulary fits. */
 status vocabulary_expect(const char *folder, const char *digest, const char *whose);
 
 /* Local. From the text of a vocab.txt in memory, lower case, nothing added; name stands for the path in messages. */
@@ -58,7 +58,8 @@ int vocabulary_has_odd_json(const struct vocabulary *v);
 /* Local. The id of a piece, -1 when there is none. text needs no 0 at its end. */
 int32_t vocabulary_id(const struct vocabulary *v, const char *text, size_t n);
 
-/* Local. The id of a piece that must exist, such as [CLS]: ST_INPUT (said) when it does not. piece is 0-terminated. */
+/* Local. The id of a piece that must exist, such as [CLS]: ST_INPUT (reported) when it does not. piece is 0-terminated.
+ */
 status vocabulary_need(const struct vocabulary *v, const char *piece, int32_t *id);
 
 /* Local. The text of an id, 0-terminated, *n its bytes (n may be NULL); NULL when there is no such id. Owned by v. */

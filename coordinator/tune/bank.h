@@ -27,7 +27,7 @@ struct bank {
 };
 
 /* Local. path: a run of pre-training (its newest checkpoint) or a checkpoint. layers, hidden: the encoder's. ST_INPUT
- * (said) when it is no checkpoint of prompts or does not fit the encoder. */
+ * (reported) when it is no checkpoint of prompts or does not fit the encoder. */
 status bank_open(const char *path, const struct model_config *model, struct bank *b);
 void bank_close(struct bank *b);
 

@@ -6,7 +6,7 @@
  * z_lk of the chosen router, and a candidate x makes the layer's prompt x A_l. While a layer is searched, the oracle
  * keeps what lies below it.
  *
- * With int8 these losses come from products in whole numbers of 8 bits (worker/model/encoder.h), nearly twice as fast
+ * With int8 these losses come from products in int8 (worker/model/encoder.h), nearly twice as fast
  * and a little off; all of them, so that what is compared is alike. Looks at dev, the test and the tuned file know
  * nothing of it.
  *
@@ -44,8 +44,8 @@ struct black_box {
     double seconds;
 };
 
-/* Run both stages, or what is left of them. ST_END: asked to stop; the journal stands. ST_NUMBER (said): the untuned
- * loss is not finite. The result is in the dev_curve's best state. */
+/* Run both stages, or what is left of them. ST_END: asked to stop; the journal stands. ST_NUMBER (reported): the
+ * untuned loss is not finite. The result is in the dev_curve's best state. */
 status black_box_run(struct black_box *b);
 
 /* Local. Losses of both stages. layers: of the prompts. */

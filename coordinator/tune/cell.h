@@ -50,13 +50,13 @@ void cell_result_fini(struct cell_result *r);
 status cell_folder(const char *run, const char *task, enum method method, int64_t seed, char *out, size_t room);
 
 /* Collective. Run a cell, go on with one, or find it done. The result is the coordinator's alone. ST_END: it was asked
- * to stop. ST_INPUT (said): too few examples, … */
+ * to stop. ST_INPUT (reported): too few examples, … */
 status cell_run(struct tuning *t, const struct cell *cell, struct cell_result *out);
 
 /* Coordinator. Steps or evaluations that a method takes; for bars. */
 int64_t cell_steps(const struct tuning *t, enum method method);
 
-/* Local. Read a result.json. ST_END (not said): there is none. ST_INPUT (said): it is none of ours. */
+/* Local. Read a result.json. ST_END (not said): there is none. ST_INPUT (reported): it is none of ours. */
 status cell_load(const char *folder, struct cell_result *out);
 
 #endif

@@ -76,7 +76,7 @@ const struct option tune_options[] = {
     REAL_OPTION("black_box.bound", AT(black_box.bound), "5", 0, 1e6, RESULT, "",
                 "of intrinsic vectors (deep); 0: none"),
     BOOL_OPTION("black_box.int8", AT(black_box.int8), "false", RESULT,
-                "losses of candidates from products in whole numbers of 8 bits (CPUs with AVX-512 VNNI), nearly "
+                "losses of candidates from products in int8 (CPUs with AVX-512 VNNI), nearly "
                 "twice as fast; looks at dev and the test are as ever"),
 
     BOOL_OPTION("reference.few_shot", AT(reference.few_shot), "false", RESULT,

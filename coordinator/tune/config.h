@@ -47,7 +47,7 @@ struct tune_config {
 extern const struct option tune_options[];
 extern const size_t tune_option_count;
 
-/* Local. The seeds and the methods; ST_INPUT (said) on what is none, or stands there twice. */
+/* Local. The seeds and the methods; ST_INPUT (reported) on what is none, or stands there twice. */
 status tune_seeds(const struct tune_config *c, int64_t seeds[TUNE_SEEDS_MOST], size_t *count);
 status tune_methods(const struct tune_config *c, enum method methods[METHOD_COUNT], size_t *count);
 

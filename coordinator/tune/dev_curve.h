@@ -66,8 +66,8 @@ struct dev_curve_sizes {
 status dev_curve_open(struct dev_curve *c, const struct dev_curve_sizes *sizes, const char *folder);
 void dev_curve_close(struct dev_curve *c);
 
-/* Score the dev examples, keep the state if it is the best, add the point to the curve. ST_NUMBER (said) when at->loss
- * is not finite; nothing is kept of it. */
+/* Score the dev examples, keep the state if it is the best, add the point to the curve. ST_NUMBER (reported) when
+ * at->loss is not finite; nothing is kept of it. */
 status dev_curve_check(struct dev_curve *c, struct dev_curve_point *at, const struct dev_curve_state *state);
 /* The same with dev scores known already (at->dev, at->dev_loss): for replay. */
 status dev_curve_note(struct dev_curve *c, struct dev_curve_point *at, const struct dev_curve_state *state);

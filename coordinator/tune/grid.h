@@ -10,7 +10,7 @@ struct grid {
     size_t method_count, seed_count, tasks;
 };
 
-/* Local. ST_INPUT (said) on what is no method or seed. */
+/* Local. ST_INPUT (reported) on what is no method or seed. */
 status grid_make(const struct tune_config *c, struct grid *g);
 
 /* Collective. Run every cell that is not done; each (may be NULL) is told every result on the coordinator. g counts on

@@ -9,8 +9,8 @@ struct made_with {
 }; /* digest: of the cell's configuration */
 
 /* Local. Before a cell begins or goes on in its folder: begun says that there is something to go on from. ST_INPUT
- * (said) when that was computed with another instruction set or other libraries. *anew: nobody knows with what, so it
- * must go. Then the folder says what is. */
+ * (reported) when that was computed with another instruction set or other libraries. *anew: nobody knows with what, so
+ * it must go. Then the folder says what is. */
 status made_with_check(const char *folder, int begun, const struct made_with *is, int *anew);
 
 /* Local. The cell is done. */

@@ -54,11 +54,12 @@ struct tuned {
 };
 
 /* Local. path: NAME, NAME.json or NAME.safetensors; both files are replaced whole. The fields down to `router` are the
- * caller's. ST_INPUT (said) when a task stands there twice, a value is not finite, or a description is broken. */
+ * caller's. ST_INPUT (reported) when a task stands there twice, a value is not finite, or a description is broken. */
 status tuned_save(const char *path, const struct tuned *t);
 
-/* Local. The pair, checked wholly: digest, shapes, finite values, descriptions, room for text. ST_INPUT (said: path,
- * what was found, what was expected), and then there is nothing to close. Values are copied; no file stays open. */
+/* Local. The pair, checked wholly: digest, shapes, finite values, descriptions, room for text. ST_INPUT (reported:
+ * path, what was found, what was expected), and then there is nothing to close. Values are copied; no file stays open.
+ */
 status tuned_load(const char *path, struct tuned *out);
 void tuned_fini(struct tuned *t);
 
@@ -69,7 +70,7 @@ status tuned_parse(const char *name, const char *json, size_t json_bytes, const 
 /* Local. The task of that id; NULL: none. Of a loaded file. */
 const struct tuned_task *tuned_find(const struct tuned *t, const char *id);
 
-/* Local. The same for a user who named one, or ("") none: then it must be the only one. ST_INPUT, ST_USAGE (said:
+/* Local. The same for a user who named one, or ("") none: then it must be the only one. ST_INPUT, ST_USAGE (reported:
  * which ones there are). */
 status tuned_choose(const struct tuned *t, const char *path, const char *id, const struct tuned_task **out);
 

@@ -31,8 +31,8 @@ struct tuning {
 };
 
 /* Collective. The run folder is locked and gets config.resolved.yaml. config, options and resolved (YAML) stay the
- * caller's. ST_INPUT (said) when prompts do not fit the encoder, a task is missing, or a task has fewer examples than
- * 2 k. */
+ * caller's. ST_INPUT (reported) when prompts do not fit the encoder, a task is missing, or a task has fewer examples
+ * than 2 k. */
 status tuning_open(struct comm *c, const struct tune_config *config, const struct options *options,
                    const char *resolved, const char *command, struct tuning *t);
 /* Collective by habit, local in fact. ended: what became of the run, for those who watch. */

@@ -232,7 +232,7 @@ struct kernels {
     double (*peak)(enum number type, int64_t rounds, float *sink);
 };
 
-/* Local. ISA_AUTO: the best set this CPU and system can run. ST_INPUT (said) when the asked one cannot run here. */
+/* Local. ISA_AUTO: the best set this CPU and system can run. ST_INPUT (reported) when the asked one cannot run here. */
 status kernels_choose(enum isa isa, struct kernels *out);
 
 /* Local. Whether this CPU and system can run a set; its name ("auto" for ISA_AUTO); the isa of a name, -1 for none. */

@@ -20,7 +20,7 @@ struct model_config {
 };
 
 /* Local. positions and untied are left 0, and so is vocab when the file does not say: the tables decide. ST_INPUT
- * (said) on what this encoder does not compute: another activation than erf GELU, relative positions, fewer than 2
+ * (reported) on what this encoder does not compute: another activation than erf GELU, relative positions, fewer than 2
  * token types, a decoder, an embedding of another width, sizes missing, out of bounds or not dividing. */
 status model_config_read(const char *path, struct model_config *config);
 /* The same over text in memory; name is for messages. */

@@ -25,7 +25,7 @@ struct encoder_options {
     enum matmul_engine engine;
     int threads; /* of the pool that will run it */
     int check;   /* measure exactness at start; 0: assume EXACT_ROWS */
-    int int8;    /* products in whole numbers of 8 bits: inference only, nearly twice as fast, to about 1 % of a
+    int int8;    /* products in int8: inference only, nearly twice as fast, to about 1 % of a
                   * hidden state. Each row has a scale of its own, so its bits depend on itself alone */
 };
 

@@ -84,7 +84,7 @@ struct packed_weights_source packed_weights_from_flat(const struct flat_view *vi
 /* Local. Fill values from a source; head: 0 leaves the head's tensors as they are. */
 status flat_read(const struct flat *f, const struct packed_weights_source *source, int head, float *values);
 
-/* Local. `count` elements from `first` of the tensor of a canonical name. ST_INPUT (said) when there is none. */
+/* Local. `count` elements from `first` of the tensor of a canonical name. ST_INPUT (reported) when there is none. */
 status flat_copy(const struct flat_view *view, const char *name, int64_t first, int64_t count, float *out);
 
 #endif

@@ -17,7 +17,7 @@ struct model_folder {
     void *arg;
 };
 
-/* Local. The folder is made; files in it are replaced one by one, each whole, config.json last. ST_IO (said). */
+/* Local. The folder is made; files in it are replaced one by one, each whole, config.json last. ST_IO (reported). */
 status model_folder_write(const char *folder, const struct model_folder *what);
 
 #endif

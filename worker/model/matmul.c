@@ -320,9 +320,7 @@ status matmul_new(enum matmul_engine engine, const struct matmul_spec *specs, in
         if (specs[i].in == NUMBER_BF16 && !matmul_has_bf16())
             return fault(ST_INPUT, "this CPU cannot multiply bf16 (AVX-512 BF16 is missing): choose precision f32");
         if (specs[i].in == NUMBER_U8 && !matmul_has_int8())
-            return fault(
-                ST_INPUT,
-                "this CPU cannot multiply whole numbers of 8 bits (AVX-512 VNNI is missing): int8 must be false");
+            return fault(ST_INPUT, "this CPU cannot multiply in int8 (AVX-512 VNNI is missing): int8 must be false");
     }
     TRY(mem_alloc(1, sizeof *m, &m));
     m->engine = engine;

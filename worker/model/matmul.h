@@ -37,7 +37,7 @@ struct matmul_spec {
 
 struct matmul;
 
-/* Local. Compile products 0 … count-1 for so many threads. ST_INPUT (said) where the engine or the CPU cannot. */
+/* Local. Compile products 0 … count-1 for so many threads. ST_INPUT (reported) where the engine or the CPU cannot. */
 status matmul_new(enum matmul_engine engine, const struct matmul_spec *specs, int count, int threads,
                   struct matmul **out);
 void matmul_destroy(struct matmul **m);
@@ -63,7 +63,7 @@ status matmul_check(const struct matmul *m, struct pool *pool, enum matmul_exact
 
 /* Local. "oneDNN 2.6.3 avx512_core_bf16", as recorded with a run. */
 const char *matmul_about(const struct matmul *m);
-/* Local. 1 when this CPU multiplies bf16 (AVX-512 BF16), whole numbers of 8 bits (AVX-512 VNNI). */
+/* Local. 1 when this CPU multiplies bf16 (AVX-512 BF16), int8 (AVX-512 VNNI). */
 int matmul_has_bf16(void);
 int matmul_has_int8(void);
 

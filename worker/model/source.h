@@ -36,7 +36,7 @@ const struct model_config *model_source_config(const struct model_source *source
 /* Local. The folder as given to open; vocab.txt stands beside config.json. */
 const char *model_source_folder(const struct model_source *source);
 
-/* Local. The whole tensor in row-major order as floats; out has room for its shape's product. ST_INPUT (said) for a
+/* Local. The whole tensor in row-major order as floats; out has room for its shape's product. ST_INPUT (reported) for a
  * name outside the canonical list and for a value that is not finite as a float. Safe from several threads. */
 status model_source_read(const struct model_source *source, const char *name, float *out);
 /* The same for rows first … first+rows-1 (the first axis). */
@@ -52,7 +52,7 @@ status model_source_digest(const struct model_source *source, char out[33]);
 
 /* Local. The masked-language-model head (cls.predictions.transform.dense.{weight [hidden,hidden], bias},
  * cls.predictions.transform.LayerNorm.{weight,bias} [hidden], cls.predictions.bias [vocab]) is readable by
- * model_source_read when *present. ST_INPUT (said) when it is there with other shapes, in part, or elsewhere than
+ * model_source_read when *present. ST_INPUT (reported) when it is there with other shapes, in part, or elsewhere than
  * beside the encoder. The decoder's matrix is the word table, or cls.predictions.decoder.weight [vocab,hidden] where
  * that has values of its own: config.untied is 1 from here on. */
 status model_source_head(struct model_source *source, int *present);

@@ -47,7 +47,7 @@ struct compute_options {
     enum loss_over loss; /* what losses are over */
 };
 
-/* Local. ST_INPUT (said) when the memory does not even hold one example of the longest kind. */
+/* Local. ST_INPUT (reported) when the memory does not even hold one example of the longest kind. */
 status compute_open(const struct encoder *e, struct pool *pool, const struct compute_options *o, struct compute *c);
 void compute_close(struct compute *c);
 

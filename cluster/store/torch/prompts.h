@@ -24,7 +24,7 @@ struct torch_prompts {
 };
 
 /* Local. Shapes are checked against each other and every value must be finite. optimizer: 1 when its state is wanted,
- * and then must be there. ST_INPUT (said) otherwise, and nothing to close. */
+ * and then must be there. ST_INPUT (reported) otherwise, and nothing to close. */
 status torch_prompts_open(const char *path, int optimizer, struct torch_prompts *out);
 void torch_prompts_close(struct torch_prompts *prompts);
 

@@ -28,7 +28,7 @@ void torch_put_pair(struct torch_writer *w, double a, double b); /* a tuple */
 /* F64, F32, F16, BF16 or I64, row-major. Its bytes are read when saving: they must live until then. */
 void torch_put_tensor(struct torch_writer *w, const struct tensor *t);
 
-/* Local. Written beside, fsynced, renamed. ST_IO (said) and nothing left behind. */
+/* Local. Written beside, fsynced, renamed. ST_IO (reported) and nothing left behind. */
 status torch_writer_save(struct torch_writer *w, const char *path);
 
 #endif

@@ -24,7 +24,8 @@ struct zip_map {
     struct zip_entry *entries; /* in name order */
 };
 
-/* Local. path is for messages; data must outlive map. ST_INPUT (said) when anything is wrong, then nothing to free. */
+/* Local. path is for messages; data must outlive map. ST_INPUT (reported) when anything is wrong, then nothing to free.
+ */
 status zip_map_open(const char *path, const unsigned char *data, size_t size, struct zip_map *map);
 void zip_map_close(struct zip_map *map);
 

@@ -13,8 +13,8 @@ struct checkpoint_rows {
     struct mem_keep keep;
 };
 
-/* Local. form: 0 our label words, 1 those of the authors' logged run, 2 of their published code. ST_INPUT (said) on a
- * bad catalogue, or a name in without that is no upstream task. */
+/* Local. form: 0 our label words, 1 those of the authors' logged run, 2 of their published code. ST_INPUT (reported) on
+ * a bad catalogue, or a name in without that is no upstream task. */
 status checkpoint_rows_load(const char *catalogue, const struct option_list *without, int form,
                             struct checkpoint_rows *out);
 void checkpoint_rows_free(struct checkpoint_rows *rows);
