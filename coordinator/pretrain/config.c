@@ -9,7 +9,7 @@
 const struct option pretrain_options[] = {
     TEXT_OPTION("run", AT(run), NULL, PLACEMENT, "folder of the run: journal, checkpoints, metrics"),
     TEXT_OPTION("model", AT(model), NULL, PLACEMENT,
-                "folder of the encoder (Hugging Face: config.json, vocab.txt, weights)"),
+                "folder of the encoder (Hugging Face: config.json, vocabulary, weights)"),
     TEXT_OPTION("data", AT(data), NULL, PLACEMENT, "folder of the imported tasks (mp2 data import)"),
     LIST_OPTION("tasks", AT(tasks), "", RESULT,
                 "ids of the tasks, in router order; empty: every upstream task that was imported"),

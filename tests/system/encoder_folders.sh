@@ -163,4 +163,23 @@ cmp run-mlm/model/tokenizer_config.json cased/tokenizer_config.json || fail "tok
 refused 'vocab.txt: .*cased/vocab.txt' mlm --set run=run-5 --set 'texts=[text.txt]' --set vocab=vocab.txt --set model=cased
 [ ! -e run-5/latest ] || fail "mlm left a checkpoint"
 refused 'data: .*cased/vocab.txt' pretrain small.yaml --set run=run-6 --set model=cased
+# A line that is longer than what is encoded at once, with tokens that have spaces and Chinese characters within.
+mkdir long && cp vocab.txt long
+for token in '<R 2>' '<甲乙>' '万'; do
+    case $token in
+    万) printf '{"tokenize_chinese_chars": false}' > long/tokenizer_config.json ;;
+    *) printf '{"additional_special_tokens": ["%s"]}' "$token" > long/tokenizer_config.json ;;
+    esac
+    "$python" -c 'import sys; print(sys.argv[1] * 30000)' "$token" | "$mp2" tokenize --vocab long > ids.txt || fail "long line: $token"
+    found=$(tr ',' '\n' < ids.txt | tr -d '[]' | sort | uniq -c | tr -s ' ')
+    case $token in
+    万) want=" 1 1" ;;   # one word, too long to be known
+    *) want=" 30000 $rows" ;;
+    esac
+    [ "$found" = "$want" ] || fail "a long line of $token: $found, expected$want"
+done
+
+# An adapter beside the weights would be put on top of them by transformers.
+cp -r whole adapter && echo '{"peft_type": "LORA", "base_model_name_or_path": "whole"}' > adapter/adapter_config.json
+refused 'adapter/adapter_config.json: an adapter of PEFT' fill-mask adapter '丁[MASK]'
 echo "all as expected"

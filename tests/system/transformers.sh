@@ -4,5 +4,5 @@
 . "$(dirname "$0")/common.sh"
 python=${MP2_PYTHON:-python3}
 "$python" -c 'import torch, transformers' 2> /dev/null || { echo "skipped: $python has no torch or no transformers"; exit 77; }
-"$python" "$top/tests/reference/check_folders.py" "$mp2" "$folder/made" > out.txt 2> errors.txt || fail "$(tail -3 out.txt errors.txt)"
+"$python" "$top/tests/reference/check_folders.py" "$mp2" "$folder/made" > out.txt 2> errors.txt || fail "$(tail -n 3 out.txt errors.txt)"
 cat out.txt

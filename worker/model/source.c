@@ -195,10 +195,22 @@ static status check_task(const struct model_source *m)
     return w->tensor.shape[0] > 0 ? ST_OK : fault(ST_INPUT, "%s: tensor \"%.200s\" is empty", w->path, w->tensor.name);
 }
 
+/* transformers, with PEFT beside it, loads such an adapter on top of the weights. */
+static status refuse_adapter(const char *folder)
+{
+    char path[4096];
+
+    TRY(file_join(path, sizeof path, folder, "adapter_config.json"));
+    if (!file_exists(path)) return ST_OK;
+    return fault(ST_INPUT, "%s: an adapter of PEFT beside the weights, expected it merged into them (merge_and_unload)",
+                 path);
+}
+
 static status load(struct model_source *m)
 {
     char path[4096];
 
+    TRY(refuse_adapter(m->folder));
     TRY(file_join(path, sizeof path, m->folder, "config.json"));
     TRY(model_config_read(path, &m->config));
     TRY(weights_open(m->folder, &m->weights));

@@ -205,6 +205,9 @@ static status open_any(const char *folder, struct weights *w)
         if (i == 0) return open_single(path, w);
         return i == 1 ? open_index(folder, path, w) : open_torch(path, w);
     }
+    TRY(file_join(path, sizeof path, folder, "pytorch_model.bin.index.json"));
+    if (file_exists(path))
+        return fault(ST_INPUT, "%s: parts in torch's form, expected safetensors (save_pretrained writes them)", path);
     return fault(ST_INPUT, "%s: no model.safetensors, model.safetensors.index.json or pytorch_model.bin", folder);
 }
 

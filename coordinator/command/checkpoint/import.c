@@ -88,7 +88,6 @@ static status check_model(struct import *m, const struct model_source *model)
 
 static status read_model(struct import *m)
 {
-    char path[CHECKPOINT_PATH_BYTES];
     struct model_source *model;
     struct vocabulary *vocabulary;
     status s;
@@ -98,8 +97,7 @@ static status read_model(struct import *m)
     s = check_model(m, model);
     model_source_close(&model);
     TRY(s);
-    TRY(file_join(path, sizeof path, m->config->model, "vocab.txt"));
-    TRY(vocabulary_load(path, &vocabulary));
+    TRY(vocabulary_load(m->config->model, &vocabulary));
     snprintf(m->vocabulary, sizeof m->vocabulary, "%s", vocabulary_digest(vocabulary));
     vocabulary_destroy(&vocabulary);
     return ST_OK;

@@ -18,7 +18,7 @@ struct config {
 static const struct option table[] = {
     TEXT_OPTION("raw", AT(raw), NULL, RESULT, "folder of the published data, one folder a data set"),
     TEXT_OPTION("data", AT(data), NULL, PLACEMENT, "folder of the shards, made when missing"),
-    TEXT_OPTION("vocab", AT(vocab), NULL, RESULT, "vocab.txt of the encoder"),
+    TEXT_OPTION("vocab", AT(vocab), NULL, RESULT, "the encoder's folder, its vocab.txt or its tokenizer.json"),
     TEXT_OPTION("catalogue", AT(catalogue), "configs/tasks", RESULT, "folder of the tasks' entries"),
     LIST_OPTION("tasks", AT(tasks), "", RESULT, "ids of the tasks to import; empty: all that are not off"),
     BOOL_OPTION("strict", AT(strict), "false", RESULT, "stop at the first bad row, with its place"),

@@ -16,7 +16,7 @@ static const struct option own_table[] = {
     TEXT_OPTION("split", AT(split), "train", RESULT, "train, dev, test or pool"),
     INT_OPTION("rows", AT(rows), "3", 1, 1e15, LIMIT, "rows", "how many rows to show"),
     INT_OPTION("steps", AT(steps), "1", 1, 1e12, LIMIT, "steps", "batches: how many steps"),
-    TEXT_OPTION("vocab", AT(vocab), "", PLACEMENT, "vocab.txt, to show tokens as text; empty: the model's"),
+    TEXT_OPTION("vocab", AT(vocab), "", PLACEMENT, "vocabulary, to show tokens as text; empty: the model's"),
 };
 enum { OWN_ROWS = sizeof own_table / sizeof *own_table };
 
