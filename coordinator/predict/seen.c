@@ -44,7 +44,7 @@ static status compose(struct bank *b, int task, struct tuned *out, struct tuned_
     x = r + gates;
     bank_gates(b, b->router + (size_t)task * gates, s, r);
     for (int32_t l = 0; l < b->layers; l++) {
-        bank_intrinsic(b, l, r + (size_t)l * (size_t)b->modules, x);
+        bank_intrinsic(b, l, r, x);
         for (int32_t i = 0; i < b->intrinsic; i++) u[i] = (float)x[i];
         TRY(bank_compose(b, l, 1, u, prompt + (size_t)l * b->columns));
     }
