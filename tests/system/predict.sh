@@ -65,6 +65,16 @@ characters() {
 }
 want test.txt cmrc2018 "$(characters pairs)"
 
+# The prompt of a task that a run has seen is its own in every layer, also where modules and routers differ much.
+if command -v python3 > /dev/null; then
+    "$mp2" pretrain small.yaml --set run=strong --set prompt.module_start=1 --set prompt.router_start=6 > strong.txt 2>&1 || fail "strong: $(tail -3 strong.txt)"
+    for row in 0:afqmc 1:ccpm 2:cmrc2018; do
+        "$mp2" checkpoint extract strong --task ${row#*:} --out strong-tuned > strong.txt 2>&1 || fail "extract: $(cat strong.txt)"
+        python3 "$top/tests/system/extracted.py" strong/latest/prompts.safetensors strong-tuned.safetensors ${row%:*} || fail "the prompt of ${row#*:}"
+    done
+    echo "ok prompts of seen tasks"
+fi
+
 # Unknown characters are not all the same: half of them are taken from the vocabulary, and evaluation counts as the texts do.
 cp -r model half
 awk 'NR > 100 && NR % 2 {print "[gone" NR "]"; next} 1' vocab.txt > half/vocab.txt
