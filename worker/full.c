@@ -63,6 +63,7 @@ static status open_unit(struct full_worker *w)
     w->rows = micro_rows(w->facts, align);
     most = FULL_MICRO + w->rows / longest_filler(w) + 1;
     TRY(mem_keep_new(&w->keep, (size_t)most, sizeof *w->unit_loss, &w->unit_loss));
+    TRY(mem_keep_new(&w->keep, (size_t)most, sizeof *w->marks, &w->marks));
     TRY(mem_keep_new(&w->keep, (size_t)longest_filler(w), sizeof *w->pad, &w->pad));
     TRY(unit_batch_init(&w->batch, most, w->rows, align));
     TRY(encoder_gradient_open(&w->gradient, e, &w->facts->flat, w->rows, threads));
@@ -122,6 +123,7 @@ static void add_fillers(struct full_worker *w)
     while (w->batch.rows < w->rows) {
         int32_t left = w->rows - w->batch.rows, n = left < longest_filler(w) ? left : longest_filler(w);
 
+        w->marks[w->batch.examples] = NO_MARKS;
         unit_batch_add(&w->batch, w->pad, n, 0, -1, -1);
     }
 }
@@ -134,6 +136,7 @@ static status fill_batch(struct full_worker *w, int32_t micro)
     for (int32_t i = 0; i < full_micro_size(w->facts, micro); i++) {
         const struct assignment_example *e = &examples[i];
 
+        w->marks[i] = e->marks;
         if (!unit_batch_add(&w->batch, e->ids, e->length, e->width, e->start, e->end))
             return fault(ST_SYSTEM, "internal error: a micro-batch larger than planned");
     }
@@ -146,7 +149,8 @@ static status compute_micro(struct full_worker *w, int32_t micro, const float *h
 {
     const struct full_facts *f = w->facts;
     struct encoder_sink sink;
-    struct unit_inputs in = {.batch = &w->batch, .head = head, .batch_examples = f->examples, .sink = &sink};
+    struct unit_inputs in = {.batch = &w->batch, .head = head, .batch_examples = f->examples, .sink = &sink,
+                             .marks = w->marks, .loss = f->loss};
     struct unit_outputs out = {.loss = w->unit_loss};
     float *grad = ranges_array(ranges);
     void *grad_head;

@@ -26,7 +26,8 @@ struct full_worker {
     int32_t rows;               /* of every micro-batch */
     struct unit *unit;
     struct unit_batch batch;
-    double *unit_loss;          /* of the batch's examples, as is pad: ids of fillers */
+    double *unit_loss;          /* of the batch's examples, as are marks; pad: ids of fillers */
+    struct answer_marks *marks;
     int32_t *pad;
     struct tree_sum heads;      /* the head's gradient: nodes over micro-batches */
     struct mem_keep keep;

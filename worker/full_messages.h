@@ -13,6 +13,7 @@
 #include "cluster/base/status.h"
 #include "cluster/comm/deal.h"
 #include "worker/model/flat.h"
+#include "worker/train/answer_loss.h"
 #include "worker/train/assignment.h"
 
 enum { FULL_MICRO = 4 };        /* examples of a micro-batch; part of the bits */
@@ -30,6 +31,7 @@ struct full_facts {
     struct flat flat;           /* all weights, and their gradient, as one array */
     const struct assignment *assignment;   /* the training examples by slot; the caller's */
     int32_t examples, micros;
+    enum loss_over loss;        /* what losses are over */
     struct deal deal;           /* micro-batches to workers */
 };
 

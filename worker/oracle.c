@@ -9,7 +9,7 @@
 /* What is kept of a part. */
 struct oracle_kept {
     struct unit_batch batch;    /* filled when first needed */
-    int32_t *rows, row_count;   /* the rows that answers are read from; NULL: all count */
+    struct answer_marks *marks; /* likewise */
     float *state;               /* (rows,H) input of layer `at`, before its prompt */
     int32_t at;                 /* 0: nothing is kept */
 };
@@ -53,7 +53,7 @@ static status open_all(struct oracle_worker *w)
     struct compute_options co = {.groups = 1, .batch = f->examples, .divide = f->examples,
                                  .unit_examples = o->unit_examples, .longest = o->longest, .layers = f->layers,
                                  .prompt_tokens = f->tokens, .memory = o->unit_memory,
-                                 .threads = pool_threads(o->replica->pool), .use = o->gradients ? UNIT_TRAIN : UNIT_EVALUATE};
+                                 .threads = pool_threads(o->replica->pool), .use = o->gradients ? UNIT_TRAIN : UNIT_EVALUATE, .loss = o->loss};
 
     TRY(compute_open(o->replica->encoder, o->replica->pool, &co, &w->compute));
     TRY(mem_keep_new(&w->keep, oracle_bank(f), sizeof *w->placed, &w->placed));
@@ -87,7 +87,7 @@ void oracle_worker_close(struct oracle_worker **worker)
     for (int32_t i = 0; w->kept && i < w->facts->part_count; i++) {
         unit_batch_fini(&w->kept[i].batch);
         mem_free(w->kept[i].state);
-        mem_free(w->kept[i].rows);
+        mem_free(w->kept[i].marks);
     }
     unit_destroy(&w->int8_unit);
     compute_close(&w->compute);
@@ -119,24 +119,6 @@ status oracle_worker_gradient(struct oracle_worker *w, const float *prompts, con
 
 /* ---- parts ---- */
 
-/* The rows of a part that answers are read from. */
-static status list_rows(const struct oracle_facts *f, const struct oracle_part *part, struct oracle_kept *k)
-{
-    const unsigned char *read = f->reads;
-
-    if (!read) return ST_OK;
-    for (int32_t i = 0; i < part->first; i++) read += f->assignment.examples[i].length;
-    TRY(mem_alloc((size_t)k->batch.rows, sizeof *k->rows, &k->rows));
-    for (int32_t i = 0; i < part->count; i++) {
-        int32_t length = f->assignment.examples[part->first + i].length;
-
-        for (int32_t j = 0; j < length; j++)
-            if (read[j]) k->rows[k->row_count++] = k->batch.row[i] + j;
-        read += length;
-    }
-    return ST_OK;
-}
-
 static status fill_batch(struct oracle_worker *w, const struct oracle_part *part, struct oracle_kept *k)
 {
     const struct assignment_example *examples = w->facts->assignment.examples + part->first;
@@ -144,15 +126,17 @@ static status fill_batch(struct oracle_worker *w, const struct oracle_part *part
 
     if (k->batch.examples > 0) return ST_OK;
     for (int32_t i = 0; i < part->count; i++) rows += assignment_example_rows(&examples[i], align);
+    TRY(mem_alloc((size_t)part->count, sizeof *k->marks, &k->marks));
     TRY(unit_batch_init(&k->batch, part->count, rows, align));
     unit_batch_clear(&k->batch, part->first);
     for (int32_t i = 0; i < part->count; i++) {
         const struct assignment_example *e = &examples[i];
 
+        k->marks[i] = e->marks;
         if (!unit_batch_add(&k->batch, e->ids, e->length, e->width, e->start, e->end))
             return fault(ST_SYSTEM, "internal error: an example larger than its part");
     }
-    return list_rows(w->facts, part, k);
+    return ST_OK;
 }
 
 static size_t state_floats(const struct oracle_worker *w, const struct oracle_kept *k)
@@ -238,8 +222,8 @@ status oracle_worker_losses(struct oracle_worker *w, const struct oracle_request
         struct unit_inputs in = {.batch = &k->batch, .prompts = {f->layers, f->tokens, NULL}, .batch_examples = 1};
 
         TRY(fill_batch(w, part, k));
-        in.rows = k->rows;
-        in.row_count = k->row_count;
+        in.marks = k->marks;
+        in.loss = w->o.loss;
         if (r->op == ORACLE_LOSS) TRY(pair_of_set(w, &in, values + member * oracle_bank(f), head, losses));
         else TRY(pair_of_candidate(w, k, &in, r->layer, values + member * oracle_columns(f), losses));
         losses += part->count;

@@ -19,6 +19,7 @@ struct oracle_worker_options {
     int32_t longest;            /* rows of the longest input that will be scored */
     int gradients;              /* 1: oracle_worker_gradient will be called */
     int int8;                   /* oracle_worker_losses computes in int8, by the replica's second encoder */
+    enum loss_over loss;        /* what losses are over */
 };
 
 struct oracle_kept;

@@ -14,7 +14,6 @@ void oracle_facts_fini(struct oracle_facts *f)
 {
     assignment_fini(&f->assignment);
     mem_free(f->words);
-    mem_free(f->reads);
     mem_free(f->parts);
     *f = (struct oracle_facts){0};
 }

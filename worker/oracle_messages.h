@@ -1,8 +1,7 @@
 /* What travels between the coordinator and the workers of a loss oracle (coordinator/tune/oracle.h), and how long it
  * is.
  *
- * Once: the training examples with the deal of gradients (worker/train/assignment.h: a message of all slots) and the
- * tokens that answers are read from. Every rank cuts the examples alike into parts. Then, for each request: a struct
+ * Once: the training examples with the deal of gradients (worker/train/assignment.h: a message of all slots). Every rank cuts the examples alike into parts. Then, for each request: a struct
  * oracle_request, oracle_values floats and oracle_head_values floats from the coordinator to all; after a request for
  * losses or gradients oracle_answer_losses doubles from every worker to the coordinator. Prompt and head gradients are
  * summed on the way (cluster/comm/reduce.h), scores have messages of their own. */
@@ -37,8 +36,6 @@ struct oracle_facts {
     int32_t *words;             /* the training examples as they travelled */
     size_t word_count;
     struct assignment assignment;   /* the same, read: examples of all slots, by slot; who computes which gradients */
-    unsigned char *reads;       /* a byte a token, by example: whether an answer is read there; NULL: all count */
-    size_t read_count;
     struct oracle_part *parts;
     int32_t part_count;
 };

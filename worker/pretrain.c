@@ -29,7 +29,7 @@ static status open_compute(struct pretrain_worker *w)
                                  .unit_examples = o->unit_examples, .longest = (int32_t)s->longest,
                                  .layers = (int32_t)s->layers, .prompt_tokens = (int32_t)s->tokens,
                                  .memory = o->unit_memory, .threads = pool_threads(o->replica->pool),
-                                 .use = UNIT_TRAIN};
+                                 .use = UNIT_TRAIN, .loss = o->loss};
 
     return compute_open(o->replica->encoder, o->replica->pool, &co, &w->compute);
 }

@@ -31,6 +31,7 @@ struct pretrain_worker_options {
     int32_t divide;                    /* gradients are those of the sum of losses over this */
     int32_t unit_examples;             /* most examples computed together; a power of two */
     size_t unit_memory;                /* bytes for their activations */
+    enum loss_over loss;               /* what losses are over */
 };
 
 /* An update of A that waits for the next pass over memory. */

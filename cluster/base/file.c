@@ -259,3 +259,9 @@ status file_remove_tree(const char *path)
         return fault(ST_IO, "%s: cannot be removed: %s", path, strerror(errno));
     return ST_OK;
 }
+
+void file_guard_standard(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)     /* the lowest free one is what open gives */
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) _exit(1);
+}

@@ -58,4 +58,8 @@ int file_is_folder(const char *path);
 /* Local. Remove a folder and all in it; no such folder is fine. */
 status file_remove_tree(const char *path);
 
+/* Local, first of all in a program. Descriptors 0, 1 and 2 that are closed become ones on which reading (0) or writing (1, 2)
+ * fails: the next file opened would otherwise be taken for standard input, or be written over by messages. */
+void file_guard_standard(void);
+
 #endif

@@ -258,6 +258,17 @@ static status more_text(struct stream *s, size_t *got)
     return ST_OK;
 }
 
+status stream_peek(struct stream *s, size_t least, const char **text, size_t *n)
+{
+    size_t got = 1;
+
+    uncover(s);
+    while (s->have - s->at < least && got > 0) TRY(more_text(s, &got));
+    *text = s->text + s->at;
+    *n = s->have - s->at;
+    return ST_OK;
+}
+
 /* The bytes up to the next \n in *n, or limit + 1 when there are more, or what is left of the last line. */
 static status find_line(struct stream *s, size_t limit, size_t *n, int *newline)
 {

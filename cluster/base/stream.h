@@ -22,6 +22,9 @@ void stream_close(struct stream **s);
 /* Local. Up to room bytes; *got is 0 at the end only. */
 status stream_read(struct stream *s, void *data, size_t room, size_t *got);
 
+/* Local. What comes next, without taking it: at least `least` bytes at *text until the next call, less (*n) at the end only. */
+status stream_peek(struct stream *s, size_t least, const char **text, size_t *n);
+
 /* Local. The next line without its \n (nothing else is cut off: \r, NUL and a byte order mark are content). ST_END
  * after the last; a last line without \n counts, nothing behind a last \n does not. ST_INPUT (said) when the line is
  * longer than limit. *text holds until the next call and has a 0 behind. */

@@ -28,6 +28,8 @@ void follow_close(struct follow **follow);
 status follow_wait(struct follow *f, int milliseconds);
 
 enum follow_state follow_state(const struct follow *f);
+/* Local. 1 when a whole picture was handed on and no gap is open. */
+int follow_whole(const struct follow *f);
 void follow_stats(const struct follow *f, struct repair_stats *out);
 
 #endif

@@ -132,6 +132,8 @@ static void post(struct progress *p, const ProtobufCMessage *body)
     }
     if (p->publisher) publisher_post(p->publisher, &m);
     write_line(p, &m);
+    /* What is under way is to be read while it is. */
+    if (m.body_case == MP2__PROGRESS__BODY_RUN && p->file && !p->failed && fflush(p->file) != 0) p->failed = errno;
     tell_tasks(p, &m);
 }
 

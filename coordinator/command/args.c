@@ -5,14 +5,14 @@
 #include "cluster/base/log.h"
 #include "cluster/base/options.h"
 
-/* "--key" and value into "key=value". */
+/* "--key" and value into "key=value"; --some-key is some_key. */
 static status join(struct args *a, const char *key, const char *value, const char **out)
 {
     char *text;
     size_t n = strlen(key), m = strlen(value);
 
     TRY(mem_keep_new(&a->keep, n + m + 2, 1, &text));
-    memcpy(text, key, n);
+    for (size_t i = 0; i < n; i++) text[i] = key[i] == '-' ? '_' : key[i];
     text[n] = '=';
     memcpy(text + n + 1, value, m);
     *out = text;

@@ -20,7 +20,7 @@ struct encoder_config {
 #define AT(field) offsetof(struct encoder_config, field)
 static const struct option table[] = {
     {"out", OPTION_TEXT, AT(out), NULL, 0, 0, AFFECTS_PLACEMENT, "", "folder to write", NULL},
-    {"vocab", OPTION_TEXT, AT(vocab), NULL, 0, 0, AFFECTS_RESULT, "", "vocab.txt, copied into the folder", NULL},
+    {"vocab", OPTION_TEXT, AT(vocab), NULL, 0, 0, AFFECTS_RESULT, "", "vocab.txt or folder, copied into the folder", NULL},
     {"layers", OPTION_INT, AT(layers), "2", 1, 1000, AFFECTS_RESULT, "", "layers", NULL},
     {"hidden", OPTION_INT, AT(hidden), "128", 1, 65536, AFFECTS_RESULT, "", "width", NULL},
     {"heads", OPTION_INT, AT(heads), "4", 1, 1024, AFFECTS_RESULT, "", "attention heads; divide the width", NULL},
@@ -50,7 +50,8 @@ static status read_weight(void *arg, const char *name, int64_t first, int64_t co
 static status write_encoder(struct encoder_config *c)
 {
     struct vocabulary *vocabulary;
-    struct model_folder what = {.type = TENSOR_F32, .vocab = c->vocab, .read = read_weight, .arg = c};
+    struct model_folder what = {.type = TENSOR_F32, .read = read_weight, .arg = c};
+    status s;
 
     if (c->hidden % c->heads != 0)
         return fault(ST_INPUT, "heads: %lld do not divide the width %lld", (long long)c->heads, (long long)c->hidden);
@@ -59,7 +60,9 @@ static status write_encoder(struct encoder_config *c)
                                         .feed_forward = c->feed_forward, .positions = c->positions,
                                         .vocab = vocabulary_size(vocabulary), .types = 2, .eps = 1e-12,
                                         .hidden_dropout = c->dropout, .attention_dropout = c->dropout};
+    s = vocabulary_write(vocabulary, c->out, c->positions);
     vocabulary_destroy(&vocabulary);
+    TRY(s);
     TRY(model_folder_write(c->out, &what));
     printf("encoder: %lld layers, %lld wide, %lld words, random: %s\n", (long long)c->layers, (long long)c->hidden,
            (long long)what.config.vocab, c->out);
@@ -68,7 +71,7 @@ static status write_encoder(struct encoder_config *c)
 
 status cmd_encoder(int argc, char **argv)
 {
-    struct encoder_config config;
+    struct encoder_config config = {0};
     struct options options;
     struct args args;
     status s;

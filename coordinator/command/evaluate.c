@@ -32,6 +32,8 @@ static status score(struct comm *c, const struct target *t, struct pretrain *p)
 {
     int64_t step;
 
+    /* Said before anything is loaded or computed. */
+    TRY(comm_agree(c, comm_is_coordinator(c) ? pretrain_check_rows(p, t->split, t->checkpoint) : ST_OK));
     TRY(pretrain_load(p, t->checkpoint, &step));
     if (comm_is_coordinator(c)) printf("%s: step %lld\n", t->checkpoint, (long long)step);
     TRY(pretrain_evaluate_split(p, t->split));
@@ -42,7 +44,7 @@ static status score(struct comm *c, const struct target *t, struct pretrain *p)
 static status run(struct comm *c, const struct arguments *a)
 {
     struct target target;
-    struct pretrain_config config;
+    struct pretrain_config config = {0};
     struct arguments of_run = *a;
     struct options options;
     struct pretrain pretrain;

@@ -21,7 +21,7 @@ struct fill_config { const char *vocab; int64_t top, type; int precision; };
 
 static const struct option table[] = {
     {"top", OPTION_INT, offsetof(struct fill_config, top), "5", 1, 1000, AFFECTS_LIMIT, "", "guesses for each [MASK]", NULL},
-    {"vocab", OPTION_TEXT, offsetof(struct fill_config, vocab), "", 0, 0, AFFECTS_PLACEMENT, "", "vocabulary; empty: MODEL/vocab.txt", NULL},
+    {"vocab", OPTION_TEXT, offsetof(struct fill_config, vocab), "", 0, 0, AFFECTS_PLACEMENT, "", "vocabulary; empty: MODEL's", NULL},
     {"token_type", OPTION_INT, offsetof(struct fill_config, type), "0", 0, 1, AFFECTS_RESULT, "", "of all tokens", NULL},
     {"precision", OPTION_CHOICE, offsetof(struct fill_config, precision), "f32", 0, 0, AFFECTS_RESULT, "", "of matrix inputs", "auto|f32|bf16"},
 };
@@ -65,19 +65,16 @@ static status open_arrays(struct filler *f)
 static status filler_open(const char *folder, const struct fill_config *config, struct filler *f)
 {
     struct encoder_options o = {.threads = 1, .precision = NUMBER_F32};
-    char vocab[4096];
     int head;
 
     *f = (struct filler){.config = config};
     TRY(model_source_open(folder, &f->model));
     TRY(model_source_head(f->model, &head));
     if (!head) return fault(ST_INPUT, "%s: has no cls.predictions tensors, expected an encoder with its masked-language-model head", folder);
-    if (config->vocab[0]) TRY(file_keep_path(vocab, sizeof vocab, config->vocab));
-    else TRY(file_join(vocab, sizeof vocab, folder, "vocab.txt"));
-    TRY(vocabulary_load(vocab, &f->vocabulary));
+    TRY(vocabulary_load(config->vocab[0] ? config->vocab : folder, &f->vocabulary));
     TRY(mlm_special_find(f->vocabulary, &f->special));
     if (f->special.vocabulary > model_source_config(f->model)->vocab)
-        return fault(ST_INPUT, "%s: %d rows, the encoder has %lld", vocab, f->special.vocabulary,
+        return fault(ST_INPUT, "%s: %d rows, the encoder has %lld", vocabulary_path(f->vocabulary), f->special.vocabulary,
                      (long long)model_source_config(f->model)->vocab);
     if (config->precision == PRECISION_BF16 || (config->precision == PRECISION_AUTO && matmul_has_bf16())) o.precision = NUMBER_BF16;
     f->length = (int32_t)model_source_config(f->model)->positions;
@@ -188,7 +185,7 @@ static status run(const struct args *args, const struct fill_config *config)
 
 status cmd_fill_mask(int argc, char **argv)
 {
-    struct fill_config config;
+    struct fill_config config = {0};
     struct options options;
     struct args args;
     status s;

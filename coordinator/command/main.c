@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "coordinator/command/command.h"
 
@@ -13,6 +14,7 @@ int main(int argc, char **argv)
     const struct command *command;
     status s;
 
+    file_guard_standard();
     signal(SIGPIPE, SIG_IGN);   /* a closed pipe and a file over its limit are failed writes, said like any other */
     signal(SIGXFSZ, SIG_IGN);
     setlocale(LC_CTYPE, "C.UTF-8");

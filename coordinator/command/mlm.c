@@ -44,7 +44,7 @@ static status train(struct comm *c, struct mlm *m, const char *text, int resume)
 
 static status run(struct comm *c, const struct arguments *a)
 {
-    struct mlm_config config = {0};   /* it has no machine.unit_examples */
+    struct mlm_config config = {0};
     struct options options;
     struct mlm mlm;
     char *text = NULL;

@@ -88,7 +88,7 @@ static status run(struct comm *c, struct arguments *a)
 {
     const char *path = a->config, *file = a->second ? a->second : "-";
     struct predict_result result = {0};
-    struct predict_config config;
+    struct predict_config config = {0};
     struct options options;
     struct desk desk = {0};
     char *text = NULL;
@@ -129,8 +129,9 @@ void cmd_predict_help(void)
 {
     puts("TUNED is a tuned file (NAME, NAME.json or NAME.safetensors). A run of pre-training, or one of its checkpoints,\n"
          "answers the tasks it has seen (--task). FILE has a question a line, - or nothing is standard input: JSON objects with\n"
-         "the template's fields (and \"options\" for choices), plain text where there is one field, or a table. Answers come\n"
-         "in the questions' order, a line of JSON each. Works alone or under mpirun. Exit status 2 when a line was bad.\n\n"
+         "the template's fields (and \"options\" for choices), plain text where there is one field, a table, or for extraction\n"
+         "a file in SQuAD's form (a question's number is then its line). Answers come in the questions' order, a line of\n"
+         "JSON each. Works alone or under mpirun. Exit status 2 when a line was bad.\n\n"
          "Options (--set name=value, or --name value):");
     options_help(predict_options, predict_option_count, stdout);
 }

@@ -21,7 +21,7 @@ static void print_result(const struct pretrain *p, const struct loop_result *r)
 
 static status run(struct comm *c, const struct arguments *a)
 {
-    struct pretrain_config config;
+    struct pretrain_config config = {0};
     struct options options;
     struct pretrain pretrain;
     struct loop_result result;

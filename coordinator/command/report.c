@@ -110,7 +110,7 @@ static void print_cell(void *arg, const struct cell_result *r)
     (void)arg;
     if (r->cached) return;
     printf("%s %s %lld: dev %.4f, test ", r->task, r->method, (long long)r->seed, r->dev);
-    if (isfinite(r->test)) printf("%.4f", r->test);
+    if (isfinite(r->test)) printf("%.4f over %lld rows", r->test, (long long)r->test_rows);
     else putchar('-');
     printf(", %.1f s\n", r->seconds);
     fflush(stdout);
@@ -138,7 +138,7 @@ static status run_cells(struct comm *c, const struct report_config *config, cons
 
 static status run(struct comm *c, const struct arguments *a, const struct option *table, size_t count)
 {
-    struct report_config config;
+    struct report_config config = {0};
     struct options options;
     struct grid grid;
     const char **kept = NULL;

@@ -17,7 +17,7 @@ static const struct option table[] = {
 
 static status ask(const struct args *args)
 {
-    struct stop_config config;
+    struct stop_config config = {0};
     struct options options;
     int ended;
 

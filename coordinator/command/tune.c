@@ -12,8 +12,8 @@
 
 static void print_head(void)
 {
-    printf("%-16s %-12s %5s %4s  %8s %8s %8s  %-8s %8s %8s %s\n", "task", "method", "seed", "k", "untuned", "dev", "test",
-           "metric", "majority", "seconds", "best at");
+    printf("%-16s %-12s %5s %4s  %8s %8s %8s %7s  %-8s %8s %8s %s\n", "task", "method", "seed", "k", "untuned", "dev", "test",
+           "rows", "metric", "majority", "seconds", "best at");
 }
 
 static void print_score(double x)
@@ -29,7 +29,7 @@ static void print_result(void *arg, const struct cell_result *r)
     print_score(r->untuned_dev);
     print_score(r->dev);
     print_score(r->test);
-    printf("  %-8s", r->metric);
+    printf(" %7lld  %-8s", (long long)r->test_rows, r->metric);
     print_score(r->majority > 0 ? r->majority : NAN);
     printf(" %8.1f %s %lld%s\n", r->seconds, r->best_stage, (long long)r->best_at, r->cached ? " (was done)" : "");
     fflush(stdout);
@@ -37,7 +37,7 @@ static void print_result(void *arg, const struct cell_result *r)
 
 static status run(struct comm *c, const struct arguments *a)
 {
-    struct tune_config config;
+    struct tune_config config = {0};
     struct options options;
     struct tuning tuning;
     struct grid grid;

@@ -1,70 +1,64 @@
-/* Words are found in the token ids as they stand: nothing is copied, answers are short. */
 #include "coordinator/data/answer.h"
 
-#include <string.h>
+#include <math.h>
 
-struct text { const struct token_roles *roles; const int32_t *ids; int count; };
-struct word { const int32_t *ids; int count; };
+#include "coordinator/data/word_bag.h"
 
-static int role_at(const struct text *t, int at)
+/* What is compared: the prediction and one accepted answer after the other. */
+struct pair { struct word_bag predicted, gold; };
+
+static void pair_fini(struct pair *p)
 {
-    return t->ids[at] >= 0 && t->ids[at] < t->roles->count ? t->roles->role[t->ids[at]] : TOKEN_WORD;
+    word_bag_fini(&p->predicted);
+    word_bag_fini(&p->gold);
 }
 
-/* The word at *at or behind it that counts; *at moves past it. A text that begins inside a word begins with what it has of it. */
-static int next_word(const struct text *t, int *at, struct word *out)
+static status f1_of_texts(struct pair *p, const struct row_texts *row, int32_t first, int32_t last, double *f1)
 {
-    while (*at < t->count) {
-        int first = (*at)++, role = role_at(t, first);
+    const char *gold = row->answer;
 
-        while (*at < t->count && role_at(t, *at) == TOKEN_JOINED) (*at)++;
-        *out = (struct word){t->ids + first, *at - first};
-        if (out->count > 1 || role == TOKEN_WORD || role == TOKEN_JOINED) return 1;
+    if (last >= first) {
+        int32_t from = row->span[2 * first], to = row->span[2 * last + 1];
+
+        TRY(word_bag_of_text(row->context + from, to > from ? (size_t)(to - from) : 0, &p->predicted));
     }
-    return 0;
+    for (int32_t i = 0; i < row->answers; gold += row->answer_bytes[i++]) {
+        TRY(word_bag_of_text(gold, (size_t)row->answer_bytes[i], &p->gold));
+        *f1 = fmax(*f1, word_bag_f1(&p->gold, &p->predicted));
+    }
+    return ST_OK;
 }
 
-static int words(const struct text *t)
+status answer_f1(const struct row_texts *row, int32_t first, int32_t last, double *f1)
 {
-    struct word w;
-    int n = 0;
+    struct pair p = {0};
+    status s;
 
-    for (int at = 0; next_word(t, &at, &w);) n++;
-    return n;
+    *f1 = row->answers == 0 && last < first;
+    s = f1_of_texts(&p, row, first, last, f1);
+    pair_fini(&p);
+    return s;
 }
 
-/* How often a word stands in t from `at` on. */
-static int occurrences(const struct text *t, int at, const struct word *word)
+static status f1_of_tokens(struct pair *p, const struct token_roles *roles, const int32_t *predicted, int count,
+                           const struct gold *gold, int gold_count, double *f1)
 {
-    struct word w;
-    int found = 0;
-
-    while (next_word(t, &at, &w))
-        found += w.count == word->count && memcmp(w.ids, word->ids, (size_t)w.count * sizeof *w.ids) == 0;
-    return found;
-}
-
-/* Every occurrence in a is met by one in b, as long as b has some left. */
-static int common(const struct text *a, const struct text *b)
-{
-    struct word w;
-    int sum = 0;
-
-    for (int at = 0; next_word(a, &at, &w);) sum += occurrences(a, at, &w) < occurrences(b, 0, &w);
-    return sum;
-}
-
-double answer_f1(const struct token_roles *roles, const int32_t *predicted, int count, const struct gold *gold, int gold_count)
-{
-    const struct text p = {roles, predicted, count};
-    double best = 0;
-
-    if (gold_count == 0) return count == 0;
+    TRY(word_bag_of_tokens(roles, predicted, count, &p->predicted));
     for (int i = 0; i < gold_count; i++) {
-        const struct text g = {roles, gold[i].ids, gold[i].count};
-        int same = common(&g, &p);
-        double f1 = same > 0 ? 2.0 * same / (words(&g) + words(&p)) : 0;
-        if (f1 > best) best = f1;
+        TRY(word_bag_of_tokens(roles, gold[i].ids, gold[i].count, &p->gold));
+        *f1 = fmax(*f1, word_bag_f1(&p->gold, &p->predicted));
     }
-    return best;
+    return ST_OK;
+}
+
+status answer_f1_of_tokens(const struct token_roles *roles, const int32_t *predicted, int count, const struct gold *gold,
+                           int gold_count, double *f1)
+{
+    struct pair p = {0};
+    status s;
+
+    *f1 = gold_count == 0 && count == 0;
+    s = f1_of_tokens(&p, roles, predicted, count, gold, gold_count, f1);
+    pair_fini(&p);
+    return s;
 }

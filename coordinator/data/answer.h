@@ -3,12 +3,15 @@
 #define MP2_COORDINATOR_DATA_ANSWER_H
 
 #include "coordinator/data/dataset.h"
+#include "coordinator/data/texts.h"
 
-/* Local. F1 of bags of words as the `squad` metric has it (method.md section 4): words that both have, counted as often as both
- * have them; F1 of precision and recall; the best over the accepted answers. A word is a token and the "##" pieces behind it,
- * so a Chinese character is one; ASCII punctuation and the articles a, an, the do not count, on either side, as in the metric's clean-up (the
- * tokenizer has lowered the case). An answer of which nothing is left scores 0. No accepted answer: 1 when nothing was predicted,
- * else 0. The reference accepts only one answer: give gold_count 1. */
-double answer_f1(const struct token_roles *roles, const int32_t *predicted, int count, const struct gold *gold, int gold_count);
+/* Local. F1 of bags of words (word_bag.h) as the `squad` metric has it: of the piece of the context from token first to token last
+ * (last < first: no answer), the best over the accepted answers, by their texts. An answer of which nothing is left scores 0. No
+ * accepted answer: 1 when nothing was predicted, else 0. */
+status answer_f1(const struct row_texts *row, int32_t first, int32_t last, double *f1);
+
+/* Local. The reference's: of decoded tokens, so that unknown ones are all equal. It accepts only one answer: give gold_count 1. */
+status answer_f1_of_tokens(const struct token_roles *roles, const int32_t *predicted, int count, const struct gold *gold,
+                           int gold_count, double *f1);
 
 #endif

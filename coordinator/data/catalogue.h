@@ -25,6 +25,8 @@ enum { WORDING_RIGHT, WORDING_RUN, WORDING_HEAD, WORDING_COUNT };
 
 enum source_format { FORMAT_JSONL, FORMAT_JSON, FORMAT_TABLE, FORMAT_SQUAD, FORMAT_C3, FORMAT_TAGGED };
 enum answer_form { ANSWER_INDEX, ANSWER_NUMBER, ANSWER_LETTER, ANSWER_TEXT };
+/* What starts of answers count; STARTS_ANY: what fits the most of a file's answers. */
+enum start_unit { STARTS_CHARACTERS, STARTS_UTF16, STARTS_BYTES, STARTS_ANY };
 
 struct texts { size_t count; const char *const *items; };
 
@@ -52,6 +54,7 @@ struct source {
     struct texts options;           /* one path of a list, or a path an option */
     const char *answer, *answers, *impossible;
     enum answer_form answer_form;
+    enum start_unit starts;
     struct texts columns, rows;
     int header, csv;
     const char *separator, *tag;

@@ -12,13 +12,14 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "coordinator/data/answer.h"
 #include "coordinator/data/input.h"
 
 enum { TASK_LIMIT = 4096 };
 
 /* A split: its shard, and which of its rows fit. */
 struct rows {
-    struct shard shard;
+    struct shard shard, texts;
     int64_t count, dropped, shortened;
     int64_t *kept;          /* row -> row of the shard; NULL: all are kept */
     int32_t *length;
@@ -68,6 +69,19 @@ static status scan_rows(const struct member *m, struct rows *r)
     return ST_OK;
 }
 
+static status open_texts(struct member *m, const char *folder, const char *id, enum split split)
+{
+    struct rows *r = &m->rows[split];
+    char path[4096], name[128];
+
+    snprintf(name, sizeof name, "%.64s/%s.texts", id, split_text(split));
+    TRY(file_join(path, sizeof path, folder, name));
+    if (!file_exists(path))
+        return fault(ST_INPUT, "%s: is missing, the texts by which answers are scored; import the task again", path);
+    TRY(shard_open(path, &r->texts));
+    return texts_check(&r->texts, path, &r->shard, m->meta.context);
+}
+
 static status open_split(struct member *m, const char *folder, const char *id, enum split split)
 {
     struct rows *r = &m->rows[split];
@@ -83,7 +97,8 @@ static status open_split(struct member *m, const char *folder, const char *id, e
     if (memcmp(r->shard.set, first->set, sizeof first->set) != 0 || r->shard.meta_bytes != first->meta_bytes ||
         memcmp(r->shard.meta, first->meta, first->meta_bytes) != 0)
         return fault(ST_INPUT, "%s: is of another import than the task's train.shard; import the task again", path);
-    return shard_check(&r->shard, path, &m->meta);
+    TRY(shard_check(&r->shard, path, &m->meta));
+    return m->meta.kind == TASK_EXTRACTIVE ? open_texts(m, folder, id, split) : ST_OK;
 }
 
 static void describe(struct member *m)
@@ -100,6 +115,7 @@ static void member_free(struct member *m)
 {
     for (int i = 0; i < SPLIT_COUNT; i++) {
         shard_close(&m->rows[i].shard);
+        shard_close(&m->rows[i].texts);
         mem_free(m->rows[i].kept);
         mem_free(m->rows[i].length);
     }
@@ -327,6 +343,17 @@ int dataset_label(const struct dataset *d, int task, enum split split, int64_t r
     return words.label;
 }
 
+void dataset_input_digest(const struct dataset *d, int task, enum split split, int64_t row, unsigned char out[16])
+{
+    const struct rows *r = rows_of(d, task, split);
+    const uint64_t *at = r->shard.index + shard_number(r, row);
+    XXH128_canonical_t digest;
+
+    /* Behind the label, which stands first. */
+    XXH128_canonicalFromHash(&digest, XXH3_128bits(r->shard.data + at[0] + 1, (at[1] - at[0] - 1) * sizeof *r->shard.data));
+    memcpy(out, digest.digest, sizeof digest.digest);
+}
+
 static status make(const struct dataset *d, int task, enum split split, int64_t row, int window,
                    struct example_buffer *buffer, struct example *out)
 {
@@ -359,6 +386,17 @@ status dataset_window(const struct dataset *d, int task, enum split split, int64
                       struct example_buffer *buffer, struct example *out)
 {
     return make(d, task, split, row, window, buffer, out);
+}
+
+status dataset_answer_f1(const struct dataset *d, int task, enum split split, int64_t row, int32_t first, int32_t last,
+                         double *f1)
+{
+    const struct rows *r = rows_of(d, task, split);
+    struct row_texts texts;
+
+    texts_row(&r->texts, shard_number(r, row), &texts);
+    if (last >= texts.tokens) return fault(ST_SYSTEM, "internal error: an answer behind the context");
+    return answer_f1(&texts, first, last, f1);
 }
 
 const char *dataset_digest(const struct dataset *d)

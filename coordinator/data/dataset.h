@@ -87,6 +87,9 @@ double dataset_majority(const struct dataset *dataset, int task, enum split spli
 /* Label of a row, without making its example; -1 for extraction. */
 int dataset_label(const struct dataset *dataset, int task, enum split split, int64_t row);
 
+/* Local. xxh3-128 of all tokens that a row has to show, answers not among them; labels and choices. */
+void dataset_input_digest(const struct dataset *dataset, int task, enum split split, int64_t row, unsigned char out[16]);
+
 /* Local. A row as training sees it. Thread-safe with a buffer a thread. */
 status dataset_example(const struct dataset *dataset, int task, enum split split, int64_t row,
                        struct example_buffer *buffer, struct example *out);
@@ -96,6 +99,11 @@ status dataset_example(const struct dataset *dataset, int task, enum split split
 int dataset_windows(const struct dataset *dataset, int task, enum split split, int64_t row);
 status dataset_window(const struct dataset *dataset, int task, enum split split, int64_t row, int window,
                       struct example_buffer *buffer, struct example *out);
+
+/* Local. Extraction: how good the context's tokens first … last (last < first: no answer) are as a row's answer: F1 of the
+ * texts (answer.h). */
+status dataset_answer_f1(const struct dataset *dataset, int task, enum split split, int64_t row, int32_t first, int32_t last,
+                         double *f1);
 
 /* 32 hex digits. Over tasks, shards and form, which a resumed run must find again. Of the vocabulary: vocabulary_digest. */
 const char *dataset_digest(const struct dataset *dataset);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "coordinator/data/catalogue.h"
+#include "coordinator/data/sample.h"
 #include "coordinator/data/tally.h"
 #include "coordinator/text/vocabulary.h"
 
@@ -21,6 +22,7 @@ struct import_report {
     const struct source *source;        /* NULL: the task's files are not there */
     int64_t read, rows[SPLIT_COUNT];
     int drawn[SPLIT_COUNT];
+    struct token_count count[SPLIT_COUNT];
     struct tally tally;
 };
 

@@ -15,7 +15,7 @@ static const struct reader_kind *const kinds[] = {
     [FORMAT_JSONL] = &reader_jsonl, [FORMAT_JSON] = &reader_json, [FORMAT_TABLE] = &reader_table,
     [FORMAT_SQUAD] = &reader_squad, [FORMAT_C3] = &reader_c3, [FORMAT_TAGGED] = &reader_tagged};
 
-status reader_open(const struct source *source, const char *path, struct reader **out)
+status reader_take(const struct source *source, const char *name, struct stream **stream, struct reader **out)
 {
     struct reader *r;
     status s;
@@ -24,12 +24,25 @@ status reader_open(const struct source *source, const char *path, struct reader 
     TRY(mem_alloc(1, sizeof *r, &r));
     r->source = source;
     r->kind = kinds[source->format];
-    s = (size_t)snprintf(r->path, sizeof r->path, "%s", path) < sizeof r->path ? ST_OK
-        : fault(ST_INPUT, "%.80s…: path too long", path);
-    if (s == ST_OK) s = stream_open(path, &r->stream);
+    r->stream = *stream;
+    *stream = NULL;
+    s = (size_t)snprintf(r->path, sizeof r->path, "%s", name) < sizeof r->path ? ST_OK
+        : fault(ST_INPUT, "%.80s…: path too long", name);
     if (s == ST_OK) s = r->kind->open(r);
     if (s != ST_OK) reader_close(&r);
     *out = r;
+    return s;
+}
+
+status reader_open(const struct source *source, const char *path, struct reader **out)
+{
+    struct stream *stream;
+    status s;
+
+    *out = NULL;
+    TRY(stream_open(path, &stream));
+    s = reader_take(source, path, &stream, out);
+    stream_close(&stream);      /* where it was not taken */
     return s;
 }
 
@@ -126,8 +139,10 @@ static json_t *step(json_t *at, const char *name, size_t n)
 
 json_t *value_at(json_t *row, const char *path)
 {
-    json_t *whole = json_is_object(row) ? json_object_get(row, path) : NULL;
+    json_t *whole;
 
+    for (; strncmp(path, AROUND "/", sizeof AROUND) == 0; path += sizeof AROUND) row = json_object_get(row, AROUND);
+    whole = json_object_get(row, path);
     if (whole) return json_is_null(whole) ? NULL : whole;   /* a name with a dot in it */
     while (row && *path) {
         size_t n = strcspn(path, ".");

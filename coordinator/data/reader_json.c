@@ -38,30 +38,44 @@ struct whole {
     size_t at, n;
     int64_t line;       /* of data + at */
     json_t *root;       /* with paths */
-    json_t **found;     /* borrowed from root */
+    json_t **found;     /* owned: rows, copied where they have objects around them */
     size_t count, room, next;
 };
 
-static status expand(struct whole *w, json_t *at, const char *path)
+static status expand(struct whole *w, json_t *at, const char *path, json_t *around);
+
+static status expand_members(struct whole *w, json_t *at, const char *path, json_t *around)
 {
     size_t n = strcspn(path, ".");
     const char *rest = path + n + (path[n] == '.');
 
-    if (*path == 0) {
-        TRY(mem_grow(&w->found, &w->room, w->count + 1, sizeof *w->found));
-        w->found[w->count++] = at;
-        return ST_OK;
-    }
     if (n == 1 && *path == '*' && json_is_object(at)) {
         const char *key;
         json_t *member;
-        json_object_foreach(at, key, member) TRY(expand(w, member, rest));
+        json_object_foreach(at, key, member) TRY(expand(w, member, rest, around));
     } else if (n == 1 && *path == '*') {
-        for (size_t i = 0; i < json_array_size(at); i++) TRY(expand(w, json_array_get(at, i), rest));
+        for (size_t i = 0; i < json_array_size(at); i++) TRY(expand(w, json_array_get(at, i), rest, around));
     } else if (json_is_object(at) && json_object_getn(at, path, n)) {
-        TRY(expand(w, json_object_getn(at, path, n), rest));
+        TRY(expand(w, json_object_getn(at, path, n), rest, around));
     }
     return ST_OK;
+}
+
+/* around: the nearest object around `at`, or NULL. Objects are copied (their members are not) to get it as a member. */
+static status expand(struct whole *w, json_t *at, const char *path, json_t *around)
+{
+    json_t *own = json_is_object(at) ? json_copy(at) : json_incref(at);
+    status s;
+
+    if (json_is_object(own) && around) json_object_set(own, AROUND, around);
+    if (*path) {
+        s = expand_members(w, at, path, json_is_object(own) ? own : around);
+    } else {
+        s = mem_grow(&w->found, &w->room, w->count + 1, sizeof *w->found);
+        if (s == ST_OK) w->found[w->count++] = json_incref(own);
+    }
+    json_decref(own);
+    return s;
 }
 
 static status load_paths(struct reader *r, struct whole *w, size_t start)
@@ -70,7 +84,7 @@ static status load_paths(struct reader *r, struct whole *w, size_t start)
 
     w->root = json_loadb(w->data + start, w->n - start, JSON_ALLOW_NUL, &error);
     if (!w->root) return fault(ST_INPUT, "%s:%d: %s", r->path, error.line, error.text);
-    for (size_t i = 0; i < r->source->rows.count; i++) TRY(expand(w, w->root, r->source->rows.items[i]));
+    for (size_t i = 0; i < r->source->rows.count; i++) TRY(expand(w, w->root, r->source->rows.items[i], NULL));
     return ST_OK;
 }
 
@@ -147,6 +161,7 @@ static void json_close(struct reader *r)
     struct whole *w = r->state;
 
     if (!w) return;
+    for (size_t i = 0; i < w->count; i++) json_decref(w->found[i]);
     json_decref(w->root);
     mem_free(w->found);
     mem_free(w->data);

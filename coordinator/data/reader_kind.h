@@ -26,6 +26,9 @@ struct reader_kind {
 
 extern const struct reader_kind reader_jsonl, reader_json, reader_table, reader_squad, reader_c3, reader_tagged;
 
+/* The member by which a row, or an object around it, has the object around itself. */
+#define AROUND ".."
+
 /* The reasons that formats share. */
 extern const char why_json[], why_utf8[], why_object[];
 

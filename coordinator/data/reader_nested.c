@@ -1,4 +1,5 @@
-/* Two nested formats made flat: SQuAD (articles, paragraphs, questions) and C3 (documents, questions). */
+/* Two nested formats made flat: SQuAD (articles, paragraphs, questions; CMRC 2018's own form of it: paragraphs alone) and C3
+ * (documents, questions). */
 #include <string.h>
 
 #include "cluster/base/log.h"
@@ -38,8 +39,8 @@ static status find_lines(struct nested *nest, const char *data, size_t n, int de
     return ST_OK;
 }
 
-/* depth: brackets around a row. */
-static status load_root(struct reader *r, int depth, struct nested **out)
+/* depth: brackets around a row, of the root. */
+static status load_root(struct reader *r, int (*depth)(const json_t *root), struct nested **out)
 {
     json_error_t error;
     struct nested *nest;
@@ -53,7 +54,7 @@ static status load_root(struct reader *r, int depth, struct nested **out)
     if (s == ST_OK) {
         nest->root = json_loadb(data + start, n - start, JSON_ALLOW_NUL, &error);
         if (!nest->root) s = fault(ST_INPUT, "%s:%d: %s", r->path, error.line, error.text);
-        else s = find_lines(nest, data + start, n - start, depth);
+        else s = find_lines(nest, data + start, n - start, depth(nest->root));
     }
     mem_free(data);
     nest->rows = json_array();
@@ -65,33 +66,60 @@ static void copy(json_t *row, const char *key, json_t *value)
     if (value) json_object_set(row, key, value);
 }
 
+static json_t *either(const json_t *object, const char *name, const char *other)
+{
+    json_t *found = json_object_get(object, name);
+
+    return found ? found : json_object_get(object, other);
+}
+
+static json_t *squad_articles(const json_t *root)
+{
+    return json_is_array(root) ? (json_t *)(uintptr_t)root : json_object_get(root, "data");
+}
+
+/* {"data": [{"paragraphs": [{"qas": [{ has six brackets before a question; "data" alone and "paragraphs" may be missing. */
+static int squad_depth(const json_t *root)
+{
+    return (json_is_array(root) ? 1 : 2) + (json_object_get(json_array_get(squad_articles(root), 0), "qas") ? 2 : 4);
+}
+
+static status add_questions(struct reader *r, json_t *article, json_t *paragraph, size_t number)
+{
+    static const char *const kept[] = {"answers", "is_impossible"};
+    json_t *questions = json_object_get(paragraph, "qas"), *question, *context = either(paragraph, "context", "context_text");
+    struct nested *nest = r->state;
+    size_t q;
+
+    if (!json_is_array(questions)) return fault(ST_INPUT, "%s: item %zu: expected \"qas\", a list of questions", r->path, number);
+    json_array_foreach(questions, q, question) {
+        json_t *row = json_object();
+        copy(row, "context", context);
+        copy(row, "title", json_object_get(article, "title"));
+        copy(row, "question", either(question, "question", "query_text"));
+        copy(row, "id", either(question, "id", "query_id"));
+        for (size_t k = 0; k < sizeof kept / sizeof *kept; k++) copy(row, kept[k], json_object_get(question, kept[k]));
+        json_array_append_new(nest->rows, row);
+    }
+    return ST_OK;
+}
+
 static status squad_open(struct reader *r)
 {
-    static const char *const kept[] = {"question", "answers", "is_impossible", "id"};
-    json_t *data, *article, *paragraph, *question;
+    json_t *articles, *article, *paragraph;
     struct nested *nest;
-    size_t a, p, q;
+    size_t a, p;
 
-    TRY(load_root(r, 6, &nest));   /* {"data": [{"paragraphs": [{"qas": [{ */
-    data = json_object_get(nest->root, "data");
-    if (!json_is_array(data)) return fault(ST_INPUT, "%s: expected a SQuAD file: {\"data\": [{\"paragraphs\": …}]}",
-                                           r->path);
-    json_array_foreach(data, a, article) {
+    TRY(load_root(r, squad_depth, &nest));
+    articles = squad_articles(nest->root);
+    if (!json_is_array(articles))
+        return fault(ST_INPUT, "%s: expected a SQuAD file, {\"data\": [{\"paragraphs\": [{\"context\": …, \"qas\": [{\"question\": …, or "
+                     "CMRC 2018's own form, [{\"context_text\": …, \"qas\": [{\"query_text\": …", r->path);
+    json_array_foreach(articles, a, article) {
         json_t *paragraphs = json_object_get(article, "paragraphs");
-        if (!json_is_array(paragraphs)) return fault(ST_INPUT, "%s: data[%zu]: expected \"paragraphs\"", r->path, a);
-        json_array_foreach(paragraphs, p, paragraph) {
-            json_t *questions = json_object_get(paragraph, "qas");
-            if (!json_is_array(questions))
-                return fault(ST_INPUT, "%s: data[%zu].paragraphs[%zu]: expected \"qas\"", r->path, a, p);
-            json_array_foreach(questions, q, question) {
-                json_t *row = json_object();
-                copy(row, "context", json_object_get(paragraph, "context"));
-                copy(row, "title", json_object_get(article, "title"));
-                for (size_t k = 0; k < sizeof kept / sizeof *kept; k++) copy(row, kept[k], json_object_get(question,
-                                                                                                           kept[k]));
-                json_array_append_new(nest->rows, row);
-            }
-        }
+        if (!paragraphs) TRY(add_questions(r, article, article, a));
+        else if (!json_is_array(paragraphs)) return fault(ST_INPUT, "%s: item %zu: \"paragraphs\": expected a list", r->path, a);
+        json_array_foreach(paragraphs, p, paragraph) TRY(add_questions(r, article, paragraph, a));
     }
     return ST_OK;
 }
@@ -117,6 +145,13 @@ static status join_lines(json_t *lines, json_t *row)
     return s;
 }
 
+/* [[lines, [{ */
+static int c3_depth(const json_t *root)
+{
+    (void)root;
+    return 3;
+}
+
 static status c3_open(struct reader *r)
 {
     static const char *const kept[] = {"question", "choice", "answer"};
@@ -124,7 +159,7 @@ static status c3_open(struct reader *r)
     struct nested *nest;
     size_t d, q;
 
-    TRY(load_root(r, 3, &nest));   /* [[lines, [{ */
+    TRY(load_root(r, c3_depth, &nest));
     if (!json_is_array(nest->root)) return fault(ST_INPUT,
                                                  "%s: expected a C3 file: an array of [lines, questions, id]", r->path);
     json_array_foreach(nest->root, d, document) {

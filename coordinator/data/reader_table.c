@@ -4,18 +4,23 @@
 #include "cluster/base/log.h"
 #include "coordinator/data/reader_kind.h"
 
-/* A quote that never closes would swallow the file: a record ends here at the latest, and is a bad row. */
+/* A quote that never closes would swallow the file: a record of so many bytes is none, its first line a bad row. */
 enum { RECORD_BYTES = 1 << 20, CELL_LIMIT = 128 };
 
-static const char why_columns[] = "wrong number of columns", why_quotes[] = "quotes do not close";
+static const char why_columns[] = "wrong number of columns", why_quotes[] = "quotes do not close",
+                  why_behind[] = "text behind a closing quote", note_behind[] = "text behind a closing quote, kept";
 
 struct cell { const char *text; size_t n; };
 
 struct table {
     struct texts columns;
     struct mem_keep keep;
-    char *record;           /* csv: the lines of a record, then its unquoted cells */
-    size_t n, room;
+    /* csv: lines, each with its \n; those from `at` on are not taken yet: several where a record came to nothing */
+    char *lines;
+    size_t at, have, line_room;
+    int64_t line;           /* number of the line at `at` */
+    char *record;           /* csv: the record's unquoted cells */
+    size_t record_room;
     struct cell cell[CELL_LIMIT];
     size_t cells;
 };
@@ -42,100 +47,144 @@ static void cut_line(struct table *t, const char *separator, const char *text, s
     }
 }
 
-/* In place: a cell's unquoted bytes never stand behind their quoted ones. 0, or 1 when a quote is still open at the
- * end. */
-static int cut_record(struct table *t, char separator)
-{
-    char *text = t->record;
-    size_t i = 0, to = 0;
+/* ---- RFC 4180 ---- */
 
-    t->cells = 0;
-    for (;;) {
-        size_t first = to;
-        int quoted = i < t->n && text[i] == '"';
-        i += (size_t)quoted;
-        while (i < t->n && (quoted || text[i] != separator)) {
-            if (quoted && text[i] == '"' && i + 1 < t->n && text[i + 1] == '"') text[to++] = '"', i += 2;
-            else if (quoted && text[i] == '"') quoted = 0, i++;
-            else text[to++] = text[i++];
-        }
-        if (quoted) return 1;
-        add_cell(t, text + first, to - first);
-        if (i >= t->n) return 0;
-        i++;
-    }
+enum cell_state { CELL_START, CELL_PLAIN, CELL_QUOTED, CELL_CLOSED };
+
+static enum cell_state next_state(enum cell_state s, char c, char separator)
+{
+    if (s == CELL_QUOTED) return c == '"' ? CELL_CLOSED : CELL_QUOTED;
+    if (c == separator) return CELL_START;
+    return c == '"' && s != CELL_PLAIN ? CELL_QUOTED : CELL_PLAIN;
 }
 
-static int quotes_open(const char *text, size_t n, char separator)
-{
-    int quoted = 0, fresh = 1;
-
-    for (size_t i = 0; i < n; i++) {
-        if (quoted) {
-            if (text[i] == '"' && i + 1 < n && text[i + 1] == '"') i++;
-            else if (text[i] == '"') quoted = 0;
-            continue;
-        }
-        quoted = fresh && text[i] == '"';
-        fresh = text[i] == separator;
-    }
-    return quoted;
-}
-
-static status append(struct table *t, const char *text, size_t n)
-{
-    TRY(mem_grow(&t->record, &t->room, t->n + n + 2, 1));
-    if (t->n > 0) t->record[t->n++] = '\n';
-    memcpy(t->record + t->n, text, n);
-    t->n += n;
-    return ST_OK;
-}
-
-/* Lines up to the one that closes the quotes. */
-static status csv_record(struct reader *r, struct table *t, const char **why)
-{
-    char separator = r->source->separator[0], *text;
-    int64_t first;
-    size_t n;
-    status s;
-
-    do TRY(reader_line(r, &text, &n));
-    while (n == 0);
-    first = r->line;
-    t->n = 0;
-    TRY(append(t, text, n));
-    while (quotes_open(t->record, t->n, separator) && t->n < RECORD_BYTES) {
-        s = reader_line(r, &text, &n);
-        if (s == ST_END) break;
-        if (s == ST_OK) s = append(t, text, n);
-        if (s != ST_OK) return s;
-    }
-    r->line = first;
-    if (cut_record(t, separator)) *why = why_quotes;
-    return ST_OK;
-}
-
-static status table_record(struct reader *r, struct table *t, const char **why)
+static status read_line(struct reader *r, struct table *t)
 {
     char *text;
     size_t n;
 
-    if (r->source->csv) return csv_record(r, t, why);
+    TRY(reader_line(r, &text, &n));
+    if (t->at == t->have) {
+        t->at = t->have = 0;
+        t->line = r->line;
+    }
+    TRY(mem_grow(&t->lines, &t->line_room, t->have + n + 1, 1));
+    memcpy(t->lines + t->have, text, n);
+    t->lines[t->have + n] = '\n';
+    t->have += n + 1;
+    return ST_OK;
+}
+
+static size_t line_end(const struct table *t, size_t from)
+{
+    const char *end = memchr(t->lines + from, '\n', t->have - from);
+
+    return (size_t)(end - t->lines);
+}
+
+/* The lines of the record that begins at t->at: up to *end, where its last \n is. */
+static status find_record(struct reader *r, struct table *t, size_t *end, const char **why)
+{
+    enum cell_state state = CELL_START, next;
+    size_t i = t->at, stop = line_end(t, i);
+    int behind = 0;
+
+    for (;; i++) {
+        for (; i < stop; i++, state = next) {
+            next = next_state(state, t->lines[i], r->source->separator[0]);
+            behind |= state == CELL_CLOSED && next == CELL_PLAIN;
+        }
+        *end = stop;
+        /* The quote that closes is often one that should open the cell of a later row. */
+        if (behind && memchr(t->lines + t->at, '\n', stop - t->at)) return *why = why_behind, ST_OK;
+        if (state != CELL_QUOTED) break;
+        if (stop + 1 == t->have) {
+            status s = stop - t->at < RECORD_BYTES ? read_line(r, t) : ST_END;
+            if (s == ST_END) return *why = why_quotes, ST_OK;
+            TRY(s);
+        }
+        stop = line_end(t, stop + 1);
+    }
+    if (behind) *why = note_behind;
+    return ST_OK;
+}
+
+static status cut_record(struct table *t, size_t end, char separator)
+{
+    enum cell_state state = CELL_START, next;
+    size_t to = 0, first = 0;
+
+    TRY(mem_grow(&t->record, &t->record_room, end - t->at + 1, 1));
+    t->cells = 0;
+    for (size_t i = t->at; i < end; i++, state = next) {
+        next = next_state(state, t->lines[i], separator);
+        if (next == CELL_START) {
+            add_cell(t, t->record + first, to - first);
+            first = to;
+        } else if (next == CELL_PLAIN || (next == CELL_QUOTED && state != CELL_START)) {
+            t->record[to++] = t->lines[i];
+        }
+    }
+    add_cell(t, t->record + first, to - first);
+    return ST_OK;
+}
+
+static void take_lines(struct table *t, size_t to)
+{
+    for (; t->at < to; t->at++) t->line += t->lines[t->at] == '\n';
+}
+
+/* Of several lines that are no record only the first is lost: what follows may be rows. *row: cells are there. */
+static status csv_record(struct reader *r, struct table *t, int *row, const char **why)
+{
+    size_t end;
+
+    if (t->at >= RECORD_BYTES) {
+        memmove(t->lines, t->lines + t->at, t->have -= t->at);
+        t->at = 0;
+    }
+    for (;;) {
+        if (t->at == t->have) TRY(read_line(r, t));
+        if (t->lines[t->at] != '\n') break;
+        take_lines(t, t->at + 1);
+    }
+    r->line = t->line;
+    TRY(find_record(r, t, &end, why));
+    *row = *why == NULL || *why == note_behind;
+    if (*row) TRY(cut_record(t, end, r->source->separator[0]));
+    if (*row && t->columns.count > 0 && t->cells != t->columns.count) {
+        *row = 0;
+        *why = why_columns;
+    }
+    take_lines(t, (*row ? end : line_end(t, t->at)) + 1);
+    return ST_OK;
+}
+
+/* *row: cells are there, as many as columns where these are known; *why: why not, or a note about the row. */
+static status table_record(struct reader *r, struct table *t, int *row, const char **why)
+{
+    char *text;
+    size_t n;
+
+    if (r->source->csv) return csv_record(r, t, row, why);
     do TRY(reader_line(r, &text, &n));
     while (n == 0);
     cut_line(t, r->source->separator, text, n);
+    *row = t->columns.count == 0 || t->cells == t->columns.count;
+    if (!*row) *why = why_columns;
     return ST_OK;
 }
 
 static status header_parse(struct reader *r, struct table *t)
 {
     const char *why = NULL, **names;
-    status s = table_record(r, t, &why);
+    int row = 0;
+    status s = table_record(r, t, &row, &why);
 
     if (s == ST_END) return fault(ST_INPUT, "%s: is empty, expected a line of column names", r->path);
     TRY(s);
-    if (why || t->cells > CELL_LIMIT) return fault(ST_INPUT, "%s:1: no line of column names: %s", r->path, why ? why
-                                                   : why_columns);
+    if (why || t->cells > CELL_LIMIT)
+        return fault(ST_INPUT, "%s:1: no line of column names: %s", r->path, why ? why : why_columns);
     TRY(mem_keep_new(&t->keep, t->cells, sizeof *names, &names));
     for (size_t i = 0; i < t->cells; i++) {
         TRY(mem_keep_text(&t->keep, t->cell[i].text, t->cell[i].n, &names[i]));
@@ -177,10 +226,10 @@ static status table_open(struct reader *r)
 static status table_next(struct reader *r, json_t **row, const char **why)
 {
     struct table *t = r->state;
+    int there;
 
-    TRY(table_record(r, t, why));
-    if (!*why && t->cells != t->columns.count) *why = why_columns;
-    if (*why) return ST_OK;
+    TRY(table_record(r, t, &there, why));
+    if (!there) return ST_OK;
     *row = json_object();
     for (size_t i = 0; i < t->cells; i++)
         if (reader_set(*row, t->columns.items[i], t->cell[i].text, t->cell[i].n) != 0) {
@@ -199,6 +248,7 @@ static void table_close(struct reader *r)
     if (!t) return;
     mem_keep_free(&t->keep);
     mem_free(t->record);
+    mem_free(t->lines);
     mem_free(t);
 }
 

@@ -32,6 +32,7 @@ void sampler_destroy(struct sampler **sampler)
     mem_free(s->words);
     mem_free(s->items);
     mem_free(s->item_ids);
+    mem_free(s->texts);
     mem_free(s->joined);
     mem_free(s->content);
     mem_free(s);
@@ -41,6 +42,11 @@ void sampler_destroy(struct sampler **sampler)
 void sampler_ask(struct sampler *s)
 {
     s->asking = 1;
+}
+
+void sampler_starts(struct sampler *s, enum start_unit unit)
+{
+    s->starts = unit;
 }
 
 const struct token_list *sampler_context(const struct sampler *s)
@@ -92,7 +98,7 @@ static status join(struct sampler *s, const json_t *list, const char *between, i
     return ST_OK;
 }
 
-static status read_fields(struct sampler *s, const struct source_file *file, json_t *row, struct sample *out)
+status sampler_fields(struct sampler *s, const struct source_file *file, json_t *row, struct sample *out)
 {
     s->joined_n = 0;
     for (int i = 0; i < s->entry->fields && !out->why; i++) {
@@ -194,6 +200,23 @@ static status place_items(struct sampler *s, int label)
     return ST_OK;
 }
 
+static void count_tokens(const struct sampler *s, struct token_count *out)
+{
+    int32_t unknown = vocabulary_tables(s->vocabulary)->unknown;
+    const int32_t *ids = s->item_ids;
+    size_t first = 2 + (size_t)s->entry->fields + s->head_n;
+
+    *out = (struct token_count){.tokens = (int64_t)(s->n - first), .items = (int64_t)(s->head_n / 3)};
+    for (size_t i = first; i < s->n; i++) out->unknown += s->words[i] == unknown;
+    for (size_t i = 0; i < s->head_n; i += 3) {
+        int32_t n = s->items[i + 2], k = 0;
+
+        while (k < n && ids[k] != unknown) k++;
+        out->unknown_items += k < n;
+        ids += n;
+    }
+}
+
 static status add_content(struct sampler *s, struct text t)
 {
     uint64_t n = t.n;
@@ -235,7 +258,7 @@ status sampler_take(struct sampler *s, const struct source_file *file, json_t *r
 
     memset(out, 0, sizeof *out);
     s->head_n = s->item_n = 0;
-    TRY(read_fields(s, file, row, out));
+    TRY(sampler_fields(s, file, row, out));
     if (!out->why && s->entry->kind == TASK_LABELS && !s->asking) label = read_label(s, file, row, out);
     if (!out->why) TRY(tokenise_fields(s, out));
     if (!out->why && s->entry->kind == TASK_CHOICES) TRY(sampler_choices(s, file, row, out, &label));
@@ -243,7 +266,12 @@ status sampler_take(struct sampler *s, const struct source_file *file, json_t *r
     if (out->why) return ST_OK;
     TRY(hash_row(s, out));
     TRY(place_items(s, label));
+    count_tokens(s, &out->count);
     out->words = s->words;
     out->n = s->n;
+    if (s->entry->kind != TASK_EXTRACTIVE || s->asking) return ST_OK;
+    TRY(texts_pack(s->field[s->entry->context], &s->context, s->answer, (int)(s->head_n / 3), &s->texts, &s->texts_room,
+                   &out->texts_n));
+    out->texts = s->texts;
     return ST_OK;
 }

@@ -10,9 +10,15 @@
 #include "coordinator/data/catalogue.h"
 #include "coordinator/text/wordpiece.h"
 
+/* Tokens, options or accepted answers, and how many of each are or have [UNK]. */
+struct token_count { int64_t tokens, unknown, items, unknown_items; };
+
 struct sample {
     const int32_t *words;           /* as in shard.h; until the next call */
     size_t n;
+    const int32_t *texts;           /* extraction: as in texts.h; until the next call */
+    size_t texts_n;
+    struct token_count count;
     unsigned char content[16];      /* xxh3-128 of everything shown: fields and options, not the answer */
     unsigned char group[16];        /* of the fields by which rows stay together */
     const char *why;                /* why the row cannot be used; NULL: it can. Constant text, fit for counting */
@@ -30,6 +36,12 @@ void sampler_destroy(struct sampler **sampler);
 
 /* Local. From now on rows come as questions: label and answer are not looked for, and a row's label is -1. */
 void sampler_ask(struct sampler *sampler);
+
+/* Local. Extraction: what starts of answers count in the rows to come (characters until it is said). */
+void sampler_starts(struct sampler *sampler, enum start_unit unit);
+
+/* Local. Extraction: add up, by unit, how many of the row's answers stand exactly where the row says. */
+status sampler_measure(struct sampler *sampler, const struct source_file *file, json_t *row, int64_t fits[STARTS_ANY]);
 
 /* Local. Extraction: the tokens of the last row's context with the bytes they stand for in the field's text. */
 const struct token_list *sampler_context(const struct sampler *sampler);

@@ -9,7 +9,8 @@ static const char why_options[] = "fewer than two options, or none", why_many[] 
                   why_option[] = "empty option", why_choice[] = "answer is none of the options",
                   why_no_answer[] = "no answer given", why_not_found[] = "answer not in the text",
                   why_no_token[] = "answer has no token";
-static const char note_equal[] = "two options are equal", note_moved[] = "answer not where the source says, nearest place taken",
+static const char note_equal[] = "two options are equal", note_tokens[] = "two options have the same tokens in this vocabulary",
+                  note_moved[] = "answer not where the source says, nearest place taken",
                   note_gold[] = "an accepted answer is not in the text, counts for scores only";
 
 _Static_assert((int)OPTION_LIMIT == (int)SHARD_ITEM_LIMIT, "a shard holds every option");
@@ -37,6 +38,21 @@ static int read_options(struct sampler *s, const struct source_file *file, json_
 static int same(struct text a, struct text b)
 {
     return a.n == b.n && memcmp(a.text, b.text, a.n) == 0;
+}
+
+/* What is to be said about the last option beside those before it. */
+static const char *compare_option(const struct sampler *s, const struct text *option)
+{
+    const int32_t *ids = s->item_ids;
+    int last = (int)(s->head_n / 3) - 1, n = s->items[3 * last + 2];
+    const char *note = NULL;
+
+    for (int k = 0; k < last; ids += s->items[3 * k++ + 2]) {
+        if (same(option[last], option[k])) return note_equal;
+        if (s->items[3 * k + 2] == n && memcmp(ids, s->item_ids + s->item_n - (size_t)n, (size_t)n * sizeof *ids) == 0)
+            note = note_tokens;
+    }
+    return note;
 }
 
 static int right_option(const struct sampler *s, struct text answer, const struct text *option, int options)
@@ -73,8 +89,7 @@ status sampler_choices(struct sampler *s, const struct source_file *file, json_t
         TRY(wordpiece_encode(s->vocabulary, option[i].text, option[i].n, &s->tokens));
         if (s->tokens.count == 0) return out->why = why_option, ST_OK;
         TRY(sampler_item(s, -1, -1, s->tokens.items, s->tokens.count));
-        for (int k = 0; k < i; k++)
-            if (same(option[i], option[k])) out->note = note_equal;
+        if (!out->note) out->note = compare_option(s, option);
     }
     if (s->asking) return ST_OK;
     if (sampler_text(s, file, row, s->source->answer, FIELD_LIMIT, &answer) != 0) return out->why = why_no_answer, ST_OK;
@@ -127,26 +142,42 @@ static int64_t distance(int64_t a, int64_t b)
     return a > b ? a - b : b - a;
 }
 
-/* Byte where the answer stands: where the source says, else nearest to that, else its first place; -1: nowhere.
- * Characters are counted while walking along. */
-static int64_t find_answer(struct text context, const struct answer_at *a, int *moved)
+/* What a byte adds to a position: a character, and a pair of UTF-16 units, counts where it begins. */
+static int64_t units(unsigned char byte, enum start_unit unit)
 {
-    int64_t best = -1, best_distance = 0, character = 0;
+    if (unit == STARTS_BYTES) return 1;
+    return ((byte & 0xc0) != 0x80) + (unit == STARTS_UTF16 && byte >= 0xf0);
+}
+
+/* Byte where the answer stands: where the source says, else nearest to that, else its first place; -1: nowhere.
+ * Positions are counted while walking along. */
+static int64_t find_answer(struct text context, const struct answer_at *a, enum start_unit unit, int *moved)
+{
+    int64_t best = -1, best_distance = 0, position = 0;
     const char *from = context.text, *end = context.text + context.n, *at;
 
     while ((at = memmem(from, (size_t)(end - from), a->text.text, a->text.n)) != NULL) {
         int64_t d;
-        for (; from < at; from++) character += ((unsigned char)*from & 0xc0) != 0x80;
+        while (from < at) position += units((unsigned char)*from++, unit);
         if (a->start < 0) return at - context.text;
-        d = distance(character, a->start);
+        d = distance(position, a->start);
         if (best < 0 || d < best_distance) best = at - context.text, best_distance = d;
-        if (character >= a->start) break;
-        character++;
-        from = at + 1;
-        while (from < end && ((unsigned char)*from & 0xc0) == 0x80) from++;
+        if (position >= a->start) break;
+        do position += units((unsigned char)*from++, unit);
+        while (from < end && ((unsigned char)*from & 0xc0) == 0x80);
     }
     *moved = best >= 0 && best_distance > 0;
     return best;
+}
+
+static int stands_there(struct text context, const struct answer_at *a, enum start_unit unit)
+{
+    int64_t position = 0;
+    size_t at = 0;
+
+    while (at < context.n && position < a->start) position += units((unsigned char)context.text[at++], unit);
+    while (at < context.n && ((unsigned char)context.text[at] & 0xc0) == 0x80) at++;
+    return position == a->start && a->text.n <= context.n - at && memcmp(context.text + at, a->text.text, a->text.n) == 0;
 }
 
 /* The tokens that share bytes with [from, to). 0, or -1 when none does. */
@@ -174,7 +205,7 @@ static status place_answers(struct sampler *s, const struct answer_at *list, int
 
     for (int i = 0; i < count; i++) {
         int moved = 0;
-        int64_t at = find_answer(context, &list[i], &moved);
+        int64_t at = find_answer(context, &list[i], s->starts, &moved);
         int32_t first, last;
         if (at < 0) {
             first_lost[lost++] = i;
@@ -185,6 +216,7 @@ static status place_answers(struct sampler *s, const struct answer_at *list, int
             continue;
         }
         if (moved && s->head_n == 0) out->note = note_moved;
+        s->answer[s->head_n / 3] = list[i].text;
         TRY(sampler_item(s, first, last, s->context.items + first, (size_t)(last - first + 1)));
     }
     if (s->head_n == 0) {
@@ -195,6 +227,7 @@ static status place_answers(struct sampler *s, const struct answer_at *list, int
     for (int i = 0; i < lost; i++) {
         s->tokens.count = 0;
         TRY(wordpiece_encode(s->vocabulary, list[first_lost[i]].text.text, list[first_lost[i]].text.n, &s->tokens));
+        s->answer[s->head_n / 3] = list[first_lost[i]].text;
         if (s->tokens.count > 0) TRY(sampler_item(s, -1, -1, s->tokens.items, s->tokens.count));
         if (!out->note) out->note = note_gold;
     }
@@ -212,4 +245,17 @@ status sampler_answers(struct sampler *s, const struct source_file *file, json_t
     count = read_answers(value_at(row, s->source->answers), list);
     if (count == 0) return out->why = why_no_answer, ST_OK;
     return place_answers(s, list, count, out);
+}
+
+status sampler_measure(struct sampler *s, const struct source_file *file, json_t *row, int64_t fits[STARTS_ANY])
+{
+    struct answer_at list[OPTION_LIMIT];
+    struct sample sample = {0};
+    int count = read_answers(value_at(row, s->source->answers), list);
+
+    TRY(sampler_fields(s, file, row, &sample));
+    for (int i = 0; i < count && !sample.why; i++)
+        for (int unit = 0; unit < STARTS_ANY && list[i].start >= 0; unit++)
+            fits[unit] += stands_there(s->field[s->entry->context], &list[i], (enum start_unit)unit);
+    return ST_OK;
 }

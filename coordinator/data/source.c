@@ -172,6 +172,19 @@ static status answer_parse(struct parser *p, const struct yaml *node, struct sou
                  form->line, text);
 }
 
+static status starts_parse(struct parser *p, const struct yaml *node, enum start_unit *out)
+{
+    static const char *const names[] = {"characters", "utf16", "bytes"};
+    const char *text = NULL;
+
+    *out = STARTS_ANY;
+    if (!node) return ST_OK;
+    TRY(yaml_value_text(p, node, "starts", &text));
+    for (int i = 0; i < STARTS_ANY; i++)
+        if (strcmp(names[i], text) == 0) return *out = (enum start_unit)i, ST_OK;
+    return fault(ST_INPUT, "%s:%d: starts: found \"%.60s\", expected characters, utf16 or bytes", p->path, node->line, text);
+}
+
 static status table_parse(struct parser *p, const struct yaml *node, struct source *s)
 {
     TRY(yaml_value_bool(p, yaml_get(node, "header"), "header", &s->header));
@@ -191,7 +204,7 @@ static status check_place(const struct parser *p, const struct yaml *node, const
     const struct { const char *key; int fits; } places[] = {
         {"label", kind == TASK_LABELS}, {"values", kind == TASK_LABELS}, {"ignore", kind == TASK_LABELS},
         {"labels", kind == TASK_LABELS}, {"options", kind == TASK_CHOICES}, {"answer", kind == TASK_CHOICES},
-        {"answer_as", kind == TASK_CHOICES}, {"answers", kind == TASK_EXTRACTIVE},
+        {"answer_as", kind == TASK_CHOICES}, {"answers", kind == TASK_EXTRACTIVE}, {"starts", kind == TASK_EXTRACTIVE},
         {"impossible", kind == TASK_EXTRACTIVE && p->entry->no_answer}, {"columns", s->format == FORMAT_TABLE},
         {"header", s->format == FORMAT_TABLE}, {"separator", s->format == FORMAT_TABLE},
         {"csv", s->format == FORMAT_TABLE}, {"tag", s->format == FORMAT_TAGGED}, {"rows", s->format == FORMAT_JSON}};
@@ -209,7 +222,7 @@ status source_parse(struct parser *p, const struct yaml *node, struct source *s)
 {
     static const char *const keys[] = {"about", "folder", "format", "files", "fields", "set", "label", "values",
                                        "ignore",
-                                       "labels", "options", "answer", "answer_as", "answers", "impossible", "columns",
+                                       "labels", "options", "answer", "answer_as", "answers", "starts", "impossible", "columns",
                                        "header", "separator", "csv", "tag", "rows", NULL};
 
     s->line = node->line;
@@ -232,5 +245,6 @@ status source_parse(struct parser *p, const struct yaml *node, struct source *s)
     if (p->entry->kind == TASK_CHOICES) return answer_parse(p, node, s);
     TRY(want_key(p, node, "answers"));
     TRY(yaml_value_text(p, yaml_get(node, "answers"), "answers", &s->answers));
+    TRY(starts_parse(p, yaml_get(node, "starts"), &s->starts));
     return yaml_value_text(p, yaml_get(node, "impossible"), "impossible", &s->impossible);
 }

@@ -8,10 +8,13 @@
 #include <stdint.h>
 
 #include "coordinator/data/catalogue.h"
+#include "coordinator/data/sample.h"
 #include "coordinator/data/tally.h"
 
 struct split_row {
     size_t at, n;                   /* the row's words, in the importer's memory */
+    size_t texts_at, texts_n;       /* extraction: likewise those of its texts */
+    struct token_count count;
     unsigned char content[16], group[16];
     unsigned char split;            /* enum split: published, then final */
     unsigned char dropped;

@@ -8,6 +8,7 @@
 #include "cluster/base/digest.h"
 #include "cluster/base/options.h"
 #include "worker/kernel/adamw.h"
+#include "worker/train/answer_loss.h"
 
 enum rate_schedule { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE };
 
@@ -24,9 +25,27 @@ struct eval_config { int64_t every, rows, batch_tokens; int final; };
 
 struct keep_config { int64_t every, count, sync_ms; };
 
+/* What losses are over, rows of the tables of pretrain and tune. loss: enum loss_over; reference: whether it is the
+ * reference's. */
+#define TRAIN_LOSS_OPTION(type, field)                                                                                 \
+    {"train.loss", OPTION_CHOICE, offsetof(type, field), "answers", 0, 0, AFFECTS_RESULT, "",                          \
+     "softmax over what can be the answer (the options, or the context's tokens), or over all tokens, as runs from "   \
+     "before there was a choice have it", "answers|all"}
+#define REFERENCE_LOSS_OPTION(type, field)                                                                             \
+    {"reference.loss", OPTION_BOOL, offsetof(type, field), "false", 0, 0, AFFECTS_RESULT, "",                          \
+     "softmax over all tokens, whatever train.loss says", NULL}
+
+/* Local. What losses are over: all tokens where either says so. */
+static inline enum loss_over train_loss(int loss, int reference)
+{
+    return reference ? LOSS_ALL : (enum loss_over)loss;
+}
+
 /* Local. The digest that a resumed run must match: options that affect the result, and the number of steps where the
- * schedule depends on it. */
-void train_config_digest(const struct train_config *t, const struct options *options, char out[DIGEST_TEXT]);
+ * schedule depends on it. Where losses are over all tokens the options that say so do not count: runs from before there
+ * was a choice go on with that, and with that alone. */
+void train_config_digest(const struct train_config *t, const struct options *options, enum loss_over loss,
+                         char out[DIGEST_TEXT]);
 
 /* Local. Learning-rate factor of a step (0 …): warm-up, then the schedule down to 0 at train.steps. */
 double train_rate_factor(const struct train_config *t, int64_t step);

@@ -9,6 +9,7 @@ const struct option mlm_options[] = {
     {"heldout", OPTION_REAL, AT(heldout), "0.01", 0, 1, AFFECTS_RESULT, "", "share of the documents kept for evaluation; 0: none, and no evaluation", NULL},
     {"vocab", OPTION_TEXT, AT(vocab), NULL, 0, 0, AFFECTS_PLACEMENT, "", "vocab.txt (`mp2 vocab` makes one)", NULL},
     {"model", OPTION_TEXT, AT(model), "", 0, 0, AFFECTS_PLACEMENT, "", "folder of an encoder to go on from; empty: a new one", NULL},
+    {"new_head", OPTION_BOOL, AT(new_head), "false", 0, 0, AFFECTS_PLACEMENT, "", "go on from a `model` that has no masked-language-model head: with a random one", NULL},
     {"output", OPTION_TEXT, AT(output), "", 0, 0, AFFECTS_PLACEMENT, "", "folder of the trained encoder (Hugging Face); empty: RUN/model", NULL},
     {"seed", OPTION_INT, AT(seed), "42", 0, 9e15, AFFECTS_RESULT, "", "seed of everything drawn", NULL},
     {"evaluate", OPTION_BOOL, AT(evaluate), "false", 0, 0, AFFECTS_PLACEMENT, "", "train nothing: score `model` (empty: what the run wrote) on all held-out documents of `texts`", NULL},

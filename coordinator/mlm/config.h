@@ -17,7 +17,7 @@ struct mlm_sizes_config { int64_t layers, hidden, heads, feed_forward, positions
 struct mlm_config {
     const char *run, *model, *vocab, *output, *batches;
     struct option_list texts, first;
-    int documents, apart, log, start, evaluate;
+    int documents, apart, log, start, evaluate, new_head;
     double heldout, masked, clip;
     int64_t seed, micros, sequences, length, frozen;
     struct mlm_sizes_config encoder;

@@ -8,6 +8,7 @@
 #include <gnu/libc-version.h>
 
 #include "cluster/base/log.h"
+#include "coordinator/text/vocabulary.h"
 #include "worker/model/folder.h"
 
 /* ---- what all ranks know ---- */
@@ -97,12 +98,12 @@ static status read_start(struct mlm *m)
     struct model_source *source;
     char folder[4096];
     int head = 0;
-    status s;
+    status s = ST_OK;
 
     TRY(mlm_start_folder(m->config, folder, sizeof folder));
     TRY(model_source_open(folder, &source));
     from = packed_weights_from_model(source);
-    s = model_source_head(source, &head);
+    if (!m->config->new_head) s = model_source_head(source, &head);
     if (s == ST_OK && !head) s = flat_read(&m->flat, &random, 1, m->worker->values);
     if (s == ST_OK) s = flat_read(&m->flat, &from, head, m->worker->values);
     model_source_close(&source);
@@ -177,7 +178,7 @@ status mlm_open(struct comm *c, const struct mlm_config *config, const struct op
     memset(m, 0, sizeof *m);
     m->comm = c;
     m->config = config;
-    train_config_digest(&config->train, options, m->config_digest);
+    train_config_digest(&config->train, options, LOSS_ANSWERS, m->config_digest);
     s = open_all(m, &model);
     model_source_close(&model);
     if (s != ST_OK) mlm_close(m);
@@ -258,11 +259,16 @@ static status read_values(void *arg, const char *name, int64_t first, int64_t co
 static status write_folder(struct mlm *m, const float *values)
 {
     struct flat_view view = {&m->flat, values};
-    struct model_folder what = {.config = m->flat.config, .type = TENSOR_F32, .head = 1, .vocab = m->config->vocab,
-                                .read = read_values, .arg = &view};
+    struct model_folder what = {.config = m->flat.config, .type = TENSOR_F32, .head = 1, .read = read_values, .arg = &view};
+    struct vocabulary *v;
     char folder[4096];
+    status s;
 
     TRY(mlm_output_folder(m->config, folder, sizeof folder));
+    TRY(vocabulary_load(m->config->vocab, &v));
+    s = vocabulary_write(v, folder, what.config.positions);
+    vocabulary_destroy(&v);
+    TRY(s);
     TRY(model_folder_write(folder, &what));
     printf("mlm: the encoder stands in %s\n", folder);
     return ST_OK;

@@ -55,6 +55,18 @@ static status check_config(const struct mlm_config *c, const struct model_config
     return ST_OK;
 }
 
+/* Where the encoder has no head, a random one is taken only when that is asked for: it makes another start, and no score. */
+static status check_head(const struct mlm_config *c, const char *folder, struct model_source *model)
+{
+    int head;
+
+    if (c->new_head) return ST_OK;
+    TRY(model_source_head(model, &head));
+    if (head) return ST_OK;
+    return fault(ST_INPUT, "%s: has no masked-language-model head (tensors cls.predictions.…); --new-head begins one with "
+                 "random numbers", folder);
+}
+
 /* ---- the text ---- */
 
 /* A file's size, first and last MiB: enough to notice another text, and cheap for a large one. */
@@ -144,8 +156,10 @@ status mlm_prepare(const struct mlm_config *c, struct mlm_facts *f, struct model
     if (s == ST_OK) s = find_salient(&c->first, v, f);
     if (s == ST_OK) s = file_make_folder(c->run);
     if (s == ST_OK) s = mlm_start_folder(c, folder, sizeof folder);
-    if (s == ST_OK && !c->model[0] && !c->evaluate) s = mlm_start_write(c, f->special.vocabulary, folder);
+    if (s == ST_OK && !c->model[0] && !c->evaluate) s = mlm_start_write(c, v, folder);
+    if (s == ST_OK && (c->model[0] || c->evaluate)) s = vocabulary_expect(folder, f->vocabulary_digest, c->vocab);
     if (s == ST_OK) s = model_source_open(folder, model);
+    if (s == ST_OK) s = check_head(c, folder, *model);
     if (s == ST_OK) s = check_config(c, model_source_config(*model), &f->special);
     if (s == ST_OK) s = model_source_digest(*model, f->encoder_digest);
     if (s == ST_OK) s = prepare_text(c, v, f);

@@ -95,12 +95,12 @@ static status check(const struct mlm_config *c)
     return ST_OK;
 }
 
-status mlm_start_write(const struct mlm_config *config, int32_t vocabulary, const char *folder)
+status mlm_start_write(const struct mlm_config *config, const struct vocabulary *vocabulary, const char *folder)
 {
     const struct mlm_sizes_config *e = &config->encoder;
     struct random_key key = random_seed((uint64_t)config->seed, RANDOM_INIT);
     struct model_config c = {.layers = e->layers, .hidden = e->hidden, .heads = e->heads, .feed_forward = e->feed_forward,
-                             .positions = e->positions, .vocab = vocabulary, .types = 2, .eps = 1e-12,
+                             .positions = e->positions, .vocab = vocabulary_size(vocabulary), .types = 2, .eps = 1e-12,
                              .hidden_dropout = e->dropout, .attention_dropout = e->dropout};
     struct packed_weights_source random = packed_weights_from_random(&key);
     struct flat_view view;
@@ -118,9 +118,9 @@ status mlm_start_write(const struct mlm_config *config, int32_t vocabulary, cons
         set_embeddings(&flat, &p, values);
         for (int i = 0; i < OFFSETS; i++) set_head(&flat, &p, i, random_derive(key, 1, 0, 0, 0), values);
     }
+    if (s == ST_OK) s = vocabulary_write(vocabulary, folder, c.positions);
     if (s == ST_OK) {
-        struct model_folder what = {.config = c, .type = TENSOR_F32, .head = 1, .vocab = config->vocab, .read = read_values,
-                                    .arg = &view};
+        struct model_folder what = {.config = c, .type = TENSOR_F32, .head = 1, .read = read_values, .arg = &view};
 
         view = (struct flat_view){&flat, values};
         s = model_folder_write(folder, &what);

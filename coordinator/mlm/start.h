@@ -3,9 +3,10 @@
 #define MP2_COORDINATOR_MLM_START_H
 
 #include "coordinator/mlm/config.h"
+#include "coordinator/text/vocabulary.h"
 
-/* Local, coordinator. As a Hugging Face folder, which is made. vocabulary: rows of the word table. ST_INPUT (reported) for sizes that
+/* Local, coordinator. As a Hugging Face folder, which is made. ST_INPUT (reported) for sizes that
  * do not go together. */
-status mlm_start_write(const struct mlm_config *config, int32_t vocabulary, const char *folder);
+status mlm_start_write(const struct mlm_config *config, const struct vocabulary *vocabulary, const char *folder);
 
 #endif

@@ -9,6 +9,8 @@
 #include "cluster/base/memory.h"
 #include "cluster/base/stream.h"
 #include "cluster/base/utf8.h"
+#include "coordinator/data/reader.h"
+#include "coordinator/predict/nested.h"
 
 enum { LINE_BYTES = 16 << 20, COLUMN_LIMIT = 256 };
 
@@ -24,7 +26,36 @@ struct lines {
     char *first;                    /* table: the first line, cut at its tabs */
     const char *column[COLUMN_LIMIT];
     int columns;
+    struct source source;           /* of the reader */
+    struct reader *reader;          /* SQuAD; the stream is its */
+    int64_t questions;              /* it has given */
 };
+
+/* One value is told from lines before anything is read. */
+static status find_form(struct lines *l)
+{
+    const char *text;
+    size_t n, least = 1;
+    int nested;
+
+    do {
+        TRY(stream_peek(l->stream, least, &text, &n));
+        nested = nested_begins(text, n);
+        if (n < least || n > PEEK_BYTES) break;
+        least = n + 1;
+    } while (nested < 0);
+    if (nested != 1) return ST_OK;
+    if (l->meta->kind == TASK_EXTRACTIVE) return l->form = LINES_SQUAD, ST_OK;
+    return fault(ST_INPUT, "%s: is one JSON value (as SQuAD files are), expected JSON lines: an object a line", l->name);
+}
+
+static status open_form(struct lines *l)
+{
+    if (l->form == LINES_AUTO) TRY(find_form(l));
+    if (l->form != LINES_SQUAD) return ST_OK;
+    l->source = (struct source){.format = FORMAT_SQUAD};
+    return reader_take(&l->source, l->name, &l->stream, &l->reader);
+}
 
 status lines_open(const char *path, enum line_form form, const struct meta *meta, struct lines **out)
 {
@@ -36,10 +67,13 @@ status lines_open(const char *path, enum line_form form, const struct meta *meta
         return fault(ST_INPUT, "task %s: a line of text does not say all of its fields, expected JSON lines", meta->id);
     if (form == LINES_TABLE && meta->kind == TASK_CHOICES)
         return fault(ST_INPUT, "task %s: a table has no options, expected JSON lines", meta->id);
+    if (form == LINES_SQUAD && meta->kind != TASK_EXTRACTIVE)
+        return fault(ST_INPUT, "task %s: SQuAD's form is for extraction, expected JSON lines", meta->id);
     TRY(mem_alloc(1, sizeof *l, &l));
     *l = (struct lines){.name = path, .meta = meta, .form = form, .standard_input = strcmp(path, "-") == 0};
     if (l->standard_input) l->name = "standard input";
     s = l->standard_input ? stream_open_raw(STDIN_FILENO, l->name, &l->stream) : stream_open(path, &l->stream);
+    if (s == ST_OK) s = open_form(l);
     if (s != ST_OK) lines_close(&l);
     *out = l;
     return s;
@@ -50,6 +84,7 @@ void lines_close(struct lines **lines)
     struct lines *l = *lines;
 
     if (!l) return;
+    reader_close(&l->reader);
     stream_close(&l->stream);
     mem_free(l->first);
     mem_free(l);
@@ -129,10 +164,19 @@ static status take(struct lines *l, const char *text, size_t n, json_t **row, co
     return ST_OK;
 }
 
+static status next_question(struct lines *l, json_t **row, const char **why)
+{
+    TRY(reader_next(l->reader, row, why));
+    json_incref(*row);
+    l->questions++;
+    return ST_OK;
+}
+
 status lines_next(struct lines *l, json_t **row, const char **why)
 {
     *row = NULL;
     *why = NULL;
+    if (l->reader) return next_question(l, row, why);
     for (;;) {
         char *text;
         size_t n;
@@ -149,7 +193,7 @@ status lines_next(struct lines *l, json_t **row, const char **why)
 
 int64_t lines_number(const struct lines *l)
 {
-    return stream_line_number(l->stream);
+    return l->reader ? l->questions : stream_line_number(l->stream);
 }
 
 const char *lines_name(const struct lines *l)
@@ -161,14 +205,16 @@ int lines_wait(const struct lines *l)
 {
     struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
 
-    if (!l->standard_input || !stream_waits(l->stream)) return 0;
+    if (!l->standard_input || l->reader || !stream_waits(l->stream)) return 0;
     return poll(&in, 1, 0) == 0;
 }
 
 void lines_progress(const struct lines *l, uint64_t *done, uint64_t *total)
 {
-    int64_t size = stream_file_size(l->stream);
+    int64_t size = l->reader ? 0 : stream_file_size(l->stream);
 
+    *done = *total = 0;
+    if (l->reader) return;
     *done = (uint64_t)stream_file_offset(l->stream);
     *total = size > 0 ? (uint64_t)size : 0;
 }

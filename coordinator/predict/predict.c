@@ -13,12 +13,10 @@ struct facts { int32_t layers, tokens, hidden, longest; };
 static status load_vocabulary(struct predict *p)
 {
     const struct tuned *t = p->source.tuned;
-    char path[4096];
 
-    TRY(file_join(path, sizeof path, p->source.model, "vocab.txt"));
-    TRY(vocabulary_load(path, &p->vocabulary));
+    TRY(vocabulary_load(p->source.model, &p->vocabulary));
     if (strcmp(vocabulary_digest(p->vocabulary), t->vocabulary_digest) == 0) return ST_OK;
-    return fault(ST_INPUT, "%s: another vocabulary (%s) than the task was tuned with (%s)", path,
+    return fault(ST_INPUT, "%s: another vocabulary (%s) than the task was tuned with (%s)", vocabulary_path(p->vocabulary),
                  vocabulary_digest(p->vocabulary), t->vocabulary_digest);
 }
 

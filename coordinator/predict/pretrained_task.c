@@ -16,6 +16,7 @@ struct look {
     struct bank bank;
     struct dataset *data;
     struct model_config model;
+    const char *checkpoint;
 };
 
 static status find_task(const struct bank *b, const char *checkpoint, const char *id, int *out)
@@ -68,7 +69,8 @@ static status describe(struct look *k, const char *data, const char *id, struct 
     if (t->form.max_length > k->model.positions) t->form.max_length = (int)k->model.positions;
     TRY(dataset_open(data, &one, &t->form, &k->data));
     if (strcmp(dataset_vocabulary_digest(k->data), k->bank.state.vocabulary_digest) != 0)
-        return fault(ST_INPUT, "%s: imported with another vocabulary than the checkpoint's", data);
+        return fault(ST_INPUT, "%s: imported with another vocabulary (%s) than the data of the checkpoint %s (%s)", data,
+                     dataset_vocabulary_digest(k->data), k->checkpoint, k->bank.state.vocabulary_digest);
     description = dataset_description(k->data, 0, &t->description_bytes);
     TRY(mem_keep_text(&out->keep, description, t->description_bytes, &t->description));
     TRY(meta_parse(data, t->description, t->description_bytes, &t->meta));
@@ -117,7 +119,7 @@ static status load(const char *checkpoint, const char *model, const char *data, 
 status pretrained_task_load(const char *checkpoint, const char *model, const char *data, const char *id, struct pretrained_task *seen,
                  struct tuned *out)
 {
-    struct look k = {0};
+    struct look k = {.checkpoint = checkpoint};
     status s;
 
     memset(out, 0, sizeof *out);

@@ -1,5 +1,5 @@
 /* Option scores are as worker/score/score.c's; log-probabilities are theirs over the row's options, so they add up to one. A span's
- * is that of its start plus that of its end over all positions of its window, as the loss has them. */
+ * is that of its start plus that of its end over the context's tokens of its window and "no answer", as in a loss. */
 #include "coordinator/predict/reply.h"
 
 #include <errno.h>

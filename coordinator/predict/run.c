@@ -9,6 +9,7 @@
 #include "coordinator/data/question.h"
 #include "coordinator/predict/predict.h"
 #include "coordinator/predict/reply.h"
+#include "coordinator/score/example_marks.h"
 
 enum { ROUND_LINES = 1 << 16, BAD_SAID = 10 };
 
@@ -50,9 +51,7 @@ static status add_window(struct round *r, int number)
     struct answer_marks marks;
 
     TRY(question_window(r->question, number, &r->buffer, &x));
-    marks = (struct answer_marks){.options = x.options, .option = x.option, .context_first = x.context_first,
-                                  .context_last = x.context_last, .none_first = x.none_first, .none_last = x.none_last,
-                                  .reference = x.options ? r->rule.product : r->p->source.task->form.reference != FORM_RIGHT};
+    marks = example_marks(&x, r->rule.product, r->p->source.task->form.reference != FORM_RIGHT);
     TRY(mem_grow(&r->windows, &r->window_room, r->window_count + 1, sizeof *r->windows));
     r->windows[r->window_count++] = (struct window){r->words.count, r->details, x.options, x.context_skip, x.context_first,
                                                     x.none_first >= 0};

@@ -41,6 +41,7 @@ const struct option pretrain_options[] = {
     {"train.tau", OPTION_REAL, AT(mixture.tau), "1", 1e-3, 1e3, AFFECTS_RESULT, "", "temperature of the relaxed Bernoulli gates", NULL},
     {"train.tau_least", OPTION_REAL, AT(mixture.tau_least), "1e-3", 1e-3, 1e3, AFFECTS_RESULT, "", "the temperature does not fall below", NULL},
     {"train.tau_decay", OPTION_REAL, AT(mixture.tau_decay), "0", 0, 1, AFFECTS_RESULT, "1/step", "tau_t = max(tau_least, tau exp(-tau_decay t))", NULL},
+    TRAIN_LOSS_OPTION(struct pretrain_config, loss),
     {"train.skips", OPTION_INT, AT(train.skips), "20", 1, 1e9, AFFECTS_LIMIT, "steps", "stop after so many steps in a row whose loss or gradient is not finite", NULL},
 
     {"reference.form", OPTION_CHOICE, AT(reference.form), "right", 0, 0, AFFECTS_RESULT, "", "inputs and labels: ours, as in the authors' logged run, as in their published code", "right|run|head"},
@@ -48,6 +49,8 @@ const struct option pretrain_options[] = {
     {"reference.idle_rows", OPTION_BOOL, AT(reference.idle_rows), "false", 0, 0, AFFECTS_RESULT, "", "AdamW moves the router rows of all tasks every step", NULL},
     {"reference.product", OPTION_BOOL, AT(reference.product), "false", 0, 0, AFFECTS_RESULT, "", "score an option by the product of its logits instead of their sum", NULL},
     {"reference.sum_groups", OPTION_BOOL, AT(reference.sum_groups), "false", 0, 0, AFFECTS_RESULT, "", "add the groups' gradients up instead of taking their mean", NULL},
+
+    REFERENCE_LOSS_OPTION(struct pretrain_config, reference.loss),
 
     {"eval.every", OPTION_INT, AT(eval.every), "10k", 0, 1e12, AFFECTS_RESULT, "steps", "dev scores of all tasks, best checkpoint by their mean; 0: never", NULL},
     {"eval.rows", OPTION_INT, AT(eval.rows), "0", 0, 1e9, AFFECTS_RESULT, "rows", "at most so many rows of a task, a keyed subset; 0: all. The last evaluation takes all", NULL},

@@ -22,7 +22,7 @@ struct mixture_config {
     int gate_noise;
 };
 
-struct reference_config { int form, padding, idle_rows, product, sum_groups; };
+struct reference_config { int form, padding, idle_rows, product, sum_groups, loss; };
 
 struct pretrain_config {
     const char *run, *model, *data;
@@ -32,6 +32,7 @@ struct pretrain_config {
     struct prompt_config prompt;
     struct train_config train;
     struct mixture_config mixture;
+    int loss;                   /* enum loss_over, unless reference.loss (train_loss) */
     struct reference_config reference;
     struct eval_config eval;
     struct keep_config keep;

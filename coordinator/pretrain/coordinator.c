@@ -266,8 +266,8 @@ static void fill_times(struct pretrain_coordinator *c, double planned, double re
 
     m->flops = 0;
     for (int g = 0; g < c->shape->groups; g++)
-        for (int i = 0; i < c->shape->batch; i++)
-            m->flops += model_config_flops(c->encoder, plan->groups[g].lengths[i]);
+        for (int i = 0; i < c->shape->batch; i++) 
+            m->flops += model_config_flops(c->encoder, plan->groups[g].lengths[i], plan->groups[g].read[i]);
     for (int w = 0; w < c->workers; w++) {
         m->compute_seconds = fmax(m->compute_seconds, c->reports.members[w].seconds);
         c->units[w] = 0;

@@ -1,5 +1,8 @@
 /* Scores of tasks: the order of an evaluation, and its collectives. */
+#include <string.h>
+
 #include "cluster/base/clock.h"
+#include "cluster/base/log.h"
 #include "coordinator/pretrain/pretrain.h"
 #include "coordinator/pretrain/scores.h"
 
@@ -118,6 +121,34 @@ static status score_split(struct pretrain *p, struct scorer *x, enum split split
         if (progress && r.rows > 0) tell_score(progress, c->scores, split);
     }
     if (c) c->scores->complete = 1;
+    return ST_OK;
+}
+
+status pretrain_check_rows(const struct pretrain *p, enum split split, const char *checkpoint)
+{
+    static const char *const reasons[SPLIT_COUNT] = {
+        [SPLIT_TRAIN] = "none is published", [SPLIT_DEV] = "none is published, and the tasks' entries let none be drawn",
+        [SPLIT_TEST] = "none is published, and the import draws one for downstream tasks alone",
+        [SPLIT_POOL] = "only tasks that are upstream and downstream ones have it"};
+    const struct dataset *d = p->coordinator->data;
+    int64_t rows = 0, dropped = 0;
+    char without[512] = "";
+
+    for (int i = 0; i < dataset_tasks(d); i++) {
+        size_t n = strlen(without);
+
+        rows += dataset_rows(d, i, split);
+        dropped += dataset_dropped(d, i, split);
+        if (dataset_rows(d, i, split) == 0)
+            snprintf(without + n, sizeof without - n, "%s%s", n ? "," : "", dataset_task(d, i)->id);
+    }
+    if (rows == 0 && dropped > 0)
+        return fault(ST_INPUT, "%s: nothing to score: the %lld rows of %s do not fit into %d tokens", checkpoint,
+                     (long long)dropped, split_text(split), (int)p->config->prompt.max_length);
+    if (rows == 0)
+        return fault(ST_INPUT, "%s: nothing to score: no task has rows in %s (%s)", checkpoint, split_text(split),
+                     reasons[split]);
+    if (without[0]) log_warn("split-empty", "split=%s tasks=%s", split_text(split), without);
     return ST_OK;
 }
 

@@ -3,6 +3,17 @@
 
 #include "cluster/base/log.h"
 #include "coordinator/loop/dealing.h"
+#include "coordinator/score/example_marks.h"
+
+/* Words that a worker's message may take when the deal is anything like even: so much is there from the start. */
+static size_t message_words(const struct planner *p)
+{
+    const struct pretrain_shape *s = p->shape;
+    size_t even = 2 * (s->slots / (size_t)p->workers + 1);
+
+    return assignment_message_most(s->slots, 0) +
+           (even < s->slots ? even : s->slots) * assignment_example_most((int32_t)s->longest);
+}
 
 static status open_step(struct planner *p, struct planned_step *plan)
 {
@@ -11,9 +22,12 @@ static status open_step(struct planner *p, struct planned_step *plan)
     TRY(mem_keep_new(&p->keep, (size_t)s->groups, sizeof *plan->groups, &plan->groups));
     TRY(mem_keep_new(&p->keep, (size_t)p->workers, sizeof *plan->messages, &plan->messages));
     TRY(mem_keep_new(&p->keep, (size_t)p->workers, sizeof *plan->cost, &plan->cost));
+    for (int w = 0; w < p->workers; w++)
+        TRY(mem_grow(&plan->messages[w].words, &plan->messages[w].room, message_words(p), sizeof(int32_t)));
     for (int g = 0; g < s->groups; g++) {
         TRY(mem_keep_new(&p->keep, (size_t)s->batch, sizeof(int64_t), &plan->groups[g].rows));
         TRY(mem_keep_new(&p->keep, (size_t)s->batch, sizeof(int32_t), &plan->groups[g].lengths));
+        TRY(mem_keep_new(&p->keep, (size_t)s->batch, sizeof(int32_t), &plan->groups[g].read));
     }
     return ST_OK;
 }
@@ -98,17 +112,22 @@ static status add_block(struct planner *p, const struct deal_block *block, struc
 {
     const struct pretrain_shape *shape = p->shape;
     const struct planned_group *group = &plan->groups[block->group];
+    const struct reference_config *r = &p->config->reference;
+    int all = train_loss(p->config->loss, r->loss) == LOSS_ALL;
     int32_t width = 0;
 
-    for (int s = 0; p->config->reference.padding && s < shape->batch; s++)
+    for (int s = 0; r->padding && s < shape->batch; s++)
         if (group->lengths[s] > width) width = group->lengths[s];
     for (int32_t slot = block->node.first; slot < block->node.first + block->node.size; slot++) {
+        struct answer_marks marks;
         struct example e;
 
         TRY(dataset_example(p->data, group->task, SPLIT_TRAIN, group->rows[slot], &p->buffer, &e));
+        marks = example_marks(&e, r->product, r->form != FORM_RIGHT);
         TRY(assignment_message_add(
             &plan->messages[block->worker],
-            &(struct assignment_example){block->group, slot, e.length, width, e.start, e.end, e.ids}));
+            &(struct assignment_example){block->group, slot, e.length, width, e.start, e.end, marks, e.ids}));
+        group->read[slot] = all ? e.length : marks_tokens(&marks, e.length);
         plan->cost[block->worker] += example_cost(shape, width ? width : e.length);
     }
     return ST_OK;

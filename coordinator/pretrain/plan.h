@@ -16,6 +16,7 @@ struct planned_group {
     int64_t visit;              /* of the task: earlier draws of it */
     int64_t *rows;              /* (batch) by slot */
     int32_t *lengths;           /* (batch) by slot, tokens */
+    int32_t *read;              /* (batch) by slot: tokens that the last layer computes */
     int64_t tokens;
 };
 

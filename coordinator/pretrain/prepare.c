@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cluster/base/log.h"
+#include "coordinator/text/vocabulary.h"
 
 static status check_sizes(const struct pretrain_config *c, const struct model_config *m, const struct dataset *data)
 {
@@ -14,6 +15,7 @@ static status check_sizes(const struct pretrain_config *c, const struct model_co
     if (dataset_vocabulary_size(data) > m->vocab)
         return fault(ST_INPUT, "%s: imported with a vocabulary of %d, the encoder %s has %lld", c->data,
                      dataset_vocabulary_size(data), c->model, (long long)m->vocab);
+    TRY(vocabulary_expect(c->model, dataset_vocabulary_digest(data), c->data));
     for (int t = 0; t < dataset_tasks(data); t++)
         if (dataset_rows(data, t, SPLIT_TRAIN) == 0)
             return fault(ST_INPUT, "%s: task %s has no training rows", c->data, dataset_task(data, t)->id);

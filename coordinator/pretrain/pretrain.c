@@ -49,7 +49,8 @@ static status open_worker(struct pretrain *p)
                                         .dropout = c->train.dropout,
                                         .divide = (int32_t)(s->batch * (c->reference.sum_groups ? 1 : s->groups)),
                                         .unit_examples = (int32_t)c->machine.unit_examples,
-                                        .unit_memory = (size_t)c->machine.unit_memory};
+                                        .unit_memory = (size_t)c->machine.unit_memory,
+                                        .loss = train_loss(c->loss, c->reference.loss)};
 
     return pretrain_worker_new(&o, &p->worker);
 }
@@ -96,7 +97,8 @@ status pretrain_open(struct comm *c, const struct pretrain_config *config, const
     memset(p, 0, sizeof *p);
     p->comm = c;
     p->config = config;
-    train_config_digest(&config->train, options, p->config_digest);
+    train_config_digest(&config->train, options, train_loss(config->loss, config->reference.loss), p->config_digest);
+    train_config_digest(&config->train, options, LOSS_ALL, p->all_tokens_digest);
     s = open_all(p, &model, &data);
     model_source_close(&model);
     dataset_close(&data);

@@ -23,6 +23,7 @@ struct pretrain {
     struct comm *comm;
     const struct pretrain_config *config;
     char config_digest[DIGEST_TEXT], about[256];   /* about: the libraries of the products */
+    char all_tokens_digest[DIGEST_TEXT];           /* config_digest, were losses over all tokens */
     struct pretrain_facts facts;
     struct mem_keep keep;
     struct replica replica;
@@ -61,6 +62,8 @@ status pretrain_replay(void *self, int64_t step, const struct journal_record *re
 
 /* For struct job: dev scores. */
 status pretrain_evaluate(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out);
+/* Coordinator, local, before pretrain_evaluate_split. ST_INPUT (reported: why, and which tasks) when the split has no rows at all. */
+status pretrain_check_rows(const struct pretrain *p, enum split split, const char *checkpoint);
 /* For `mp2 evaluate`: every row of a split, task by task as messages to those who watch. */
 status pretrain_evaluate_split(struct pretrain *p, enum split split);
 /* Local, coordinator. The table of the last evaluation, if there was one. */

@@ -143,6 +143,10 @@ status pretrain_restore(void *self, const struct state *state)
     struct pretrain *p = self;
     const struct state_value *applied = state_find(state, "applied"), *data = state_find(state, "data_digest");
 
+    if (p->coordinator && strcmp(state->config_digest, p->config_digest) != 0 &&
+        strcmp(state->config_digest, p->all_tokens_digest) == 0)
+        return fault(ST_INPUT, "%s: cannot be resumed: its losses are over all tokens; it goes on with train.loss: all",
+                     p->config->run);
     TRY(same(p, "the configuration (options that affect the result)", state->config_digest, p->config_digest));
     TRY(same(p, "the encoder", state->encoder_digest, p->facts.encoder_digest));
     TRY(same(p, "the vocabulary", state->vocabulary_digest, p->facts.vocabulary_digest));

@@ -17,8 +17,9 @@ void html_stat(FILE *to, const struct stat *s);
 void html_count(FILE *to, double n);
 
 /* The head of a table with a row a task and a column a method that is wanted (NULL: all), up to its body. kind: class of those
- * columns, "" none. */
-void html_head(const struct report *r, int (*wanted)(const struct report *r, size_t method), const char *kind, FILE *to);
+ * columns, "" none. second: a column behind the task's, NULL: none. */
+void html_head(const struct report *r, int (*wanted)(const struct report *r, size_t method), const char *kind, const char *second,
+               FILE *to);
 
 /* Sections that need no script. */
 void html_methods(const struct report *r, FILE *to);

@@ -80,7 +80,7 @@ void html_modules(const struct report *r, FILE *to)
 
     fputs("<section id=\"modules\"><h2>Modules that a task activates</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"modules\">"
           "<table>\n", to);
-    html_head(r, has_router, "text", to);
+    html_head(r, has_router, "text", NULL, to);
     for (size_t t = 0; t < r->tasks; t++) {
         fputs("<tr><th scope=\"row\">", to);
         html_text(to, r->task[t]);

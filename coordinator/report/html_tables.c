@@ -9,9 +9,11 @@ static void put_swatch(FILE *to, enum method method)
     fprintf(to, "<i class=\"swatch m%d\"></i> ", (int)method);
 }
 
-void html_head(const struct report *r, int (*wanted)(const struct report *r, size_t method), const char *kind, FILE *to)
+void html_head(const struct report *r, int (*wanted)(const struct report *r, size_t method), const char *kind, const char *second,
+               FILE *to)
 {
     fputs("<thead><tr><th class=\"text\" scope=\"col\">task</th>", to);
+    if (second) fprintf(to, "<th scope=\"col\">%s</th>", second);
     for (size_t m = 0; m < r->methods; m++) {
         if (wanted && !wanted(r, m)) continue;
         fprintf(to, "<th class=\"%s\" scope=\"col\">", kind);
@@ -93,13 +95,6 @@ static void put_bar(const struct report *r, size_t task, size_t m, FILE *to)
     fprintf(to, "</td><td class=\"n\">n&nbsp;%zu</td></tr>\n", s.n);
 }
 
-static const struct cell_result *any_cell(const struct report *r, size_t task)
-{
-    for (size_t i = task * r->methods * r->seeds; i < (task + 1) * r->methods * r->seeds; i++)
-        if (r->cells[i].there) return &r->cells[i].result;
-    return NULL;
-}
-
 static void put_majority(const struct cell_result *any, FILE *to)
 {
     if (!(any->majority > 0)) return;
@@ -112,7 +107,7 @@ void html_bars(const struct report *r, FILE *to)
 {
     fputs("<section id=\"bars\"><h2>Scores by task</h2>\n<div class=\"multiples\">\n", to);
     for (size_t t = 0; t < r->tasks; t++) {
-        const struct cell_result *any = any_cell(r, t);
+        const struct cell_result *any = report_any(r, t);
 
         if (!any) continue;
         fputs("<table class=\"bars\"><caption>", to);
@@ -139,12 +134,14 @@ static int mixed(const struct report *r)
 
 void html_tasks(const struct report *r, FILE *to)
 {
+    char rows[64];
+
     fputs("<section id=\"tasks\"><h2>All scores</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"all scores\"><table>\n", to);
-    html_head(r, NULL, "", to);
+    html_head(r, NULL, "", "test rows", to);
     for (size_t t = 0; t < r->tasks; t++) {
         fputs("<tr><th scope=\"row\">", to);
         html_text(to, r->task[t]);
-        fputs("</th>", to);
+        fprintf(to, "</th><td>%s</td>", report_rows(r, t, rows, sizeof rows));
         for (size_t m = 0; m < r->methods; m++) {
             struct stat s = report_task_stat(r, t, m);
 

@@ -42,16 +42,16 @@ static void put_methods(const struct report *r, FILE *to)
 
 static void put_tasks(const struct report *r, FILE *to)
 {
-    fputs("\n## Tasks\n\nTest score in percent, mean ± sample standard deviation (n seeds); majority: always the most frequent label.\n\n| task | metric | majority |", to);
+    fputs("\n## Tasks\n\nTest score in percent, mean ± sample standard deviation (n seeds); majority: always the most frequent label.\n\n"
+          "| task | metric | test rows | majority |", to);
     for (size_t m = 0; m < r->methods; m++) fprintf(to, " %s |", method_title(r->method[m]));
     fputc('\n', to);
-    put_row_end(to, r->methods + 2);
+    put_row_end(to, r->methods + 3);
     for (size_t t = 0; t < r->tasks; t++) {
-        const struct cell_result *any = NULL;
+        const struct cell_result *any = report_any(r, t);
+        char rows[64];
 
-        for (size_t i = 0; i < r->methods * r->seeds && !any; i++)
-            if (r->cells[t * r->methods * r->seeds + i].there) any = &r->cells[t * r->methods * r->seeds + i].result;
-        fprintf(to, "| %s | %s | ", r->task[t], any ? any->metric : "–");
+        fprintf(to, "| %s | %s | %s | ", r->task[t], any ? any->metric : "–", report_rows(r, t, rows, sizeof rows));
         if (any && any->majority > 0) fprintf(to, "%.1f |", 100 * any->majority);
         else fputs("– |", to);
         for (size_t m = 0; m < r->methods; m++) {

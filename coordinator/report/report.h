@@ -36,6 +36,12 @@ static inline const struct report_cell *report_cell(const struct report *r, size
     return &r->cells[(task * r->methods + method) * r->seeds + seed];
 }
 
+/* Local. A result of the task's cells, for what they share; NULL when none is there. */
+const struct cell_result *report_any(const struct report *r, size_t task);
+
+/* Local. The rows that a task was tested on: "1200", "355 (dev)" where nothing else is published, "–". */
+const char *report_rows(const struct report *r, size_t task, char *out, size_t room);
+
 /* Local. Score of a cell (test, 0 … 1); NAN: none. */
 double report_score(const struct report_cell *cell);
 

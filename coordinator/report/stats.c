@@ -1,5 +1,6 @@
 /* What the cells say together. Cells that are missing, and tasks without a score, are left out and show in n. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "coordinator/report/report.h"
@@ -36,6 +37,23 @@ static void stat_done(struct stat *s)
 {
     if (s->n == 0) s->mean = NAN;
     s->sd = s->n > 1 ? sqrt(s->sd / (double)(s->n - 1)) : NAN;
+}
+
+const struct cell_result *report_any(const struct report *r, size_t task)
+{
+    for (size_t i = task * r->methods * r->seeds; i < (task + 1) * r->methods * r->seeds; i++)
+        if (r->cells[i].there) return &r->cells[i].result;
+    return NULL;
+}
+
+const char *report_rows(const struct report *r, size_t task, char *out, size_t room)
+{
+    const struct cell_result *any = report_any(r, task);
+
+    if (!any || !any->test_split[0]) return "–";
+    if (strcmp(any->test_split, "test") == 0) snprintf(out, room, "%lld", (long long)any->test_rows);
+    else snprintf(out, room, "%lld (%s)", (long long)any->test_rows, any->test_split);
+    return out;
 }
 
 double report_score(const struct report_cell *cell)

@@ -7,6 +7,7 @@
 #include "cluster/base/memory.h"
 #include "cluster/base/random.h"
 #include "coordinator/data/answer.h"
+#include "coordinator/score/example_marks.h"
 
 enum { REFERENCE_BATCH = 32, SCORE_WORDS = 16 };
 
@@ -36,17 +37,6 @@ static int32_t padded_width(struct score_pass *e, int64_t place)
     return width;
 }
 
-static struct answer_marks marks_of(const struct score_pass *e, const struct example *x)
-{
-    return (struct answer_marks){.options = x->options,
-                                 .option = x->option,
-                                 .context_first = x->context_first,
-                                 .context_last = x->context_last,
-                                 .none_first = x->none_first,
-                                 .none_last = x->none_last,
-                                 .reference = x->options ? e->o.rules->product : e->o.rules->independent};
-}
-
 static status put_row(struct score_pass *e, int worker, int64_t place)
 {
     struct dataset *data = e->o.data;
@@ -59,7 +49,7 @@ static status put_row(struct score_pass *e, int worker, int64_t place)
         struct answer_marks marks;
 
         TRY(dataset_window(data, e->what.task, e->what.split, row, w, &e->buffer, &x));
-        marks = marks_of(e, &x);
+        marks = example_marks(&x, e->o.rules->product, e->o.rules->independent);
         TRY(score_batch_add(&e->messages[worker], x.ids, x.length, width > x.length ? width : 0, x.start, x.end,
                             &marks));
         TRY(mem_grow(&e->windows[worker], &e->rooms[worker], e->counts[worker] + 1, sizeof(struct score_window)));
@@ -96,6 +86,16 @@ status score_pass_fill(struct score_pass *e, struct scoring_size *sizes)
     return mem_grow(&e->results, &e->result_room, answers, sizeof *e->results);
 }
 
+/* The reference's spans may lie outside the context, and are compared as it does. */
+static status span_credit(const struct score_pass *e, const struct task *task, const struct example *x,
+                          const int32_t *ids, int count, double *credit)
+{
+    int32_t first = x->context_skip + e->best.start - x->context_first;
+
+    if (e->o.rules->independent) return answer_f1_of_tokens(&task->roles, ids, count, x->gold, x->gold_count, credit);
+    return dataset_answer_f1(e->o.data, e->what.task, e->what.split, e->row, first, first + count - 1, credit);
+}
+
 static status finish_row(struct score_pass *e)
 {
     struct dataset *data = e->o.data;
@@ -112,7 +112,7 @@ static status finish_row(struct score_pass *e)
             ids = x.ids + e->best.start;
             count = e->best.end - e->best.start + 1;
         }
-        credit = answer_f1(&task->roles, ids, count, x.gold, x.gold_count);
+        TRY(span_credit(e, task, &x, ids, count, &credit));
     } else {
         credit = e->best.choice == x.label;
         e->result.correct += e->best.choice == x.label;
@@ -142,7 +142,7 @@ static status take_result(struct score_pass *e, const struct score_window *w, co
         e->best = (struct answer){r->choice, r->start, r->end, r->score};
         e->best_window = w->number;
     }
-    if (r->loss > 0) {
+    if (!isnan(r->loss)) {
         e->loss += r->loss;
         e->loss_count++;
     }

@@ -7,6 +7,26 @@
 #include "coordinator/text/unicode.h"
 #include "coordinator/text/vocabulary.h"
 
+enum { DOTTED_I = 0x130, DOT_ABOVE = 0x307 };
+
+const struct clean_up clean_up_standard = {1, 1, 1};
+
+/* Of all characters, the dotted capital I alone has two as its lower case; decomposed it is a plain I. */
+int clean_up_parts(const struct clean_up *clean, uint32_t c, uint32_t out[4])
+{
+    if (clean->strip) return unicode_decompose(c, out);
+    out[0] = c;
+    if (c != DOTTED_I || !clean->lower) return 1;
+    out[0] = 'i';
+    out[1] = DOT_ABOVE;
+    return 2;
+}
+
+int clean_up_drops(const struct clean_up *clean, uint32_t c)
+{
+    return clean->strip && unicode_class_of(c) == UNICODE_MARK;
+}
+
 static uint32_t entry_of(enum char_kind kind, uint32_t value)
 {
     return (uint32_t)kind << CHAR_KIND_SHIFT | value;
@@ -20,7 +40,7 @@ static uint32_t single_entry(const struct vocabulary *v, int32_t unknown, uint32
     return entry_of(c == '[' ? CHAR_BRACKET : CHAR_SINGLE, (uint32_t)(id < 0 ? unknown : id));
 }
 
-static uint32_t make_entry(const struct vocabulary *v, int32_t unknown, uint32_t c)
+static uint32_t make_entry(const struct vocabulary *v, int32_t unknown, const struct clean_up *clean, uint32_t c)
 {
     enum unicode_class what = unicode_class_of(c);
     uint32_t parts[4], kept = 0;
@@ -28,12 +48,12 @@ static uint32_t make_entry(const struct vocabulary *v, int32_t unknown, uint32_t
 
     if (what == UNICODE_DROP) return entry_of(CHAR_DROP, 0);
     if (what == UNICODE_SPACE) return entry_of(CHAR_SPACE, 0);
-    count = unicode_decompose(c, parts);
-    if (what == UNICODE_CHINESE && count == 1) return single_entry(v, unknown, parts[0]);
+    count = clean_up_parts(clean, c, parts);
+    if (what == UNICODE_CHINESE && clean->chinese && count == 1) return single_entry(v, unknown, parts[0]);
     for (int i = 0; i < count; i++) {
-        if (unicode_class_of(parts[i]) == UNICODE_MARK) continue;
-        if (unicode_combining(parts[i]) != 0) return entry_of(CHAR_CLUSTER, 0);
-        kept = unicode_lower(parts[i]);
+        if (clean_up_drops(clean, parts[i])) continue;
+        if (clean->strip && unicode_combining(parts[i]) != 0) return entry_of(CHAR_CLUSTER, 0);
+        kept = clean->lower ? unicode_lower(parts[i]) : parts[i];
         left++;
     }
     if (left == 0) return entry_of(CHAR_DROP, 0);
@@ -60,22 +80,22 @@ static status keep_page(struct char_table *t, const uint32_t *page, const uint32
     return ST_OK;
 }
 
-static void make_page(const struct vocabulary *v, int32_t unknown, uint32_t first, uint32_t *page)
+static void make_page(const struct vocabulary *v, int32_t unknown, const struct clean_up *clean, uint32_t first, uint32_t *page)
 {
     if (unicode_is_plain(first, first + CHAR_PAGE - 1)) {
         memset(page, 0, CHAR_PAGE * sizeof *page);
         return;
     }
-    for (uint32_t i = 0; i < CHAR_PAGE; i++) page[i] = make_entry(v, unknown, first + i);
+    for (uint32_t i = 0; i < CHAR_PAGE; i++) page[i] = make_entry(v, unknown, clean, first + i);
 }
 
-status char_table_new(const struct vocabulary *v, int32_t unknown, struct char_table **out)
+status char_table_new(const struct vocabulary *v, int32_t unknown, const struct clean_up *clean, struct char_table **out)
 {
     uint32_t page[CHAR_PAGE];
 
     TRY(mem_alloc(1, sizeof **out, out));
     for (uint32_t p = 0; p < CHAR_PAGES; p++) {
-        make_page(v, unknown, p * CHAR_PAGE, page);
+        make_page(v, unknown, clean, p * CHAR_PAGE, page);
         TRY(keep_page(*out, page, &(*out)->pages[p]));
     }
     return ST_OK;

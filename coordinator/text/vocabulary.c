@@ -1,4 +1,5 @@
-/* The file's bytes are kept; a piece is an offset and a length in them. Ids are found through one open hash table. */
+/* The file's bytes are kept; a piece is an offset and a length in them. Ids are found through one open hash table. Added tokens
+ * stand behind the lines, once the tables of WordPiece are made: no word is ever cut into them. */
 #include "coordinator/text/vocabulary.h"
 
 #include <stdio.h>
@@ -11,9 +12,10 @@
 #include "cluster/base/utf8.h"
 #include "coordinator/text/char_table.h"
 #include "coordinator/text/piece_trie.h"
+#include "coordinator/text/token_cutter.h"
 #include "coordinator/text/unicode.h"
 
-enum { FILE_LIMIT = 64 << 20, DIGEST_ROOM = 33 };
+enum { DIGEST_ROOM = 33 };
 
 static const char *const special_names[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
 
@@ -23,12 +25,14 @@ struct vocabulary {
     char *name;
     char *text;                  /* the pieces, a 0 behind each */
     struct piece *pieces;
-    size_t count, room;
+    size_t count, room, lines;
+    int files, odd_json;
     int32_t *slots;              /* id + 1, 0: free */
     uint32_t mask;
     char digest[DIGEST_ROOM];
     struct char_table *chars;
     struct piece_trie trie;
+    struct token_cutter *cutter;
     struct vocabulary_tables tables;
 };
 
@@ -71,17 +75,43 @@ static status cut_lines(struct vocabulary *v, size_t bytes)
     return ST_OK;
 }
 
-static status make_digest(struct vocabulary *v)
+static int is_special(const struct added_token *t)
+{
+    for (size_t i = 0; i < sizeof special_names / sizeof *special_names; i++)
+        if (strcmp(t->text, special_names[i]) == 0) return !t->cleaned;
+    return 0;
+}
+
+/* What changes ids beside the pieces. A plain lower-case vocabulary has nothing here. */
+static void digest_rest(const struct vocabulary *v, const struct added_tokens *added, XXH3_state_t *state)
+{
+    const struct clean_up *c = &v->tables.clean;
+    const unsigned char how[4] = {0, (unsigned char)c->lower, (unsigned char)c->strip, (unsigned char)c->chinese};
+    uint64_t sum = 0;   /* in whatever order the files name them */
+
+    if (!c->lower || !c->strip || !c->chinese) XXH3_128bits_update(state, how, sizeof how);
+    for (size_t i = 0; added && i < added->count; i++) {
+        const struct added_token *t = &added->items[i];
+        uint64_t seed = (uint64_t)vocabulary_id(v, t->text, t->n) << 1 | (unsigned)t->cleaned;
+
+        if (!is_special(t)) sum += XXH3_64bits_withSeed(t->text, t->n, seed) | 1;
+    }
+    if (sum != 0) XXH3_128bits_update(state, &sum, sizeof sum);
+}
+
+/* Of the lines alone; added tokens follow with their ids. */
+static status make_digest(struct vocabulary *v, const struct added_tokens *added)
 {
     XXH3_state_t *state = XXH3_createState();
     XXH128_hash_t hash;
 
     if (!state) return fault(ST_MEMORY, "%s: out of memory", v->name);
     XXH3_128bits_reset(state);
-    for (size_t i = 0; i < v->count; i++) {
+    for (size_t i = 0; i < v->lines; i++) {
         XXH3_128bits_update(state, v->text + v->pieces[i].at, v->pieces[i].n);
         XXH3_128bits_update(state, "\n", 1);
     }
+    digest_rest(v, added, state);
     hash = XXH3_128bits_digest(state);
     XXH3_freeState(state);
     snprintf(v->digest, sizeof v->digest, "%016llx%016llx", (unsigned long long)hash.high64,
@@ -104,11 +134,12 @@ static uint32_t find_slot(const struct vocabulary *v, const char *text, size_t n
     return slot;
 }
 
-static status make_slots(struct vocabulary *v)
+/* Room for so many more pieces. */
+static status make_slots(struct vocabulary *v, size_t more)
 {
     size_t size = 64;
 
-    while (size < 2 * v->count) size *= 2;
+    while (size < 2 * (v->count + more)) size *= 2;
     TRY(mem_alloc(size, sizeof *v->slots, &v->slots));
     v->mask = (uint32_t)(size - 1);
     for (size_t i = 0; i < v->count; i++)
@@ -151,7 +182,7 @@ static status make_tables(struct vocabulary *v)
 
     TRY(vocabulary_need(v, "[UNK]", &t->unknown));
     TRY(make_trie(v));
-    TRY(char_table_new(v, t->unknown, &v->chars));
+    TRY(char_table_new(v, t->unknown, &t->clean, &v->chars));
     t->chars = v->chars;
     t->pieces = &v->trie;
     for (size_t i = 0; i < sizeof special_names / sizeof *special_names; i++) {
@@ -163,56 +194,123 @@ static status make_tables(struct vocabulary *v)
     return ST_OK;
 }
 
+/* ---- added tokens ---------------------------------------------------------------------------------------------- */
+
+/* The token's text behind all other pieces. bytes: of text so far. */
+static status add_piece(struct vocabulary *v, const struct added_token *t, size_t *bytes, size_t *text_room)
+{
+    TRY(mem_grow(&v->text, text_room, *bytes + t->n + 1, 1));
+    TRY(mem_grow(&v->pieces, &v->room, v->count + 1, sizeof *v->pieces));
+    memcpy(v->text + *bytes, t->text, t->n + 1);
+    v->pieces[v->count] = (struct piece){(uint32_t)*bytes, (uint32_t)t->n};
+    *bytes += t->n + 1;
+    v->slots[find_slot(v, t->text, t->n)] = (int32_t)v->count + 1;
+    v->count++;
+    return ST_OK;
+}
+
+/* A token that is a piece has the piece's id, another one the next behind all pieces: so the library deals ids, whatever the
+ * file says, and a file that says something else is one that nobody can follow. */
+static status place_token(struct vocabulary *v, const struct added_token *t, size_t *bytes, size_t *text_room)
+{
+    int32_t id = vocabulary_id(v, t->text, t->n);
+
+    if (id < 0 && t->id >= 0 && t->id != (int64_t)v->count)
+        return fault(ST_INPUT, "%s: the added token \"%.60s\" has the id %lld, expected %zu, the next one behind %s", t->file, t->text,
+                     (long long)t->id, v->count, v->name);
+    if (id >= 0 && t->id >= 0 && t->id != id)
+        return fault(ST_INPUT, "%s: the added token \"%.60s\" has the id %lld, in %s it has %d", t->file, t->text, (long long)t->id,
+                     v->name, id);
+    return id >= 0 ? ST_OK : add_piece(v, t, bytes, text_room);
+}
+
+/* The cutter takes all tokens over, special ones too. */
+static status make_cutter(struct vocabulary *v, const struct added_tokens *added)
+{
+    size_t specials = (size_t)v->tables.special_count, count = specials + added->count, n = 0;
+    struct added_token *tokens = NULL;
+    int32_t *ids = NULL;
+    status s = mem_alloc(count, sizeof *tokens, &tokens);
+
+    if (s == ST_OK) s = mem_alloc(count, sizeof *ids, &ids);
+    for (size_t i = 0; i < specials && s == ST_OK; i++) {
+        const struct vocabulary_special *special = &v->tables.specials[i];
+
+        if (added_tokens_find(added, special->text, special->n)) continue;
+        ids[n] = special->id;
+        tokens[n++] = (struct added_token){.text = special->text, .n = special->n, .file = v->name};
+    }
+    for (size_t i = 0; i < added->count && s == ST_OK; i++) {
+        ids[n] = vocabulary_id(v, added->items[i].text, added->items[i].n);
+        tokens[n++] = added->items[i];
+    }
+    if (s == ST_OK) s = token_cutter_new(tokens, ids, n, &v->tables.clean, &v->cutter);
+    mem_free(tokens);
+    mem_free(ids);
+    v->tables.cutter = v->cutter;
+    v->tables.special_count = 0;
+    return s;
+}
+
+static status take_added(struct vocabulary *v, const struct added_tokens *added, size_t bytes)
+{
+    size_t text_room = bytes + 1, extra = 0;
+
+    bytes++;
+    for (size_t i = 0; i < added->count; i++) {
+        TRY(place_token(v, &added->items[i], &bytes, &text_room));
+        extra += !is_special(&added->items[i]);
+    }
+    return extra > 0 ? make_cutter(v, added) : ST_OK;
+}
+
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
-/* v owns text from here on; it has a 0 behind its last byte. */
-static status take_text(const char *name, char *text, size_t bytes, struct vocabulary **out)
+static status build(struct vocabulary *v, const struct vocabulary_parts *parts)
+{
+    TRY(mem_text(parts->path, strlen(parts->path), &v->name));
+    TRY(cut_lines(v, parts->bytes));
+    v->lines = v->count;
+    TRY(make_slots(v, parts->added ? parts->added->count : 0));
+    TRY(make_tables(v));
+    if (parts->added) TRY(take_added(v, parts->added, parts->bytes));
+    return make_digest(v, parts->added);
+}
+
+status vocabulary_build(const struct vocabulary_parts *parts, struct vocabulary **out)
 {
     struct vocabulary *v;
+    status s;
 
     *out = NULL;
     if (mem_alloc(1, sizeof *v, &v) != ST_OK) {
-        mem_free(text);
+        mem_free(parts->lines);
         return ST_MEMORY;
     }
-    *out = v;
-    v->text = text;
-    TRY(mem_text(name, strlen(name), &v->name));
-    TRY(cut_lines(v, bytes));
-    TRY(make_digest(v));
-    TRY(make_slots(v));
-    return make_tables(v);
+    v->text = parts->lines;
+    v->tables.clean = *parts->clean;
+    v->files = parts->files;
+    v->odd_json = parts->odd_json;
+    s = build(v, parts);
+    if (s == ST_OK) *out = v;
+    else vocabulary_destroy(&v);
+    return s;
 }
 
 status vocabulary_parse(const char *name, const char *data, size_t bytes, struct vocabulary **out)
 {
-    char *text;
-    status s;
+    struct vocabulary_parts parts = {.path = name, .bytes = bytes, .clean = &clean_up_standard};
 
     *out = NULL;
-    if (bytes > FILE_LIMIT) return fault(ST_INPUT, "%s: %zu bytes, expected at most %d", name, bytes, FILE_LIMIT);
-    TRY(mem_text(data, bytes, &text));
-    s = take_text(name, text, bytes, out);
-    if (s != ST_OK) vocabulary_destroy(out);
-    return s;
-}
-
-status vocabulary_load(const char *path, struct vocabulary **out)
-{
-    size_t bytes;
-    char *text;
-    status s;
-
-    *out = NULL;
-    TRY(file_read(path, FILE_LIMIT, &text, &bytes));
-    s = take_text(path, text, bytes, out);
-    if (s != ST_OK) vocabulary_destroy(out);
-    return s;
+    if (bytes > VOCABULARY_LIMIT) return fault(ST_INPUT, "%s: %zu bytes, expected at most %d", name, bytes, VOCABULARY_LIMIT);
+    TRY(mem_text(data, bytes, &parts.lines));
+    return vocabulary_build(&parts, out);
 }
 
 void vocabulary_destroy(struct vocabulary **v)
 {
     if (!*v) return;
+    token_cutter_destroy(&(*v)->cutter);
     piece_trie_fini(&(*v)->trie);
     char_table_destroy(&(*v)->chars);
     mem_free((*v)->slots);
@@ -243,4 +341,19 @@ const char *vocabulary_digest(const struct vocabulary *v)
 const struct vocabulary_tables *vocabulary_tables(const struct vocabulary *v)
 {
     return &v->tables;
+}
+
+const char *vocabulary_path(const struct vocabulary *v)
+{
+    return v->name;
+}
+
+int vocabulary_has_files(const struct vocabulary *v)
+{
+    return v->files;
+}
+
+int vocabulary_has_odd_json(const struct vocabulary *v)
+{
+    return v->odd_json;
 }

@@ -6,6 +6,8 @@
  * start of its first and the end of its last character. Removed characters belong to no token unless they lie inside
  * one.
  *
+ * Added tokens, where the vocabulary has some, are cut out first; what lies between goes through the same pass.
+ *
  * The one place where order matters is canonical reordering: marks behind a letter are sorted by their combining
  * class. Almost all marks are removed afterwards and nobody can tell. Where one is kept (Hangul tone marks, musical
  * stems, scripts younger than the reference's tables) the whole cluster is worked out as the reference does it, see
@@ -19,6 +21,7 @@
 #include "cluster/base/utf8.h"
 #include "coordinator/text/char_table.h"
 #include "coordinator/text/piece_trie.h"
+#include "coordinator/text/token_cutter.h"
 #include "coordinator/text/unicode.h"
 
 enum { WORD_CHARS = 100, WORD_BYTES = 4 * WORD_CHARS, COMBINING_CLASSES = 256 };
@@ -129,17 +132,17 @@ static status add_decomposed(struct encoder *e, uint32_t c, uint32_t start, uint
         if (e->chars > 0) TRY(end_word(e));
         return push(e, (int32_t)value, start, end);
     }
-    add_char(e, unicode_lower(c), start, end);
+    add_char(e, e->tables->clean.lower ? unicode_lower(c) : c, start, end);
     return ST_OK;
 }
 
 static status add_several(struct encoder *e, uint32_t c, uint32_t start, uint32_t end)
 {
     uint32_t parts[4];
-    int count = unicode_decompose(c, parts);
+    int count = clean_up_parts(&e->tables->clean, c, parts);
 
     for (int i = 0; i < count; i++)
-        if (unicode_class_of(parts[i]) != UNICODE_MARK) TRY(add_decomposed(e, parts[i], start, end));
+        if (!clean_up_drops(&e->tables->clean, parts[i])) TRY(add_decomposed(e, parts[i], start, end));
     return ST_OK;
 }
 
@@ -300,12 +303,13 @@ static inline size_t decode(const char *text, size_t n, uint32_t *c)
     return utf8_decode(text, n, c);
 }
 
-static status encode(struct encoder *e)
+/* The bytes from `at` to e->size. */
+static status encode(struct encoder *e, size_t at)
 {
     const struct char_table *chars = e->tables->chars;
     const uint32_t *ascii = chars->pages[0];
-    size_t at = 0;
 
+    e->segment = at;
     while (at < e->size) {
         unsigned char byte = (unsigned char)e->text[at];
         size_t next = at + 1;
@@ -338,6 +342,32 @@ static status encode(struct encoder *e)
     return e->chars > 0 ? end_word(e) : ST_OK;
 }
 
+/* The bytes from `at` to `to`, without the tokens that `next` finds in them; these come whole. */
+static status encode_between(struct encoder *e, size_t at, size_t to,
+                             int (*next)(const struct token_cutter *, const char *, size_t, size_t, struct token_cut *),
+                             status (*part)(struct encoder *, size_t, size_t))
+{
+    struct token_cut cut;
+
+    while (next(e->tables->cutter, e->text, at, to, &cut)) {
+        TRY(part(e, at, cut.start));
+        TRY(push(e, cut.id, (uint32_t)cut.start, (uint32_t)cut.end));
+        at = cut.end;
+    }
+    return part(e, at, to);
+}
+
+static status encode_plain(struct encoder *e, size_t at, size_t to)
+{
+    e->size = to;
+    return encode(e, at);
+}
+
+static status encode_cleaned(struct encoder *e, size_t at, size_t to)
+{
+    return encode_between(e, at, to, token_cutter_cleaned, encode_plain);
+}
+
 status wordpiece_encode(const struct vocabulary *v, const char *text, size_t n, struct token_list *out)
 {
     struct encoder e;
@@ -348,5 +378,5 @@ status wordpiece_encode(const struct vocabulary *v, const char *text, size_t n, 
     e.text = text;
     e.size = n;
     e.segment = e.chars = e.bytes = 0;
-    return encode(&e);
+    return e.tables->cutter ? encode_between(&e, 0, n, token_cutter_raw, encode_cleaned) : encode(&e, 0);
 }

@@ -1,4 +1,4 @@
-/* WordPiece: text to ids and byte offsets, identical to Hugging Face's BertTokenizerFast with lower case.
+/* WordPiece: text to ids and byte offsets, identical to Hugging Face's BertTokenizerFast with the vocabulary's clean-up.
  * No hidden state: threads may share one vocabulary and encode at the same time. */
 #ifndef MP2_COORDINATOR_TEXT_WORDPIECE_H
 #define MP2_COORDINATOR_TEXT_WORDPIECE_H
@@ -17,7 +17,7 @@ void token_list_fini(struct token_list *list);
 
 /* Local. Append the tokens of text (n bytes, at most 4 GiB - 1: ST_INPUT beyond; any bytes, NUL and \n included; each
  * maximal bad part of UTF-8 counts as U+FFFD, which is dropped). No [CLS] or [SEP] is added and nothing is cut.
- * Special tokens ([PAD] [UNK] [CLS] [SEP] [MASK], those that v has) written in the text become their ids. */
+ * Special tokens ([PAD] [UNK] [CLS] [SEP] [MASK], those that v has) and added tokens written in the text become their ids. */
 status wordpiece_encode(const struct vocabulary *v, const char *text, size_t n, struct token_list *out);
 
 #endif

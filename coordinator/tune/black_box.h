@@ -6,10 +6,6 @@
  * z_lk of the chosen router, and a candidate x makes the layer's prompt x A_l. While a layer is searched, the oracle
  * keeps what lies below it.
  *
- * With answers_only the loss is over the tokens that answers are read from (the ends of the options, the context of a span)
- * instead of over all: after pre-training nearly the same number, since hardly any probability lies elsewhere, and the last
- * layer is computed for them alone.
- *
  * With int8 these losses come from products in whole numbers of 8 bits (worker/model/encoder.h), nearly twice as fast and a
  * little off; all of them, so that what is compared is alike. Looks at dev, the test and the tuned file know nothing of it.
  *

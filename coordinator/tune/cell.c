@@ -13,6 +13,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "coordinator/tune/cell_state.h"
+#include "coordinator/tune/made_with.h"
 #include "coordinator/tune/tuned.h"
 
 status cell_folder(const char *run, const char *task, enum method method, int64_t seed, char *out, size_t room)
@@ -74,6 +75,46 @@ static status forget_result(const struct cell_work *w)
     return ST_OK;
 }
 
+/* What a cell needs while it is under way, and not any more. */
+static status clean(const struct cell_work *w)
+{
+    char path[4096 + 32];
+
+    snprintf(path, sizeof path, "%s/snapshot.safetensors", w->folder);
+    if (file_exists(path) && unlink(path) != 0) return fault(ST_IO, "%s: cannot be removed", path);
+    snprintf(path, sizeof path, "%s/snapshot", w->folder);
+    TRY(file_remove_tree(path));
+    snprintf(path, sizeof path, "%s/journal", w->folder);
+    TRY(file_remove_tree(path));
+    return made_with_remove(w->folder);
+}
+
+/* A killed cell left something to go on from. */
+static int is_begun(const struct cell_work *w)
+{
+    static const char *const left[] = {"snapshot.safetensors", "snapshot", "journal"};
+    char path[4096 + 32];
+    int begun = 0;
+
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        snprintf(path, sizeof path, "%s/%s", w->folder, left[i]);
+        begun |= file_exists(path);
+    }
+    return begun;
+}
+
+static status check_made_with(const struct cell_work *w)
+{
+    const struct made_with is = {w->digest, isa_name(w->t->replica.facts.isa), w->t->about};
+    int anew;
+
+    TRY(made_with_check(w->folder, is_begun(w), &is, &anew));
+    if (!anew) return ST_OK;
+    log_warn("cell-anew", "path=%s why=\"it does not say what it was computed with\"", w->folder);
+    TRY(clean(w));
+    return made_with_check(w->folder, 0, &is, &anew);
+}
+
 static status prepare(struct cell_work *w, struct brief *brief)
 {
     struct tuning *t = w->t;
@@ -84,6 +125,7 @@ static status prepare(struct cell_work *w, struct brief *brief)
     TRY(make_digest(w, w->digest));
     TRY(find_cached(w, &brief->cached));
     if (brief->cached) return ST_OK;
+    TRY(check_made_with(w));
     TRY(forget_result(w));
     TRY(few_shot_draw(t->data, w->cell->task, w->k, (uint64_t)w->cell->seed, &w->draw));
     TRY(cell_save_examples(w->folder, &w->draw));
@@ -189,19 +231,6 @@ static status save_tuned(const struct cell_work *w)
     return s;
 }
 
-/* What a cell needs while it is under way, and not any more. */
-static status clean(const struct cell_work *w)
-{
-    char path[4096 + 32];
-
-    snprintf(path, sizeof path, "%s/snapshot.safetensors", w->folder);
-    if (file_exists(path) && unlink(path) != 0) return fault(ST_IO, "%s: cannot be removed", path);
-    snprintf(path, sizeof path, "%s/snapshot", w->folder);
-    TRY(file_remove_tree(path));
-    snprintf(path, sizeof path, "%s/journal", w->folder);
-    return file_remove_tree(path);
-}
-
 static void tell_done(const struct cell_work *w)
 {
     const struct cell_result *r = w->result;
@@ -272,7 +301,7 @@ static status open_full(struct cell_work *w, struct oracle *oracle)
     const struct tune_config *c = w->t->config;
     const struct full_options o = {.comm = w->t->comm, .replica = &w->t->replica, .model = c->model, .oracle = oracle,
                                    .epochs = c->full.epochs, .check_every = c->dev_every, .rate = c->full.rate,
-                                   .decay = c->weight_decay};
+                                   .decay = c->weight_decay, .loss = train_loss(c->loss, c->reference.loss)};
 
     return full_open(&o, &w->full);
 }
@@ -283,7 +312,7 @@ static status run_cell(struct cell_work *w, const struct brief *b)
     const struct tune_config *c = t->config;
     const struct oracle_options o = {.comm = t->comm, .replica = &t->replica, .layers = b->layers, .tokens = b->tokens,
                                      .longest = t->longest, .gradients = b->gradients, .int8 = b->int8,
-                                     .answers_only = c->black_box.answers_only, .machine = &c->machine,
+                                     .loss = train_loss(c->loss, c->reference.loss), .machine = &c->machine,
                                      .rules = {.padding = c->reference.padding, .product = c->reference.product,
                                                .independent = t->form.reference != FORM_RIGHT,
                                                .batch_tokens = c->batch_tokens},

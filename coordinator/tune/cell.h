@@ -5,7 +5,8 @@
  *     examples.json                   which rows were trained on and looked at
  *     curve.jsonl                     a line a dev check: stage, step, evaluations, loss, dev, dev_loss, best
  *     result.json                     what came of it (struct cell_result), written last: the cell is done
- *     snapshot.safetensors, snapshot/, journal/  while it is under way; a killed cell goes on from there to the same bytes
+ *     snapshot.safetensors, snapshot/, journal/, made_with.json  while it is under way; a killed cell goes on from there to the same
+ *                                     bytes, or is refused where instruction set or libraries are others
  * A cell that is done is not run again as long as its result belongs to the same configuration (config_digest: the options
  * that matter to the method, the encoder, the prompts, the data); otherwise it is run anew, with a notice. */
 #ifndef MP2_COORDINATOR_TUNE_CELL_H

@@ -27,6 +27,8 @@ const struct option tune_options[] = {
     {"batch_tokens", OPTION_INT, AT(batch_tokens), "16Ki", 512, 1e8, AFFECTS_PLACEMENT, "tokens", "dealt to a worker at a time when rows are scored", NULL},
     {"log", OPTION_CHOICE, AT(log), "warn", 0, 0, AFFECTS_PLACEMENT, "", "what is said on standard error", "silent|error|warn|info|debug"},
 
+    TRAIN_LOSS_OPTION(struct tune_config, loss),
+
     {"router.epochs", OPTION_INT, AT(router.epochs), "500", 0, 1e9, AFFECTS_RESULT, "epochs", "of the router alone: stage one of gradient, all of router", NULL},
     {"router.rate", OPTION_REAL, AT(router.rate), "3e-3", 0, 10, AFFECTS_RESULT, "", "learning rate", NULL},
     {"gradient.epochs", OPTION_INT, AT(gradient.epochs), "500", 0, 1e9, AFFECTS_RESULT, "epochs", "of the modules' prompts and the head: stage two", NULL},
@@ -49,7 +51,6 @@ const struct option tune_options[] = {
     {"black_box.check", OPTION_INT, AT(black_box.check), "100", 1, 1e9, AFFECTS_RESULT, "losses", "between looks at dev", NULL},
     {"black_box.sigma", OPTION_REAL, AT(black_box.sigma), "0", 0, 1e3, AFFECTS_RESULT, "", "first step size; 0: 0.5 for the first layer of deep prompts, else 0.1", NULL},
     {"black_box.bound", OPTION_REAL, AT(black_box.bound), "5", 0, 1e6, AFFECTS_RESULT, "", "of intrinsic vectors (deep); 0: none", NULL},
-    {"black_box.answers_only", OPTION_BOOL, AT(black_box.answers_only), "false", 0, 0, AFFECTS_RESULT, "", "the loss is over the tokens that answers are read from instead of all: the last layer is computed for them alone", NULL},
     {"black_box.int8", OPTION_BOOL, AT(black_box.int8), "false", 0, 0, AFFECTS_RESULT, "", "losses of candidates from products in whole numbers of 8 bits (CPUs with AVX-512 VNNI), nearly twice as fast; looks at dev and the test are as ever", NULL},
 
     {"reference.few_shot", OPTION_BOOL, AT(reference.few_shot), "false", 0, 0, AFFECTS_RESULT, "", "k of the authors' gradient descent: 32 over the labels, 8 from ten labels on", NULL},
@@ -57,6 +58,7 @@ const struct option tune_options[] = {
     {"reference.padding", OPTION_BOOL, AT(reference.padding), "false", 0, 0, AFFECTS_RESULT, "", "attend padding, as the reference does", NULL},
     {"reference.product", OPTION_BOOL, AT(reference.product), "false", 0, 0, AFFECTS_RESULT, "", "score an option by the product of its logits instead of their sum", NULL},
     {"reference.choice", OPTION_BOOL, AT(reference.choice), "false", 0, 0, AFFECTS_RESULT, "", "black box: keep the best of the points that were checked on dev, not the optimum", NULL},
+    REFERENCE_LOSS_OPTION(struct tune_config, reference.loss),
 
     MACHINE_OPTIONS(struct tune_config, machine, "8"),
 
@@ -125,6 +127,7 @@ static int section_counts(void *arg, const char *name)
     const char *p = sections[method];
 
     if (!name[n] || strncmp(name, "reference.", 10) == 0 || strncmp(name, "machine.", 8) == 0) return 1;
+    if (strncmp(name, "train.", 6) == 0) return 1;
     while (*p) {
         size_t length = strcspn(p, " ");
 

@@ -3,6 +3,7 @@
 #define MP2_COORDINATOR_TUNE_CONFIG_H
 
 #include "cluster/watch/publish.h"
+#include "coordinator/loop/train_config.h"
 #include "worker/model/machine.h"
 #include "coordinator/tune/method.h"
 
@@ -15,7 +16,7 @@ struct stage_config { int64_t epochs; double rate; };
 struct black_box_config {
     int64_t router_evaluations, router_random, evaluations, population, router_check, check;
     double sigma, bound;
-    int answers_only, int8;
+    int int8;
 };
 
 struct tune_config {
@@ -25,6 +26,7 @@ struct tune_config {
     int log;
     int64_t dev_every, test_rows, batch_tokens;
     double weight_decay;
+    int loss;                       /* enum loss_over, unless reference.loss */
     const char *start;              /* "", "seen", "best" or a seen task: the router to begin with */
     struct stage_config router;     /* stage one of gradient; all of router */
     struct stage_config gradient;   /* stage two; rate 0: by depth */
@@ -32,7 +34,7 @@ struct tune_config {
     const char *single_prompts;
     int fresh_head;                 /* of baselines that start from nothing */
     struct black_box_config black_box;
-    struct { int few_shot, moments, padding, product, choice; } reference;
+    struct { int few_shot, moments, padding, product, choice, loss; } reference;
     struct machine_config machine;
     struct watch_config watch;
 };

@@ -5,6 +5,7 @@
 
 #include "cluster/base/clock.h"
 #include "cluster/base/file.h"
+#include "coordinator/text/vocabulary.h"
 #include "coordinator/tune/full_state.h"
 #include "worker/model/folder.h"
 
@@ -15,6 +16,7 @@ static status open_facts(struct full *f)
     struct ranges_part whole = {0, 0};
 
     TRY(full_facts_open(&f->facts, &f->o.replica->facts.config, oracle_assignment(f->o.oracle), f->comm->workers));
+    f->facts.loss = f->o.loss;
     f->blocks = blocks_make(f->facts.flat.count, f->comm->workers);
     ranges_init(&f->ranges, f->comm, &f->blocks);
     reduce_init(&f->reduce, f->comm, &f->blocks, 1);
@@ -205,11 +207,13 @@ status full_write(struct full *f, const char *folder, char digest[33])
     struct flat_view view = {&f->facts.flat, f->coordinator->whole};
     struct model_folder what = {.config = f->facts.flat.config, .type = TENSOR_F32, .read = read_values, .arg = &view};
     struct model_source *written;
-    char vocab[4096];
-    status s;
+    struct vocabulary *v = NULL;
+    status s = ST_OK;
 
-    TRY(file_join(vocab, sizeof vocab, f->o.model, "vocab.txt"));
-    if (file_exists(vocab)) what.vocab = vocab;
+    if (vocabulary_in(f->o.model)) s = vocabulary_load(f->o.model, &v);
+    if (s == ST_OK && v) s = vocabulary_write(v, folder, what.config.positions);
+    vocabulary_destroy(&v);
+    TRY(s);
     TRY(model_folder_write(folder, &what));
     TRY(model_source_open(folder, &written));
     s = model_source_digest(written, digest);

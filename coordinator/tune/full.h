@@ -23,6 +23,7 @@ struct full_options {
     struct oracle *oracle;      /* open, outside a dialogue; the training examples are its */
     int64_t epochs, check_every;
     double rate, decay;
+    enum loss_over loss;        /* what losses are over */
 };
 
 struct full;

@@ -24,13 +24,12 @@ struct oracle {
 
 /* ---- opening: the examples travel once ---- */
 
-static status send_examples(struct oracle *t, int reads)
+static status send_examples(struct oracle *t)
 {
     size_t bytes = t->facts.word_count * sizeof *t->facts.words;
 
     TRY(comm_broadcast_sized(t->comm, (void **)&t->facts.words, &bytes, 0));
     t->facts.word_count = bytes / sizeof *t->facts.words;
-    if (reads) TRY(comm_broadcast_sized(t->comm, (void **)&t->facts.reads, &t->facts.read_count, 0));
     return comm_agree(t->comm, oracle_facts_read(&t->facts));
 }
 
@@ -50,7 +49,7 @@ static status open_worker(struct oracle *t, const struct oracle_options *o)
     const struct oracle_worker_options wo = {.replica = o->replica, .worker = t->comm->worker,
                                              .unit_examples = (int32_t)o->machine->unit_examples,
                                              .unit_memory = (size_t)o->machine->unit_memory, .longest = o->longest,
-                                             .gradients = o->gradients, .int8 = o->int8};
+                                             .gradients = o->gradients, .int8 = o->int8, .loss = o->loss};
 
     TRY(oracle_worker_open(&wo, &t->facts, &t->worker));
     t->scorer.compute = &t->worker->compute;
@@ -81,7 +80,7 @@ static status open_all(struct oracle *t, const struct oracle_options *o)
 
     if (comm_is_coordinator(t->comm)) s = oracle_coordinator_open(o, &t->facts, &t->coordinator);
     TRY(comm_agree(t->comm, s));
-    TRY(send_examples(t, o->answers_only));
+    TRY(send_examples(t));
     s = open_buffers(t, o);
     if (s == ST_OK && comm_is_worker(t->comm)) s = open_worker(t, o);
     TRY(comm_agree(t->comm, s));

@@ -29,7 +29,7 @@ struct oracle_options {
     int32_t tokens;             /* P */
     int32_t longest;            /* rows of the longest input: the form's max_length */
     int gradients;              /* 1: oracle_gradient will be called */
-    int answers_only;           /* oracle_loss and oracle_losses: over the tokens that answers are read from alone */
+    enum loss_over loss;        /* what losses are over */
     int int8;                   /* likewise: computed in int8, by the replica's second encoder */
     const struct machine_config *machine;
     struct scorer_rules rules;

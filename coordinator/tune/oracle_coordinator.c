@@ -5,6 +5,7 @@
 
 #include "cluster/base/memory.h"
 #include "coordinator/loop/dealing.h"
+#include "coordinator/score/example_marks.h"
 
 /* ---- the training examples ---- */
 
@@ -14,27 +15,7 @@ struct packing {
     int32_t *lengths, *order;   /* (examples) of the rows as given; their numbers in the order of slots */
     struct assignment_message message;
     struct example_buffer buffer;
-    size_t read_room;
 };
-
-/* Which tokens of an example answers are read from. Options: the first and the last token of each. A span: where one
- * may lie, and "no answer". */
-static status add_reads(struct packing *p, const struct example *e)
-{
-    struct oracle_facts *f = p->facts;
-    unsigned char *read;
-
-    if (!p->o->answers_only) return ST_OK;
-    TRY(mem_grow(&f->reads, &p->read_room, f->read_count + (size_t)e->length, 1));
-    read = f->reads + f->read_count;
-    memset(read, 0, (size_t)e->length);
-    for (int i = 0; i < e->options; i++) read[e->option[i][0]] = read[e->option[i][1]] = 1;
-    for (int32_t i = e->context_first; i <= e->context_last && e->options == 0; i++) read[i] = 1;
-    if (e->none_first >= 0) read[e->none_first] = read[e->none_last] = 1;
-    if (e->start >= 0 && e->end >= 0) read[e->start] = read[e->end] = 1;
-    f->read_count += (size_t)e->length;
-    return ST_OK;
-}
 
 static status add_examples(struct packing *p)
 {
@@ -44,12 +25,13 @@ static status add_examples(struct packing *p)
     for (int32_t i = 0; i < o->count && o->rules.padding; i++)
         if (p->lengths[i] > width) width = p->lengths[i];
     for (int32_t slot = 0; slot < o->count; slot++) {
+        struct answer_marks marks;
         struct example e;
 
         TRY(dataset_example(o->data, o->task, o->split, o->rows[p->order[slot]], &p->buffer, &e));
+        marks = example_marks(&e, o->rules.product, o->rules.independent);
         TRY(assignment_message_add(&p->message, &(struct assignment_example){0, slot, e.length, width, e.start, e.end,
-                                                                             e.ids}));
-        TRY(add_reads(p, &e));
+                                                                             marks, e.ids}));
     }
     return ST_OK;
 }

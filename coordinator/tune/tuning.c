@@ -1,14 +1,18 @@
 #include "coordinator/tune/tuning.h"
 
+#include <gnu/libc-version.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cblas.h>
 
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/base/stop.h"
 #include "coordinator/data/few_shot.h"
 #include "coordinator/data/task_info.h"
+#include "coordinator/text/vocabulary.h"
 
 /* ---- the coordinator reads ---- */
 
@@ -92,6 +96,7 @@ static status read_inputs(struct tuning *t, struct model_source **model)
     if (t->bank.state.vocabulary_digest[0] &&
         strcmp(t->bank.state.vocabulary_digest, dataset_vocabulary_digest(t->data)) != 0)
         return fault(ST_INPUT, "%s: imported with another vocabulary than the data that %s was trained on", c->data, c->prompts);
+    TRY(vocabulary_expect(c->model, dataset_vocabulary_digest(t->data), c->data));
     return check_tasks(t);
 }
 
@@ -103,6 +108,19 @@ static status open_run(struct tuning *t)
     TRY(run_folder_open(t->config->run, RUN_FOLDER_EITHER, 3000, &t->folder));
     TRY(run_folder_save_config(&t->folder, t->resolved, strlen(t->resolved)));
     return progress_new(&po, &t->progress);
+}
+
+/* Workers multiply with the first, the coordinator searches with the second. */
+static status say_libraries(struct tuning *t)
+{
+    char product[80] = "";
+
+    if (t->replica.encoder) snprintf(product, sizeof product, "%s", matmul_about(t->replica.encoder->matmul));
+    /* The last worker is one in any case; a coordinator may have no encoder. */
+    TRY(comm_broadcast(t->comm, product, sizeof product, t->comm->size - 1));
+    snprintf(t->about, sizeof t->about, "%s, %.80s %.20s, glibc %.20s", product, openblas_get_config(), openblas_get_corename(),
+             gnu_get_libc_version());
+    return ST_OK;
 }
 
 static status open_all(struct tuning *t, struct model_source **model)
@@ -118,7 +136,8 @@ static status open_all(struct tuning *t, struct model_source **model)
     TRY(comm_agree(t->comm, s));
     TRY(comm_broadcast(t->comm, &t->longest, sizeof t->longest, 0));
     encoder.model = *model;
-    return machine_open(t->comm, &t->config->machine, &encoder, &t->replica);
+    TRY(machine_open(t->comm, &t->config->machine, &encoder, &t->replica));
+    return say_libraries(t);
 }
 
 status tuning_open(struct comm *c, const struct tune_config *config, const struct options *options, const char *resolved,
@@ -170,6 +189,7 @@ static void fill(const struct tuning *t, Mp2__Run *run)
     run->command = (char *)(uintptr_t)t->command;
     run->precision = (char *)(uintptr_t)(t->replica.facts.precision == NUMBER_BF16 ? "bf16" : "f32");
     run->instruction_set = (char *)(uintptr_t)isa_name(t->replica.facts.isa);
+    run->libraries = (char *)(uintptr_t)t->about;
     run->layers = (uint32_t)t->bank.layers;
     run->modules = (uint32_t)t->bank.modules;
     run->prompt_length = (uint32_t)t->bank.tokens;

@@ -17,6 +17,7 @@ struct tuning {
     const char *command, *resolved;
     struct replica replica;
     int32_t longest;            /* rows of the longest input */
+    char about[256];            /* the libraries that results depend on */
     /* coordinator */
     struct input_form form;     /* as the prompts were trained: placeholders, length, wording */
     struct dataset *data;       /* of the configured tasks, in their order */

@@ -40,7 +40,8 @@ struct round_bench {
     struct unit *unit;
     struct encoder_prompts prompts;
     float *values, *head, *state;
-    int32_t *rows, row_count;
+    struct answer_marks marks[BATCH];
+    int32_t option[BATCH][2][2];
     double loss[BATCH];
 };
 
@@ -56,7 +57,8 @@ static status open_bench(struct round_bench *r, const struct bench_options *o, c
     unit_batch_clear(&r->batch, 0);
     for (int i = 0; i < BATCH; i++) {
         for (int32_t k = 0; k < c->lengths[i]; k++) ids[k] = 1000 + (k * 31 + i * 17) % 20000;
-        if (!unit_batch_add(&r->batch, ids, c->lengths[i], 0, c->lengths[i] - 3, c->lengths[i] - 2))
+        if (!unit_batch_add(&r->batch, ids, c->lengths[i], 0, c->context ? c->context : c->lengths[i] - 3,
+                       c->context ? c->context + 1 : c->lengths[i] - 2))
             return fault(ST_SYSTEM, "no room for a batch");
     }
     TRY(unit_new(r->bench.encoder, rows, BATCH, TOKENS, o->threads, UNIT_EVALUATE, &r->unit));
@@ -70,17 +72,19 @@ static status open_bench(struct round_bench *r, const struct bench_options *o, c
     return ST_OK;
 }
 
-/* The rows that answers are read from; a question of some 20 tokens stands behind a context. */
-static status list_rows(struct round_bench *r, const struct bench_case *c)
+/* What answers can be; a question of some 20 tokens stands behind a context. */
+static void mark(struct round_bench *r, const struct bench_case *c)
 {
-    TRY(mem_alloc((size_t)r->batch.rows, sizeof *r->rows, &r->rows));
     for (int i = 0; i < BATCH; i++) {
-        int32_t row = r->batch.row[i], n = r->batch.length[i];
+        int32_t n = r->batch.length[i];
 
-        for (int32_t k = c->context ? c->context : n - 6; k < (c->context ? n - 20 : n); k++)
-            if (c->context || k % 3 != n % 3) r->rows[r->row_count++] = row + k;
+        r->marks[i] = NO_MARKS;
+        r->marks[i].options = c->context ? 0 : 2;
+        r->marks[i].option = (const int32_t (*)[2])r->option[i];
+        r->marks[i].context_first = c->context;
+        r->marks[i].context_last = n - 21;
+        for (int k = 0; k < 2; k++) r->option[i][k][1] = (r->option[i][k][0] = n - 6 + 3 * k) + 1;
     }
-    return ST_OK;
 }
 
 static void close_bench(struct round_bench *r)
@@ -90,7 +94,6 @@ static void close_bench(struct round_bench *r)
     mem_free(r->values);
     mem_free(r->head);
     mem_free(r->state);
-    mem_free(r->rows);
     bench_encoder_close(&r->bench);
 }
 
@@ -106,11 +109,11 @@ static void add(struct spent *sum, struct spent more, double weight)
 }
 
 /* Seconds a candidate: the mean over the layers. */
-static status run_round(struct round_bench *r, int32_t layers, int pair, struct spent *out)
+static status run_round(struct round_bench *r, int32_t layers, int answers, int pair, struct spent *out)
 {
     const struct encoder *e = r->bench.encoder;
     struct unit_inputs in = {.batch = &r->batch, .prompts = r->prompts, .head = r->head, .batch_examples = BATCH,
-                             .rows = r->rows, .row_count = r->row_count};
+                             .marks = r->marks, .loss = answers ? LOSS_ANSWERS : LOSS_ALL};
     struct unit_outputs results = {.loss = r->loss};
     size_t bytes = (size_t)r->batch.rows * 1024 * sizeof(float);
     double share = pair ? 0.5 : 1.0 / layers;
@@ -141,8 +144,8 @@ static status run(const struct bench_options *o, const struct bench_case *c, con
     struct spent spent;
     status s = open_bench(&r, o, c);
 
-    if (s == ST_OK && answers) s = list_rows(&r, c);
-    if (s == ST_OK) s = run_round(&r, o->layers, pair, &spent);
+    if (s == ST_OK) mark(&r, c);
+    if (s == ST_OK) s = run_round(&r, o->layers, answers, pair, &spent);
     if (s == ST_OK)
         printf("{\"bench\":\"black-box\",\"case\":\"%s %s\",\"layers\":%d,\"threads\":%d,\"tokens\":%d,\"seconds\":%.4f,"
                "\"cpu\":%.4f}\n", c->name, what, o->layers, o->threads, r.batch.tokens,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """mp2 pretrain beside a plain float64 PyTorch program of the same method, on the same rows with the same router noise.
 
-usage: compare_pretrain.py MP2 FOLDER GROUPS deep|shallow     (torch, safetensors; no part of the test suite)
+usage: compare_pretrain.py MP2 FOLDER GROUPS deep|shallow answers|all   (torch, safetensors; no part of the test suite)
 
 FOLDER holds a small world (model/, data/, small.yaml: what tests/system/exact.sh leaves behind). The program takes the
 checkpoint after step 1, trains three steps on what `mp2 data batches` and `mp2 data export` say, and prints the
@@ -26,6 +26,8 @@ S = [
     "train.groups=%s" % sys.argv[1],
     "--set",
     "prompt.depth=%s" % sys.argv[2],
+    "--set",
+    "train.loss=%s" % sys.argv[3],
 ]
 N = 4
 env = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
@@ -109,6 +111,20 @@ def enc(ids, prompt):
     return x
 
 
+def span_loss(lg, e):
+    return -(lg[:, 0].log_softmax(0)[e["start"]] + lg[:, 1].log_softmax(0)[e["end"]]) / 2
+
+
+def answer_loss(lg, e):
+    if "options" in e:
+        return -torch.stack([lg[a, 0] + lg[b, 1] for a, b in e["options"]]).log_softmax(0)[e["label"]]
+    loss = 0
+    for end, target in enumerate((e["start"], e["end"])):
+        places = list(range(e["context"][0], e["context"][1] + 1)) + ([e["no_answer"][end]] if "no_answer" in e else [])
+        loss = loss - lg[places, end].log_softmax(0)[places.index(target)] / 2
+    return loss
+
+
 out = subprocess.run(
     [M, "data", "batches", "small.yaml", "--steps", str(N)] + S, capture_output=True, text=True
 ).stdout
@@ -146,7 +162,7 @@ for step in range(2, N + 1):
         for row in b["rows"]:
             e = data[b["task"]][row]
             lg = enc(torch.tensor(e["ids"]), prompt) @ par["head.weight"].T
-            loss = loss - (lg[:, 0].log_softmax(0)[e["start"]] + lg[:, 1].log_softmax(0)[e["end"]]) / 2
+            loss = loss + (answer_loss if sys.argv[3] == "answers" else span_loss)(lg, e)
         tot = tot + loss / len(b["rows"]) / G
     tot.backward()
     print(step, float(tot.detach()))

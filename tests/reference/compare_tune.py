@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """mp2 tune beside a plain float64 PyTorch program of the same method, on the same examples from the same checkpoint.
 
-usage: compare_tune.py MP2 FOLDER gradient|full [warm]     (torch, safetensors; no part of the test suite)
+usage: compare_tune.py MP2 FOLDER gradient|full answers|all [warm]     (torch, safetensors; no part of the test suite)
 
 FOLDER holds a small world and a pre-trained run (model/, data/, run/: what tests/system/tune.sh leaves behind). The program
 takes a task's router row, the modules z A and the head from the checkpoint, the rows from the cell's examples.json, and goes
@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
 mp2, folder, method = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3]
-warm = len(sys.argv) > 4 and sys.argv[4] == "warm"
+loss_over = sys.argv[4]
+warm = len(sys.argv) > 5 and sys.argv[5] == "warm"
 os.chdir(folder)
 ROUTER, PROMPT, TASK, RATES = 12, 13, "afqmc", (3e-2, 4e-3)
 shutil.rmtree("cmp-tune", ignore_errors=True)
@@ -23,7 +24,7 @@ options = {
     "run": "cmp-tune", "model": "model", "data": "data", "prompts": "run", "tasks": TASK, "methods": method, "seeds": 8,
     "k": 3, "start": TASK, "dev_every": 1, "router.epochs": ROUTER, "router.rate": RATES[0], "gradient.epochs": PROMPT,
     "gradient.rate": RATES[1], "full.epochs": ROUTER, "full.rate": 1e-3, "reference.moments": str(warm).lower(),
-    "machine.precision": "f32", "machine.threads": 1, "watch.listen": "",
+    "train.loss": loss_over, "machine.precision": "f32", "machine.threads": 1, "watch.listen": "",
 }
 command = [mp2, "tune"] + [x for k, v in options.items() for x in ("--set", f"{k}={v}")]
 done = subprocess.run(command, capture_output=True, text=True)
@@ -82,7 +83,11 @@ def loss_now():
     for row in examples["train"]:
         e = rows[row]
         logits = encode(torch.tensor(e["ids"]), prompt) @ head.T
-        total = total - (logits[:, 0].log_softmax(0)[e["start"]] + logits[:, 1].log_softmax(0)[e["end"]]) / 2
+        if loss_over == "all":
+            total = total - (logits[:, 0].log_softmax(0)[e["start"]] + logits[:, 1].log_softmax(0)[e["end"]]) / 2
+        else:
+            scores = torch.stack([logits[a, 0] + logits[b, 1] for a, b in e["options"]])
+            total = total - scores.log_softmax(0)[e["label"]]
     return total / len(examples["train"])
 
 

@@ -58,7 +58,27 @@ class Encoder:
         return x
 
 
-def loss_and_logits(encoder, params, case, attend_padding):
+def answer_loss(logits, row):
+    """Of one example: over its options, or its context and "no answer"; and which tokens are read."""
+    start, end = int(row["start_positions"]), int(row["end_positions"])
+    read = torch.zeros(len(logits), dtype=torch.bool)
+    if "options" in row:
+        options = [(int(a), int(b)) for a, b in row["options"] if a >= 0]
+        scores = torch.stack([logits[a, 0] + logits[b, 1] for a, b in options])
+        read[[i for pair in options for i in pair]] = True
+        return torch.logsumexp(scores, 0) - scores[options.index((start, end))], read
+    first, last = (int(x) for x in row["context"])
+    none = [int(x) for x in row["no_answer"]] if "no_answer" in row else [-1, -1]
+    read[first : last + 1] = True
+    loss = 0
+    for i, target in enumerate((start, end)):
+        places = list(range(first, last + 1)) + [none[i]] * (none[i] >= 0)
+        read[places] = True
+        loss = loss + (torch.logsumexp(logits[places, i], 0) - logits[target, i]) / 2
+    return loss, read
+
+
+def loss_and_logits(encoder, params, case, attend_padding, answers):
     A, z, router, head = (params[n] for n in ("A", "z", "router", "head.weight"))
     layers, d, D = A.shape
     H = head.shape[1]
@@ -75,6 +95,10 @@ def loss_and_logits(encoder, params, case, attend_padding):
     if attend_padding:
         mask = torch.ones_like(mask)
     logits = encoder(ids, mask, prompts) @ head.T
+    if answers:
+        by_row = {k: v for k, v in case.items() if k not in ("task_id", "router_uniform")}
+        rows = [answer_loss(logits[i], {k: v[i] for k, v in by_row.items()}) for i in range(len(ids))]
+        return sum(loss for loss, _ in rows) / len(rows), logits * torch.stack([read for _, read in rows])[..., None]
     total = 0
     for i, name in enumerate(("start_positions", "end_positions")):
         column = logits[..., i].masked_fill(~mask, -math.inf)
@@ -82,7 +106,7 @@ def loss_and_logits(encoder, params, case, attend_padding):
     return total, logits * mask[..., None]
 
 
-def reference(encoder, prompts, case, attend_padding, updates):
+def reference(encoder, prompts, case, attend_padding, updates, answers=False):
     params = {k: v.double().clone().requires_grad_() for k, v in prompts.items()}
     out = {}
     optimizer = torch.optim.AdamW([{"params": [params["router"]], "lr": 5e-4},
@@ -90,7 +114,7 @@ def reference(encoder, prompts, case, attend_padding, updates):
                                   betas=(.9, .999), eps=1e-8, weight_decay=.01)
     for i in range(max(1, updates)):
         optimizer.zero_grad()
-        loss, logits = loss_and_logits(encoder, params, case, attend_padding)
+        loss, logits = loss_and_logits(encoder, params, case, attend_padding, answers)
         loss.backward()
         if i == 0:
             out["loss"] = loss.detach().view(1)
@@ -148,6 +172,36 @@ def random_case(config, prompts, B, S, P, train, generator, shortest=None):
     return case
 
 
+def add_answers(case, kind, P, generator):
+    """What answers can be: "options" (1 to 4 of a row's own), "context" ("no answer" in front of it, right in row 0),
+    "must" (a context alone)."""
+    r = lambda low, high: int(torch.randint(low, high, (1,), generator=generator))
+    lengths = case["lengths"].tolist()
+    if kind == "options":
+        options = torch.full((len(lengths), 4, 2), -1, dtype=torch.int64)
+        for i, n in enumerate(lengths):
+            at, count = n, min(1 + (i + 2) % 4, (n - 1 - P) // 3)
+            for j in reversed(range(count)):
+                size = r(1, 3)
+                options[i, j] = torch.tensor([at - 1 - size, at - 2])   # a separator behind each
+                at -= size + 1
+            right = options[i, r(0, count)]
+            case["start_positions"][i], case["end_positions"][i] = right
+        # Two options of a row that begin with the same token.
+        two = next(i for i in range(len(lengths)) if options[i, 1, 0] >= 0)
+        case["input_ids"][two, options[two, 1, 0]] = case["input_ids"][two, options[two, 0, 0]]
+        return case | {"options": options}
+    first = P + (3 if kind == "context" else 1)
+    case["context"] = torch.tensor([[first, n - 2] for n in lengths])
+    for i, n in enumerate(lengths):
+        case["start_positions"][i] = r(first, n - 1)
+        case["end_positions"][i] = r(int(case["start_positions"][i]), n - 1)
+    if kind == "context":
+        case["no_answer"] = torch.tensor([[P + 1, P + 2]] * len(lengths))
+        case["start_positions"][0], case["end_positions"][0] = P + 1, P + 2
+    return case
+
+
 # ---- comparing ----------------------------------------------------------------------------------------------------
 def cosine(a, b):
     return float((a * b).sum() / (a.norm() * b.norm())) if a.norm() > 0 and b.norm() > 0 else float(a.norm() == b.norm())
@@ -170,16 +224,20 @@ def compare(a):
     generator = torch.Generator().manual_seed(a.seed)
     layers = 1 if a.shallow else config["num_hidden_layers"]
     prompts = random_prompts(config, layers, 3, 4, a.d, a.tokens, generator, .1)
-    case = random_case(config, prompts, a.batch, a.width, a.tokens, not a.evaluation, generator)
+    shortest = a.tokens + 8 if a.answers else None
+    case = random_case(config, prompts, a.batch, a.width, a.tokens, not a.evaluation, generator, shortest)
+    if a.answers:
+        case = add_answers(case, a.answers, a.tokens, generator)
     with tempfile.TemporaryDirectory() as folder:
         files = {n: os.path.join(folder, n) for n in ("prompts", "case", "out")}
         save_file(prompts, files["prompts"])
         save_file(case, files["case"])
         command = [a.mp2, "probe", "--model", a.model, "--prompts", files["prompts"], "--case", files["case"],
                    "--out", files["out"], "--precision", a.precision, "--updates", str(a.updates)]
-        subprocess.run(command + ["--attend-padding"] * a.attend_padding + ["--engine", a.engine], check=True)
+        command += ["--loss", "answers" if a.answers else "all", "--engine", a.engine]
+        subprocess.run(command + ["--attend-padding"] * a.attend_padding, check=True)
         found = load_file(files["out"])
-    expected = reference(Encoder(config, weights), prompts, case, a.attend_padding, a.updates)
+    expected = reference(Encoder(config, weights), prompts, case, a.attend_padding, a.updates, bool(a.answers))
     print(f"loss {float(expected['loss']):.6f}, found {float(found['loss']):.6f}")
     print_errors(expected, found, prompts)
 
@@ -208,6 +266,21 @@ def make(folder):
                 out = reference(encoder, prompts, case, padding == "attended", 3)
                 save_file({k: v.float().contiguous() for k, v in out.items()},
                           os.path.join(folder, f"{kind}_{mode}_{padding}.expected.safetensors"))
+    make_answers(folder, config, encoder, P)
+
+
+def make_answers(folder, config, encoder, P):
+    generator = torch.Generator().manual_seed(20240502)
+    for kind, what, padding in (("deep", "options", "masked"), ("deep", "context", "masked"),
+                                ("deep", "must", "attended"), ("shallow", "options", "attended"),
+                                ("shallow", "context", "masked")):
+        prompts = load_file(os.path.join(folder, f"{kind}.prompts.safetensors"))
+        case = random_case(config, prompts, 5, 27, P, True, generator, shortest=12)
+        case = add_answers(case, what, P, generator)
+        save_file(case, os.path.join(folder, f"{kind}_{what}.case.safetensors"))
+        out = reference(encoder, prompts, case, padding == "attended", 3, answers=True)
+        save_file({k: v.float().contiguous() for k, v in out.items()},
+                  os.path.join(folder, f"{kind}_{what}_{padding}.expected.safetensors"))
 
 
 def main():
@@ -221,6 +294,7 @@ def main():
         c.add_argument("--" + name, type=int, default=standard)
     c.add_argument("--precision", default="f32")
     c.add_argument("--engine", default="onednn")
+    c.add_argument("--answers", choices=("options", "context", "must"))
     for name in ("shallow", "evaluation", "attend-padding"):
         c.add_argument("--" + name, action="store_true")
     a = parser.parse_args()

@@ -44,7 +44,8 @@ void oracle_examples_make(struct oracle_facts *f, int32_t examples, int workers)
     assert_int_equal(assignment_message_begin(&m, &deal), ST_OK);
     for (int32_t slot = 0; slot < examples; slot++) {
         int32_t length = 8 + slot * 11 % 33, start = 3 + slot % 4;
-        struct assignment_example e = {0, slot, length, 0, start, start + 1, ids};
+        struct answer_marks marks = {.context_first = 0, .context_last = length - 1, .none_first = -1, .none_last = -1};
+        struct assignment_example e = {0, slot, length, 0, start, start + 1, marks, ids};
 
         for (int32_t i = 0; i < length; i++) ids[i] = 5 + (slot * 7 + i * 13) % 50;
         assert_int_equal(assignment_message_add(&m, &e), ST_OK);

@@ -3,6 +3,8 @@
 # run goes on from its journal to the same bytes; deep and shallow; the reference's choices give other results and run through.
 . "$(dirname "$0")/common.sh"
 small_world
+# Modules that differ from the start, so that a search among them finds something.
+sed -i 's/^  modules: 4/  modules: 4\n  module_start: 0.1/' small.yaml
 mpi 2 "$mp2" pretrain small.yaml > pretrain.txt 2>&1 || fail "pretrain: $(tail -5 pretrain.txt)"
 mpi 2 "$mp2" pretrain small.yaml --set run=shallow --set prompt.depth=shallow > pretrain2.txt 2>&1 || fail "pretrain: $(tail -5 pretrain2.txt)"
 cat > tune.yaml << YAML
@@ -61,7 +63,18 @@ for lines in 2 5 8; do
     kill -9 $pid 2> /dev/null
     wait $pid 2> /dev/null
     [ -e $run/$cell/result.json ] && fail "$run had ended before it could be killed"
+    # Not with another BLAS kernel: the search would go elsewhere.
+    core=Prescott
+    grep -qi $core $run/$cell/made_with.json && core=Haswell
+    for n in 1 2; do
+        before=$(cat $run/$cell/curve.jsonl $run/$cell/journal/* | sha256sum)
+        OPENBLAS_CORETYPE=$core mpi $n "$mp2" tune tune.yaml --set run=$run > other.txt 2>&1
+        [ $? = 2 ] || fail "gone on with another kernel of the BLAS: $(tail -3 other.txt)"
+        [ "$(grep -c "^mp2: $run/$cell: cannot be resumed exactly: .*OpenBLAS.*here it would be .*OpenBLAS.*$core.*" other.txt)" = 1 ] || fail "$(cat other.txt)"
+        [ "$(cat $run/$cell/curve.jsonl $run/$cell/journal/* | sha256sum)" = "$before" ] || fail "a refused cell was changed"
+    done
     tune $run 2
+    [ ! -e $run/$cell/made_with.json ] || fail "made_with.json of a finished cell is still there"
     same one $run
 done
 
@@ -89,10 +102,10 @@ grep -q search-anew other.txt || fail "nothing said about the other journal: $(c
 # What changes the result, and what does not stop it.
 tune reference 2 --set reference.choice=true
 cmp -s one/$cell/tuned.safetensors reference/$cell/tuned.safetensors && fail "the reference's choices changed nothing"
-tune answers-1 1 --set black_box.answers_only=true
-tune answers-4 4 --set black_box.answers_only=true --set machine.unit_memory=2M
-same answers-1 answers-4
-cmp -s one/$cell/tuned.safetensors answers-1/$cell/tuned.safetensors && fail "a loss over other tokens changed nothing"
+tune all-1 1 --set train.loss=all
+tune all-4 4 --set reference.loss=true --set machine.unit_memory=2M
+same all-1 all-4
+cmp -s one/$cell/tuned.safetensors all-1/$cell/tuned.safetensors && fail "a loss over other tokens changed nothing"
 if "$mp2" tune tune.yaml --set run=int8-1 --set black_box.int8=true > int8-1.txt 2>&1; then
     tune int8-4 4 --set black_box.int8=true --set machine.unit_memory=2M
     same int8-1 int8-4

@@ -35,6 +35,13 @@ printf '甲\t是\n乙\t对\n乙\t否\n' > raw/x/f.tsv
 expect 0 'label not in the list (first: raw/x/f.tsv:2: "对")' $import
 expect 2 'raw/x/f.tsv:2: label not in the list: found "对"' $import --strict
 expect 0 "x                    labels     train        2" $mp2 data stats --data shards $form
+printf '甲\t是\n甲\t否\n䦗乙\t否\n' > raw/x/f.tsv
+expect 0 '1 tasks imported' $import
+expect 0 'x                    labels     train     25.00%          -            2    0.667' $mp2 data stats --data shards $form
+rm shards/x/import.json
+expect 0 'x                    labels     train          -          -            2    0.667' $mp2 data stats --data shards $form
+printf '甲\t是\n乙\t对\n乙\t否\n' > raw/x/f.tsv
+expect 0 '1 tasks imported' $import
 expect 0 '{"row":0,"ids":[2,1,2,10,8,11,6,5,7,5],"start":6,"end":6,"options":[[6,6],[8,8]],"label":0}' \
     $mp2 data export --data shards --task x --split train $form
 expect 0 '“甲”[0 是]*，[1 否]，' $mp2 data show x --data shards --vocab vocab.txt $form

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The trajectory is a function of configuration, seed, data and encoder alone: the same checkpoint, byte for byte, for any
-# number of workers, threads, examples a unit; and after kill -9 of any rank and resuming with another number of workers.
+# number of workers, threads, examples a unit; and after kill -9 of any rank and resuming with another number of
+# workers; with the loss over answers (batches of 27) and over all tokens (of 32).
 . "$(dirname "$0")/common.sh"
 small_world
 
@@ -34,6 +35,7 @@ grep -q avx512_bf16 /proc/cpuinfo && precisions="f32 bf16"
 for precision in $precisions; do
     for batch in 27 32; do
         p="--set machine.precision=$precision --set train.batch=$batch --set train.steps=50"
+        [ $batch = 32 ] && p="$p --set train.loss=all"
         # shellcheck disable=SC2086
         want=$(one "$precision-$batch" 1 $p) || exit 1
         # shellcheck disable=SC2086
@@ -83,6 +85,17 @@ one fixed-1 1 --set train.projection_factor=0 --set train.steps=1 > /dev/null ||
 [ "$(moved fixed-1 fixed)" = "head.weight:router:z:" ] || fail "projection_factor 0: $(moved fixed-1 fixed) moved"
 one slow-1 3 --set train.projection_factor=0.5 --set train.steps=1 > /dev/null || exit 1
 [ "$(moved fixed-1 slow-1)" = "A:" ] || fail "projection_factor 0.5, one step: $(moved fixed-1 slow-1) differ"
+
+# What losses are over changes the result. The reference's loss is that over all tokens, to the byte; such a run goes on
+# with that loss alone.
+want=$(one all 1 --set train.loss=all --set train.steps=50) || exit 1
+same reference-loss 3 "$want" --set reference.loss=true --set train.steps=50
+[ "$want" != "$(one answers 2 --set train.steps=50)" ] || fail "a loss over answers gave the same checkpoint"
+one stops 2 --set reference.loss=true --set train.steps=20 > /dev/null || exit 1
+mpi 2 "$mp2" pretrain small.yaml --set run=stops --set train.steps=50 > stops.txt 2>&1
+[ $? = 2 ] || fail "another loss: $(cat stops.txt)"
+grep -q 'over all tokens; it goes on with train.loss: all' stops.txt || fail "another loss: $(cat stops.txt)"
+same stops 3 "$want" --set train.loss=all --set train.steps=50
 
 # Scores do not depend on who computes them either.
 mpi 1 "$mp2" evaluate f32-27 dev > scores-1.txt 2>&1 || fail "evaluate on one rank: $(tail -3 scores-1.txt)"

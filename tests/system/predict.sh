@@ -8,6 +8,18 @@ mpi 1 "$mp2" pretrain small.yaml --set train.steps=30 > pretrain.txt 2>&1 || fai
 mpi 1 "$mp2" evaluate run dev > dev.txt 2>&1 || fail "evaluate: $(tail -5 dev.txt)"
 mpi 1 "$mp2" evaluate run test > test.txt 2>&1 || fail "evaluate: $(tail -5 test.txt)"
 
+# A split that no task has: one line that says why, on any number of ranks; where some have it the others are named.
+grep -q "split=test tasks=afqmc$" test.txt || fail "tasks without test rows are not named: $(cat test.txt)"
+"$mp2" pretrain small.yaml --set run=one --set tasks=afqmc --set train.steps=2 > one.txt 2>&1 || fail "one task: $(tail -3 one.txt)"
+for n in 1 3; do
+    for split in test pool; do
+        mpi $n "$mp2" evaluate one $split > empty.out 2> empty.txt
+        [ $? = 2 ] && [ ! -s empty.out ] || fail "an empty split is no error: $(cat empty.out)"
+        [ "$(grep -c '^mp2: one/.*nothing to score: no task has rows in '"$split"' (.*)$' empty.txt)" = 1 ] || fail "an empty split: $(cat empty.txt)"
+    done
+done
+[ "$("$mp2" evaluate one test 2>&1 | wc -l)" = 1 ] || fail "an empty split: more than a line"
+
 # want FILE TASK SCORE: what the table of scores says, to its three digits.
 want() {
     local said
@@ -37,9 +49,29 @@ sed 's/{"title"/\n&/g' raw/CMRC2018/cmrc2018_trial.json | grep '"title"' |
     sed -E 's/.*("context": "[^"]*").*("question": "[^"]*").*"text": ("[^"]*").*/{"id": "Q", \1, \2, "gold": \3}/' > spans.jsonl
 "$mp2" predict run spans.jsonl --task cmrc2018 > spans.out 2> spans.err || fail "spans: $(cat spans.err)"
 grep -o '"answer":"[^"]*"' spans.out | cut -d'"' -f4 | paste - <(grep -o '"gold": "[^"]*"' spans.jsonl | cut -d'"' -f4) > pairs
-want test.txt cmrc2018 "$(LC_ALL=C awk '{n = length($1) / 3; m = length($2) / 3; split("", c); for (i = 0; i < m; i++) c[substr($2, 3 * i + 1, 3)]++
-    k = 0; for (i = 0; i < n; i++) if (c[substr($1, 3 * i + 1, 3)]-- > 0) k++
-    f += 2 * k / (n + m)} END {print f / NR}' pairs)"
+# characters FILE: the mean F1 of a prediction and an answer a line, all of their characters three bytes
+characters() {
+    LC_ALL=C awk '{n = length($1) / 3; m = length($2) / 3; split("", c); for (i = 0; i < m; i++) c[substr($2, 3 * i + 1, 3)]++
+        k = 0; for (i = 0; i < n; i++) if (c[substr($1, 3 * i + 1, 3)]-- > 0) k++
+        f += 2 * k / (n + m)} END {print f / NR}' "$1"
+}
+want test.txt cmrc2018 "$(characters pairs)"
+
+# Unknown characters are not all the same: half of them are taken from the vocabulary, and evaluation counts as the texts do.
+cp -r model half
+awk 'NR > 100 && NR % 2 {print "[gone" NR "]"; next} 1' vocab.txt > half/vocab.txt
+"$mp2" data import --raw raw --data half-data --vocab half/vocab.txt --catalogue "$top/configs/tasks" --tasks cmrc2018 > half.txt 2>&1 ||
+    fail "import: $(cat half.txt)"
+"$mp2" pretrain small.yaml --set run=half-run --set model=half --set data=half-data --set tasks=cmrc2018 > half.txt 2>&1 || fail "half: $(tail -3 half.txt)"
+for n in 1 3; do
+    mpi $n "$mp2" evaluate half-run test > half.txt 2>&1 || fail "evaluate: $(tail -5 half.txt)"
+    "$mp2" predict half-run spans.jsonl --task cmrc2018 > half.out 2> half.err || fail "half: $(cat half.err)"
+    grep -o '"answer":"[^"]*"' half.out | cut -d'"' -f4 | paste - <(grep -o '"gold": "[^"]*"' spans.jsonl | cut -d'"' -f4) > pairs
+    want half.txt cmrc2018 "$(characters pairs)"
+done
+"$mp2" data stats --data half-data --prompt.tokens 7 --prompt.first_placeholder 5 --prompt.max_length 100 > half.txt 2>&1 || fail "stats: $(cat half.txt)"
+awk '$1 == "cmrc2018" && $2 == "extractive" && $3 == "test" && NF == 7 {if ($4 > 20 && $4 < 80 && $5 > 50) found = 1} END {exit !found}' half.txt ||
+    fail "the share of unknown characters: $(cat half.txt)"
 grep -q '"windows":' spans.out || fail "no context was longer than a window: the test tests less than it should"
 [ "$(grep -c '^{"line":[0-9]*,"id":"Q"' spans.out)" = 15 ] || fail "ids do not come back"
 # offsets are those of the answer in the context
@@ -47,6 +79,29 @@ paste -d'\n' spans.jsonl spans.out | LC_ALL=C awk 'NR % 2 {split($0, p, "\"conte
     {split($0, p, "\"bytes\":\\["); split(p[2], b, /[],]/); split($0, p, "\"characters\":\\["); split(p[2], k, /[],]/)
      split($0, p, "\"answer\":\""); want = p[2]; sub(/".*/, "", want)
      if (substr(text, b[1] + 1, b[2] - b[1]) != want || b[1] != 3 * k[1] || b[2] != 3 * k[2]) exit 1}' || fail "offsets are wrong"
+
+# The published file itself, as it is, from a pipe and all in one line: the same answers, with its own ids.
+bare() { sed -E 's/"id":("[^"]*"|[0-9]+),//' "$1"; }
+file=raw/CMRC2018/cmrc2018_trial.json
+"$mp2" predict run $file --task cmrc2018 > file.out 2> file.err || fail "a file in SQuAD's form: $(cat file.err)"
+cmp <(bare file.out) <(bare spans.out) || fail "other answers to a file in SQuAD's form"
+[ "$(grep -o '"id": "Q[^"]*"' $file | tr -d ' ')" = "$(grep -o '"id":"[^"]*"' file.out)" ] || fail "ids of a SQuAD file: $(head -2 file.out)"
+mpi 2 "$mp2" predict run --task cmrc2018 < $file 2> file.err | cmp - file.out || fail "SQuAD's form in a pipe: $(cat file.err)"
+tr -d '\n' < $file > one.json
+"$mp2" predict run one.json --task cmrc2018 --input squad 2> file.err | cmp - file.out || fail "in one line: $(cat file.err)"
+printf '{\n"version": "1",\n"data": {}}' > none.json
+"$mp2" predict run none.json --task cmrc2018 --input squad > out.txt 2>&1; [ $? = 2 ] || fail "no SQuAD file: $(cat out.txt)"
+grep -q "expected a SQuAD file" out.txt && [ "$(wc -l < out.txt)" = 1 ] || fail "no SQuAD file: $(cat out.txt)"
+"$mp2" predict run $file --task ccpm > out.txt 2>&1; [ $? = 2 ] || fail "choices from a SQuAD file: $(cat out.txt)"
+grep -q "expected JSON lines" out.txt && [ "$(wc -l < out.txt)" = 1 ] || fail "choices from a SQuAD file: $(cat out.txt)"
+
+# Standard input that is closed is no other file's descriptor.
+"$mp2" predict run --task cmrc2018 > closed.out 2> closed.err <&-
+[ $? = 1 ] && [ ! -s closed.out ] || fail "closed standard input: $(head -2 closed.out; cat closed.err)"
+grep -q "standard input" closed.err || fail "closed standard input: $(cat closed.err)"
+"$mp2" predict run spans.jsonl --task cmrc2018 --out closed.jsonl <&- >&- 2>&- || fail "all three closed: $?"
+cmp closed.jsonl spans.out || fail "other answers with all three closed"
+"$mp2" predict run spans.jsonl --task cmrc2018 >&- 2> closed.err && fail "answers went nowhere, status 0"
 
 # The same bytes from standard input, on other numbers of ranks, packed otherwise.
 for n in 2 3; do

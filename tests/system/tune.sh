@@ -36,6 +36,8 @@ tune() {
 
 tune whole 1 || fail "one rank: $(tail -5 whole.txt)"
 want=$(content whole)
+awk '$1 == "task" {for (i = 1; i <= NF; i++) if ($i == "rows") at = i} $1 == "afqmc" || $1 == "ccpm" {n += $at == '"$(wc -l < raw/AFQMC/dev.txt)"'} END {exit n < 7}' whole.txt ||
+    fail "numbers of test rows: $(head -9 whole.txt)"
 [ "$(echo "$want" | grep -c tuned.safetensors)" = 21 ] || fail "cells: $want"
 for ranks in 2 4; do
     tune "ranks-$ranks" $ranks --set machine.unit_examples=2 || fail "$ranks ranks: $(tail -5 "ranks-$ranks.txt")"
@@ -44,6 +46,17 @@ for ranks in 2 4; do
 done
 tune other 1 --set seeds=9 --set tasks=afqmc --set methods=gradient || fail "another seed"
 cmp -s other/cells/afqmc/gradient/9/tuned.safetensors whole/cells/afqmc/gradient/8/tuned.safetensors && fail "another seed gave the same"
+
+# The loss over all tokens: other bytes for every method that is tuned by it, the same on any number of ranks.
+all="--set tasks=cmrc2018 --set machine.unit_examples=2"
+tune all-1 1 --set train.loss=all --set tasks=cmrc2018 || fail "loss over all tokens: $(tail -5 all-1.txt)"
+# shellcheck disable=SC2086
+tune all-3 3 --set reference.loss=true $all || fail "loss over all tokens: $(tail -5 all-3.txt)"
+[ "$(content all-1)" = "$(content all-3)" ] || fail "loss over all tokens: other files on three ranks"
+for method in gradient router prompt deep-prompt full black-box; do
+    curve=cells/cmrc2018/$method/8/curve.jsonl
+    cmp -s whole/"$curve" all-1/"$curve" && fail "$method: another loss changed nothing"
+done
 
 # Done cells stay; a changed option runs the cells that it matters to, and no other.
 before=$(stat -c %Y.%i whole/cells/*/*/8/result.json)
@@ -64,6 +77,22 @@ killed() {
     kill_rank "$3" 3 looked 5 "$cell/curve.jsonl" && fail "$name was not killed in time"
     [ -e "$cell/result.json" ] && fail "$name was not killed in time"
     [ -e "$cell/snapshot.safetensors" ] || [ -e "$cell/snapshot/latest/state.pb" ] || fail "$name: no snapshot to go on from"
+    # With another library or instruction set it does not go on; nor with nobody knows what, then it begins anew.
+    for other in 's/oneDNN/&-0.0/' 's/("instruction_set": ")[^"]*/\1none/' 's/glibc /&1./'; do
+        cp "$cell/made_with.json" made_with.json
+        sed -E -i "$other" "$cell/made_with.json"
+        # shellcheck disable=SC2086
+        tune "$name" "$4" $options && fail "$name: gone on in another way: $other"
+        grep -q "^mp2: $cell: cannot be resumed exactly: it was computed with .* (remove the folder to begin the cell anew)$" "$name.txt" ||
+            fail "$name, refused: $(cat "$name.txt")"
+        cp made_with.json "$cell/made_with.json"
+    done
+    if [ "$3" = 0 ]; then
+        rm "$cell/made_with.json"
+        # shellcheck disable=SC2086
+        tune "$name" "$4" $options || fail "$name, anew: $(tail -5 "$name.txt")"
+        grep -q ' cell-anew ' "$name.txt" || fail "$name, anew: nothing was said: $(cat "$name.txt")"
+    fi
     # shellcheck disable=SC2086
     tune "$name" "$4" $options || fail "$name, gone on: $(tail -5 "$name.txt")"
     [ "$(content "$name")" = "$want" ] || fail "$name, gone on: other files"

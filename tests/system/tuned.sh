@@ -43,6 +43,6 @@ printf '\001' | dd of=other.safetensors bs=1 seek=2000 conv=notrunc 2> /dev/null
 [ $? = 2 ] && grep -q "damaged" out.txt || fail "damage is not seen: $(cat out.txt)"
 
 # For Python.
-"$mp2" checkpoint export-peft all --task ccpm --out adapter > out.txt 2>&1 || fail "export: $(cat out.txt)"
-[ -s adapter/adapter_model.safetensors ] && grep -q '"num_virtual_tokens": 7' adapter/adapter_config.json || fail "export: $(ls adapter)"
+"$mp2" checkpoint export-adapter all --task ccpm --out adapter > out.txt 2>&1 || fail "export: $(cat out.txt)"
+[ -s adapter/adapter.safetensors ] && grep -q '"num_virtual_tokens": 7' adapter/adapter.json || fail "export: $(ls adapter)"
 echo "all equal"

@@ -59,6 +59,12 @@ VEC_INLINE struct attention_plan attention_plan_make(int pairs, const struct att
 
 VEC_INLINE int attention_pairs(const struct attention *a) { return TILE_PAIRS && a->type == NUMBER_BF16; }
 
+/* Which entry of its dropout a query draws. */
+VEC_INLINE struct row_place attention_place(const struct attention *a, int64_t query)
+{
+    return a->place ? a->place[query] : (struct row_place){a->slot, (uint32_t)query};
+}
+
 /* What a probability or its gradient becomes as a matrix operand. */
 VEC_INLINE vec attention_operand(enum number type, vec x)
 {

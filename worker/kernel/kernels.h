@@ -73,7 +73,8 @@ struct norm {
 /* One head of one example. */
 struct attention {
     int64_t keys;                     /* S, rows of k and v */
-    int64_t queries;                  /* rows of q, ctx and stats; usually S. Query i is at position i for dropout */
+    int64_t queries;                  /* rows of q, ctx and stats; usually S */
+    const struct row_place *place;    /* [queries] where each comes from, for dropout; NULL: query i is at position i */
     int width;                        /* head size, 1..256; multiples of 16 are fastest */
     int64_t ld;                       /* from row to row of q, k, v (and dq, dk, dv), elements: 3H in a [N,3H] buffer */
     int64_t ld_ctx;                   /* of ctx and d_ctx: H */

@@ -37,7 +37,7 @@ VEC_INLINE void softmax_row(int pairs, enum number type, const struct attention 
     vec sum[4] = {vec_zero(), vec_zero(), vec_zero(), vec_zero()}, scale = vec_set(a->scale), shift = vec_set(-most);
 
     if (a->drop.threshold)
-        dropout_row(&a->drop, a->site, (struct row_place){a->slot, (uint32_t)query}, n, keep);
+        dropout_row(&a->drop, a->site, attention_place(a, query), n, keep);
     for (int64_t i = 0; i < n; i += 4 * LANES)
         for (int k = 0; k < 4; k++) {
             int64_t j = i + k * LANES;

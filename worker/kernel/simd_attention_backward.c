@@ -16,7 +16,7 @@ VEC_INLINE float probabilities(const struct attention *a, int64_t query, const f
     vec scale = vec_set(a->scale), shift = vec_set(-stats[0]), inverse = vec_set(stats[1]);
 
     if (a->drop.threshold)
-        dropout_row(&a->drop, a->site, (struct row_place){a->slot, (uint32_t)query}, n, keep);
+        dropout_row(&a->drop, a->site, attention_place(a, query), n, keep);
     for (int64_t i = 0; i < n; i += 4 * LANES)
         for (int k = 0; k < 4; k++) {
             int64_t j = i + k * LANES;

@@ -97,6 +97,8 @@ static size_t lay_all(const struct encoder *e, struct activations *a, void *base
     a->blocks = layout_take(&l, (size_t)(s.rows / MATMUL_GRAIN + p->examples) * sizeof *a->blocks);
     a->order = layout_take(&l, (size_t)p->examples * sizeof *a->order);
     a->wanted = layout_take(&l, ((size_t)p->examples + 1) * sizeof *a->wanted);
+    a->rows = layout_take(&l, (size_t)s.rows * sizeof *a->rows);
+    a->place = layout_take(&l, (size_t)s.rows * sizeof *a->place);
     for (int i = 0; i < p->threads; i++) lay_thread(&l, &s, e, a->threads ? &a->threads[i] : &unused);
     return l.offset;
 }
@@ -227,6 +229,7 @@ static void clear_gaps(const struct encoder *e, struct activations *a, const str
 
 void activations_prepare(const struct encoder *e, struct activations *a, const struct unit_batch *b)
 {
+    a->row_count = -1;
     cut_blocks(e, a, b);
     order_examples(a, b);
     clear_gaps(e, a, b);
@@ -241,14 +244,33 @@ void activations_want(struct activations *a, const struct unit_batch *b, const i
         while (at < count && rows[at] < b->row[i] + b->length[i]) at++;
     }
     a->wanted[b->examples] = at;
+    for (int32_t i = 0; i < count; i++) {
+        a->rows[i] = rows[i];
+        a->place[i] = b->place[rows[i]];
+    }
+    a->row_count = count;
 }
 
-void activations_narrow(const struct encoder *e, struct activations *a, const int32_t *rows, int32_t count)
+void activations_narrow(const struct encoder *e, struct activations *a)
 {
     int64_t h = e->config.hidden;
 
-    for (int64_t i = 0; i < count; i++)
-        if (rows[i] != i) memcpy(a->state + i * h, a->state + rows[i] * h, (size_t)h * sizeof *a->state);
+    for (int64_t i = 0; i < a->row_count; i++)
+        if (a->rows[i] != i) memcpy(a->state + i * h, a->state + a->rows[i] * h, (size_t)h * sizeof *a->state);
     a->block_count = 0;
-    cut_evenly(a, count);
+    cut_evenly(a, a->row_count);
+}
+
+/* From the last row on: what is still to be moved stands before its place. */
+void activations_widen(const struct encoder *e, struct activations *a, const struct unit_batch *b)
+{
+    int64_t h = e->config.hidden, at = a->row_count;
+
+    for (int64_t row = (int64_t)b->rows - 1; row >= 0; row--) {
+        float *to = a->gradient + row * h;
+
+        if (at == 0 || a->rows[at - 1] != row) memset(to, 0, (size_t)h * sizeof *to);
+        else if (--at != row) memcpy(to, a->gradient + at * h, (size_t)h * sizeof *to);
+    }
+    cut_blocks(e, a, b);
 }

@@ -54,15 +54,20 @@ struct activations {
     int32_t block_count;
     int32_t *order;             /* (E) examples, longest first */
     int32_t *wanted;            /* (E + 1) where each example's rows begin among those that are wanted */
+    int32_t *rows;              /* (T) the rows that are wanted of the last layer, ascending */
+    struct row_place *place;    /* (T) of these */
+    int32_t row_count;          /* -1: all are wanted */
 };
 
 /* Local. Cut the batch's rows into blocks for so many threads, order its examples, clear the gaps. */
 void activations_prepare(const struct encoder *e, struct activations *a, const struct unit_batch *b);
 
-/* Local. Before a layer that goes on with some rows alone: count each example's; behind its attention: move their state to the
- * front, cut them into blocks. rows ascend. */
+/* Local. Before a layer that goes on with some rows alone: keep these and count each example's; behind its attention:
+ * move their state to the front, cut them into blocks. rows ascend. On the way back: move their gradient from the front
+ * to their places, 0 in all others, and cut all rows into blocks. */
 void activations_want(struct activations *a, const struct unit_batch *b, const int32_t *rows, int32_t count);
-void activations_narrow(const struct encoder *e, struct activations *a, const int32_t *rows, int32_t count);
+void activations_narrow(const struct encoder *e, struct activations *a);
+void activations_widen(const struct encoder *e, struct activations *a, const struct unit_batch *b);
 
 /* Local. Element `index` of an array of type; row `row` of a (rows,width) array of type. */
 static inline void *element_at(void *base, enum number type, int64_t index)

@@ -132,6 +132,20 @@ static void layer_job(void *arg, int thread, int threads)
     }
 }
 
+/* The head's gradients of the wanted queries, at the example's front, move to their rows; those of others are 0. */
+static void widen_queries(const struct attention *a, char *d_q)
+{
+    size_t bytes = (size_t)a->width * number_size(a->type);
+    int64_t at = a->queries;
+
+    for (int64_t row = a->keys - 1; row >= 0; row--) {
+        char *to = element_at(d_q, a->type, row * a->ld);
+
+        if (at == 0 || a->place[at - 1].position != row) memset(to, 0, bytes);
+        else if (--at != row) memcpy(to, element_at(d_q, a->type, at * a->ld), bytes);
+    }
+}
+
 static void attention_item(struct pass *p, int thread, int32_t item)
 {
     const struct encoder *e = p->e;
@@ -144,10 +158,12 @@ static void attention_item(struct pass *p, int thread, int32_t item)
     char *q = element_at(saved->qkv, e->precision, 3 * hidden * row + head * width);
     char *d_q = element_at(a->d_qkv, e->precision, 3 * hidden * row + head * width);
     size_t part = (size_t)hidden * number_size(e->precision);
+    int64_t out = p->narrow ? a->wanted[example] : row;
 
     e->kernels.attention_backward(&arg, q, q + part, q + 2 * part, saved->stats + 2 * ((int64_t)head * room + row),
-                                  element_at(a->d_ctx, e->precision, hidden * row + head * width), d_q, d_q + part,
+                                  element_at(a->d_ctx, e->precision, hidden * out + head * width), d_q, d_q + part,
                                   d_q + 2 * part, a->threads[thread].attention);
+    if (p->narrow) widen_queries(&arg, d_q);
 }
 
 /* Sum a slice of the examples' prompt gradients. */
@@ -249,11 +265,16 @@ status encoder_backward(const struct encoder *e, struct pool *pool, struct activ
     pass_init(&p, e, pool, a, b, prompts, dropout);
     p.d_prompts = d_prompts;
     p.sink = sink;
-    for (p.layer = p.last - 1; p.layer >= (sink ? sink->lowest : 0); p.layer--) {
+    p.layer = p.last - 1;
+    if (a->row_count >= 0 && !pass_narrows(&p)) activations_widen(e, a, b);
+    for (; p.layer >= (sink ? sink->lowest : 0); p.layer--) {
+        p.narrow = pass_narrows(&p);
         TRY(pass_phase(&p, layer_job));
         TRY(pass_phase(&p, attention_job));
+        if (p.narrow) activations_widen(e, a, b);
         if (sink) TRY(sink_layer(&p));
     }
+    p.narrow = 0;
     if (sink && sink->lowest > 0) return ST_OK;
     TRY(pass_phase(&p, leave_job));
     if (slice_count(&p, 0) > 0) TRY(pass_phase(&p, sum_job));

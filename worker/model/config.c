@@ -47,6 +47,15 @@ static status read_real(const struct reader *r, const char *key, double standard
     return ST_OK;
 }
 
+static status read_flag(const struct reader *r, const char *key, int standard, int64_t *out)
+{
+    const json_t *value = get(r, key);
+
+    *out = value ? json_is_true(value) : standard;
+    if (!value || json_is_boolean(value)) return ST_OK;
+    return fault(ST_INPUT, "%s: \"%s\" is neither true nor false", r->path, key);
+}
+
 /* The text under key, or standard; it must be one of two (second may be NULL). */
 static status expect_text(const struct reader *r, const char *key, const char *standard, const char *second)
 {
@@ -62,7 +71,7 @@ static status read_bert(const struct reader *r, struct model_config *c)
 {
     int64_t width;
 
-    TRY(expect_text(r, "model_type", "bert", NULL));
+    TRY(expect_text(r, "model_type", "bert", "ernie"));   /* ERNIE is a BERT, at times with a table of task types */
     TRY(expect_text(r, "hidden_act", "gelu", "gelu_python"));   /* both are erf; the others approximate or differ */
     TRY(expect_text(r, "position_embedding_type", "absolute", NULL));
     TRY(read_int(r, "hidden_size", MOST_WIDTH, -1, &c->hidden));
@@ -75,6 +84,9 @@ static status read_bert(const struct reader *r, struct model_config *c)
     TRY(read_real(r, "layer_norm_eps", 1e-12, &c->eps));
     TRY(read_real(r, "hidden_dropout_prob", 0.1, &c->hidden_dropout));
     TRY(read_real(r, "attention_probs_dropout_prob", 0.1, &c->attention_dropout));
+    TRY(read_flag(r, "use_task_id", 0, &c->task));
+    TRY(read_flag(r, "tie_word_embeddings", 1, &c->says_untied));
+    c->says_untied = !c->says_untied;
     if (json_is_true(get(r, "is_decoder"))) return fault(ST_INPUT, "%s: a decoder, expected an encoder", r->path);
     if (width != c->hidden)
         return fault(ST_INPUT, "%s: \"embedding_size\" is %lld, expected \"hidden_size\" %lld", r->path, (long long)width,
@@ -141,9 +153,11 @@ status model_config_parse(const char *name, const char *text, size_t n, struct m
     return read_root(name, root, config);
 }
 
-double model_config_flops(const struct model_config *c, int64_t n)
+double model_config_flops(const struct model_config *c, int64_t n, int64_t read)
 {
-    double h = (double)c->hidden, matrices = 4 * h * h + 2 * h * (double)c->feed_forward, tokens = (double)n;
+    double h = (double)c->hidden, qkv = 3 * h * h, rest = h * h + 2 * h * (double)c->feed_forward, tokens = (double)n;
+    double layer = 4 * (qkv + rest) * tokens + 12 * h * tokens * tokens;
+    double left_out = (4 * rest + 12 * h * tokens) * (double)(n - read);
 
-    return (double)c->layers * (4 * matrices * tokens + 12 * h * tokens * tokens);
+    return (double)c->layers * layer - left_out;
 }

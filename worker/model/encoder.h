@@ -123,13 +123,16 @@ status encoder_forward_range(const struct encoder *e, struct pool *pool, struct 
                              const struct encoder_prompts *prompts, int32_t first, int32_t last);
 float *activations_state(struct activations *a);
 
-/* From layer first (as above) to the end, for those who want the last hidden states of some rows alone: rows (count),
- * ascending. Behind its attention's keys and values the last layer computes only these. Afterwards row j of
- * activations_hidden is that of rows[j]; the bits are encoder_forward's. Inference only. */
+/* From layer first (as above; above 0: inference only) to the end, for those who want the last hidden states of some
+ * rows alone: rows (count), ascending, of any examples. Behind its attention's queries, keys and values the last layer
+ * computes only these. Afterwards row j of activations_hidden is that of rows[j], with the bits of encoder_forward, and
+ * row j of activations_gradient, which backward takes, is its gradient: that of all others is 0. */
 status encoder_forward_rows(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
-                            const struct encoder_prompts *prompts, int32_t first, const int32_t *rows, int32_t count);
+                            const struct encoder_prompts *prompts, const struct encoder_dropout *dropout, int32_t first,
+                            const int32_t *rows, int32_t count);
 
-/* Local. From activations_gradient down to the prompts, after encoder_forward of the same batch, prompts and dropout.
+/* Local. From activations_gradient down to the prompts, after encoder_forward (without a sink: or encoder_forward_rows)
+ * of the same batch, prompts and dropout.
  *   d_prompts  (layers,P,H) f32: sum of the examples' prompt gradients over the tree of their slots (design.md 5a.3);
  *              NULL: none wanted
  *   sink       NULL, or see struct encoder_sink */

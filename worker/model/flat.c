@@ -11,7 +11,7 @@ status flat_init(struct flat *f, const struct model_config *config)
 {
     status s;
 
-    *f = (struct flat){.config = *config, .slots = names_all(config->layers)};
+    *f = (struct flat){.config = *config, .slots = names_of(config)};
     s = mem_alloc((size_t)f->slots, sizeof *f->offset, &f->offset);
     if (s == ST_OK) s = mem_alloc((size_t)f->slots, sizeof *f->size, &f->size);
     if (s != ST_OK) {
@@ -78,7 +78,7 @@ status flat_copy(const struct flat_view *view, const char *name, int64_t first, 
     const struct flat *f = view->flat;
     int64_t slot = names_find(name, f->config.layers);
 
-    if (slot < 0 || first < 0 || count > f->size[slot] - first)
+    if (slot < 0 || slot >= f->slots || first < 0 || count > f->size[slot] - first)
         return fault(ST_INPUT, "no elements %lld to %lld of a parameter %.200s", (long long)first, (long long)(first + count), name);
     memcpy(out, view->values + f->offset[slot] + first, (size_t)count * sizeof *out);
     return ST_OK;

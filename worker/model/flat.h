@@ -14,7 +14,7 @@ enum flat_layer_slot {
     FLAT_QUERY, FLAT_QUERY_BIAS, FLAT_KEY, FLAT_KEY_BIAS, FLAT_VALUE, FLAT_VALUE_BIAS, FLAT_OUT, FLAT_OUT_BIAS, FLAT_NORM1,
     FLAT_NORM1_BIAS, FLAT_UP, FLAT_UP_BIAS, FLAT_DOWN, FLAT_DOWN_BIAS, FLAT_NORM2, FLAT_NORM2_BIAS
 };
-enum flat_head_slot { FLAT_DENSE, FLAT_DENSE_BIAS, FLAT_HEAD_NORM, FLAT_HEAD_NORM_BIAS, FLAT_DECODER_BIAS };
+enum flat_head_slot { FLAT_DENSE, FLAT_DENSE_BIAS, FLAT_HEAD_NORM, FLAT_HEAD_NORM_BIAS, FLAT_DECODER_BIAS, FLAT_DECODER };   /* the last where config.untied */
 enum { FLAT_EMBEDDING_NORM = 3, FLAT_EMBEDDING_NORM_BIAS = 4 };
 
 struct flat {
@@ -38,7 +38,7 @@ static inline int64_t flat_head(const struct flat *f, enum flat_head_slot slot)
     return f->offset[names_encoder(f->config.layers) + slot];
 }
 
-/* Local. The parts in which backward completes a gradient, in that order: the head without the word table, the layers from the
+/* Local. The parts in which backward completes a gradient, in that order: the head without the word table (a decoder's own table with it), the layers from the
  * last, the embeddings. */
 static inline int flat_parts(const struct flat *f) { return (int)f->config.layers + 2; }
 void flat_part(const struct flat *f, int part, int64_t *first, int64_t *last);

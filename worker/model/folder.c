@@ -13,7 +13,7 @@
 #include "cluster/store/safetensors.h"
 #include "worker/model/names.h"
 
-enum { CHUNK = 1 << 16, NAME_ROOM = 96, VOCAB_LIMIT = 64 << 20 };
+enum { CHUNK = 1 << 16, NAME_ROOM = 96 };
 
 /* ---- the small files -------------------------------------------------------------------------------------------- */
 
@@ -42,24 +42,7 @@ static status write_config(const char *folder, const struct model_folder *what)
             "type_vocab_size", (json_int_t)c->types, "hidden_act", "gelu", "layer_norm_eps", c->eps,
             "hidden_dropout_prob", c->hidden_dropout, "attention_probs_dropout_prob", c->attention_dropout,
             "initializer_range", 0.02, "position_embedding_type", "absolute", "pad_token_id", 0,
-            "tie_word_embeddings", 1, "torch_dtype", dtypes[what->type]));
-}
-
-static status write_vocabulary(const char *folder, const struct model_folder *what)
-{
-    char path[4096], *text;
-    size_t n;
-    status s;
-
-    if (!what->vocab) return ST_OK;
-    TRY(file_join(path, sizeof path, folder, "vocab.txt"));
-    TRY(file_read(what->vocab, VOCAB_LIMIT, &text, &n));
-    s = file_replace(path, text, n);
-    mem_free(text);
-    TRY(s);
-    return write_json(folder, "tokenizer_config.json",
-                      json_pack("{s:s, s:b, s:I}", "tokenizer_class", "BertTokenizer", "do_lower_case", 1,
-                                "model_max_length", (json_int_t)what->config.positions));
+            "tie_word_embeddings", !(what->head && c->untied), "torch_dtype", dtypes[what->type]));
 }
 
 /* ---- the weights ------------------------------------------------------------------------------------------------- */
@@ -73,8 +56,12 @@ struct writer {
     uint16_t *narrow;
 };
 
+/* Beside a decoder of its own transformers 5 looks for a bias of its own, too. */
+static const char decoder_bias[] = "cls.predictions.decoder.bias";
+
 static const char *canonical(const struct writer *w, int64_t i)
 {
+    if (strcmp(w->names[i], decoder_bias) == 0) return "cls.predictions.bias";
     return w->names[i] + (w->what->head && strncmp(w->names[i], "bert.", 5) == 0 ? 5 : 0);
 }
 
@@ -83,15 +70,18 @@ static status name_tensors(struct writer *w)
     const struct model_config *c = &w->what->config;
     char name[NAME_ROOM - 8];
 
-    w->count = w->what->head ? names_all(c->layers) : names_encoder(c->layers);
+    w->count = w->what->head ? names_of(c) + (c->untied != 0) : names_encoder(c->layers);
     TRY(mem_alloc((size_t)w->count, sizeof *w->names, &w->names));
     TRY(mem_alloc((size_t)w->count, sizeof *w->specs, &w->specs));
     for (int64_t i = 0; i < w->count; i++) {
-        names_text(i, c->layers, name, sizeof name);
-        snprintf(w->names[i], sizeof w->names[i], "%s%s", w->what->head && i < names_encoder(c->layers) ? "bert." : "", name);
+        int64_t slot = i < names_of(c) ? i : names_all(c->layers) - 1;
+
+        names_text(slot, c->layers, name, sizeof name);
+        if (i > slot) snprintf(w->names[i], sizeof w->names[i], "%s", decoder_bias);
+        else snprintf(w->names[i], sizeof w->names[i], "%s%s", w->what->head && i < names_encoder(c->layers) ? "bert." : "", name);
         w->specs[i].name = w->names[i];
         w->specs[i].type = w->what->type;
-        w->specs[i].rank = names_shape(i, c, w->specs[i].shape);
+        w->specs[i].rank = names_shape(slot, c, w->specs[i].shape);
     }
     return ST_OK;
 }
@@ -162,6 +152,5 @@ status model_folder_write(const char *folder, const struct model_folder *what)
     mem_free(w.buffer);
     mem_free(w.narrow);
     TRY(s);
-    TRY(write_vocabulary(folder, what));
     return write_config(folder, what);
 }

@@ -1,4 +1,4 @@
-/* Writing a model folder as Hugging Face has them: config.json, model.safetensors, vocab.txt, tokenizer_config.json.
+/* Writing a model folder as Hugging Face has them: config.json and model.safetensors; the vocabulary's files are not ours.
  * transformers' BertForMaskedLM.from_pretrained (with a head) or BertModel.from_pretrained (without) loads it as it is,
  * and so does model_source_open. */
 #ifndef MP2_WORKER_MODEL_FOLDER_H
@@ -11,7 +11,6 @@ struct model_folder {
     struct model_config config;
     enum tensor_type type;      /* F32, F16 or BF16: of every tensor in the file; narrowing rounds to nearest even */
     int head;                   /* 1: with cls.predictions.* */
-    const char *vocab;          /* file to copy as vocab.txt; NULL: none, and no tokenizer_config.json */
     /* Fill out with elements first … first+count-1 of the tensor of a canonical name (source.h); may be called in any
      * order, with at most 65,536 elements a call. */
     status (*read)(void *arg, const char *name, int64_t first, int64_t count, float *out);

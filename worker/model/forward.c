@@ -5,17 +5,14 @@
 
 #include <string.h>
 
-/* The head's queries of the wanted rows move to the example's front; returns how many they are. */
-static int32_t narrow_queries(const struct pass *p, int32_t example, const struct attention *a, char *q)
+/* The head's queries of the wanted rows move to the example's front. */
+static void narrow_queries(const struct attention *a, char *q)
 {
-    const int32_t *wanted = p->a->wanted + example, *rows = p->rows + wanted[0];
     size_t bytes = (size_t)a->width * number_size(a->type);
-    int32_t count = wanted[1] - wanted[0];
 
-    for (int32_t i = 0; i < count; i++)
-        if (rows[i] - p->b->row[example] != i)
-            memcpy(element_at(q, a->type, i * a->ld), element_at(q, a->type, (rows[i] - p->b->row[example]) * a->ld), bytes);
-    return count;
+    for (int64_t i = 0; i < a->queries; i++)
+        if (a->place[i].position != i)
+            memcpy(element_at(q, a->type, i * a->ld), element_at(q, a->type, a->place[i].position * a->ld), bytes);
 }
 
 /* Attention of one example and head. */
@@ -36,7 +33,7 @@ static void attention_job(void *arg, int thread, int threads)
         float *stats = saved->stats ? saved->stats + 2 * ((int64_t)head * room + row) : NULL;
 
         if (p->narrow) {
-            a.queries = narrow_queries(p, example, &a, q);
+            narrow_queries(&a, q);
             row = p->a->wanted[example];
         }
         e->kernels.attention_forward(&a, q, q + part, q + 2 * part,
@@ -155,18 +152,18 @@ static void layer_job(void *arg, int thread, int threads)
     }
 }
 
-static status forward(struct pass *p)
+static status forward(struct pass *p, const int32_t *rows, int32_t count)
 {
     activations_prepare(p->e, p->a, p->b);
-    if (p->rows) activations_want(p->a, p->b, p->rows, p->row_count);
+    if (rows) activations_want(p->a, p->b, rows, count);
     TRY(pass_phase(p, enter_job));
     for (p->layer = p->first; p->layer < p->last; p->layer++) {
-        p->narrow = p->rows && p->layer + 1 == p->last && p->e->exact != EXACT_EXAMPLE;
+        p->narrow = pass_narrows(p);
         TRY(pass_phase(p, attention_job));
-        if (p->narrow) activations_narrow(p->e, p->a, p->rows, p->row_count);
+        if (p->narrow) activations_narrow(p->e, p->a);
         TRY(pass_phase(p, layer_job));
     }
-    if (p->rows && !p->narrow) activations_narrow(p->e, p->a, p->rows, p->row_count);
+    if (rows && !p->narrow) activations_narrow(p->e, p->a);
     return ST_OK;
 }
 
@@ -176,7 +173,7 @@ status encoder_forward(const struct encoder *e, struct pool *pool, struct activa
     struct pass p;
 
     pass_init(&p, e, pool, a, b, prompts, dropout);
-    return forward(&p);
+    return forward(&p, NULL, 0);
 }
 
 status encoder_forward_range(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
@@ -188,17 +185,16 @@ status encoder_forward_range(const struct encoder *e, struct pool *pool, struct 
     pass_init(&p, e, pool, a, b, prompts, NULL);
     p.first = first;
     p.last = last;
-    return forward(&p);
+    return forward(&p, NULL, 0);
 }
 
 status encoder_forward_rows(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
-                            const struct encoder_prompts *prompts, int32_t first, const int32_t *rows, int32_t count)
+                            const struct encoder_prompts *prompts, const struct encoder_dropout *dropout, int32_t first,
+                            const int32_t *rows, int32_t count)
 {
     struct pass p;
 
-    pass_init(&p, e, pool, a, b, prompts, NULL);
+    pass_init(&p, e, pool, a, b, prompts, dropout);
     p.first = first;
-    p.rows = rows;
-    p.row_count = count;
-    return forward(&p);
+    return forward(&p, rows, count);
 }

@@ -1,4 +1,4 @@
-/* Three short tables (embeddings, one layer, head) and the prefixes under which files hide them. */
+/* Three short tables (embeddings, one layer, head), and the wrappers and prefixes under which files hide them. */
 #include "worker/model/names.h"
 
 #include <stdio.h>
@@ -21,11 +21,16 @@ static const struct row layer[NAME_LAYER] = {
     {"output.dense.weight", "HF"}, {"output.dense.bias", "H"},
     {"output.LayerNorm.weight", "H"}, {"output.LayerNorm.bias", "H"}};
 
-static const struct row head[NAME_HEAD] = {
+static const struct row head[NAME_HEAD + 1] = {
     {"transform.dense.weight", "HH"}, {"transform.dense.bias", "H"},
-    {"transform.LayerNorm.weight", "H"}, {"transform.LayerNorm.bias", "H"}, {"bias", "V"}};
+    {"transform.LayerNorm.weight", "H"}, {"transform.LayerNorm.bias", "H"}, {"bias", "V"}, {"decoder.weight", "VH"}};
 
-static const char *const prefixes[] = {"", "bert.", "encoder.", "model.encoder."};
+static const char *const prefixes[] = {"", "bert.", "ernie.", "encoder."};   /* CPT's model.encoder. is the last, wrapped */
+
+/* What modules around modules put into names, anywhere; the last two only at the start. */
+static const char *const wrappers[] = {"module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
+                                       "model", "base_model"};
+enum { WRAPPERS = sizeof wrappers / sizeof *wrappers, INNER_WRAPPERS = WRAPPERS - 2 };
 
 int64_t names_encoder(int64_t layers)
 {
@@ -35,6 +40,11 @@ int64_t names_encoder(int64_t layers)
 int64_t names_all(int64_t layers)
 {
     return names_encoder(layers) + NAME_HEAD;
+}
+
+int64_t names_of(const struct model_config *config)
+{
+    return names_all(config->layers) + (config->untied != 0);
 }
 
 /* The text behind start when it starts so, else NULL. */
@@ -93,7 +103,7 @@ static int64_t find_plain(const char *name, int64_t layers, int foreign)
 static int64_t find_head(const char *name, int64_t layers, int foreign)
 {
     const char *rest = after(name, "cls.predictions.");
-    int64_t slot = rest ? find_in(head, NAME_HEAD, rest, foreign) : NAME_NONE;
+    int64_t slot = rest ? find_in(head, NAME_HEAD + 1, rest, foreign) : NAME_NONE;
 
     return slot < 0 ? NAME_NONE : names_encoder(layers) + slot;
 }
@@ -106,15 +116,65 @@ int64_t names_find(const char *name, int64_t layers)
     return slot < 0 ? NAME_NONE : slot;
 }
 
-int64_t names_find_foreign(const char *name, int64_t layers)
+/* 1 when the n bytes are one of the first `count` wrappers. */
+static int is_wrapper(const char *part, size_t n, int count)
 {
-    if (strcmp(name, "model.shared.weight") == 0 || strcmp(name, "shared.weight") == 0) return NAME_SHARED;
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        const char *rest = after(name, prefixes[i]);
-        int64_t slot = rest ? find_plain(rest, layers, 1) : NAME_NONE;
-        if (slot != NAME_NONE) return slot;
+    for (int i = 0; i < count; i++)
+        if (strlen(wrappers[i]) == n && memcmp(wrappers[i], part, n) == 0) return 1;
+    return 0;
+}
+
+static void unwrap(const char *name, struct name_parts *out)
+{
+    size_t used = 0;
+
+    out->wrapper = 0;
+    for (const char *part = name, *dot; *part; part = dot) {
+        size_t n = strcspn(part, ".");
+
+        dot = part + n + (part[n] == '.');
+        if (part[n] == '.' && is_wrapper(part, n, used == 0 ? WRAPPERS : INNER_WRAPPERS)) {
+            if (used == 0) out->wrapper = (size_t)(dot - name);
+            continue;
+        }
+        n = (size_t)(dot - part);
+        if (n > sizeof out->text - 1 - used) n = sizeof out->text - 1 - used;
+        memcpy(out->text + used, part, n);
+        used += n;
     }
-    return find_head(name, layers, 1);
+    out->text[used] = 0;
+}
+
+int64_t names_find_foreign(const char *name, int64_t layers, struct name_parts *parts)
+{
+    unwrap(name, parts);
+    parts->prefix = -1;
+    if (strcmp(parts->text, "shared.weight") == 0) return NAME_SHARED;
+    for (int i = 0; i < (int)(sizeof prefixes / sizeof *prefixes); i++) {
+        const char *rest = after(parts->text, prefixes[i]);
+        int64_t slot = rest ? find_plain(rest, layers, 1) : NAME_NONE;
+
+        if (rest && strcmp(rest, "embeddings.task_type_embeddings.weight") == 0) slot = NAME_TASK;
+        if (slot == NAME_NONE) continue;
+        parts->prefix = i;
+        return slot;
+    }
+    if (strcmp(parts->text, "cls.predictions.decoder.bias") == 0) return NAME_BIAS;
+    return find_head(parts->text, layers, 1);
+}
+
+int names_inside(const struct name_parts *parts, int prefix)
+{
+    const char *rest = after(parts->text, prefixes[prefix]), *table = rest ? after(rest, "embeddings.") : NULL;
+
+    if (!rest || (table && (strcmp(table, "position_ids") == 0 || strcmp(table, "token_type_ids") == 0))) return 0;
+    if (table || after(rest, "encoder.")) return 1;
+    return prefixes[prefix][0] && !after(rest, "pooler.") && !after(rest, "cls.");
+}
+
+int names_of_head(const struct name_parts *parts)
+{
+    return strstr(parts->text, "cls.predictions.") != NULL;
 }
 
 static const struct row *row_of(int64_t slot, int64_t layers)

@@ -32,6 +32,11 @@ int32_t pass_deal(struct pass *p, int32_t count)
     return i < count ? i : -1;
 }
 
+int pass_narrows(const struct pass *p)
+{
+    return p->a->row_count >= 0 && p->layer + 1 == p->last && p->e->exact != EXACT_EXAMPLE;
+}
+
 const float *pass_prompt(const struct pass *p, int32_t layer)
 {
     const struct encoder_prompts *prompts = p->prompts;
@@ -44,7 +49,8 @@ struct norm pass_norm(const struct pass *p, const struct row_block *block, int32
                       const float *gamma, const float *beta, const float *prompt)
 {
     return (struct norm){.rows = block->rows, .width = (int)p->e->config.hidden, .eps = (float)p->e->config.eps,
-                         .type = p->e->precision, .place = p->b->place + block->first, .drop = p->hidden,
+                         .type = p->e->precision, .place = (p->narrow ? p->a->place : p->b->place) + block->first,
+                         .drop = p->hidden,
                          .site = dropout_site(layer, kind), .gamma = gamma, .beta = beta, .prompt = prompt,
                          .prompt_rows = prompt ? p->prompts->tokens : 0};
 }
@@ -52,9 +58,12 @@ struct norm pass_norm(const struct pass *p, const struct row_block *block, int32
 struct attention pass_attention(const struct pass *p, int32_t example, int32_t head)
 {
     int64_t hidden = p->e->config.hidden, width = hidden / p->e->config.heads, length = p->b->length[example];
+    const int32_t *wanted = p->a->wanted + example;
 
-    return (struct attention){.keys = length, .queries = length, .width = (int)width, .ld = 3 * hidden,
-                              .ld_ctx = hidden, .type = p->e->precision, .scale = (float)(1.0 / sqrt((double)width)),
+    return (struct attention){.keys = length, .queries = p->narrow ? wanted[1] - wanted[0] : length,
+                              .place = p->narrow ? p->a->place + wanted[0] : NULL, .width = (int)width,
+                              .ld = 3 * hidden, .ld_ctx = hidden, .type = p->e->precision,
+                              .scale = (float)(1.0 / sqrt((double)width)),
                               .drop = p->attention, .site = dropout_head_site(p->layer, head),
                               .slot = (uint32_t)(p->b->first_slot + example)};
 }

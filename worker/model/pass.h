@@ -15,9 +15,7 @@ struct pass {
     struct dropout hidden, attention;
     int32_t first, last;                     /* layers [first, last) */
     int32_t layer;                           /* of the phase that runs */
-    const int32_t *rows;                     /* the only ones wanted of the last layer; NULL: all */
-    int32_t row_count;
-    int narrow;                              /* this layer: they alone */
+    int narrow;                              /* this layer: the rows that are wanted (activations.h) alone */
     float *d_prompts;
     const struct encoder_sink *sink;
     atomic_int next;                         /* work of this phase dealt so far */
@@ -32,6 +30,9 @@ status pass_phase(struct pass *p, pool_job *job);
 
 /* Local. The next of count pieces of work; -1 when all are dealt. */
 int32_t pass_deal(struct pass *p, int32_t count);
+
+/* Local. Whether the phase's layer goes on with the wanted rows alone behind its keys and values. */
+int pass_narrows(const struct pass *p);
 
 /* Local. The prompt added before a layer (P,H); NULL: none. */
 const float *pass_prompt(const struct pass *p, int32_t layer);

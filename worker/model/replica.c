@@ -55,6 +55,7 @@ struct weights { const struct replica_facts *facts; struct encoder *encoder; str
 static status pack(struct comm *c, const struct replica_options *o, const struct weights *w)
 {
     const struct arena_part part = {"weights", encoder_weights_bytes(w->encoder), 4096};
+    struct model_config config;
     struct model_source *source;
     struct packed_weights_source from;
     char name[64];
@@ -62,7 +63,9 @@ static status pack(struct comm *c, const struct replica_options *o, const struct
 
     TRY(model_source_open(o->folder, &source));
     snprintf(name, sizeof name, "mp2-weights-%ld", (long)getpid());
-    if (memcmp(model_source_config(source), &w->facts->config, sizeof w->facts->config) != 0)
+    config = *model_source_config(source);
+    config.untied = w->facts->config.untied;   /* of the head, which is looked at by those who use it */
+    if (memcmp(&config, &w->facts->config, sizeof config) != 0)
         s = fault(ST_INPUT, "%s: another encoder here than on the coordinator's node", o->folder);
     else if (c->node_size == 1) s = arena_new(&part, 1, w->arena);
     else s = arena_create(&part, 1, name, o->spill, "encoder weights", w->arena);

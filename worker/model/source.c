@@ -20,7 +20,10 @@ struct model_source {
     struct model_config config;
     struct weights weights;
     int64_t slot_count;
-    const struct weight **slots;    /* NULL: absent */
+    const struct weight **slots;    /* NULL: absent; the last one: the decoder's own table */
+    const struct weight *shared, *task, *decoder_bias, *odd_head;   /* odd_head: of a head, and no part of ours */
+    size_t wrapper;                 /* bytes of the encoder's, and its prefix (names.h) */
+    int prefix;
 };
 
 /* ---- filling the slots --------------------------------------------------------------------------------------------- */
@@ -37,27 +40,104 @@ static status take_slot(struct model_source *m, int64_t slot, const struct weigh
     return ST_OK;
 }
 
+static status take_other(const struct weight *w, const char *what, const struct weight **place)
+{
+    if (*place)
+        return fault(ST_INPUT, "%s: tensors \"%.200s\" and \"%.200s\" are both %s", w->path, (*place)->tensor.name, w->tensor.name,
+                     what);
+    *place = w;
+    return ST_OK;
+}
+
+/* Where the encoder stands in the file: where its position table does. */
+static void find_prefix(struct model_source *m)
+{
+    struct name_parts parts;
+
+    m->prefix = -1;
+    for (size_t i = 0; i < m->weights.count && m->prefix < 0; i++)
+        if (names_find_foreign(m->weights.items[i].tensor.name, m->config.layers, &parts) == NAME_POSITION) {
+            m->prefix = parts.prefix;
+            m->wrapper = parts.wrapper;
+        }
+}
+
+/* A head behind another wrapper than the encoder's is some other model's, or an older one's. */
+static int same_wrapper(const struct model_source *m, const struct weight *w, const struct name_parts *parts)
+{
+    const char *encoder = m->slots[NAME_POSITION] ? m->slots[NAME_POSITION]->tensor.name : NULL;
+
+    return m->prefix < 0 || (parts->wrapper == m->wrapper && (!encoder || memcmp(encoder, w->tensor.name, m->wrapper) == 0));
+}
+
+/* A tensor that is none of ours: one that the encoder would compute with is not passed over. */
+static status refuse_inside(const struct model_source *m, const struct weight *w, const struct name_parts *parts)
+{
+    if (m->prefix < 0 || !names_inside(parts, m->prefix)) return ST_OK;
+    return fault(ST_INPUT, "%s: tensor \"%.200s\" is a part of the encoder that is not known here, expected a plain BERT", w->path,
+                 w->tensor.name);
+}
+
+static status take_weight(struct model_source *m, const struct weight *w, int64_t *beyond)
+{
+    struct name_parts parts;
+    int64_t slot = names_find_foreign(w->tensor.name, m->config.layers, &parts), head = names_encoder(m->config.layers);
+
+    *beyond += slot == NAME_BEYOND;
+    if (slot == NAME_SHARED) return take_other(w, "the shared word table", &m->shared);
+    if (slot == NAME_TASK) return take_other(w, "the table of task types", &m->task);
+    if ((slot >= head || slot == NAME_BIAS || slot == NAME_NONE) && names_of_head(&parts) &&
+        (slot == NAME_NONE || !same_wrapper(m, w, &parts))) {
+        if (!m->odd_head) m->odd_head = w;
+        return ST_OK;
+    }
+    if (slot == NAME_BIAS) return take_other(w, "cls.predictions.decoder.bias", &m->decoder_bias);
+    if (slot == NAME_NONE) return refuse_inside(m, w, &parts);
+    return slot >= 0 ? take_slot(m, slot, w) : ST_OK;
+}
+
 static status fill_slots(struct model_source *m)
 {
-    const struct weight *shared = NULL;
+    const struct weight **decoder = &m->slots[m->slot_count - 1], **bias = &m->slots[m->slot_count - 2];
     int64_t beyond = 0;
 
-    for (size_t i = 0; i < m->weights.count; i++) {
-        const struct weight *w = &m->weights.items[i];
-        int64_t slot = names_find_foreign(w->tensor.name, m->config.layers);
-
-        if (slot >= 0) TRY(take_slot(m, slot, w));
-        if (slot == NAME_BEYOND) beyond++;
-        if (slot == NAME_SHARED && shared)
-            return fault(ST_INPUT, "%s: tensors \"%.200s\" and \"%.200s\" are both the shared word table", w->path,
-                         shared->tensor.name, w->tensor.name);
-        if (slot == NAME_SHARED) shared = w;
+    find_prefix(m);
+    for (size_t i = 0; i < m->weights.count; i++) TRY(take_weight(m, &m->weights.items[i], &beyond));
+    if (!m->slots[NAME_WORD]) m->slots[NAME_WORD] = m->shared;
+    if (!m->slots[NAME_WORD]) {   /* of two names of one table a file may keep the other */
+        m->slots[NAME_WORD] = *decoder;
+        *decoder = NULL;
     }
-    if (!m->slots[NAME_WORD]) m->slots[NAME_WORD] = shared;
+    if (!*bias) *bias = m->decoder_bias;
     if (beyond > 0)
         log_warn("model-layers", "folder=%s tensors=%lld why=\"of layers that config.json does not count; not used\"",
                  m->folder, (long long)beyond);
     return ST_OK;
+}
+
+static size_t common_end(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b), i = 0;
+
+    while (i < n && i < m && a[n - 1 - i] == b[m - 1 - i]) i++;
+    return i;
+}
+
+/* With the name that the files have nearest to it: what is the same from the end on. */
+static status say_missing(const struct model_source *m, const char *name)
+{
+    const struct weight *nearest = NULL;
+    size_t most = 0;
+
+    for (size_t i = 0; i < m->weights.count; i++) {
+        size_t same = common_end(m->weights.items[i].tensor.name, name);
+
+        if (nearest && same <= most) continue;
+        nearest = &m->weights.items[i];
+        most = same;
+    }
+    return fault(ST_INPUT, "%s: tensor %s is missing (under any of the known prefixes); of %zu tensors the nearest is \"%.200s\"",
+                 m->folder, name, m->weights.count, nearest ? nearest->tensor.name : "none");
 }
 
 static status check_slot(const struct model_source *m, int64_t slot)
@@ -68,7 +148,7 @@ static status check_slot(const struct model_source *m, int64_t slot)
     int rank;
 
     names_text(slot, m->config.layers, name, sizeof name);
-    if (!w) return fault(ST_INPUT, "%s: tensor %s is missing (under any of the known prefixes)", m->folder, name);
+    if (!w) return say_missing(m, name);
     if (!tensor_type_is_float(w->tensor.type))
         return fault(ST_INPUT, "%s: tensor \"%.200s\" is %s, expected F32, F64, F16 or BF16", w->path, w->tensor.name,
                      tensor_type_name(w->tensor.type));
@@ -88,6 +168,25 @@ static status check_unfolding(const struct model_source *m)
     return fault(ST_INPUT, "%s: tensors of %.0f bytes as floats out of files of %zu", m->folder, sum, m->weights.file_bytes);
 }
 
+/* ERNIE's table of task types: its first row is added to every token, so it is added to the token types once. */
+static status check_task(const struct model_source *m)
+{
+    const int64_t shape[2] = {-1, m->config.hidden};
+    const struct weight *w = m->task;
+
+    if (!w && m->config.task)
+        return fault(ST_INPUT, "%s: \"use_task_id\" is true in config.json, but the tensor embeddings.task_type_embeddings.weight is missing",
+                     m->folder);
+    if (!w) return ST_OK;
+    if (!m->config.task)
+        return fault(ST_INPUT, "%s: tensor \"%.200s\", but \"use_task_id\" is not true in config.json", w->path, w->tensor.name);
+    if (!tensor_type_is_float(w->tensor.type))
+        return fault(ST_INPUT, "%s: tensor \"%.200s\" is %s, expected F32, F64, F16 or BF16", w->path, w->tensor.name,
+                     tensor_type_name(w->tensor.type));
+    TRY(tensor_expect(w->path, &w->tensor, 2, shape));
+    return w->tensor.shape[0] > 0 ? ST_OK : fault(ST_INPUT, "%s: tensor \"%.200s\" is empty", w->path, w->tensor.name);
+}
+
 static status load(struct model_source *m)
 {
     char path[4096];
@@ -95,10 +194,11 @@ static status load(struct model_source *m)
     TRY(file_join(path, sizeof path, m->folder, "config.json"));
     TRY(model_config_read(path, &m->config));
     TRY(weights_open(m->folder, &m->weights));
-    m->slot_count = names_all(m->config.layers);
+    m->slot_count = names_all(m->config.layers) + 1;
     TRY(mem_alloc((size_t)m->slot_count, sizeof *m->slots, &m->slots));
     TRY(fill_slots(m));
     for (int64_t i = 0; i < names_encoder(m->config.layers); i++) TRY(check_slot(m, i));
+    TRY(check_task(m));
     TRY(check_unfolding(m));
     m->config.vocab = m->slots[NAME_WORD]->tensor.shape[0];
     m->config.positions = m->slots[NAME_POSITION]->tensor.shape[0];
@@ -157,12 +257,31 @@ static status find(const struct model_source *m, const char *name, const struct 
     return slot < names_encoder(m->config.layers) ? ST_OK : check_slot(m, slot);   /* open did not look at the head */
 }
 
+/* Elements as the encoder is to have them: the token types with the task's row. */
+static status read_plain(const struct model_source *m, const struct weight *w, int64_t first, int64_t count, float *out)
+{
+    float row[256];
+    int64_t h = m->config.hidden, n;
+
+    TRY(tensor_read_f32(w->path, &w->tensor, first, count, out));
+    if (!m->task || w != m->slots[NAME_TYPE]) return ST_OK;
+    for (int64_t i = 0; i < count; i += n) {
+        int64_t at = (first + i) % h;
+
+        n = count - i < h - at ? count - i : h - at;
+        if (n > (int64_t)(sizeof row / sizeof *row)) n = (int64_t)(sizeof row / sizeof *row);
+        TRY(tensor_read_f32(m->task->path, &m->task->tensor, at, n, row));
+        for (int64_t j = 0; j < n; j++) out[i + j] += row[j];
+    }
+    return ST_OK;
+}
+
 /* Read, and look at every value: one that is not finite would only show as a loss that is none. */
-static status read_elements(const struct weight *w, int64_t first, int64_t count, float *out)
+static status read_elements(const struct model_source *m, const struct weight *w, int64_t first, int64_t count, float *out)
 {
     uint32_t bits, most = 0;
 
-    TRY(tensor_read_f32(w->path, &w->tensor, first, count, out));
+    TRY(read_plain(m, w, first, count, out));
     for (int64_t i = 0; i < count; i++) {
         memcpy(&bits, out + i, sizeof bits);
         bits &= 0x7fffffffu;
@@ -177,7 +296,7 @@ status model_source_read(const struct model_source *source, const char *name, fl
     const struct weight *w;
 
     TRY(find(source, name, &w));
-    return read_elements(w, 0, w->tensor.count, out);
+    return read_elements(source, w, 0, w->tensor.count, out);
 }
 
 status model_source_read_rows(const struct model_source *source, const char *name, int64_t first, int64_t rows, float *out)
@@ -190,7 +309,7 @@ status model_source_read_rows(const struct model_source *source, const char *nam
     if (first < 0 || rows < 0 || first > w->tensor.shape[0] || rows > w->tensor.shape[0] - first)
         return fault(ST_INPUT, "%s: rows %lld to %lld of tensor %.200s, it has %lld", w->path, (long long)first,
                      (long long)(first + rows), name, (long long)w->tensor.shape[0]);
-    return read_elements(w, first * width, rows * width, out);
+    return read_elements(source, w, first * width, rows * width, out);
 }
 
 status model_source_read_layer(const struct model_source *source, int64_t layer, const char *name, float *out)
@@ -213,7 +332,7 @@ static status digest_tensor(const struct model_source *m, int64_t slot, float *b
     XXH3_128bits_update(state, t->shape, (size_t)t->rank * sizeof *t->shape);
     for (int64_t i = 0; i < t->count; i += CHUNK) {
         int64_t n = t->count - i < CHUNK ? t->count - i : CHUNK;
-        TRY(tensor_read_f32(m->slots[slot]->path, t, i, n, buffer));
+        TRY(read_plain(m, m->slots[slot], i, n, buffer));
         XXH3_128bits_update(state, buffer, (size_t)n * sizeof *buffer);
     }
     return ST_OK;
@@ -247,13 +366,79 @@ status model_source_digest(const struct model_source *source, char out[33])
 
 /* ---- the head, and pages ---------------------------------------------------------------------------------------------- */
 
-status model_source_head(const struct model_source *source, int *present)
+/* Whether two tensors of one shape have the same values; views of one storage, as torch keeps tied ones, need no look. */
+static status compare(const struct weight *a, const struct weight *b, int *same)
 {
-    int64_t first = names_encoder(source->config.layers);
+    enum { PART = 4096 };
+    float x[PART], y[PART];
 
+    *same = a->tensor.count == b->tensor.count;
+    if (a->tensor.data == b->tensor.data && a->tensor.type == b->tensor.type &&
+        memcmp(a->tensor.stride, b->tensor.stride, sizeof a->tensor.stride) == 0)
+        return ST_OK;
+    for (int64_t i = 0; i < a->tensor.count && *same; i += PART) {
+        int64_t n = a->tensor.count - i < PART ? a->tensor.count - i : PART;
+
+        TRY(tensor_read_f32(a->path, &a->tensor, i, n, x));
+        TRY(tensor_read_f32(b->path, &b->tensor, i, n, y));
+        *same = memcmp(x, y, (size_t)n * sizeof *x) == 0;
+    }
+    return ST_OK;
+}
+
+/* Under two names the head has one bias, or the decoder's own is what its product gets. */
+static status find_bias(struct model_source *m)
+{
+    const struct weight **bias = &m->slots[m->slot_count - 2], *other = m->decoder_bias;
+    int same;
+
+    if (!other && m->config.says_untied)
+        log_warn("model-head", "folder=%s why=\"tie_word_embeddings is false and there is no cls.predictions.decoder.bias: "
+                 "cls.predictions.bias is used, as in transformers 4; transformers 5 has none then\"", m->folder);
+    if (!other || other == *bias) return ST_OK;
+    TRY(compare(*bias, other, &same));
+    *bias = other;
+    if (!same)
+        log_warn("model-head", "folder=%s why=\"cls.predictions.bias and cls.predictions.decoder.bias differ: the latter is used, as in "
+                 "transformers 5\"", m->folder);
+    return check_slot(m, m->slot_count - 2);
+}
+
+/* A decoder with the word table's values is tied to it: the file decides, whatever the config says. */
+static status find_decoder(struct model_source *m)
+{
+    const struct weight **decoder = &m->slots[m->slot_count - 1];
+    int same;
+
+    if (!*decoder && m->config.says_untied)
+        log_warn("model-head", "folder=%s why=\"tie_word_embeddings is false, but there is no cls.predictions.decoder.weight: the word "
+                 "table is used\"", m->folder);
+    if (!*decoder) return ST_OK;
+    TRY(check_slot(m, m->slot_count - 1));
+    TRY(compare(*decoder, m->slots[NAME_WORD], &same));
+    if (same) *decoder = NULL;
+    m->config.untied = !same;
+    if (!same && !m->config.says_untied)
+        log_warn("model-head", "folder=%s why=\"cls.predictions.decoder.weight is not the word table, though tie_word_embeddings is not false: "
+                 "it is used, as in transformers 5\"", m->folder);
+    return ST_OK;
+}
+
+status model_source_head(struct model_source *source, int *present)
+{
+    int64_t first = names_encoder(source->config.layers), last = source->slot_count - 1, parts = 0;
+    const struct weight *odd = source->odd_head;
+
+    *present = 0;
+    for (int64_t i = first; i < last; i++) parts += source->slots[i] != NULL;
+    if (odd)
+        return fault(ST_INPUT, "%s: tensor \"%.200s\" belongs to a masked-language-model head that does not stand beside the encoder as "
+                     "cls.predictions", odd->path, odd->tensor.name);
+    if (parts == 0 && !source->slots[last]) return ST_OK;
+    for (int64_t i = first; i < last; i++) TRY(check_slot(source, i));
+    TRY(find_bias(source));
+    TRY(find_decoder(source));
     *present = 1;
-    for (int64_t i = first; i < source->slot_count; i++) *present &= source->slots[i] != NULL;
-    for (int64_t i = first; *present && i < source->slot_count; i++) TRY(check_slot(source, i));
     return ST_OK;
 }
 

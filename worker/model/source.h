@@ -1,8 +1,8 @@
 /* Where the frozen encoder's weights come from: a Hugging Face folder, config.json in BERT's or CPT's (BartConfig)
  * style with model.safetensors, model.safetensors.index.json and its parts, or pytorch_model.bin.
  *
- * Whatever the file's form and names (prefixes none, bert., encoder., model.encoder.; gamma/beta; the word table as
- * model.shared.weight), tensors are asked for by their canonical BERT name:
+ * Whatever the file's form and names (prefixes none, bert., ernie., encoder., model.encoder., behind module., _orig_mod., model.
+ * …; gamma/beta; the word table as model.shared.weight or as the decoder's), tensors are asked for by their canonical BERT name:
  *     embeddings.word_embeddings.weight        [vocab,hidden]     embeddings.position_embeddings.weight [positions,hidden]
  *     embeddings.token_type_embeddings.weight  [types,hidden]     embeddings.LayerNorm.{weight,bias}    [hidden]
  *     encoder.layer.N.attention.self.{query,key,value}.{weight [hidden,hidden], bias [hidden]}
@@ -12,7 +12,9 @@
  *     encoder.layer.N.output.dense.{weight [hidden,feed_forward], bias [hidden]}
  *     encoder.layer.N.output.LayerNorm.{weight,bias}              [hidden]
  * weight matrices are [out,in], row-major, as torch's Linear keeps them. All of these are present, of a float type and of
- * the right shape once open returned: reading fails only where a value is not finite.
+ * the right shape once open returned: reading fails only where a value is not finite. A tensor that stands among them and is not
+ * in the list (an adapter, another table of the embeddings) is refused by name: the encoder would compute something else. ERNIE's
+ * table of task types alone is known: its first row is in the token types.
  *
  * The files are mapped, so that ranks of a node share the pages; close (or drop) them once the weights are packed. */
 #ifndef MP2_WORKER_MODEL_SOURCE_H
@@ -49,8 +51,10 @@ status model_source_digest(const struct model_source *source, char out[33]);
 
 /* Local. The masked-language-model head (cls.predictions.transform.dense.{weight [hidden,hidden], bias},
  * cls.predictions.transform.LayerNorm.{weight,bias} [hidden], cls.predictions.bias [vocab]) is readable by
- * model_source_read when *present. ST_INPUT when it is there with other shapes. The decoder's matrix is the word table. */
-status model_source_head(const struct model_source *source, int *present);
+ * model_source_read when *present. ST_INPUT (said) when it is there with other shapes, in part, or elsewhere than beside the
+ * encoder. The decoder's matrix is the word table, or cls.predictions.decoder.weight [vocab,hidden] where that has values of its
+ * own: config.untied is 1 from here on. */
+status model_source_head(struct model_source *source, int *present);
 
 /* Local. Advice to the kernel: read all weights ahead; let go of their pages (name NULL: all; they come back when read). */
 void model_source_prefetch(const struct model_source *source);

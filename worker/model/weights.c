@@ -132,15 +132,45 @@ static status open_index(const char *folder, const char *path, struct weights *w
 
 /* ---- a torch file -------------------------------------------------------------------------------------------------- */
 
+static size_t count_tensors(const struct torch_value *dict)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; dict && dict->kind == TORCH_DICT && i + 1 < dict->count; i += 2)
+        count += dict->as.items[i + 1]->kind == TORCH_TENSOR;
+    return count;
+}
+
+/* The state dict: the whole file, or one level down, as training programs save it beside other things. */
+static status find_state(const char *path, const struct torch_value *root, const struct torch_value **out)
+{
+    static const char *const keys[] = {"state_dict", "model_state_dict", "model", "module"};
+    size_t most = count_tensors(root);
+    const char *found = NULL;
+
+    *out = root;
+    if (root->kind != TORCH_DICT) return fault(ST_INPUT, "%s: holds no dict, expected a state dict", path);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const struct torch_value *inside = torch_get(root, keys[i]);
+
+        if (count_tensors(inside) <= most) continue;
+        if (found) return fault(ST_INPUT, "%s: has tensors under \"%s\" and under \"%s\", expected one state dict", path, found, keys[i]);
+        found = keys[i];
+        *out = inside;
+    }
+    if (found || most > 0 || root->count < 2 || root->as.items[0]->kind != TORCH_TEXT) return ST_OK;
+    return fault(ST_INPUT, "%s: has no tensor, neither at its top nor under state_dict, model_state_dict, model or module; it begins "
+                 "with \"%.80s\"", path, root->as.items[0]->as.text);
+}
+
 static status open_torch(const char *path, struct weights *w)
 {
-    const struct torch_value *root;
+    const struct torch_value *root = NULL;
 
     TRY(mem_alloc(1, sizeof *w->torch, &w->torch));
     TRY(torch_open(path, w->torch));
     w->file_bytes = w->torch->map.size;
-    root = w->torch->root;
-    if (root->kind != TORCH_DICT) return fault(ST_INPUT, "%s: holds no dict, expected a state dict", path);
+    TRY(find_state(path, w->torch->root, &root));
     TRY(mem_alloc(root->count / 2, sizeof *w->items, &w->items));
     for (size_t i = 0; i + 1 < root->count; i += 2) {
         const struct torch_value *name = root->as.items[i], *value = root->as.items[i + 1];

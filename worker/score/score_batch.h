@@ -11,7 +11,7 @@
 #include "worker/train/compute.h"
 
 struct score_batch_result {
-    double loss;              /* (CE(start) + CE(end)) / 2; 0 where the example has no target */
+    double loss;              /* answer_loss or span_loss, as the compute has it; NAN: the example has no target */
     double score;
     int32_t choice, start, end, pad;
 };
@@ -26,7 +26,7 @@ status score_batch_run(struct compute *c, const int32_t *words, size_t count, co
 
 /* The same with what lies behind the answers, for those who show it: score_batch_detail floats an example, one example behind the
  * other. Options: start logit of the first and end logit of the last token of each. A span: its start and end logit, those
- * of "no answer" (0 where there is none), and the logarithms of the sums of exp over all start and all end logits. */
+ * of "no answer" (0 where there is none), the logarithms of the sums of exp over candidates' start and end logits. */
 enum { SCORE_SPAN_DETAIL = 6 };
 static inline size_t score_batch_detail(const struct answer_marks *marks)
 {

@@ -35,12 +35,21 @@ status assignment_message_begin(struct assignment_message *m, const struct deal 
 status assignment_message_add(struct assignment_message *m, const struct assignment_example *e)
 {
     TRY(put(m, (int32_t[EXAMPLE_WORDS]){e->group, e->slot, e->length, e->width, e->start, e->end}, EXAMPLE_WORDS));
+    TRY(mem_grow(&m->words, &m->room, m->count + marks_words(&e->marks), sizeof *m->words));
+    marks_put(&e->marks, m->words + m->count);
+    m->count += marks_words(&e->marks);
     return put(m, e->ids, (size_t)e->length);
+}
+
+/* An option has two words and at least two tokens, its own and the separator's. */
+size_t assignment_example_most(int32_t length)
+{
+    return EXAMPLE_WORDS + marks_words(&NO_MARKS) + 2 * (size_t)length;
 }
 
 size_t assignment_message_most(size_t slots, size_t longest)
 {
-    return HEAD_WORDS + slots * (BLOCK_WORDS + EXAMPLE_WORDS + longest);
+    return HEAD_WORDS + slots * (BLOCK_WORDS + assignment_example_most((int32_t)longest));
 }
 
 void assignment_message_fini(struct assignment_message *m)
@@ -65,11 +74,17 @@ status assignment_read(struct assignment *s, const int32_t *words, size_t count)
     s->count = 0;
     while (at < count) {
         const int32_t *w = words + at;
+        struct answer_marks marks;
+        size_t used;
 
-        if (count - at < EXAMPLE_WORDS || w[2] < 0 || count - at - EXAMPLE_WORDS < (size_t)w[2]) return malformed();
+        if (count - at < EXAMPLE_WORDS || w[2] < 0) return malformed();
+        at += EXAMPLE_WORDS;
+        used = marks_take(words + at, count - at, &marks);
+        if (used == 0 || count - at - used < (size_t)w[2]) return malformed();
+        at += used;
         TRY(mem_grow(&s->examples, &s->room, s->count + 1, sizeof *s->examples));
-        s->examples[s->count++] = (struct assignment_example){w[0], w[1], w[2], w[3], w[4], w[5], w + EXAMPLE_WORDS};
-        at += EXAMPLE_WORDS + (size_t)w[2];
+        s->examples[s->count++] = (struct assignment_example){w[0], w[1], w[2], w[3], w[4], w[5], marks, words + at};
+        at += (size_t)w[2];
     }
     return ST_OK;
 }

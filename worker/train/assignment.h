@@ -10,10 +10,12 @@
 #include "cluster/base/status.h"
 #include "cluster/comm/deal.h"
 #include "worker/model/unit_batch.h"
+#include "worker/score/marks.h"
 
 /* One example of a batch. width: rows it takes when padding is attended (reference), 0 otherwise. */
 struct assignment_example {
     int32_t group, slot, length, width, start, end;
+    struct answer_marks marks;            /* what its answer can be */
     const int32_t *ids;
 };
 /* Rows that it takes in a unit (unit_batch_rows). */
@@ -28,6 +30,8 @@ struct assignment_message { int32_t *words; size_t count, room; };
 status assignment_message_begin(struct assignment_message *m, const struct deal *deal);
 status assignment_message_add(struct assignment_message *m, const struct assignment_example *example);
 void assignment_message_fini(struct assignment_message *m);
+/* Local. Words that an example of at most so many tokens takes. */
+size_t assignment_example_most(int32_t length);
 /* Local. The most words that a message of so many slots, in all groups together, can have; longest: tokens of an
  * example. */
 size_t assignment_message_most(size_t slots, size_t longest);

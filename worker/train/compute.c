@@ -42,6 +42,7 @@ static status open_all(const struct compute_options *o, struct compute *c)
     c->most_rows = rows;
     TRY(unit_new(e, rows, o->unit_examples, o->prompt_tokens, o->threads, o->use, &c->unit));
     TRY(unit_batch_init(&c->batch, o->unit_examples, rows, encoder_row_align(e)));
+    TRY(mem_keep_new(&c->memory, (size_t)o->unit_examples, sizeof *c->marks, &c->marks));
     TRY(mem_keep_new(&c->memory, groups, sizeof *c->prompts, &c->prompts));
     TRY(mem_keep_new(&c->memory, groups, sizeof *c->heads, &c->heads));
     TRY(mem_keep_new(&c->memory, groups, sizeof *c->prompt_list, &c->prompt_list));
@@ -57,7 +58,7 @@ status compute_open(const struct encoder *e, struct pool *pool, const struct com
     status s;
 
     *c = (struct compute){.encoder = e, .pool = pool, .most_examples = o->unit_examples, .groups = o->groups,
-                          .batch_examples = o->batch, .divide = o->divide};
+                          .batch_examples = o->batch, .divide = o->divide, .over = o->loss};
     s = open_all(o, c);
     if (s != ST_OK) compute_close(c);
     return s;
@@ -110,6 +111,8 @@ static status compute_node(struct block_pass *p, struct tree_node node, const st
     unit_batch_clear(&c->batch, node.first);
     for (int32_t i = 0; i < node.size && fits; i++) {
         const struct assignment_example *e = &examples[i];
+
+        c->marks[i] = e->marks;
         fits = unit_batch_add(&c->batch, e->ids, e->length, e->width, e->start, e->end);
     }
     if (fits) return compute_unit(p, node);
@@ -143,7 +146,8 @@ status compute_assignment(struct compute *c, const struct assignment *s, const f
         if (s->examples[at].group != block.group || s->examples[at].slot != block.node.first) continue;
         if (s->count - at < (size_t)block.node.size) return mismatch();
         p.in = (struct unit_inputs){.prompts = {layers, tokens, prompts + (size_t)block.group * bank},
-                                    .dropout = dropout[block.group], .head = head, .batch_examples = c->divide};
+                                    .dropout = dropout[block.group], .head = head, .batch_examples = c->divide,
+                                    .marks = c->marks, .loss = c->over};
         TRY(compute_node(&p, block.node, &s->examples[at]));
         at += (size_t)block.node.size;
     }

@@ -21,6 +21,8 @@ struct compute {
     struct pool *pool;
     struct unit *unit;
     struct unit_batch batch;
+    struct answer_marks *marks;           /* (unit_examples) of the batch */
+    enum loss_over over;                  /* what losses are over */
     int32_t most_rows, most_examples;
     int groups;
     struct tree_sum *prompts;             /* (groups) vectors (layers,P,H) */
@@ -41,6 +43,7 @@ struct compute_options {
     size_t memory;                        /* bytes that a unit may take */
     int threads;
     enum unit_use use;                    /* UNIT_EVALUATE: no gradients will be asked for */
+    enum loss_over loss;                  /* what losses are over */
 };
 
 /* Local. ST_INPUT (said) when the memory does not even hold one example of the longest kind. */

@@ -81,7 +81,7 @@ static status take_layer(void *arg, const struct encoder_layer_view *view)
     return ST_OK;
 }
 
-/* A table's row gets its sums in the order of the batch's rows. The word table has the decoder's gradient already. */
+/* A table's row gets its sums in the order of the batch's rows. The word table has the decoder's gradient already, or zeros. */
 enum embedding_part { EMBEDDING_WORD, EMBEDDING_NORM, EMBEDDING_POSITION, EMBEDDING_TYPE, EMBEDDING_PARTS };
 struct embedding_work { struct encoder_gradient *g; const struct encoder_embedding_view *view; atomic_int next; };
 
@@ -127,6 +127,7 @@ static void clear_gradient(const struct encoder_gradient *g, float *grad)
 
     for (int64_t i = NAME_POSITION; i < names_encoder(f->config.layers); i++)
         if (i < NAME_EMBEDDINGS || !flat_decays(f, i)) memset(grad + f->offset[i], 0, (size_t)f->size[i] * sizeof *grad);
+    if (f->config.untied) memset(grad + f->offset[NAME_WORD], 0, (size_t)f->size[NAME_WORD] * sizeof *grad);
 }
 
 status encoder_gradient_begin(struct encoder_gradient *g, struct pool *pool, const struct unit_batch *batch, int32_t token_type,

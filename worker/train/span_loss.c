@@ -26,19 +26,3 @@ double span_loss(int64_t rows, const float *logits, int64_t start, int64_t end, 
 
     return 0.5 * (of_start + of_end);
 }
-
-static int is_first_largest(int64_t rows, const float *logits, int64_t target)
-{
-    float value = logits[2 * target];
-
-    for (int64_t i = 0; i < target; i++)
-        if (!(logits[2 * i] < value)) return 0;
-    for (int64_t i = target + 1; i < rows; i++)
-        if (!(logits[2 * i] <= value)) return 0;
-    return value == value;
-}
-
-int span_found(int64_t rows, const float *logits, int64_t start, int64_t end)
-{
-    return is_first_largest(rows, logits, start) && is_first_largest(rows, logits + 1, end);
-}

@@ -14,8 +14,4 @@
  * is a candidate of probability 0. */
 double span_loss(int64_t rows, const float *logits, int64_t start, int64_t end, int64_t batch, float *d_logits);
 
-/* Local. Whether the likeliest start and the likeliest end, each for itself over all rows, are the targets; of equal ones the
- * first counts. */
-int span_found(int64_t rows, const float *logits, int64_t start, int64_t end);
-
 #endif

@@ -13,6 +13,9 @@ struct unit {
     struct activations *activations;
     float *logits;          /* (T,2) */
     float *d_logits;        /* (T,2) */
+    char *read;             /* (T) by row: an answer is read there */
+    int32_t *rows, *first;  /* (T) these rows; (E + 1) where each example's begin among them */
+    float *at_rows;         /* (T,2) their logits, then their gradients */
     float *head_by_example; /* (E,2,H) */
 };
 
@@ -22,7 +25,7 @@ struct work {
     const struct encoder *e;
     const struct unit_inputs *in;
     const struct unit_outputs *out;
-    int train;
+    int train, narrow;      /* narrow: hidden states and their gradients are those of the rows that are read */
     atomic_int next;
 };
 
@@ -36,7 +39,9 @@ static struct activations_plan plan_of(int32_t rows, int32_t examples, int32_t p
 /* The unit's own arrays. */
 static size_t own_bytes(const struct encoder *e, int32_t rows, int32_t examples)
 {
-    return ((size_t)rows * 4 + (size_t)examples * 2 * (size_t)e->config.hidden) * sizeof(float);
+    size_t row = 6 * sizeof(float) + sizeof(int32_t) + 1;
+
+    return (size_t)rows * row + (size_t)examples * (2 * (size_t)e->config.hidden * sizeof(float) + sizeof(int32_t));
 }
 
 size_t unit_bytes(const struct encoder *e, int32_t most_rows, int32_t most_examples, int32_t prompt_tokens, int threads,
@@ -71,6 +76,10 @@ status unit_new(const struct encoder *e, int32_t most_rows, int32_t most_example
     s = activations_new(e, &plan, &u->activations);
     if (s == ST_OK) s = mem_alloc((size_t)most_rows * 2, sizeof *u->logits, &u->logits);
     if (s == ST_OK) s = mem_alloc((size_t)most_rows * 2, sizeof *u->d_logits, &u->d_logits);
+    if (s == ST_OK) s = mem_alloc((size_t)most_rows, 1, &u->read);
+    if (s == ST_OK) s = mem_alloc((size_t)most_rows, sizeof *u->rows, &u->rows);
+    if (s == ST_OK) s = mem_alloc((size_t)most_examples + 1, sizeof *u->first, &u->first);
+    if (s == ST_OK) s = mem_alloc((size_t)most_rows * 2, sizeof *u->at_rows, &u->at_rows);
     if (s == ST_OK)
         s = mem_alloc((size_t)most_examples * 2 * hidden, sizeof *u->head_by_example, &u->head_by_example);
     if (s != ST_OK) {
@@ -89,6 +98,10 @@ void unit_destroy(struct unit **out)
     activations_destroy(&u->activations);
     mem_free(u->logits);
     mem_free(u->d_logits);
+    mem_free(u->read);
+    mem_free(u->rows);
+    mem_free(u->first);
+    mem_free(u->at_rows);
     mem_free(u->head_by_example);
     mem_free(u);
     *out = NULL;
@@ -100,19 +113,20 @@ static void example_loss(struct work *w, int32_t example)
     const struct unit_batch *b = w->in->batch;
     int64_t first = b->row[example], rows = b->length[example];
     float *logits = w->unit->logits + 2 * first, *d_logits = w->train ? w->unit->d_logits + 2 * first : NULL;
-    int has_target = b->start[example] >= 0 && b->end[example] >= 0;
+    int32_t start = b->start[example], end = b->end[example], batch = w->in->batch_examples;
+    const struct answer_marks *marks = w->in->marks ? &w->in->marks[example] : NULL;
     double loss = 0;
 
-    if (has_target)
-        loss = span_loss(rows, logits, b->start[example], b->end[example], w->in->batch_examples, d_logits);
+    if (marks && w->in->loss == LOSS_ANSWERS) loss = answer_loss(rows, logits, marks, start, end, batch, d_logits);
+    else if (start >= 0 && end >= 0) loss = span_loss(rows, logits, start, end, batch, d_logits);
     else if (d_logits) memset(d_logits, 0, (size_t)(2 * rows) * sizeof *d_logits);
     if (w->out->loss) w->out->loss[example] = loss;
-    if (w->out->found) w->out->found[example] = has_target && span_found(rows, logits, b->start[example], b->end[example]);
+    if (w->out->found) w->out->found[example] = marks && answer_found(rows, logits, marks, start, end);
     if (w->out->logits) memcpy(w->out->logits + 2 * first, logits, (size_t)(2 * rows) * sizeof *logits);
 }
 
-/* Head and loss of one example, and their gradients. */
-static void example_job(struct work *w, int32_t example)
+/* Head and loss of one example, and their gradients, where the encoder computed all rows. */
+static void whole_example(struct work *w, int32_t example)
 {
     const struct unit_batch *b = w->in->batch;
     struct unit *u = w->unit;
@@ -130,6 +144,28 @@ static void example_job(struct work *w, int32_t example)
     memset(d_h + rows * width, 0, (size_t)((whole - rows) * width) * sizeof *d_h);
 }
 
+/* The same where it computed those that are read. */
+static void narrow_example(struct work *w, int32_t example)
+{
+    const struct unit_batch *b = w->in->batch;
+    struct unit *u = w->unit;
+    int64_t width = w->e->config.hidden, first = u->first[example], rows = u->first[example + 1] - first;
+    const float *h = activations_hidden(u->activations) + first * width;
+    float *at_rows = u->at_rows + 2 * first, *logits = u->logits + 2 * b->row[example], *d_h;
+
+    w->e->kernels.head_forward(rows, (int)width, h, w->in->head, at_rows);
+    for (int32_t i = 0; i < 2 * b->length[example]; i++) logits[i] = -INFINITY;
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(u->logits + 2 * (int64_t)u->rows[first + i], at_rows + 2 * i, 2 * sizeof *at_rows);
+    example_loss(w, example);
+    if (!w->train) return;
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(at_rows + 2 * i, u->d_logits + 2 * (int64_t)u->rows[first + i], 2 * sizeof *at_rows);
+    d_h = activations_gradient(u->activations) + first * width;
+    w->e->kernels.head_backward(rows, (int)width, h, w->in->head, at_rows, d_h,
+                                u->head_by_example + 2 * width * example);
+}
+
 static void head_job(void *arg, int thread, int threads)
 {
     struct work *w = arg;
@@ -139,21 +175,9 @@ static void head_job(void *arg, int thread, int threads)
         int32_t example = atomic_fetch_add_explicit(&w->next, 1, memory_order_relaxed);
 
         if (example >= w->in->batch->examples) return;
-        example_job(w, example);
+        if (w->narrow) narrow_example(w, example);
+        else whole_example(w, example);
     }
-}
-
-/* Logits of the wanted rows, whose hidden states stand at the front, and what follows from them. */
-static void rows_head(struct work *w)
-{
-    const struct unit_inputs *in = w->in;
-    float *logits = w->unit->logits, *wanted = w->unit->d_logits;
-
-    w->e->kernels.head_forward(in->row_count, (int)w->e->config.hidden, activations_hidden(w->unit->activations), in->head,
-                               wanted);
-    for (int32_t i = 0; i < 2 * in->batch->rows; i++) logits[i] = -INFINITY;
-    for (int32_t i = 0; i < in->row_count; i++) memcpy(logits + 2 * in->rows[i], wanted + 2 * i, 2 * sizeof *logits);
-    for (int32_t i = 0; i < in->batch->examples; i++) example_loss(w, i);
 }
 
 static void sum_heads(const struct work *w)
@@ -165,11 +189,36 @@ static void sum_heads(const struct work *w)
     memcpy(w->out->grad_head, leaf, (size_t)n * sizeof *leaf);
 }
 
-static status forward(struct work *w, struct pool *pool)
+/* The rows that answers are read from; returns how many. */
+static int32_t list_rows(const struct work *w)
+{
+    const struct unit_batch *b = w->in->batch;
+    struct unit *u = w->unit;
+    int32_t count = 0;
+
+    memset(u->read, 0, (size_t)b->rows);
+    for (int32_t e = 0; e < b->examples; e++) {
+        marks_read(&w->in->marks[e], b->length[e], u->read + b->row[e]);
+        u->first[e] = count;
+        for (int32_t i = b->row[e]; i < b->row[e] + b->length[e]; i++)
+            if (u->read[i]) u->rows[count++] = i;
+    }
+    u->first[b->examples] = count;
+    return count;
+}
+
+/* From layer `first`. */
+static status forward(struct work *w, struct pool *pool, int32_t first)
 {
     const struct unit_inputs *in = w->in;
+    struct activations *a = w->unit->activations;
 
-    TRY(encoder_forward(w->e, pool, w->unit->activations, in->batch, &in->prompts, &in->dropout));
+    w->narrow = in->marks && in->loss == LOSS_ANSWERS && !in->sink;
+    if (w->narrow)
+        TRY(encoder_forward_rows(w->e, pool, a, in->batch, &in->prompts, &in->dropout, first, w->unit->rows,
+                                 list_rows(w)));
+    else if (first == 0) TRY(encoder_forward(w->e, pool, a, in->batch, &in->prompts, &in->dropout));
+    else TRY(encoder_forward_range(w->e, pool, a, in->batch, &in->prompts, first, (int32_t)w->e->config.layers));
     pool_run(pool, head_job, w);
     return ST_OK;
 }
@@ -179,7 +228,7 @@ status unit_train(struct unit *u, const struct encoder *e, struct pool *pool, co
 {
     struct work w = {.unit = u, .e = e, .in = in, .out = out, .train = 1};
 
-    TRY(forward(&w, pool));
+    TRY(forward(&w, pool, 0));
     sum_heads(&w);
     return encoder_backward(e, pool, u->activations, in->batch, &in->prompts, &in->dropout, out->grad_prompts, in->sink);
 }
@@ -189,7 +238,7 @@ status unit_evaluate(struct unit *u, const struct encoder *e, struct pool *pool,
 {
     struct work w = {.unit = u, .e = e, .in = in, .out = out};
 
-    return in->rows ? unit_finish(u, e, pool, in, 0, out) : forward(&w, pool);
+    return forward(&w, pool, 0);
 }
 
 status unit_advance(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_batch *b,
@@ -203,14 +252,7 @@ status unit_finish(struct unit *u, const struct encoder *e, struct pool *pool, c
 {
     struct work w = {.unit = u, .e = e, .in = in, .out = out};
 
-    if (in->rows) {
-        TRY(encoder_forward_rows(e, pool, u->activations, in->batch, &in->prompts, first, in->rows, in->row_count));
-        rows_head(&w);
-        return ST_OK;
-    }
-    TRY(unit_advance(u, e, pool, in->batch, &in->prompts, first, (int32_t)e->config.layers));
-    pool_run(pool, head_job, &w);
-    return ST_OK;
+    return forward(&w, pool, first);
 }
 
 float *unit_state(struct unit *u)

@@ -1,4 +1,4 @@
-/* One unit of a training step or of an evaluation: encoder forward, span loss, backward to prompts and head
+/* One unit of a training step or of an evaluation: encoder forward, loss, backward to prompts and head
  * (design.md section 4, "Compute"). The partial sums are nodes of the batch's tree. */
 #ifndef MP2_WORKER_TRAIN_UNIT_H
 #define MP2_WORKER_TRAIN_UNIT_H
@@ -8,6 +8,7 @@
 #include "cluster/base/pool.h"
 #include "cluster/base/status.h"
 #include "worker/model/encoder.h"
+#include "worker/train/answer_loss.h"
 
 struct unit_inputs {
     const struct unit_batch *batch;
@@ -15,15 +16,15 @@ struct unit_inputs {
     struct encoder_dropout dropout;
     const float *head;         /* (2,H): row 0 start, row 1 end */
     int32_t batch_examples;    /* B of the whole group's batch: the loss is the mean over it */
-    const int32_t *rows;       /* evaluation: the rows (ascending) whose logits are wanted: losses are over these, the logits of
-                                * others are -INFINITY and cost nothing in the last layer. NULL: all */
-    int32_t row_count;
+    const struct answer_marks *marks;  /* (E) what each example's answer can be; NULL: losses are over all tokens */
+    enum loss_over loss;       /* LOSS_ANSWERS, with marks: without a sink, tokens that no answer is read from cost
+                                * nothing in the last layer and have logits of -INFINITY */
     const struct encoder_sink *sink;   /* unit_train: what takes the weights' gradients; NULL: nothing does */
 };
 
 struct unit_outputs {
-    double *loss;              /* (E) each example's loss (CE(start) + CE(end)) / 2, not divided by B; or NULL */
-    double *found;             /* (E) 1: both ends of the target were the likeliest (span_found), else 0; or NULL */
+    double *loss;              /* (E) each example's loss (answer_loss, span_loss), not divided by B; or NULL */
+    double *found;             /* (E) 1: the answer would be found (answer_found), else 0; needs marks; or NULL */
     float *logits;             /* (T,2) start and end logit by row, or NULL */
     float *grad_prompts;       /* (layers,P,H): sum over the unit's slots by the tree, loss / B; training only; or NULL */
     float *grad_head;          /* (2,H): likewise; training only */

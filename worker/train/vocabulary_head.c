@@ -16,7 +16,7 @@ enum head_product {
     HEAD_DENSE_BACK,
     HEAD_SLICE,        /* (H) -> (SLICE), bias; the last slice is smaller */
     HEAD_LAST,
-    HEAD_SLICE_BACK,   /* (SLICE) -> (H), with the plain word table */
+    HEAD_SLICE_BACK,   /* (SLICE) -> (H), with the plain table */
     HEAD_LAST_BACK,
     HEAD_FORWARD_PRODUCTS = HEAD_SLICE_BACK,
     HEAD_DENSE_WEIGHT = HEAD_LAST_BACK + 1,
@@ -34,6 +34,7 @@ struct vocabulary_head {
     int64_t ld;                          /* of logits: the vocabulary, rounded up */
     int64_t slices;
     char *dense, *dense_back, *words;    /* packed; words: slice after slice */
+    char *plain;                         /* (V,H) of precision: a decoder's own table, for training; else NULL */
     size_t slice_bytes;
     float *bias;                         /* (V) */
     void *x, *pre, *act, *t, *xhat;      /* (M,H) of precision: hidden rows, dense's output, GELU's, decoder's input */
@@ -85,6 +86,12 @@ static status alloc_packed(struct vocabulary_head *h)
     return mem_keep_new(&h->keep, (size_t)h->e->config.vocab, sizeof *h->bias, &h->bias);
 }
 
+/* The decoder's table: its own, or the words'. */
+static int64_t decoder_at(const struct flat *f)
+{
+    return f->config.untied ? flat_head(f, FLAT_DECODER) : f->offset[NAME_WORD];
+}
+
 static status alloc_rows(struct vocabulary_head *h, int train)
 {
     size_t rows = (size_t)h->room, width = (size_t)h->e->config.hidden, size = number_size(h->e->precision);
@@ -97,6 +104,8 @@ static status alloc_rows(struct vocabulary_head *h, int train)
     TRY(mem_keep_new(&h->keep, rows, sizeof *h->best, &h->best));
     TRY(mem_keep_new(&h->keep, HEAD_BLOCK * width, sizeof *h->zeros, &h->zeros));
     if (train) TRY(mem_keep_new(&h->keep, rows * (size_t)h->ld, size, &h->d_logits));
+    if (train && h->flat->config.untied)
+        TRY(mem_keep_new(&h->keep, (size_t)h->e->config.vocab * width, size, &h->plain));
     TRY(mem_keep_new(&h->keep, (size_t)h->threads, sizeof *h->scratch, &h->scratch));
     for (int i = 0; i < h->threads; i++) {
         TRY(mem_keep_new(&h->keep, (size_t)(HEAD_BLOCK * h->ld), sizeof(float), &h->scratch[i].logits));
@@ -155,7 +164,7 @@ static void pack_job(void *arg, int thread, int threads)
 {
     struct packing *p = arg;
     const struct vocabulary_head *h = p->h;
-    const float *dense = head_values(h, p->values, FLAT_DENSE), *words = p->values + h->flat->offset[NAME_WORD];
+    const float *dense = head_values(h, p->values, FLAT_DENSE), *words = p->values + decoder_at(h->flat);
     int64_t item;
 
     (void)thread, (void)threads;
@@ -173,7 +182,11 @@ static void pack_job(void *arg, int thread, int threads)
 status vocabulary_head_pack(struct vocabulary_head *h, struct pool *pool, const float *values)
 {
     struct packing p = {.h = h, .values = values};
+    const float *words = values + decoder_at(h->flat);
+    int64_t count = h->e->config.vocab * h->e->config.hidden;
 
+    if (h->plain && h->e->precision == NUMBER_BF16) h->e->kernels.to_bf16(count, words, (uint16_t *)(void *)h->plain);
+    else if (h->plain) memcpy(h->plain, words, (size_t)count * sizeof *words);
     memcpy(h->bias, head_values(h, values, FLAT_DECODER_BIAS), (size_t)h->e->config.vocab * sizeof *h->bias);
     pool_run(pool, pack_job, &p);
     return (status)atomic_load(&p.failed);
@@ -243,7 +256,7 @@ static status decode_back(struct vocabulary_head *h, int thread, int64_t first, 
 
     for (int64_t i = 0; i < h->slices; i++) {
         const char *d = (const char *)row_of(h, h->d_logits, first, h->ld) + (size_t)(i * SLICE) * number_size(h->e->precision);
-        const char *words = (const char *)h->e->weights.word + (size_t)(i * SLICE * width) * number_size(h->e->precision);
+        const char *words = (h->plain ? h->plain : (const char *)h->e->weights.word) + (size_t)(i * SLICE * width) * number_size(h->e->precision);
 
         TRY(matmul_run(h->matmul, i + 1 < h->slices ? HEAD_SLICE_BACK : HEAD_LAST_BACK, thread, rows, d, words, NULL, i ? sum : d_t));
         if (i) h->e->kernels.add(rows * width, d_t, sum);
@@ -324,7 +337,7 @@ status vocabulary_head_gradient(struct vocabulary_head *h, struct pool *pool, fl
     struct weight_work w = {.kernels = &h->e->kernels, .matmul = h->matmul, .weights = 2, .biases = 2, .norms = 1};
 
     clear_rest(h);
-    w.weight[0] = (struct weight_piece){HEAD_WORD_WEIGHT, h->t, h->d_logits, grad + f->offset[NAME_WORD]};
+    w.weight[0] = (struct weight_piece){HEAD_WORD_WEIGHT, h->t, h->d_logits, grad + decoder_at(f)};
     w.weight[1] = (struct weight_piece){HEAD_DENSE_WEIGHT, h->x, h->d_pre, grad + flat_head(f, FLAT_DENSE)};
     w.bias[0] = (struct bias_piece){h->d_logits, type, m, v, h->ld, grad + flat_head(f, FLAT_DECODER_BIAS)};
     w.bias[1] = (struct bias_piece){h->d_pre, type, m, width, width, grad + flat_head(f, FLAT_DENSE_BIAS)};

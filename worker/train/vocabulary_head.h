@@ -1,4 +1,4 @@
-/* The masked-language-model head: dense, GELU, LayerNorm, decoder = word table, cross entropy over the vocabulary, at the masked
+/* The masked-language-model head: dense, GELU, LayerNorm, decoder (the word table, or one of its own), cross entropy over the vocabulary, at the masked
  * rows alone. A thread takes HEAD_BLOCK rows at a time all the way down and up again, so that their logits stay in its cache;
  * the vocabulary is cut into slices, whose weights are packed anew after every update. Products take the encoder's precision
  * and sum in f32; logits are f32. */
@@ -32,7 +32,7 @@ struct vocabulary_run {
 status vocabulary_head_run(struct vocabulary_head *h, struct pool *pool, const struct vocabulary_run *run, const double **loss,
                            const int32_t **best);
 
-/* Local. After a run with d_hidden: the gradient of the head's five tensors and of the word table, written into grad (flat). */
+/* Local. After a run with d_hidden: the gradient of the head's tensors and of the decoder's table, written into grad (flat). */
 status vocabulary_head_gradient(struct vocabulary_head *h, struct pool *pool, float *grad);
 
 #endif

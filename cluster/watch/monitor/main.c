@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/watch/monitor/monitor.h"
 
@@ -95,6 +96,7 @@ int main(int argc, char **argv)
     static struct monitor_args args;
     status s;
 
+    file_guard_standard();
     log_init('M', -1, LOG_WARN);
     args.stop = &stop;
     sigaction(SIGINT, &action, NULL);

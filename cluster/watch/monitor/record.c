@@ -106,10 +106,12 @@ static status flush(struct record *r)
 
 static status record_until_stop(struct record *r, struct source *source, const struct monitor_args *args)
 {
-    while (!*args->stop) {
+    int all = 0;
+
+    while (!*args->stop && !all && !(args->once && r->ended)) {
         TRY(source_wait(source, 200));
         TRY(flush(r));
-        if (args->once && (source_state(source) >= SOURCE_SILENT || r->ended)) return ST_OK;
+        if (args->once) TRY(source_read_all(source, &all));
     }
     return ST_OK;
 }

@@ -104,6 +104,7 @@ static status open_source(struct source *s, const char *spec)
 {
     if (strlen(spec) >= sizeof s->spec) return fault(ST_INPUT, "%.80s…: too long", spec);
     snprintf(s->spec, sizeof s->spec, "%s", spec);
+    s->heard = clock_now();
     s->folder = file_is_folder(spec);
     if (!s->folder) {
         if (strchr(spec, '/') && strncmp(spec, "tcp://", 6) != 0) return fault(ST_INPUT, "%s: no such folder", spec);
@@ -114,7 +115,6 @@ static status open_source(struct source *s, const char *spec)
     if (!file_exists(s->metrics) && !file_exists(s->stream))
         return fault(ST_INPUT, "%s: no run folder: expected metrics.jsonl or stream in it", spec);
     s->looked = -LOOK_EVERY;
-    s->heard = clock_now();
     return look(s);
 }
 
@@ -160,6 +160,15 @@ enum source_state source_state(const struct source *s)
     if (state == FOLLOW_LIVE) return SOURCE_LIVE;
     if (s->folder) return s->followed[0] && clock_now() - s->heard > SILENT_AFTER ? SOURCE_SILENT : SOURCE_FILE;
     return state == FOLLOW_CONNECTING ? SOURCE_CONNECTING : SOURCE_SILENT;
+}
+
+status source_read_all(const struct source *s, int *all)
+{
+    enum source_state state = source_state(s);
+
+    *all = state >= SOURCE_SILENT || (state == SOURCE_LIVE && follow_whole(s->follow));
+    if (state != SOURCE_CONNECTING || clock_now() - s->heard < SILENT_AFTER) return ST_OK;
+    return fault(ST_INPUT, "%s: no publisher answers there", s->spec);
 }
 
 const char *source_state_text(enum source_state state)

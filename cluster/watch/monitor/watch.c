@@ -239,13 +239,15 @@ static void on_message(void *arg, const Mp2__Progress *m, const unsigned char *b
 static status watch_until_stop(struct watch *w, struct source *source, struct screen *screen,
                                const struct monitor_args *args)
 {
-    while (!*args->stop) {
+    int all = 0;
+
+    while (!*args->stop && !all) {
         TRY(source_wait(source, REFRESH_MS));
         w->state = source_state_text(source_state(source));
-        if (args->once && (source_state(source) >= SOURCE_SILENT || w->summary.stream)) w->said = -LINE_EVERY;
+        if (args->once) TRY(source_read_all(source, &all));
+        if (all) w->said = -LINE_EVERY;
         if (w->plain) print_progress(w);
         else TRY(draw(screen, w));
-        if (args->once && (source_state(source) >= SOURCE_SILENT || w->summary.stream)) return ST_OK;
     }
     return ST_OK;
 }

@@ -1,7 +1,8 @@
 /* mp2 bench step: a training step at CPT-large's size on this process: prompts composed from A, 32 examples forward and
  * backward with dropout in units that fit a memory budget, gradients grad_u, A updated by AdamW. Lengths are those of real
  * batches (P = 50 included): pairs of short sentences (AFQMC), and reading comprehension with windows of 512 tokens
- * (CMRC 2018). FLOPs are those of products and attention over real tokens; the work on A counts as time only. The limit is
+ * (CMRC 2018); losses are over two options or the context, as in training. FLOPs are those of products and attention
+ * over real tokens (in the last layer of those that are read); the work on A counts as time only. The limit is
  * the rate of the same products by themselves (bench_encoder.h), measured just before and after, the better one. ratio_cpu
  * is the ratio of both by the threads' CPU time instead of the clock: what it would be if nobody else used the cores. */
 #include <stdio.h>
@@ -19,11 +20,12 @@ enum { BATCH = 32, TOKENS = 50, D = 300, VOCABULARY = 21128 };
 static const struct bench_case {
     const char *name;
     int32_t lengths[BATCH];   /* longest first: slots are given by length */
+    int32_t context;          /* its first token (a question is behind it); 0: two options at the end */
 } cases[] = {
     {"afqmc", {125, 121, 119, 117, 117, 114, 111, 108, 108, 106, 106, 104, 103, 102, 102, 101,
-               99, 99, 99, 98, 96, 96, 96, 95, 95, 95, 95, 95, 94, 93, 92, 88}},
+               99, 99, 99, 98, 96, 96, 96, 95, 95, 95, 95, 95, 94, 93, 92, 88}, 0},
     {"cmrc", {512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 474, 457,
-              447, 437, 435, 413, 412, 408, 405, 405, 400, 391, 373, 364, 346, 339, 318, 512}},
+              447, 437, 435, 413, 412, 408, 405, 405, 400, 391, 373, 364, 346, 339, 318, 512}, 62},
 };
 
 enum { CASE_COUNT = sizeof cases / sizeof *cases };
@@ -36,6 +38,8 @@ struct step {
     float *u, *prompts, *grad_prompts, *node, *head, *grad_head;
     struct unit *unit;
     struct unit_batch batch;
+    struct answer_marks marks[BATCH];   /* of the batch */
+    int32_t option[BATCH][2][2];
     int32_t unit_examples, unit_most_rows;
 };
 
@@ -111,6 +115,25 @@ static status plan_units(struct step *s, const struct bench_case *c)
     return unit_new(e, s->unit_most_rows, s->unit_examples, TOKENS, threads, UNIT_TRAIN, &s->unit);
 }
 
+/* What the answer of the example at `place` of the batch can be. */
+static void mark(struct step *s, const struct bench_case *c, int32_t place, int32_t length)
+{
+    int32_t (*option)[2] = s->option[place];
+
+    s->marks[place] = NO_MARKS;
+    if (c->context) {
+        s->marks[place].context_first = c->context;
+        s->marks[place].context_last = length - 21;
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
+        option[i][0] = length - 6 + 3 * i;
+        option[i][1] = option[i][0] + 1;
+    }
+    s->marks[place].options = 2;
+    s->marks[place].option = (const int32_t (*)[2])option;
+}
+
 static void fill_batch(struct step *s, const struct bench_case *c, int32_t first)
 {
     int32_t ids[512];
@@ -118,7 +141,9 @@ static void fill_batch(struct step *s, const struct bench_case *c, int32_t first
     unit_batch_clear(&s->batch, first);
     for (int32_t i = first; i < first + s->unit_examples; i++) {
         for (int32_t j = 0; j < c->lengths[i]; j++) ids[j] = 100 + (i * 7919 + j * 104729) % (VOCABULARY - 100);
-        unit_batch_add(&s->batch, ids, c->lengths[i], 0, c->lengths[i] - 6, c->lengths[i] - 5);
+        mark(s, c, i - first, c->lengths[i]);
+        unit_batch_add(&s->batch, ids, c->lengths[i], 0, c->context ? c->context + 8 : c->lengths[i] - 6,
+                  c->context ? c->context + 11 : c->lengths[i] - 5);
     }
 }
 
@@ -130,7 +155,7 @@ static status run_step(struct step *s, const struct bench_case *c, uint32_t numb
                             .correction2 = .001};
     const struct random_key key = random_derive(random_seed(1, RANDOM_DROPOUT), number, 0, 0, 0);
     struct unit_inputs in = {.batch = &s->batch, .prompts = {s->options->layers, TOKENS, s->prompts}, .head = s->head,
-                             .dropout = {1, key}, .batch_examples = BATCH};
+                             .dropout = {1, key}, .batch_examples = BATCH, .marks = s->marks};
     struct unit_outputs out = {.grad_prompts = s->node, .grad_head = s->grad_head};
     double started = clock_now(), worked = clock_cpu(), composed, computed;
 
@@ -149,11 +174,15 @@ static status run_step(struct step *s, const struct bench_case *c, uint32_t numb
     return ST_OK;
 }
 
-static double step_flops(const struct step *s, const struct bench_case *c)
+static double step_flops(struct step *s, const struct bench_case *c)
 {
     double flops = 0;
 
-    for (int i = 0; i < BATCH; i++) flops += model_config_flops(&s->bench.encoder->config, c->lengths[i]);
+    for (int i = 0; i < BATCH; i++) {
+        mark(s, c, 0, c->lengths[i]);
+        flops += model_config_flops(&s->bench.encoder->config, c->lengths[i],
+                                    marks_tokens(&s->marks[0], c->lengths[i]));
+    }
     return flops;
 }
 
@@ -164,7 +193,7 @@ static double peak_bytes(void)
     return getrusage(RUSAGE_SELF, &u) == 0 ? (double)u.ru_maxrss * 1024 : 0;
 }
 
-static status report(const struct step *s, const struct bench_case *c, const struct times *t,
+static status report(struct step *s, const struct bench_case *c, const struct times *t,
                      const struct bench_rate *limit)
 {
     struct bench_figure f = {.bench = "step", .limit = limit->clock, .unit = "flop/s", .value = step_flops(s, c) / t->total};
@@ -192,7 +221,7 @@ static status report(const struct step *s, const struct bench_case *c, const str
 static status run_case(struct step *s, const struct bench_case *c)
 {
     struct unit_inputs in = {.batch = &s->batch, .prompts = {s->options->layers, TOKENS, s->prompts}, .head = s->head,
-                             .batch_examples = BATCH};
+                             .batch_examples = BATCH, .marks = s->marks};
     struct unit_outputs out = {.grad_prompts = s->node, .grad_head = s->grad_head};
     struct bench_rate before, after;
     struct times t;

@@ -21,7 +21,7 @@ static const struct subcommand {
     {"import", "FILE --out RUN", "make a checkpoint of the reference's best.th", 1, -1, checkpoint_import},
     {"merge", "OUT TUNED…", "join tuned files over one encoder into one", 2, -1, checkpoint_merge},
     {"extract", "CHECKPOINT --out NAME", "make a tuned file of a task that pre-training has seen", 1, -1, checkpoint_extract},
-    {"export-peft", "TUNED --out DIR", "write a tuned task for Python, in the manner of PEFT", 1, -1, checkpoint_export_peft},
+    {"export-adapter", "TUNED --out DIR", "write a tuned task for Python", 1, -1, checkpoint_export_adapter},
 };
 
 enum { SUBCOMMAND_COUNT = sizeof subcommands / sizeof *subcommands };
@@ -52,6 +52,6 @@ void cmd_checkpoint_help(void)
     checkpoint_import_help();
     puts("\noptions of extract:");
     checkpoint_extract_help();
-    puts("\noptions of export-peft:");
-    checkpoint_export_peft_help();
+    puts("\noptions of export-adapter:");
+    checkpoint_export_adapter_help();
 }

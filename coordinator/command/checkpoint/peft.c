@@ -1,8 +1,10 @@
-/* mp2 checkpoint export-peft TUNED --out DIR: a tuned task as a folder in the manner of Hugging Face's PEFT, for Python:
- *     adapter_model.safetensors   prompt (layers,P,H): to be added to positions 1 … P of the input of the first layers, as many
- *                                 as it has; head.weight (2,H): start and end logit of a position's last hidden state
- *     adapter_config.json         how texts become inputs: ids of the template's fixed words, fields, options, placeholders
- * tests/reference/peft_example.py loads it. Token types are all 1. */
+/* mp2 checkpoint export-adapter TUNED --out DIR: a tuned task as a folder for Python:
+ *     adapter.safetensors   prompt (layers,P,H): to be added to positions 1 … P of the input of the first layers, as many
+ *                           as it has; head.weight (2,H): start and end logit of a position's last hidden state
+ *     adapter.json          how texts become inputs: ids of the template's fixed words, fields, options, placeholders
+ * tests/reference/adapter_example.py puts it on a transformers model. Token types are all 1. Hugging Face's PEFT has no method
+ * that adds to tokens inside the layers (its prompts and prefixes stand before the text, as tokens or keys of their own), so it
+ * cannot load this, and the folder does not look as if it could. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -28,7 +30,7 @@ static const struct option table[] = {
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-void checkpoint_export_peft_help(void)
+void checkpoint_export_adapter_help(void)
 {
     options_help(table, ROWS, stdout);
 }
@@ -64,7 +66,7 @@ static json_t *options_of(const struct tuned_task *t)
 
 static json_t *describe(const struct tuned *f, const struct tuned_task *t)
 {
-    json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:i}", "peft_type", "MP2_ADDED_PROMPT", "task_id", t->meta.id, "kind",
+    json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:i}", "form", "prompt added inside the layers", "task_id", t->meta.id, "kind",
                           task_kind_text(t->meta.kind), "method", t->method, "num_virtual_tokens", t->form.prompt,
                           "num_layers", t->layers, "token_dim", f->hidden);
 
@@ -89,7 +91,7 @@ static status write_config(const char *folder, const struct tuned *f, const stru
     status s;
 
     text = json_dumps(o, JSON_INDENT(1));
-    s = text ? file_join(path, sizeof path, folder, "adapter_config.json") : fault(ST_MEMORY, "out of memory: an adapter");
+    s = text ? file_join(path, sizeof path, folder, "adapter.json") : fault(ST_MEMORY, "out of memory: an adapter");
     if (s == ST_OK) s = file_replace(path, text, strlen(text));
     json_decref(o);
     free(text);
@@ -105,7 +107,7 @@ static status write_folder(const char *folder, const struct tuned *f, const stru
 
     if (!t->prompt) return fault(ST_INPUT, "task %s: its encoder was tuned, there is no prompt to export", t->meta.id);
     TRY(file_make_folder(folder));
-    TRY(file_join(path, sizeof path, folder, "adapter_model.safetensors"));
+    TRY(file_join(path, sizeof path, folder, "adapter.safetensors"));
     TRY(safetensors_write(path, specs, 2, NULL, 0, data));
     return write_config(folder, f, t);
 }
@@ -125,9 +127,9 @@ static status run(const char *path, const void *options)
     return s;
 }
 
-status checkpoint_export_peft(int argc, char **argv)
+status checkpoint_export_adapter(int argc, char **argv)
 {
     struct config config = {0};
 
-    return args_run(argc, argv, "mp2 checkpoint export-peft TUNED --out DIR [--task ID]", table, ROWS, &config, run);
+    return args_run(argc, argv, "mp2 checkpoint export-adapter TUNED --out DIR [--task ID]", table, ROWS, &config, run);
 }

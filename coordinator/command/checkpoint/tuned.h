@@ -1,5 +1,5 @@
 /* mp2 checkpoint on tuned files: info, verify and diff know them; merge joins several, extract makes one of a task that
- * pre-training has seen, export-peft writes one for Python. argv[0] is the subcommand's name. */
+ * pre-training has seen, export-adapter writes one for Python. argv[0] is the subcommand's name. */
 #ifndef MP2_COORDINATOR_COMMAND_CHECKPOINT_TUNED_H
 #define MP2_COORDINATOR_COMMAND_CHECKPOINT_TUNED_H
 
@@ -8,8 +8,8 @@
 status checkpoint_merge(int argc, char **argv);
 status checkpoint_extract(int argc, char **argv);
 void checkpoint_extract_help(void);
-status checkpoint_export_peft(int argc, char **argv);
-void checkpoint_export_peft_help(void);
+status checkpoint_export_adapter(int argc, char **argv);
+void checkpoint_export_adapter_help(void);
 
 /* Local. Of tuned files (tuned_is_file). differ is set to 1 when the descriptions differ, each difference printed; tensors are
  * the caller's to compare. */

@@ -1,4 +1,5 @@
-/* mp2 data export CONFIG --task ID --split SPLIT: the rows of a split as training sees them, a JSON object a line. */
+/* mp2 data export CONFIG --task ID --split SPLIT: the rows of a split as training sees them, a JSON object a line: ids, the
+ * answer's first and last token, and where answers may lie (the options of labels and choices, else the context). */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@ static void print_row(FILE *to, int64_t row, const struct example *e)
     for (int i = 0; i < e->options; i++)
         fprintf(to, "%s[%" PRId32 ",%" PRId32 "]", i ? "," : ",\"options\":[", e->option[i][0], e->option[i][1]);
     if (e->options > 0) fprintf(to, "],\"label\":%d", e->label);
+    else fprintf(to, ",\"context\":[%" PRId32 ",%" PRId32 "]", e->context_first, e->context_last);
+    if (e->none_first >= 0) fprintf(to, ",\"no_answer\":[%" PRId32 ",%" PRId32 "]", e->none_first, e->none_last);
     fputs("}\n", to);
 }
 

@@ -120,11 +120,9 @@ status data_view_split(const struct data_view *v, enum split *out)
 
 status data_view_vocabulary(const struct data_view *v, struct vocabulary **out)
 {
-    char path[4096];
+    const char *path = v->own.vocab[0] ? v->own.vocab : v->run.model;
 
-    if (v->own.vocab[0]) TRY(file_join(path, sizeof path, "", v->own.vocab));
-    else if (strcmp(v->run.model, "-") != 0) TRY(file_join(path, sizeof path, v->run.model, "vocab.txt"));
-    else return fault(ST_USAGE, "expected --vocab FILE or --model DIR, to show tokens as text");
+    if (strcmp(path, "-") == 0) return fault(ST_USAGE, "expected --vocab FILE or --model DIR, to show tokens as text");
     TRY(vocabulary_load(path, out));
     if (strcmp(vocabulary_digest(*out), dataset_vocabulary_digest(v->dataset)) == 0) return ST_OK;
     vocabulary_destroy(out);

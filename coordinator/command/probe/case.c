@@ -110,8 +110,99 @@ static status read_uniform(struct reader *r)
     return ST_OK;
 }
 
+/* ---- what answers can be ---- */
+
+static status wrong_answer(const struct reader *r, const char *name, int64_t row)
+{
+    return fault(ST_INPUT, "%s: %s, row %lld: the targets %d and %d are none of its answers", r->path, name,
+                 (long long)row, r->c->start[row], r->c->end[row]);
+}
+
+/* A row's options among `most` places. */
+static status check_options(const struct reader *r, int64_t row, int32_t most, struct answer_marks *m)
+{
+    const struct probe_case *c = r->c;
+    int32_t (*option)[2] = c->option + row * most, last = -1;
+    int64_t right;
+
+    *m = NO_MARKS;
+    m->option = (const int32_t (*)[2])option;
+    while (m->options < most && option[m->options][0] >= 0) {
+        int32_t i = m->options++;
+
+        if (option[i][0] <= last || option[i][1] < option[i][0] || option[i][1] >= c->length[row])
+            return fault(ST_INPUT, "%s: options, row %lld, option %d: found tokens %d to %d, expected some behind the "
+                         "last option's and below %d", r->path, (long long)row, i, option[i][0], option[i][1],
+                         c->length[row]);
+        last = option[i][1];
+    }
+    for (int32_t i = m->options; i < most; i++)
+        if (option[i][0] != -1 || option[i][1] != -1 || m->options == 0)
+            return fault(ST_INPUT, "%s: options, row %lld, option %d: expected -1 and -1 behind one or more options",
+                         r->path, (long long)row, i);
+    right = marks_candidate(m, c->start[row], 0);
+    if (right < 0 || right != marks_candidate(m, c->end[row], 1)) return wrong_answer(r, "options", row);
+    return ST_OK;
+}
+
+static status read_options(struct reader *r)
+{
+    struct probe_case *c = r->c;
+    const int64_t shape[3] = {c->examples, -1, 2};
+    const struct tensor *t;
+
+    TRY(safetensors_expect(&r->file, "options", TENSOR_I64, 3, shape, &t));
+    if (t->shape[1] < 1 || t->shape[1] > c->width)
+        return fault(ST_INPUT, "%s: options: found %lld of them, expected 1 to %lld", r->path, (long long)t->shape[1],
+                     (long long)c->width);
+    TRY(mem_alloc((size_t)t->count / 2, sizeof *c->option, &c->option));
+    TRY(read_integers(r, "options", 3, t->shape, -1, c->width - 1, &c->option[0][0]));
+    for (int64_t i = 0; i < c->examples; i++) TRY(check_options(r, i, (int32_t)t->shape[1], &c->marks[i]));
+    return ST_OK;
+}
+
+/* Two tokens a row: the context's, then those of "no answer". */
+static status read_context(struct reader *r)
+{
+    struct probe_case *c = r->c;
+    const int64_t shape[2] = {c->examples, 2};
+    int none = safetensors_find(&r->file, "no_answer") != NULL;
+    int32_t (*context)[2], (*no_answer)[2];
+
+    TRY(mem_alloc(2 * (size_t)c->examples, sizeof *c->option, &c->option));
+    context = c->option;
+    no_answer = c->option + c->examples;
+    TRY(read_integers(r, "context", 2, shape, 0, c->width - 1, &context[0][0]));
+    if (none) TRY(read_integers(r, "no_answer", 2, shape, -1, c->width - 1, &no_answer[0][0]));
+    for (int64_t i = 0; i < c->examples; i++) {
+        int32_t first = none ? no_answer[i][0] : -1, last = none ? no_answer[i][1] : -1;
+
+        if (context[i][1] < context[i][0] || context[i][1] >= c->length[i] || last < first || last >= c->length[i] ||
+            (first < 0) != (last < 0) || (first >= 0 && first <= context[i][1] && last >= context[i][0]))
+            return fault(ST_INPUT, "%s: row %lld: found a context of tokens %d to %d and \"no answer\" at %d to %d, "
+                         "expected them below %d and apart", r->path, (long long)i, context[i][0], context[i][1], first,
+                         last, c->length[i]);
+        c->marks[i] = (struct answer_marks){.context_first = context[i][0], .context_last = context[i][1],
+                                            .none_first = first, .none_last = last};
+        if (marks_candidate(&c->marks[i], c->start[i], 0) < 0 || marks_candidate(&c->marks[i], c->end[i], 1) < 0 ||
+            (c->start[i] == first) != (c->end[i] == last))
+            return wrong_answer(r, "context", i);
+    }
+    return ST_OK;
+}
+
+static status read_marks(struct reader *r)
+{
+    int options = safetensors_find(&r->file, "options") != NULL;
+
+    if (options == (safetensors_find(&r->file, "context") != NULL))
+        return fault(ST_INPUT, "%s: --loss answers: expected either options or context", r->path);
+    TRY(mem_alloc((size_t)r->c->examples, sizeof *r->c->marks, &r->c->marks));
+    return options ? read_options(r) : read_context(r);
+}
+
 status probe_case_load(const char *path, const struct model_config *model, const struct prompts_file *prompts,
-                       struct probe_case *out)
+                       enum loss_over loss, struct probe_case *out)
 {
     struct reader r = {.path = path, .model = model, .prompts = prompts, .c = out};
     status s;
@@ -122,6 +213,7 @@ status probe_case_load(const char *path, const struct model_config *model, const
     if (s == ST_OK) s = read_rows(&r);
     if (s == ST_OK) s = read_task(&r);
     if (s == ST_OK) s = read_uniform(&r);
+    if (s == ST_OK && loss == LOSS_ANSWERS) s = read_marks(&r);
     safetensors_close(&r.file);
     if (s != ST_OK) probe_case_free(out);
     return s;
@@ -134,5 +226,7 @@ void probe_case_free(struct probe_case *c)
     mem_free(c->start);
     mem_free(c->end);
     mem_free(c->uniform);
+    mem_free(c->marks);
+    mem_free(c->option);
     memset(c, 0, sizeof *c);
 }

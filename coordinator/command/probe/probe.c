@@ -43,6 +43,9 @@ static status parse_value(const char *flag, const char *value, struct probe_opti
     else if (strcmp(flag, "--precision") == 0) {
         TRY(parse_choice(flag, value, "f32", "bf16", &second));
         o->precision = second ? NUMBER_BF16 : NUMBER_F32;
+    } else if (strcmp(flag, "--loss") == 0) {
+        TRY(parse_choice(flag, value, "all", "answers", &second));
+        o->loss = second ? LOSS_ANSWERS : LOSS_ALL;
     } else if (strcmp(flag, "--engine") == 0) {
         TRY(parse_choice(flag, value, "onednn", "openblas", &second));
         o->engine = second ? ENGINE_OPENBLAS : ENGINE_ONEDNN;
@@ -55,7 +58,7 @@ static status parse(int argc, char **argv, struct probe_options *o)
     const char *const *needed[] = {&o->model, &o->prompts, &o->probe_case, &o->out};
     static const char *const names[] = {"--model DIR", "--prompts FILE", "--case FILE", "--out FILE"};
 
-    memset(o, 0, sizeof *o);
+    *o = (struct probe_options){.loss = LOSS_ALL};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--attend-padding") == 0) {
             o->attend_padding = 1;
@@ -136,7 +139,7 @@ static status probe(const struct probe_options *o, struct model_source **source,
     status s;
 
     TRY(check_limits(o, model_source_config(*source), prompts));
-    TRY(probe_case_load(o->probe_case, model_source_config(*source), prompts, &probe_case));
+    TRY(probe_case_load(o->probe_case, model_source_config(*source), prompts, o->loss, &probe_case));
     s = probe_run_open(o, *source, prompts, &probe_case, &run);
     model_source_close(source);
     if (s == ST_OK) {
@@ -174,6 +177,9 @@ void cmd_probe_help(void)
          "  --case FILE        safetensors: input_ids, lengths, start_positions, end_positions, task_id[, router_uniform]\n"
          "  --out FILE         safetensors to write: loss, logits, gradients[, updated parameters]\n"
          "  --precision P      f32 (default) or bf16\n"
+         "  --loss L           all (default): over all tokens; answers: over what can be the answer, which the\n"
+         "                     case tells by options [B,N,2], or context [B,2][, no_answer [B,2]]: first and\n"
+         "                     last tokens, -1 where there is none\n"
          "  --attend-padding   padding is attended and a candidate of the loss, as in the reference\n"
          "  --updates N        AdamW updates on this batch before the parameters are written\n"
          "  --threads N        default: the machine's\n"

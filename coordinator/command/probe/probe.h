@@ -18,6 +18,7 @@ struct probe_options {
     enum number precision;
     enum matmul_engine engine;
     int attend_padding, updates, threads;
+    enum loss_over loss;
 };
 
 /* The batch. */
@@ -25,19 +26,24 @@ struct probe_case {
     int64_t examples, width;                   /* B, S */
     int32_t *ids;                              /* (B,S) */
     int32_t *length, *start, *end;             /* (B) */
+    struct answer_marks *marks;                /* (B) with --loss answers; else NULL */
+    int32_t (*option)[2];                      /* theirs */
     int64_t task;
     double *uniform;                           /* (layers of the prompts, K), or NULL: evaluation mode */
 };
 
-/* Local. Read and check a case against the model and the prompts. ST_INPUT (said) when anything is wrong. */
+/* Local. Read and check a case against the model and the prompts. ST_INPUT (said) when anything is wrong. loss
+ * LOSS_ANSWERS: with what answers can be:
+ *   options     [B,N,2] first and last token of each, one behind the other; -1, -1 behind those of a row that has fewer
+ *   or context  [B,2] its first and last token, and no_answer [B,2] (may be missing; -1, -1: there must be one) */
 status probe_case_load(const char *path, const struct model_config *model, const struct prompts_file *prompts,
-                       struct probe_case *out);
+                       enum loss_over loss, struct probe_case *out);
 void probe_case_free(struct probe_case *c);
 
 /* What one pass gives. l: layers of the prompts. */
 struct probe_result {
     double loss;
-    float *start_logits, *end_logits;          /* (B,S), 0 at masked padding */
+    float *start_logits, *end_logits;          /* (B,S), 0 at masked padding and where no answer is read */
     double *u;                                 /* (l,d) */
     float *grad_prompts;                       /* (l,P*H) */
     float *grad_z, *grad_router, *grad_head;   /* (l,K,d), (l,K) of the case's task, (2,H) */
@@ -62,6 +68,7 @@ struct probe_run {
     float *prompt;                             /* (l,P*H) */
     double *example_loss;                      /* (B) */
     float *unit_logits;                        /* (rows,2) */
+    char *read;                                /* (S) */
 };
 
 /* Local. Pack the weights, load the parameters, plan the memory. source is no longer needed afterwards. */

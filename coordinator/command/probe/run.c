@@ -93,6 +93,7 @@ static status open_unit(struct probe_run *r)
     rows = (int32_t)largest_unit(r, size);
     TRY(unit_new(r->encoder, rows, size, tokens, threads, UNIT_TRAIN, &r->unit));
     TRY(unit_batch_init(&r->batch, size, rows, encoder_row_align(r->encoder)));
+    TRY(mem_alloc((size_t)r->probe_case->width, 1, &r->read));
     return mem_alloc((size_t)rows * 2, sizeof *r->unit_logits, &r->unit_logits);
 }
 
@@ -137,6 +138,7 @@ void probe_run_close(struct probe_run *r)
     mem_free(r->mix);
     mem_free(r->gates);
     mem_free(r->unit_logits);
+    mem_free(r->read);
     unit_batch_fini(&r->batch);
     unit_destroy(&r->unit);
     if (r->columns.data) columns_close(&r->columns);
@@ -229,13 +231,16 @@ static void keep_logits(const struct probe_run *r, int64_t first, struct probe_r
 {
     const struct unit_batch *b = &r->batch;
 
-    for (int32_t e = 0; e < b->examples; e++)
+    for (int32_t e = 0; e < b->examples; e++) {
+        memset(r->read, !r->probe_case->marks, (size_t)r->probe_case->width);
+        if (r->probe_case->marks) marks_read(&r->probe_case->marks[first + e], b->length[e], r->read);
         for (int32_t i = 0; i < b->length[e]; i++) {
             int64_t at = (first + e) * r->probe_case->width + i;
 
-            out->start_logits[at] = r->unit_logits[2 * (b->row[e] + i)];
-            out->end_logits[at] = r->unit_logits[2 * (b->row[e] + i) + 1];
+            out->start_logits[at] = r->read[i] ? r->unit_logits[2 * (b->row[e] + i)] : 0;
+            out->end_logits[at] = r->read[i] ? r->unit_logits[2 * (b->row[e] + i) + 1] : 0;
         }
+    }
 }
 
 /* One unit; its gradients become a node of both trees. */
@@ -245,7 +250,8 @@ static status run_unit(struct probe_run *r, int64_t first, struct tree_sum *prom
     const struct prompts_file *p = r->prompts;
     const struct tree_node node = {(int32_t)first, r->unit_examples};
     struct unit_inputs in = {.batch = &r->batch, .head = r->head, .batch_examples = (int32_t)r->probe_case->examples,
-                             .prompts = {(int32_t)p->layers, (int32_t)p->tokens, r->prompt}};
+                             .prompts = {(int32_t)p->layers, (int32_t)p->tokens, r->prompt},
+                             .marks = r->probe_case->marks ? r->probe_case->marks + first : NULL};
     struct unit_outputs to = {.loss = r->example_loss + first, .logits = r->unit_logits};
     void *prompt_node, *head_node;
 

@@ -7,6 +7,7 @@
 
 #include "cluster/base/memory.h"
 #include "coordinator/data/demo/demo.h"
+#include "coordinator/text/vocabulary.h"
 #include "worker/model/folder.h"
 
 enum {
@@ -312,13 +313,24 @@ static status read_table(void *arg, const char *name, int64_t first, int64_t cou
     return ST_OK;
 }
 
+static status write_words(const char *vocab, const char *dir)
+{
+    struct vocabulary *v;
+    status s;
+
+    TRY(vocabulary_load(vocab, &v));
+    s = vocabulary_write(v, dir, POSITIONS);
+    vocabulary_destroy(&v);
+    return s;
+}
+
 status demo_encoder_write(const char *dir, struct random_key key, const char *vocab)
 {
     struct maker m = {.key = key, .vocab = demo_vocabulary_size()};
     struct model_folder folder = {
         .config = {.layers = LAYERS, .hidden = HIDDEN, .heads = HEADS, .feed_forward = FEED, .positions = POSITIONS,
                    .vocab = m.vocab, .types = TYPES, .eps = 1e-12},
-        .type = TENSOR_F32, .vocab = vocab, .read = read_table, .arg = &m,
+        .type = TENSOR_F32, .read = read_table, .arg = &m,
     };
     status s = make_tables(&m);
 
@@ -326,7 +338,8 @@ status demo_encoder_write(const char *dir, struct random_key key, const char *vo
         set_embeddings(&m);
         set_heads(&m);
         set_feed_forward(&m);
-        s = model_folder_write(dir, &folder);
+        s = write_words(vocab, dir);
+        if (s == ST_OK) s = model_folder_write(dir, &folder);
     }
     for (int i = 0; i < m.tables; i++) mem_free(m.table[i].at);
     return s;

@@ -48,6 +48,22 @@ static void check(const char *entry, const char *text, int64_t used, const char 
     tasks_close(&t);
 }
 
+/* The same where one row each is bad for two reasons. */
+static void check_two(const char *entry, const char *text, int64_t used, const char *first, const char *second)
+{
+    struct import_report r;
+    struct tasks t;
+
+    tasks_open(&t);
+    tasks_entry(&t, "x", entry);
+    tasks_raw(&t, "f", text);
+    assert_int_equal(tasks_import(&t, 0, &r), ST_OK);
+    assert_int_equal(rows(&r), used);
+    assert_int_equal(counted(&r, TALLY_BAD, first), 1);
+    assert_int_equal(counted(&r, TALLY_BAD, second), 1);
+    tasks_close(&t);
+}
+
 static void test_json_lines(void **state)
 {
     static const char entry[] = LABELS "    format: jsonl\n    files: {train: f}\n    fields: {a: q.0.t}\n    label: y\n"
@@ -99,7 +115,14 @@ static void test_tables(void **state)
     check(tsv, "y\ty\n是\t甲\n", 0, "", 0);
     check(bare, "甲_!_是\n乙__!_否\n", 2, "", 0);
     check(csv, "\xef\xbb\xbfy,q\n是,\"甲,\n\"\"乙\"\"\"\n否,丙\"丁\n\"是\",\"戊\"\n", 3, "", 0);
-    check(csv, "y,q\n是,甲\n否,\"乙\n是,丙\n", 1, "quotes do not close", 1);
+    /* a quote that does not close costs its own line, wherever the next one stands */
+    check(csv, "y,q\n是,甲\n否,\"乙\n是,丙\n", 2, "quotes do not close", 1);
+    check(csv, "y,q\n否,\"乙\n是,丙\n是,\"丁\"\n", 2, "text behind a closing quote", 1);
+    check(csv, "y,q\n否,\"乙\n\"是\",丙\n\n否,丁\n", 2, "text behind a closing quote", 1);
+    check(csv, "y,q\n否,\"乙\n是,丙\n否,丁\"\n", 1, "", 0);              /* a record of three lines, as RFC 4180 has it */
+    check(csv, "y,q\n否,\"乙,\n是,丙\n\"\n否,\"丁\n戊\"\n", 2, "", 0);
+    check(csv, "y,q\n\"否,乙\n是,丙\n否,丁\"\n", 2, "wrong number of columns", 1);
+    check(csv, "y,q\n否,\"乙\"丙\n", 1, "", 0);
 }
 
 static void test_tagged(void **state)
@@ -164,7 +187,8 @@ static void test_places(void **state)
     static const struct { const char *answers; int32_t first, last; int gold; } cases[] = {
         {"\"乙\"", 1, 1, 1},                                                       /* first place */
         {"[{\"text\":\"乙\",\"answer_start\":4}]", 3, 3, 1},                       /* given place; the blank is no token */
-        {"[{\"text\":\"乙\",\"answer_start\":3}]", 3, 3, 1},                       /* nearest place */
+        {"[{\"text\":\"乙\",\"answer_start\":5}]", 3, 3, 1},                       /* nearest place */
+        {"[{\"text\":\"乙\",\"answer_start\":10}]", 3, 3, 1},                      /* given place, in bytes */
         {"[{\"text\":\"己\",\"answer_start\":0},{\"text\":\"甲乙\",\"answer_start\":3}]", 2, 3, 2},   /* the one in the text goes first */
         {"{\"text\":[\"丙\"],\"answer_start\":[5]}", 4, 4, 1}};
     const struct input_form form = {2, TASKS_PLACEHOLDER, 64, 0};
@@ -187,6 +211,54 @@ static void test_places(void **state)
         assert_int_equal(e.start, e.context_first + cases[i].first);
         assert_int_equal(e.end, e.context_first + cases[i].last);
         assert_int_equal(e.gold_count, cases[i].gold);
+        example_buffer_fini(&buffer);
+        dataset_close(&d);
+        tasks_close(&t);
+    }
+}
+
+/* Starts of a file are read in the unit in which most fit; an entry can say the unit. Every context has its answer at characters
+ * 2, 5 and 8; the first has two pairs of UTF-16 units in front, the second none. */
+static void test_units(void **state)
+{
+    static const char *const contexts[] = {"𠀀𠁁乙丙丁乙甲甲乙", "甲甲乙丙丁乙甲甲乙"};
+    static const struct { int starts[2]; const char *unit, *note; int32_t at[2]; } cases[] = {
+        {{5, 5}, NULL, "", {5, 5}},
+        {{7, 5}, NULL, "UTF-16", {5, 5}},           /* as characters the next place is the nearest */
+        {{17, 15}, NULL, "bytes", {5, 5}},
+        {{5, 7}, NULL, "", {5, 8}},                 /* one that fits nowhere */
+        {{8, 8}, NULL, "", {8, 8}},                 /* both fit as characters */
+        {{8, 8}, "utf16", "", {5, 8}},
+        {{5, 5}, "bytes", "", {2, 2}}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct input_form form = {2, TASKS_PLACEHOLDER, 64, 0};
+        struct example_buffer buffer = {0};
+        struct import_report r;
+        struct dataset *d;
+        struct example e;
+        struct tasks t;
+        char text[512], entry[600];
+
+        tasks_open(&t);
+        snprintf(entry, sizeof entry, FIND "    format: jsonl\n    files: {train: f}\n    fields: {context: s}\n    set: {question: 问}\n"
+                 "    answers: a\n%s%s%ssplit: {dev: 0}\n", cases[i].unit ? "    starts: " : "", cases[i].unit ? cases[i].unit : "",
+                 cases[i].unit ? "\n" : "");
+        tasks_entry(&t, "x", entry);
+        text[0] = 0;
+        for (int k = 0; k < 2; k++)
+            snprintf(text + strlen(text), sizeof text - strlen(text), "{\"s\":\"%s\",\"a\":{\"text\":[\"乙\"],\"answer_start\":[%d]}}\n",
+                     contexts[k], cases[i].starts[k]);
+        tasks_raw(&t, "f", text);
+        assert_int_equal(tasks_import(&t, 0, &r), ST_OK);
+        assert_int_equal(counted(&r, TALLY_NOTE, "count"), cases[i].note[0] != 0);
+        if (cases[i].note[0]) assert_int_equal(counted(&r, TALLY_NOTE, cases[i].note), 1);
+        assert_int_equal(dataset_open(t.shards, &(struct option_list){0, NULL}, &form, &d), ST_OK);
+        for (int k = 0; k < 2; k++) {
+            assert_int_equal(dataset_example(d, 0, SPLIT_TRAIN, k, &buffer, &e), ST_OK);
+            if (e.start != e.context_first + cases[i].at[k]) fail_msg("case %zu, row %d: token %d", i, k, e.start - e.context_first);
+        }
         example_buffer_fini(&buffer);
         dataset_close(&d);
         tasks_close(&t);
@@ -218,6 +290,30 @@ static void test_sources(void **state)
     assert_int_equal(r.rows[SPLIT_DEV], 2);
     assert_int_equal(tally_sum(&r.tally, TALLY_DUPLICATE), 1);
     tasks_close(&t);
+}
+
+/* Rows reach the objects around them; CMRC's own form is the same rows as SQuAD's. */
+static void test_parents(void **state)
+{
+    static const char paths[] = FIND "    format: json\n    files: {train: f}\n    rows: d.*.ps.*.qs.*\n    fields: {context: ../c, question: ../../t}\n"
+                                     "    answers: a\n";
+    static const char far[] = FIND "    format: json\n    files: {train: f}\n    rows: d.*.ps.*.qs.*\n    fields: {context: ../c, question: ../../../t}\n"
+                                   "    answers: a\n";
+    static const char own[] = FIND "    format: squad\n    files: {train: f}\n    fields: {context: context, question: question}\n"
+                                   "    answers: answers\n";
+    static const char text[] = "{\"d\":[{\"t\":\"问\",\"ps\":[{\"c\":\"甲乙\",\"qs\":[{\"a\":\"乙\"},{\"a\":\"丙\"}]},{\"c\":\"丙丁\","
+                               "\"qs\":[{\"a\":\"丁\"},{\"a\":\"丙\"}]}]},{\"t\":\"文\",\"ps\":[{\"qs\":[{\"a\":\"丙\"}]}]}]}";
+    static const char documents[] = "[{\"context_id\":\"1\",\"context_text\":\"甲乙\",\"title\":\"文\",\"qas\":[{\"query_id\":\"1_1\","
+                                    "\"query_text\":\"问\",\"answers\":[\"乙\",\"甲乙\"]},\n{\"query_id\":\"1_2\",\"query_text\":\"无\",\"answers\":[]}]}]";
+
+    (void)state;
+    check(paths, "{\"d\":[{\"t\":\"问\",\"ps\":[{\"c\":\"甲乙\",\"qs\":[{\"a\":\"乙\"}]}]}]}", 1, "", 0);
+    check(far, "{\"d\":[{\"t\":\"问\",\"ps\":{\"x\":{\"c\":\"甲乙\",\"qs\":[{\"a\":\"乙\"}]}}}]}", 1, "", 0);      /* a map is an object, too */
+    check(far, text, 0, "", 0);
+    check(own, documents, 1, "no answer given", 1);
+    check(own, "[{\"context_text\":\"甲乙\"}]", 0, "", 0);
+    check(own, "{\"data\":[{\"paragraphs\":{}}]}", 0, "", 0);
+    check_two(paths, text, 3, "answer not in the text", "a field is missing");
 }
 
 static const char *const *const digits = tasks_characters + 6;
@@ -284,7 +380,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_lines), cmocka_unit_test(test_json_values), cmocka_unit_test(test_tables),
         cmocka_unit_test(test_tagged), cmocka_unit_test(test_choices), cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_places), cmocka_unit_test(test_sources), cmocka_unit_test(test_draw)};
+        cmocka_unit_test(test_places), cmocka_unit_test(test_units), cmocka_unit_test(test_parents), cmocka_unit_test(test_sources), cmocka_unit_test(test_draw)};
 
     log_init('-', -1, LOG_SILENT);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,47 @@ static void test_damage(void **state)
     tasks_close(&t);
 }
 
+/* Texts by which answers are scored: every byte counts, they are not left out, and are those of their shard. */
+static void test_texts(void **state)
+{
+    static const char find[] = "name: Y\nkind: extractive\nupstream: 1\ntemplate: '：“{context}”问“{question}'\nsplit: {dev: 0}\nsources:\n"
+                               "  - folder: x\n    format: table\n    files: {train: g}\n    columns: [c, q, a]\n"
+                               "    fields: {context: c, question: q}\n    answers: a\n";
+    struct dataset *d;
+    struct tasks t;
+    char path[800], *bytes;
+    double f1;
+    size_t n;
+
+    (void)state;
+    setup(&t);
+    tasks_entry(&t, "y", find);
+    tasks_raw(&t, "g", "甲䦗丙\t问\t䦗\n甲丁丙\t问\t丁丙\n");
+    assert_int_equal(tasks_import(&t, 0, NULL), ST_OK);
+    assert_int_equal(tasks_dataset(&t, "y", &form, &d), ST_OK);
+    assert_int_equal(dataset_answer_f1(d, 0, SPLIT_TRAIN, 0, 1, 1, &f1), ST_OK);
+    assert_float_equal(f1, 1, 1e-15);
+    assert_int_equal(dataset_answer_f1(d, 0, SPLIT_TRAIN, 1, 0, 1, &f1), ST_OK);
+    assert_float_equal(f1, 0.5, 1e-15);
+    dataset_close(&d);
+    snprintf(path, sizeof path, "%s/y/train.texts", t.shards);
+    assert_int_equal(file_read(path, 1 << 20, &bytes, &n), ST_OK);
+    for (size_t i = 0; i < n; i++) {
+        bytes[i] ^= 0x10;
+        test_file(t.shards, "y/train.texts", bytes, n, path, sizeof path);
+        assert_int_equal(tasks_dataset(&t, "y", &form, &d), ST_INPUT);
+        bytes[i] ^= 0x10;
+    }
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(tasks_dataset(&t, "y", &form, &d), ST_INPUT);
+    tasks_raw(&t, "g", "甲䦗丙丁\t问\t䦗\n甲丁丙\t问\t丁丙\n");
+    assert_int_equal(tasks_import(&t, 0, NULL), ST_OK);
+    test_file(t.shards, "y/train.texts", bytes, n, path, sizeof path);
+    assert_int_equal(tasks_dataset(&t, "y", &form, &d), ST_INPUT);
+    mem_free(bytes);
+    tasks_close(&t);
+}
+
 /* A shard of one import beside those of another, of another split, of another task. */
 static void test_mixed(void **state)
 {
@@ -93,7 +134,7 @@ static void test_vocabulary(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_damage), cmocka_unit_test(test_mixed), cmocka_unit_test(test_vocabulary)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_damage), cmocka_unit_test(test_texts), cmocka_unit_test(test_mixed), cmocka_unit_test(test_vocabulary)};
 
     log_init('-', -1, LOG_SILENT);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,7 @@ static void test_numbers(void **state)
     struct paired paired;
     struct report r;
     struct stat s;
-    char folder[256];
+    char folder[256], rows[64];
 
     (void)state;
     test_folder(folder, sizeof folder);
@@ -94,6 +94,11 @@ static void test_numbers(void **state)
     assert_int_equal(report_is_mixed(&r, 0, 0), 1);
     assert_int_equal(report_is_mixed(&r, 1, 0), 0);
     assert_int_equal(report_cell(&r, 0, 0, 0)->count, 2);
+    assert_string_equal(report_rows(&r, 1, rows, sizeof rows), "10");
+    strcpy(r.cells[6].result.test_split, "dev");
+    assert_string_equal(report_rows(&r, 1, rows, sizeof rows), "10 (dev)");
+    r.cells[6].result.test_split[0] = 0;
+    assert_string_equal(report_rows(&r, 1, rows, sizeof rows), "–");
     report_fini(&r);
     s = stat_of((const double[]){1, NAN, 3}, 3);
     assert_int_equal(s.n, 2);
@@ -124,8 +129,8 @@ static void test_files(void **state)
     write_run(run);
     assert_int_equal(report_collect(run, &tasks, methods, 2, seeds, 3, &r), ST_OK);
     write_read(&r, folder, "r.md", report_write_markdown, &text);
-    assert_non_null(strstr(text, "| one | accuracy | 50.0 | 60.0 ± 10.0 (n 3) * | 40.0 ± 0.0 (n 3) |"));
-    assert_non_null(strstr(text, "| two | accuracy | 50.0 | 90.0 ± 10.0 (n 3) | 80.0 ± 14.1 (n 2) |"));
+    assert_non_null(strstr(text, "| one | accuracy | 10 | 50.0 | 60.0 ± 10.0 (n 3) * | 40.0 ± 0.0 (n 3) |"));
+    assert_non_null(strstr(text, "| two | accuracy | 10 | 50.0 | 90.0 ± 10.0 (n 3) | 80.0 ± 14.1 (n 2) |"));
     assert_non_null(strstr(text, "| MP2, two-stage gradient | +14.0 | 15.2 | 5 | 4 | 1 |"));
     mem_free(text);
     write_read(&r, folder, "r.csv", report_write_csv, &text);
@@ -139,6 +144,8 @@ static void test_files(void **state)
     assert_non_null(strstr(text, "&lt;script&gt;alert(1)&lt;&amp;script&gt;&quot;&#39;"));
     assert_non_null(strstr(text, "\"routers\":[[{\"id\":\"one\",\"gates\":[[0.9,0.1],[0.7,0.3]]}"));
     assert_non_null(strstr(text, "60.0 ± 10.0"));
+    assert_non_null(strstr(text, "<th scope=\"col\">test rows</th>"));
+    assert_non_null(strstr(text, "<tr><th scope=\"row\">one</th><td>10</td><td>"));
     assert_null(strstr(text, "http-equiv=\"refresh"));
     assert_null(strstr(text, "src=\"http"));
     mem_free(text);

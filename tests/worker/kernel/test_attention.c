@@ -288,6 +288,55 @@ static void test_place_does_not_matter(void **state)
         }
 }
 
+/* Some queries alone, with dropout: the rows of the whole, and its gradients where those of other queries are 0. */
+static void test_some_queries(void **state)
+{
+    enum { S = 75, W = 40, FEW = 5 };
+    static const uint32_t rows[FEW] = {3, 4, 20, 49, 74};
+    struct kernels k;
+
+    (void)state;
+    for (enum isa isa = ISA_AUTO; kernels_next(&isa, &k);)
+        for (int type = 0; type < 2; type++) {
+            struct head h = head_new((enum number)type, S, W, 1, 0, 0.1, 41);
+            struct head some = head_new((enum number)type, S, W, 1, 0, 0.1, 41);
+            struct row_place place[FEW];
+            struct result whole, few;
+            size_t bytes = (size_t)W * number_size(h.a.type);
+
+            for (int64_t i = 0; i < S; i++) {
+                int at = 0;
+
+                while (at < FEW && rows[at] != i) at++;
+                if (at == FEW) memset(array_from(&h.d_ctx, i * W), 0, bytes);
+            }
+            whole = run(&k, &h);
+            for (int i = 0; i < FEW; i++) {
+                place[i] = (struct row_place){h.a.slot, rows[i]};
+                memcpy(array_from(&some.qkv, i * h.a.ld), array_from(&h.qkv, rows[i] * h.a.ld), bytes);
+                memcpy(array_from(&some.d_ctx, i * W), array_from(&h.d_ctx, rows[i] * W), bytes);
+            }
+            some.a.queries = FEW;
+            some.a.place = place;
+            few = run(&k, &some);
+            for (int i = 0; i < FEW; i++) {
+                assert_memory_equal(array_from(&few.ctx, i * W), array_from(&whole.ctx, rows[i] * W), bytes);
+                assert_memory_equal(array_from(&few.d_qkv, i * h.a.ld), array_from(&whole.d_qkv, rows[i] * h.a.ld),
+                                    bytes);
+            }
+            for (int64_t i = 0; i < S; i++)
+                for (int64_t c = W; c < 3 * W; c++) {
+                    double a = array_at(&few.d_qkv, i * h.a.ld + c), b = array_at(&whole.d_qkv, i * h.a.ld + c);
+
+                    assert_true(fabs(a - b) <= (type ? 1e-2 : 1e-6) * (fabs(b) + 1e-2));
+                }
+            result_free(&few);
+            result_free(&whole);
+            head_free(&some);
+            head_free(&h);
+        }
+}
+
 /* A score that is not a number reaches the result; very large scores do not make one. */
 static void test_extremes(void **state)
 {
@@ -315,7 +364,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_naive), cmocka_unit_test(test_finite_differences),
-        cmocka_unit_test(test_sets_agree), cmocka_unit_test(test_place_does_not_matter), cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_sets_agree), cmocka_unit_test(test_place_does_not_matter),
+        cmocka_unit_test(test_some_queries), cmocka_unit_test(test_extremes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

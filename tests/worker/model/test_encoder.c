@@ -17,6 +17,7 @@ struct machine {
     struct encoder *encoder;
     void *weights;
     int threads;
+    enum loss_over loss;
 };
 
 struct outcome { double loss[EXAMPLES]; float prompts[BANK], head[2 * HIDDEN]; };
@@ -32,6 +33,7 @@ static void machine_open_as(struct machine *m, enum number precision, enum matmu
     const struct packed_weights_source source = packed_weights_from_random(&key);
 
     m->threads = threads;
+    m->loss = LOSS_ANSWERS;
     assert_int_equal(pool_new(threads, &m->pool), ST_OK);
     assert_int_equal(encoder_new(&config, &options, m->pool, &m->encoder), ST_OK);
     assert_int_equal(mem_alloc(encoder_weights_bytes(m->encoder), 1, &m->weights), ST_OK);
@@ -61,6 +63,34 @@ static float *random_floats(size_t n, float size, uint32_t purpose)
     return x;
 }
 
+static struct answer_marks marks[EXAMPLES];
+static int32_t option_tokens[EXAMPLES][3][2];
+
+/* One to three options at the end, the first of which is right; a context behind "no answer"; a context alone. */
+static void mark(int e)
+{
+    int32_t last = lengths[e] - 1;
+
+    marks[e] = NO_MARKS;
+    if (e % 3 == 0) {
+        marks[e].options = 1 + (e > 0) + (e > 3);
+        for (int i = 0; i < marks[e].options; i++)
+            option_tokens[e][i][1] = (option_tokens[e][i][0] = last - 3 * i) + (i > 0);
+        marks[e].option = (const int32_t (*)[2])option_tokens[e];
+        return;
+    }
+    marks[e].context_first = e % 3 == 1 ? 8 : 6;
+    marks[e].context_last = last;
+    if (e % 3 == 1) marks[e].none_first = (marks[e].none_last = 7) - 1;
+}
+
+/* The answer: an option's, "no answer", the context's first token. */
+static int32_t answer(int e, int end)
+{
+    if (e % 3 == 0) return lengths[e] - 1;
+    return e % 3 == 1 ? 6 + end : 6;
+}
+
 static void add_examples(struct unit_batch *b, int first, int count)
 {
     int32_t ids[LONGEST];
@@ -68,7 +98,8 @@ static void add_examples(struct unit_batch *b, int first, int count)
     unit_batch_clear(b, first);
     for (int e = first; e < first + count && e < EXAMPLES; e++) {
         for (int i = 0; i < lengths[e]; i++) ids[i] = (e * 31 + i * 17) % 100;
-        assert_true(unit_batch_add(b, ids, lengths[e], 0, lengths[e] - 1, 6 + e % 2));
+        mark(e);
+        assert_true(unit_batch_add(b, ids, lengths[e], 0, answer(e, 0), answer(e, 1)));
     }
 }
 
@@ -95,7 +126,8 @@ static void run(const struct machine *m, int unit_examples, int layers, const fl
     assert_int_equal(unit_new(m->encoder, all_rows(m->encoder), unit_examples, TOKENS, m->threads, UNIT_TRAIN, &u), ST_OK);
     for (int first = 0; first < EXAMPLES; first += unit_examples) {
         struct unit_inputs in = {.batch = &b, .prompts = {layers, TOKENS, prompts}, .head = head,
-                                 .dropout = {1, random_seed(5, RANDOM_DROPOUT)}, .batch_examples = EXAMPLES};
+                                 .dropout = {1, random_seed(5, RANDOM_DROPOUT)}, .batch_examples = EXAMPLES,
+                                 .marks = marks + first, .loss = m->loss};
         struct unit_outputs to = {.loss = out->loss + first};
         void *prompt_node, *head_node;
 
@@ -118,7 +150,8 @@ static void run(const struct machine *m, int unit_examples, int layers, const fl
 
 /* ---- bits -------------------------------------------------------------------------------------------------------- */
 
-static void check_bits(enum number precision, enum matmul_engine engine, int layers, int by_example)
+static void check_bits_of(enum number precision, enum matmul_engine engine, int layers, int by_example,
+                          enum loss_over loss)
 {
     float *prompts = random_floats(BANK, 1, 1), *head = random_floats(2 * HIDDEN, 1, 2);
     static struct outcome first, other;
@@ -129,6 +162,7 @@ static void check_bits(enum number precision, enum matmul_engine engine, int lay
 
         machine_open(&m, precision, engine, threads);
         assert_int_not_equal(m.encoder->exact, EXACT_NONE);
+        m.loss = loss;
         if (by_example) m.encoder->exact = EXACT_EXAMPLE;
         for (int size = 8; size >= 1; size /= 2) {
             memset(&other, 0, sizeof other);
@@ -141,6 +175,12 @@ static void check_bits(enum number precision, enum matmul_engine engine, int lay
     assert_true(first.prompts[0] != 0);
     mem_free(head);
     mem_free(prompts);
+}
+
+static void check_bits(enum number precision, enum matmul_engine engine, int layers, int by_example)
+{
+    check_bits_of(precision, engine, layers, by_example, LOSS_ANSWERS);
+    check_bits_of(precision, engine, layers, by_example, LOSS_ALL);
 }
 
 static void test_bits_f32(void **state)
@@ -210,14 +250,15 @@ static void check_slope(const struct machine *m, int layers, float *prompts, flo
     mem_free(direction);
 }
 
-static void test_differences(void **state)
+static void check_differences(enum loss_over loss, int by_example)
 {
     float *prompts = random_floats(BANK, .5f, 1), *head = random_floats(2 * HIDDEN, 1, 2);
     static struct outcome at;
     struct machine m;
 
-    (void)state;
     machine_open(&m, NUMBER_F32, ENGINE_ONEDNN, 2);
+    m.loss = loss;
+    if (by_example) m.encoder->exact = EXACT_EXAMPLE;
     for (int layers = LAYERS; layers >= 1; layers -= LAYERS - 1) {
         size_t one = TOKENS * HIDDEN;
 
@@ -232,15 +273,23 @@ static void test_differences(void **state)
     mem_free(prompts);
 }
 
+static void test_differences(void **state)
+{
+    (void)state;
+    check_differences(LOSS_ANSWERS, 0);
+    check_differences(LOSS_ANSWERS, 1);
+    check_differences(LOSS_ALL, 0);
+}
+
 /* ---- some rows alone ---- */
 
-/* Every third row, single rows of an example, none of another: logits and losses are those of the whole, to the bit. */
+/* The tokens that answers are read from: logits and losses are those of the whole, to the bit. */
 static void check_rows(enum number precision, int threads, int by_example, int first, int int8)
 {
     float *values = random_floats(BANK, 1, 1), *head = random_floats(2 * HIDDEN, 1, 2);
     static float whole[2 * 600], some[2 * 600];
     double loss[2][EXAMPLES];
-    int32_t rows[600], count = 0;
+    char read[600] = {0};
     struct machine m;
     struct unit_batch b;
     struct unit *u;
@@ -251,14 +300,13 @@ static void check_rows(enum number precision, int threads, int by_example, int f
     assert_int_equal(unit_new(m.encoder, all_rows(m.encoder), EXAMPLES, TOKENS, threads, UNIT_EVALUATE, &u), ST_OK);
     add_examples(&b, 0, EXAMPLES);
     assert_in_range(b.rows, 1, 600);
-    for (int e = 0; e < EXAMPLES; e++) {
-        if (e % 3 != 0) b.start[e] = b.end[e] = -1;   /* no loss: not all rows are needed */
-        for (int i = 0; i < b.length[e]; i++)
-            if (e % 3 == 0 || (e != 2 && (i % 3 == 1 || i == b.length[e] - 1))) rows[count++] = b.row[e] + i;
-    }
+    marks[2] = NO_MARKS;   /* nothing is read */
+    b.start[2] = -1;
+    marks[4].reference = 1;   /* all is read */
+    for (int e = 0; e < EXAMPLES; e++) marks_read(&marks[e], b.length[e], read + b.row[e]);
     for (int narrow = 0; narrow < 2; narrow++) {
         struct unit_inputs in = {.batch = &b, .prompts = {LAYERS, TOKENS, values}, .head = head, .batch_examples = 1,
-                                 .rows = narrow ? rows : NULL, .row_count = narrow ? count : 0};
+                                 .marks = marks, .loss = narrow ? LOSS_ANSWERS : LOSS_ALL};
         struct unit_outputs out = {.loss = loss[narrow], .logits = narrow ? some : whole};
 
         if (first == 0) assert_int_equal(unit_evaluate(u, m.encoder, m.pool, &in, &out), ST_OK);
@@ -267,19 +315,46 @@ static void check_rows(enum number precision, int threads, int by_example, int f
             assert_int_equal(unit_finish(u, m.encoder, m.pool, &in, first, &out), ST_OK);
         }
     }
-    assert_memory_equal(loss[0], loss[1], sizeof loss[0]);
-    assert_true(loss[0][0] > 0);
-    for (int32_t i = 0; i < count; i++) assert_memory_equal(whole + 2 * rows[i], some + 2 * rows[i], 2 * sizeof *some);
-    for (int32_t e = 0, j = 0; e < EXAMPLES; e++)
+    for (int e = 0; e < EXAMPLES; e++) {
+        double want = answer_loss(b.length[e], whole + 2 * b.row[e], &marks[e], b.start[e], b.end[e], 1, NULL);
+
+        assert_memory_equal(&want, &loss[1][e], sizeof want);
+        assert_true(e == 0 || e == 2 ? want == 0 : want > 0);   /* of one option, of nothing */
         for (int32_t i = b.row[e]; i < b.row[e] + b.length[e]; i++) {
-            if (j < count && rows[j] == i) j++;
+            if (read[i]) assert_memory_equal(whole + 2 * i, some + 2 * i, 2 * sizeof *some);
             else assert_true(isinf(some[2 * i]) && isinf(some[2 * i + 1]));
         }
+    }
     unit_destroy(&u);
     unit_batch_fini(&b);
     machine_close(&m);
     mem_free(head);
     mem_free(values);
+}
+
+/* The gradient of rows that are not read is 0: the whole backward gives the same, but for rounding. */
+static void test_rows_back(void **state)
+{
+    float *prompts = random_floats(BANK, 1, 1), *head = random_floats(2 * HIDDEN, 1, 2);
+    static struct outcome narrow, whole;
+    struct machine m;
+    double worst = 0, largest = 0;
+
+    (void)state;
+    machine_open(&m, NUMBER_F32, ENGINE_ONEDNN, 2);
+    run(&m, 8, LAYERS, prompts, head, &narrow);
+    m.encoder->exact = EXACT_EXAMPLE;   /* there the last layer is computed whole */
+    run(&m, 8, LAYERS, prompts, head, &whole);
+    for (int i = 0; i < BANK; i++) {
+        worst = fmax(worst, fabs((double)narrow.prompts[i] - (double)whole.prompts[i]));
+        largest = fmax(largest, fabs((double)whole.prompts[i]));
+    }
+    print_message("largest gradient %g, off by %g\n", largest, worst);
+    assert_true(largest > 0 && worst < 3e-6 * largest);
+    for (int e = 0; e < EXAMPLES; e++) assert_true(fabs(narrow.loss[e] - whole.loss[e]) < 1e-5);
+    machine_close(&m);
+    mem_free(head);
+    mem_free(prompts);
 }
 
 static void test_rows(void **state)
@@ -433,7 +508,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bits_f32), cmocka_unit_test(test_bits_by_example), cmocka_unit_test(test_bits_openblas),
-        cmocka_unit_test(test_bits_bf16), cmocka_unit_test(test_differences), cmocka_unit_test(test_rows), cmocka_unit_test(test_int8),
+        cmocka_unit_test(test_bits_bf16), cmocka_unit_test(test_differences), cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows_back), cmocka_unit_test(test_int8),
         cmocka_unit_test(test_range), cmocka_unit_test(test_budget), cmocka_unit_test(test_attach),
     };
 

@@ -238,7 +238,7 @@ static const struct {
     {QUERY "bias", "encoder.layer.0.attention.self.query.bias", 0, 0, TENSOR_F32, ST_OK},
     {QUERY "bias", "encoder.encoder.layer.0.attention.self.query.bias", 0, 0, TENSOR_F32, ST_OK},
     {QUERY "bias", "model.encoder.encoder.layer.0.attention.self.query.bias", 0, 0, TENSOR_F32, ST_OK},
-    {QUERY "bias", "model.encoder.layer.0.attention.self.query.bias", 0, 0, TENSOR_F32, ST_INPUT},
+    {QUERY "bias", "model.encoder.layer.0.attention.self.query.bias", 0, 0, TENSOR_F32, ST_OK},
     {QUERY "bias", "encoder.layer.0.attention.self.query.bias", 1, 0, TENSOR_F32, ST_INPUT},      /* two prefixes */
     {QUERY "bias", "bert.encoder.layer.7.attention.self.query.bias", 1, 0, TENSOR_F32, ST_OK},    /* layer beyond */
     {QUERY "bias", QUERY "bias", 0, 1, TENSOR_F32, ST_INPUT},

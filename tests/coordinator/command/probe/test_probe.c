@@ -115,11 +115,34 @@ static void run_all(const struct context *c, const char *more, const struct limi
     }
 }
 
+/* The loss over what answers can be: options, two of which begin with the same token, and contexts. */
+static void run_answers(const struct context *c, const char *more, const struct limits *limits)
+{
+    static const struct { const char *kind, *what; int attended; } cases[] = {
+        {"deep", "options", 0}, {"deep", "context", 0}, {"deep", "must", 1}, {"shallow", "options", 1},
+        {"shallow", "context", 0}};
+    char text[2000], out[600], name[64];
+
+    snprintf(out, sizeof out, "%s/out.safetensors", c->folder);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *kind = cases[i].kind, *what = cases[i].what;
+
+        snprintf(name, sizeof name, "%s_%s_%s", kind, what, cases[i].attended ? "attended" : "masked");
+        assert_int_equal(0, test_run(text, sizeof text,
+                                     TEST_MP2 " probe --model " STORED "/model --prompts " STORED
+                                     "/%s.prompts.safetensors --case " STORED
+                                     "/%s_%s.case.safetensors --out %s --loss answers --updates 3 %s %s",
+                                     kind, kind, what, out, cases[i].attended ? "--attend-padding" : "", more));
+        compare(kind, name, out, limits);
+    }
+}
+
 static void test_f32(void **state)
 {
     const struct limits limits = {1e-5, 1e-5, 1e-5, .9999, .02, .9999};
 
     run_all(*state, "--threads 2", &limits);
+    run_answers(*state, "--threads 2", &limits);
 }
 
 static void test_openblas(void **state)
@@ -127,6 +150,7 @@ static void test_openblas(void **state)
     const struct limits limits = {1e-5, 1e-5, 1e-5, .9999, .02, .9999};
 
     run_all(*state, "--threads 1 --engine openblas", &limits);
+    run_answers(*state, "--threads 1 --engine openblas", &limits);
 }
 
 /* Updates take the sign of small gradients, so in bf16 a few elements go the other way: one of 64 costs .03 of the cosine. */
@@ -139,6 +163,7 @@ static void test_bf16(void **state)
         skip();
     }
     run_all(*state, "--threads 2 --precision bf16", &limits);
+    run_answers(*state, "--threads 2 --precision bf16", &limits);
 }
 
 /* ---- bad input --------------------------------------------------------------------------------------------------- */
@@ -270,6 +295,81 @@ static void test_bad_case(void **state)
     expect_refused(c, "--prompts", "/nowhere/at/all", "/nowhere/at/all");
 }
 
+/* A good case with options (three places a row) or, without them, a context and "no answer". */
+struct answers { int64_t option[2][3][2], context[2][2], none[2][2]; int options, contexts; };
+
+static struct answers good_answers(void)
+{
+    return (struct answers){.option = {{{4, 4}, {5, 5}, {-1, -1}}, {{4, 4}, {-1, -1}, {-1, -1}}},
+                            .context = {{5, 5}, {4, 4}}, .none = {{-1, -1}, {1, 2}}};
+}
+
+static void expect_answers_refused(const struct context *c, const struct small_case *k, const struct answers *a,
+                                   const char *says)
+{
+    const struct tensor_spec specs[] = {
+        {"input_ids", TENSOR_I64, 2, {2, 6}}, {"lengths", TENSOR_I64, 1, {2}}, {"start_positions", TENSOR_I64, 1, {2}},
+        {"end_positions", TENSOR_I64, 1, {2}}, {"task_id", TENSOR_I64, 1, {1}},
+        {"router_uniform", TENSOR_F32, 2, {3, 3}},
+        {a->options ? "options" : "context", TENSOR_I64, a->options ? 3 : 2, {2, a->options ? 3 : 2, 2}},
+        {a->options ? "context" : "no_answer", TENSOR_I64, 2, {2, 2}}};
+    const void *const data[] = {&k->ids[0][0], k->lengths, k->starts, k->ends, k->task, k->uniform,
+                                a->options ? &a->option[0][0][0] : &a->context[0][0],
+                                a->options ? &a->context[0][0] : &a->none[0][0]};
+    char path[600], text[4000];
+    int both = a->options && a->contexts, count = a->options || a->contexts ? (a->options && !both ? 7 : 8) : 6;
+    int want = says ? 2 : 0;
+
+    snprintf(path, sizeof path, "%s/answers.safetensors", c->folder);
+    assert_int_equal(safetensors_write(path, specs, (size_t)count, NULL, 0, data), ST_OK);
+    assert_int_equal(want, test_run(text, sizeof text,
+                                    TEST_MP2 " probe --loss answers --model " STORED "/model --prompts " STORED
+                                    "/deep.prompts.safetensors --case %s --out %s/answers.out", path, c->folder));
+    print_message("%s", text);
+    if (says) assert_non_null(strstr(text, says));
+}
+
+static void test_bad_answers(void **state)
+{
+    const struct context *c = *state;
+    struct small_case k = good_case();
+    struct answers a = good_answers();
+
+    k.ends[0] = 5;
+    expect_answers_refused(c, &k, &a, "either options or context");
+    a.options = a.contexts = 1;
+    expect_answers_refused(c, &k, &a, "either options or context");
+    a.contexts = 0;
+    expect_answers_refused(c, &k, &a, NULL);
+    k.ends[0] = 4;
+    expect_answers_refused(c, &k, &a, "options, row 0: the targets 5 and 4");
+    k.ends[0] = 5;
+    a.option[0][1][0] = 4;
+    expect_answers_refused(c, &k, &a, "options, row 0, option 1: found tokens 4 to 5");
+    a.option[0][1][0] = 5;
+    a.option[0][2][1] = 3;
+    expect_answers_refused(c, &k, &a, "options, row 0, option 2: expected -1");
+    a.option[0][2][1] = -1;
+    a.option[1][0][1] = 5;
+    expect_answers_refused(c, &k, &a, "options, row 1, option 0: found tokens 4 to 5");
+    a.option[1][0][0] = a.option[1][0][1] = -1;
+    expect_answers_refused(c, &k, &a, "options, row 1, option 0: expected -1");
+    a = good_answers();
+    a.contexts = 1;
+    expect_answers_refused(c, &k, &a, NULL);
+    k.starts[1] = 1;
+    expect_answers_refused(c, &k, &a, "context, row 1: the targets 1 and 4");
+    k.ends[1] = 2;
+    expect_answers_refused(c, &k, &a, NULL);
+    a.none[1][1] = 4;
+    expect_answers_refused(c, &k, &a, "row 1: found a context of tokens 4 to 4");
+    a.none[1][1] = -1;
+    expect_answers_refused(c, &k, &a, "row 1: found a context of tokens 4 to 4");
+    a.none[1][1] = 2;
+    a.context[1][1] = 5;
+    expect_answers_refused(c, &k, &a, "row 1: found a context of tokens 4 to 5");
+}
+
 /* Every input is finite, but what comes of it is not: a message, exit status 1 and no file. */
 static void test_huge_values(void **state)
 {
@@ -307,7 +407,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_f32), cmocka_unit_test(test_openblas), cmocka_unit_test(test_bf16),
-        cmocka_unit_test(test_bad_case), cmocka_unit_test(test_huge_values), cmocka_unit_test(test_bad_usage),
+        cmocka_unit_test(test_bad_case), cmocka_unit_test(test_bad_answers),
+        cmocka_unit_test(test_huge_values), cmocka_unit_test(test_bad_usage),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

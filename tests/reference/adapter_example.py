@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""A tuned task in Python: `mp2 checkpoint export-peft` writes the folder, load() puts it on a transformers model in ten lines.
+"""A tuned task in Python: `mp2 checkpoint export-adapter` writes the folder, load() puts it on a transformers model in ten lines.
 
-As a check: usage peft_example.py MODEL ADAPTER QUESTIONS ANSWERS compares the logits with those of
+As a check: usage adapter_example.py MODEL ADAPTER QUESTIONS ANSWERS compares the logits with those of
 `mp2 predict TUNED QUESTIONS --model MODEL --set machine.precision=f32 > ANSWERS` (QUESTIONS as JSON lines) and fails when
 they differ by more than 1e-5 of the largest, or when another span is found. Needs torch, transformers and safetensors; nothing of mp2 does."""
 import json
@@ -13,8 +13,8 @@ from transformers import BertModel, BertTokenizerFast
 
 
 def load(model, adapter):
-    config = json.load(open(adapter + "/adapter_config.json"))
-    tensors = load_file(adapter + "/adapter_model.safetensors")
+    config = json.load(open(adapter + "/adapter.json"))
+    tensors = load_file(adapter + "/adapter.safetensors")
     bert = BertModel.from_pretrained(model, add_pooling_layer=False).float().eval()
     places = slice(1, 1 + config["num_virtual_tokens"])
     for layer, prompt in zip(bert.encoder.layer, tensors["prompt"]):
@@ -82,7 +82,7 @@ def compare(config, mine, places, first, characters, answer):
 def main():
     model, adapter, questions, answers = sys.argv[1:]
     bert, head, config = load(model, adapter)
-    tokenizer = BertTokenizerFast(model + "/vocab.txt")
+    tokenizer = BertTokenizerFast.from_pretrained(model)
     largest = scale = 0.0
     count = 0
     for question, answer in zip(map(json.loads, open(questions)), map(json.loads, open(answers))):
