@@ -98,10 +98,14 @@ static void receive(struct pretrain_worker *w, const struct deal *d, int worker)
         for (int32_t i = 0; d->blocks[b].worker == worker && i < d->blocks[b].node.size; i++) {
             int32_t slot = d->blocks[b].node.first + i, group = d->blocks[b].group, ids[LONGEST];
             int32_t length = 12 + (3 * slot + group) % 8;
+            struct assignment_example e;
 
             for (int32_t j = 0; j < length; j++) ids[j] = 5 + (7 * slot + 3 * group + j) % 50;
-            assert_int_equal(
-                assignment_message_add(&m, &(struct assignment_example){group, slot, length, 0, 2, 4, ids}), ST_OK);
+            e = (struct assignment_example){.group = group, .slot = slot, .length = length, .start = 2, .end = 4, .ids = ids};
+            e.marks = NO_MARKS;
+            e.marks.context_first = 1;
+            e.marks.context_last = length - 2;
+            assert_int_equal(assignment_message_add(&m, &e), ST_OK);
         }
     assert_true(m.count <= pretrain_assignment_most(&world.shape));
     memcpy(w->message, m.words, m.count * sizeof *m.words);
