@@ -149,8 +149,12 @@ static status compute_micro(struct full_worker *w, int32_t micro, const float *h
 {
     const struct full_facts *f = w->facts;
     struct encoder_sink sink;
-    struct unit_inputs in = {.batch = &w->batch, .head = head, .batch_examples = f->examples, .sink = &sink,
-                             .marks = w->marks, .loss = f->loss};
+    struct unit_inputs in = {.batch = &w->batch,
+                             .head = head,
+                             .batch_examples = f->examples,
+                             .sink = &sink,
+                             .marks = w->marks,
+                             .loss = f->loss};
     struct unit_outputs out = {.loss = w->unit_loss};
     float *grad = ranges_array(ranges);
     void *grad_head;
@@ -183,7 +187,11 @@ struct adamw full_adamw(const struct full_order *order, int64_t step)
     return adamw_at(order->rate, &(struct adamw_options){BETA1, BETA2, EPS, order->decay}, step);
 }
 
-struct update { struct full_worker *w; struct adamw adamw; const float *grad; };
+struct update {
+    struct full_worker *w;
+    struct adamw adamw;
+    const float *grad;
+};
 
 static void update_job(void *arg, int thread, int threads)
 {

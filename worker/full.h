@@ -16,20 +16,20 @@
 
 struct full_worker {
     const struct full_facts *facts;
-    struct replica *replica;    /* its encoder has the tuned weights until full_worker_close */
+    struct replica *replica; /* its encoder has the tuned weights until full_worker_close */
     int worker;
-    int64_t first, last;        /* the own range of the weights */
-    float *values;              /* all weights; between a step and full_worker_pack the own range alone is right */
-    float *m, *v, *best;        /* of the own range: moments, the best state */
-    void *packed;               /* the weights as products take them */
+    int64_t first, last; /* the own range of the weights */
+    float *values;       /* all weights; between a step and full_worker_pack the own range alone is right */
+    float *m, *v, *best; /* of the own range: moments, the best state */
+    void *packed;        /* the weights as products take them */
     struct encoder_gradient gradient;
-    int32_t rows;               /* of every micro-batch */
+    int32_t rows; /* of every micro-batch */
     struct unit *unit;
     struct unit_batch batch;
-    double *unit_loss;          /* of the batch's examples, as are marks; pad: ids of fillers */
+    double *unit_loss; /* of the batch's examples, as are marks; pad: ids of fillers */
     struct answer_marks *marks;
     int32_t *pad;
-    struct tree_sum heads;      /* the head's gradient: nodes over micro-batches */
+    struct tree_sum heads; /* the head's gradient: nodes over micro-batches */
     struct mem_keep keep;
 };
 

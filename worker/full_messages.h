@@ -16,23 +16,23 @@
 #include "worker/train/answer_loss.h"
 #include "worker/train/assignment.h"
 
-enum { FULL_MICRO = 4 };        /* examples of a micro-batch; part of the bits */
+enum { FULL_MICRO = 4 }; /* examples of a micro-batch; part of the bits */
 
 /* What the coordinator decides in a step. */
 struct full_order {
-    int32_t check;              /* the state is scored on dev now */
-    int32_t keep;               /* it is the best so far */
-    int32_t save;               /* a snapshot is due */
-    int32_t update;             /* the weights make a step; 0: the end */
-    double rate, decay;         /* of that step */
+    int32_t check;      /* the state is scored on dev now */
+    int32_t keep;       /* it is the best so far */
+    int32_t save;       /* a snapshot is due */
+    int32_t update;     /* the weights make a step; 0: the end */
+    double rate, decay; /* of that step */
 };
 
 struct full_facts {
-    struct flat flat;           /* all weights, and their gradient, as one array */
-    const struct assignment *assignment;   /* the training examples by slot; the caller's */
+    struct flat flat;                    /* all weights, and their gradient, as one array */
+    const struct assignment *assignment; /* the training examples by slot; the caller's */
     int32_t examples, micros;
-    enum loss_over loss;        /* what losses are over */
-    struct deal deal;           /* micro-batches to workers */
+    enum loss_over loss; /* what losses are over */
+    struct deal deal;    /* micro-batches to workers */
 };
 
 /* Local. */
@@ -43,6 +43,9 @@ void full_facts_fini(struct full_facts *f);
 /* Local. Examples of a micro-batch: slots FULL_MICRO * micro and on. */
 int32_t full_micro_size(const struct full_facts *f, int32_t micro);
 /* Floats of a head. */
-static inline size_t full_head(const struct full_facts *f) { return 2 * (size_t)f->flat.config.hidden; }
+static inline size_t full_head(const struct full_facts *f)
+{
+    return 2 * (size_t)f->flat.config.hidden;
+}
 
 #endif

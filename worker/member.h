@@ -7,18 +7,18 @@
 
 /* At the start. The job fills threads and columns. */
 struct member_card {
-    char host[64], processes[64];   /* processes: the name space that pid is a number of */
+    char host[64], processes[64]; /* processes: the name space that pid is a number of */
     int64_t pid;
     int32_t threads;
-    int64_t first_column, columns;  /* of A that it owns; mlm: parameters */
-    double memory;                  /* bytes resident at the start */
+    int64_t first_column, columns; /* of A that it owns; mlm: parameters */
+    double memory;                 /* bytes resident at the start */
 };
 
 /* With every step's answer. */
 struct member_report {
-    double seconds;                 /* computed in this step */
-    double sent;                    /* bytes sent in steps since the last report */
-    double memory;                  /* bytes resident */
+    double seconds; /* computed in this step */
+    double sent;    /* bytes sent in steps since the last report */
+    double memory;  /* bytes resident */
 };
 
 #endif

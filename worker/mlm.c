@@ -51,7 +51,7 @@ static status alloc_all(struct mlm_worker *w)
     TRY(mem_keep_new(&w->keep, (size_t)targets, sizeof *w->rows, &w->rows));
     TRY(mem_keep_new(&w->keep, (size_t)targets, sizeof *w->targets, &w->targets));
     TRY(mem_keep_new(&w->keep, encoder_weights_bytes(e), 1, &w->packed));
-    if (s->apart) e->exact = EXACT_ROWS;   /* documents are packed without gaps */
+    if (s->apart) e->exact = EXACT_ROWS; /* documents are packed without gaps */
     TRY(unit_batch_init(&w->batch, examples, rows, encoder_row_align(e)));
     return mlm_unit_new(e, w->o.flat, &sizes, &w->unit);
 }
@@ -112,8 +112,8 @@ struct random_key mlm_heldout_key(uint64_t seed, int64_t index)
     return random_derive(random_seed(seed, RANDOM_EVAL), (uint32_t)index, (uint32_t)((uint64_t)index >> 32), 0, 0);
 }
 
-/* The sequence in w->ids as an example; or (apart) each of its documents as one, whose [CLS] takes the place of the [SEP] before
- * it. */
+/* The sequence in w->ids as an example; or (apart) each of its documents as one, whose [CLS] takes the place of the
+ * [SEP] before it. */
 static void add_sequence(struct mlm_worker *w)
 {
     const struct mlm_settings *s = w->o.settings;
@@ -128,16 +128,17 @@ static void add_sequence(struct mlm_worker *w)
     unit_batch_add(&w->batch, w->ids + first, s->length - first, 0, -1, -1);
 }
 
-/* Sequence w->sequences[i] of the text, masked under the key, into the batch; `targets` of the batch are there already. Returns how
- * many there are then. */
-static int32_t mask_sequence(struct mlm_worker *w, const struct token_text *text, const struct masking *masking, int32_t wanted,
-                             struct random_key key, int32_t i, int32_t targets)
+/* Sequence w->sequences[i] of the text, masked under the key, into the batch; `targets` of the batch are there
+ * already. Returns how many there are then. */
+static int32_t mask_sequence(struct mlm_worker *w, const struct token_text *text, const struct masking *masking,
+                             int32_t wanted, struct random_key key, int32_t i, int32_t targets)
 {
     const struct mlm_settings *s = w->o.settings;
     int32_t here;
 
     token_text_sequence(text, &s->special, w->sequences[i], s->length, w->words);
-    here = masking_apply(masking, key, w->words, s->length, wanted, w->ids, w->rows + targets, w->targets + targets, w->fate);
+    here = masking_apply(masking, key, w->words, s->length, wanted, w->ids, w->rows + targets, w->targets + targets,
+                         w->fate);
     for (int32_t j = 0; j < here; j++) w->rows[targets + j] += i * s->length;
     add_sequence(w);
     return targets + here;
@@ -163,15 +164,20 @@ static status compute_micro(struct mlm_worker *w, int64_t step, int32_t micro, s
     struct random_key key = random_derive(random_seed(s->seed, RANDOM_MASK), low, number, high, 0);
     struct random_key dropout = random_derive(random_seed(s->seed, RANDOM_DROPOUT), low, number, high, 0);
     const struct gradient_watch watch = {part_done, let_messages_move, w->o.ranges};
-    struct mlm_inputs in = {.batch = &w->batch, .rows = w->rows, .targets = w->targets, .watch = &watch,
+    struct mlm_inputs in = {.batch = &w->batch,
+                            .rows = w->rows,
+                            .targets = w->targets,
+                            .watch = &watch,
                             .divide = (double)s->wanted * (double)s->sequences * (double)s->micros,
-                            .token_type = (int32_t)(random_word(key, 1u << 20) & 1), .dropout = {s->dropout, dropout}};
+                            .token_type = (int32_t)(random_word(key, 1u << 20) & 1),
+                            .dropout = {s->dropout, dropout}};
     struct mlm_score score;
 
     unit_batch_clear(&w->batch, 0);
     for (int32_t i = 0; i < s->sequences; i++) {
         w->sequences[i] = training_sequence(w, first + (uint64_t)i);
-        in.count = mask_sequence(w, w->o.train, &s->masking, s->wanted, random_derive(key, (uint32_t)i, 0, 0, 0), i, in.count);
+        in.count = mask_sequence(w, w->o.train, &s->masking, s->wanted, random_derive(key, (uint32_t)i, 0, 0, 0), i,
+                                 in.count);
     }
     TRY(mlm_train(w->unit, w->o.replica->pool, &in, ranges_array(w->o.ranges), &score));
     mlm_notes_score(notes, micro, &score);
@@ -196,20 +202,25 @@ status mlm_worker_square(struct mlm_worker *w, const float *grad, struct tree_su
                        blocks_first(b, w->o.worker + 1), grad, w->squares, squares);
 }
 
-struct updating { struct mlm_worker *w; const struct adamw *adamw; const float *grad; };
+struct updating {
+    struct mlm_worker *w;
+    const struct adamw *adamw;
+    const float *grad;
+};
 
 static void update_job(void *arg, int thread, int threads)
 {
     const struct updating *u = arg;
     struct mlm_worker *w = u->w;
     const struct flat *f = w->o.flat;
-    int64_t first, last, frozen = w->o.settings->frozen > 0 ? flat_layer(f, w->o.settings->frozen, FLAT_QUERY) - w->first : 0;
+    int64_t first, last,
+        frozen = w->o.settings->frozen > 0 ? flat_layer(f, w->o.settings->frozen, FLAT_QUERY) - w->first : 0;
 
     pool_slice(w->last - w->first, BLOCK_COLUMNS, thread, threads, &first, &last);
     if (first < frozen) first = frozen;
     if (first >= last) return;
-    flat_adamw(f, &w->o.replica->encoder->kernels, u->adamw, w->first + first, w->first + last, u->grad + first, w->own + first,
-               w->m + first, w->v + first);
+    flat_adamw(f, &w->o.replica->encoder->kernels, u->adamw, w->first + first, w->first + last, u->grad + first,
+               w->own + first, w->m + first, w->v + first);
 }
 
 void mlm_worker_update(struct mlm_worker *w, const struct adamw *adamw, const float *grad)
@@ -231,8 +242,8 @@ static status evaluate_item(struct mlm_worker *w, int64_t item, int32_t count, s
     unit_batch_clear(&w->batch, 0);
     for (int32_t i = 0; i < count; i++) {
         w->sequences[i] = mlm_heldout_sequence(s->seed, all, item * s->sequences + i);
-        in.count = mask_sequence(w, w->o.heldout, &s->heldout_masking, s->asked, mlm_heldout_key(s->seed, w->sequences[i]), i,
-                                 in.count);
+        in.count = mask_sequence(w, w->o.heldout, &s->heldout_masking, s->asked,
+                                 mlm_heldout_key(s->seed, w->sequences[i]), i, in.count);
     }
     TRY(mlm_evaluate(w->unit, w->o.replica->pool, &in, NULL, &score));
     mlm_notes_score(notes, item, &score);

@@ -1,6 +1,7 @@
-/* What a worker of `mp2 mlm` does: the micro-batches of a step that were dealt to it, all of their gradients, the norm and the
- * update of its own range of the parameters; scores of held-out text. Local throughout, but that messages of gradients leave while
- * a micro-batch is computed (cluster/comm/ranges.h); the collectives stand in coordinator/mlm/step.c. */
+/* What a worker of `mp2 mlm` does: the micro-batches of a step that were dealt to it, all of their gradients, the norm
+ * and the update of its own range of the parameters; scores of held-out text. Local throughout, but that messages of
+ * gradients leave while a micro-batch is computed (cluster/comm/ranges.h); the collectives stand in
+ * coordinator/mlm/step.c. */
 #ifndef MP2_WORKER_MLM_H
 #define MP2_WORKER_MLM_H
 
@@ -13,13 +14,13 @@
 /* Sizes and choices that all ranks know. */
 struct mlm_settings {
     uint64_t seed;
-    int32_t length;                /* tokens of a sequence */
-    int32_t sequences, micros;     /* sequences of a micro-batch, micro-batches of a step */
-    int32_t wanted, asked;         /* tokens to guess in a sequence: in training, in held-out text */
-    int32_t frozen;                /* layers from below that stay as they are; 0: none */
-    int apart;                     /* documents of a sequence do not see each other */
+    int32_t length;            /* tokens of a sequence */
+    int32_t sequences, micros; /* sequences of a micro-batch, micro-batches of a step */
+    int32_t wanted, asked;     /* tokens to guess in a sequence: in training, in held-out text */
+    int32_t frozen;            /* layers from below that stay as they are; 0: none */
+    int apart;                 /* documents of a sequence do not see each other */
     int dropout;
-    int train;                     /* 0: only scores will be asked for */
+    int train; /* 0: only scores will be asked for */
     struct special_tokens special;
     struct masking masking, heldout_masking;
 };
@@ -28,10 +29,10 @@ struct mlm_settings {
 struct mlm_worker_options {
     const struct mlm_settings *settings;
     const struct replica *replica;
-    const struct flat *flat;           /* where each tensor stands in one array of all parameters */
-    const struct blocks *blocks;       /* who owns which range of them */
-    const struct deal *deal;           /* of a step's micro-batches */
-    struct ranges *ranges;             /* planned here for training */
+    const struct flat *flat;     /* where each tensor stands in one array of all parameters */
+    const struct blocks *blocks; /* who owns which range of them */
+    const struct deal *deal;     /* of a step's micro-batches */
+    struct ranges *ranges;       /* planned here for training */
     const struct token_text *train, *heldout;
     int worker, workers;
 };
@@ -39,16 +40,16 @@ struct mlm_worker_options {
 struct mlm_worker {
     struct mlm_worker_options o;
     struct mem_keep keep;
-    int64_t first, last;           /* own parameters */
-    float *values;                 /* all; other workers' ranges as of the last gather */
-    float *own;                    /* values + first */
-    float *m, *v;                  /* (last - first) AdamW's moments */
-    double *squares;               /* of the own blocks, then of their subtrees */
-    void *packed;                  /* the weights as the encoder's products want them */
+    int64_t first, last; /* own parameters */
+    float *values;       /* all; other workers' ranges as of the last gather */
+    float *own;          /* values + first */
+    float *m, *v;        /* (last - first) AdamW's moments */
+    double *squares;     /* of the own blocks, then of their subtrees */
+    void *packed;        /* the weights as the encoder's products want them */
     struct mlm_unit *unit;
     struct unit_batch batch;
-    int64_t *sequences;            /* (sequences) of a micro-batch */
-    int32_t *rows, *targets, *ids, *words, *fate;   /* of the micro-batch; of one sequence */
+    int64_t *sequences;                           /* (sequences) of a micro-batch */
+    int32_t *rows, *targets, *ids, *words, *fate; /* of the micro-batch; of one sequence */
 };
 
 /* Memory alone; the parameters are filled in by the caller (values), then mlm_worker_attach. */
@@ -72,7 +73,8 @@ status mlm_worker_evaluate(struct mlm_worker *w, int64_t rows, struct mlm_notes 
 
 /* ---- how held-out text is scored, for others who want the same ---- */
 
-/* The key under which held-out sequence `index` is masked; the place-th of them in the order in which they are scored. */
+/* The key under which held-out sequence `index` is masked; the place-th of them in the order in which they are scored.
+ */
 struct random_key mlm_heldout_key(uint64_t seed, int64_t index);
 int64_t mlm_heldout_sequence(uint64_t seed, int64_t sequences, int64_t place);
 

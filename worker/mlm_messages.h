@@ -1,6 +1,6 @@
-/* What the ranks of `mp2 mlm` tell each other in a step or an evaluation beside gradients and parameters: the scores of items
- * (micro-batches) and the workers' reports, in one array of 64-bit integers that is added up over all ranks. Each place is
- * written by one rank and 0 on all others, so the sum keeps the bits of doubles, too. */
+/* What the ranks of `mp2 mlm` tell each other in a step or an evaluation beside gradients and parameters: the scores
+ * of items (micro-batches) and the workers' reports, in one array of 64-bit integers that is added up over all ranks.
+ * Each place is written by one rank and 0 on all others, so the sum keeps the bits of doubles, too. */
 #ifndef MP2_WORKER_MLM_MESSAGES_H
 #define MP2_WORKER_MLM_MESSAGES_H
 
@@ -11,7 +11,7 @@
 #include "worker/train/mlm_unit.h"
 
 struct mlm_notes {
-    int64_t *values;               /* (items + workers, 3) */
+    int64_t *values; /* (items + workers, 3) */
     size_t room;
     int64_t items;
     int workers;

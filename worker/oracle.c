@@ -50,10 +50,17 @@ static status open_all(struct oracle_worker *w)
 {
     const struct oracle_worker_options *o = &w->o;
     const struct oracle_facts *f = w->facts;
-    struct compute_options co = {.groups = 1, .batch = f->examples, .divide = f->examples,
-                                 .unit_examples = o->unit_examples, .longest = o->longest, .layers = f->layers,
-                                 .prompt_tokens = f->tokens, .memory = o->unit_memory,
-                                 .threads = pool_threads(o->replica->pool), .use = o->gradients ? UNIT_TRAIN : UNIT_EVALUATE, .loss = o->loss};
+    struct compute_options co = {.groups = 1,
+                                 .batch = f->examples,
+                                 .divide = f->examples,
+                                 .unit_examples = o->unit_examples,
+                                 .longest = o->longest,
+                                 .layers = f->layers,
+                                 .prompt_tokens = f->tokens,
+                                 .memory = o->unit_memory,
+                                 .threads = pool_threads(o->replica->pool),
+                                 .use = o->gradients ? UNIT_TRAIN : UNIT_EVALUATE,
+                                 .loss = o->loss};
 
     TRY(compute_open(o->replica->encoder, o->replica->pool, &co, &w->compute));
     TRY(mem_keep_new(&w->keep, oracle_bank(f), sizeof *w->placed, &w->placed));

@@ -2,7 +2,7 @@
  * other. The oracle's spine (coordinator/tune/oracle.c) brings a request and its values (oracle_messages.h), calls the
  * function of that name here, and takes the answer away. All functions are local.
  *
- * Scores need no function here: scoring works with `compute` (worker/score/score_batch.h). */
+ * Scores need no function here: scoring works with `compute` (worker/train/score_batch.h). */
 #ifndef MP2_WORKER_ORACLE_H
 #define MP2_WORKER_ORACLE_H
 
@@ -13,13 +13,13 @@
 
 struct oracle_worker_options {
     const struct replica *replica;
-    int worker;                 /* which one this is */
-    int32_t unit_examples;      /* most examples of a unit; a power of two */
-    size_t unit_memory;         /* bytes that a unit may take */
-    int32_t longest;            /* rows of the longest input that will be scored */
-    int gradients;              /* 1: oracle_worker_gradient will be called */
-    int int8;                   /* oracle_worker_losses computes in int8, by the replica's second encoder */
-    enum loss_over loss;        /* what losses are over */
+    int worker;            /* which one this is */
+    int32_t unit_examples; /* most examples of a unit; a power of two */
+    size_t unit_memory;    /* bytes that a unit may take */
+    int32_t longest;       /* rows of the longest input that will be scored */
+    int gradients;         /* 1: oracle_worker_gradient will be called */
+    int int8;              /* oracle_worker_losses computes in int8, by the replica's second encoder */
+    enum loss_over loss;   /* what losses are over */
 };
 
 struct oracle_kept;
@@ -27,14 +27,14 @@ struct oracle_kept;
 struct oracle_worker {
     struct oracle_worker_options o;
     const struct oracle_facts *facts;
-    struct compute compute;     /* answers of oracle_worker_gradient: sums (prompt_list, head_list), losses by slot */
-    struct assignment own;      /* the examples whose gradients this worker computes */
-    const struct encoder *searcher;   /* of losses: the replica's encoder or its int8 one, and a unit for it */
-    struct unit *unit, *int8_unit;    /* int8_unit: owned; NULL: compute's unit serves */
-    float *placed, *placed_head;      /* of the search through the layers */
-    float *trial;               /* the placed prompts with one layer replaced */
-    struct oracle_kept *kept;   /* (parts) */
-    double *losses;             /* answers of oracle_worker_losses: oracle_answer_losses of them */
+    struct compute compute; /* answers of oracle_worker_gradient: sums (prompt_list, head_list), losses by slot */
+    struct assignment own;  /* the examples whose gradients this worker computes */
+    const struct encoder *searcher; /* of losses: the replica's encoder or its int8 one, and a unit for it */
+    struct unit *unit, *int8_unit;  /* int8_unit: owned; NULL: compute's unit serves */
+    float *placed, *placed_head;    /* of the search through the layers */
+    float *trial;                   /* the placed prompts with one layer replaced */
+    struct oracle_kept *kept;       /* (parts) */
+    double *losses;                 /* answers of oracle_worker_losses: oracle_answer_losses of them */
     size_t loss_room;
     struct mem_keep keep;
 };

@@ -25,11 +25,17 @@ static status open_compute(struct pretrain_worker *w)
 {
     const struct pretrain_worker_options *o = &w->o;
     const struct pretrain_shape *s = o->shape;
-    struct compute_options co = {.groups = (int)s->groups, .batch = (int32_t)s->batch, .divide = o->divide,
-                                 .unit_examples = o->unit_examples, .longest = (int32_t)s->longest,
-                                 .layers = (int32_t)s->layers, .prompt_tokens = (int32_t)s->tokens,
-                                 .memory = o->unit_memory, .threads = pool_threads(o->replica->pool),
-                                 .use = UNIT_TRAIN, .loss = o->loss};
+    struct compute_options co = {.groups = (int)s->groups,
+                                 .batch = (int32_t)s->batch,
+                                 .divide = o->divide,
+                                 .unit_examples = o->unit_examples,
+                                 .longest = (int32_t)s->longest,
+                                 .layers = (int32_t)s->layers,
+                                 .prompt_tokens = (int32_t)s->tokens,
+                                 .memory = o->unit_memory,
+                                 .threads = pool_threads(o->replica->pool),
+                                 .use = UNIT_TRAIN,
+                                 .loss = o->loss};
 
     return compute_open(o->replica->encoder, o->replica->pool, &co, &w->compute);
 }
@@ -112,9 +118,8 @@ status pretrain_worker_compute(struct pretrain_worker *w, int64_t step, const fl
     struct random_key seed = random_seed(w->o.seed, RANDOM_DROPOUT);
 
     for (uint32_t g = 0; g < s->groups; g++)
-        w->dropout[g] = (struct encoder_dropout){.on = w->o.dropout,
-                                                 .key = random_derive(seed, (uint32_t)step,
-                                                                      (uint32_t)((uint64_t)step >> 32), g, 0)};
+        w->dropout[g] = (struct encoder_dropout){
+            .on = w->o.dropout, .key = random_derive(seed, (uint32_t)step, (uint32_t)((uint64_t)step >> 32), g, 0)};
     return compute_assignment(&w->compute, &w->assignment, w->prompts, (int32_t)s->layers, (int32_t)s->tokens, head,
                               w->dropout);
 }

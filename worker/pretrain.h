@@ -24,36 +24,36 @@
 struct pretrain_worker_options {
     const struct pretrain_shape *shape;
     const struct replica *replica;
-    const struct blocks *blocks;       /* who owns which columns */
-    int worker;                        /* this one's number */
+    const struct blocks *blocks; /* who owns which columns */
+    int worker;                  /* this one's number */
     uint64_t seed;
     int dropout;
-    int32_t divide;                    /* gradients are those of the sum of losses over this */
-    int32_t unit_examples;             /* most examples computed together; a power of two */
-    size_t unit_memory;                /* bytes for their activations */
-    enum loss_over loss;               /* what losses are over */
+    int32_t divide;        /* gradients are those of the sum of losses over this */
+    int32_t unit_examples; /* most examples computed together; a power of two */
+    size_t unit_memory;    /* bytes for their activations */
+    enum loss_over loss;   /* what losses are over */
 };
 
 /* An update of A that waits for the next pass over memory. */
 struct pretrain_pending {
     int waits;
     struct adamw adamw;
-    float *u;                          /* (groups, layers, d) */
-    float *grad;                       /* (groups, layers, own columns) */
+    float *u;    /* (groups, layers, d) */
+    float *grad; /* (groups, layers, own columns) */
 };
 
 struct pretrain_worker {
     struct pretrain_worker_options o;
     struct mem_keep keep;
-    struct arena arena;                /* of columns */
+    struct arena arena; /* of columns */
     struct columns columns;
     struct compute compute;
-    struct assignment assignment;      /* of this step; points into message */
-    int32_t *message;                  /* (pretrain_assignment_most) as received */
-    float *own, *prompts; /* prompts: own columns (groups, layers, own), all of them (groups, layers, P*H) */
-    float *grad;                       /* (groups, layers, own columns) G of this step */
+    struct assignment assignment; /* of this step; points into message */
+    int32_t *message;             /* (pretrain_assignment_most) as received */
+    float *own, *prompts;         /* prompts: own columns (groups, layers, own), all of them (groups, layers, P*H) */
+    float *grad;                  /* (groups, layers, own columns) G of this step */
     struct pretrain_pending pending;
-    struct encoder_dropout *dropout;   /* (groups) */
+    struct encoder_dropout *dropout; /* (groups) */
     struct pretrain_report *report;
 };
 

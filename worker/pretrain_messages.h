@@ -24,14 +24,14 @@ struct pretrain_shape {
     int64_t tokens, hidden;     /* P, H */
     int64_t modules, intrinsic; /* K, d */
     int64_t tasks, groups, batch;
-    int64_t longest;            /* rows of the longest example that training may see */
+    int64_t longest; /* rows of the longest example that training may see */
     /* from those, by pretrain_shape_complete: */
-    int64_t columns;            /* P*H of one layer */
-    size_t bank;                /* numbers of a group's prompts: layers * P * H */
-    size_t u;                   /* of its u: layers * d */
-    size_t gates;               /* of its gates: layers * K */
-    size_t head;                /* of the head: 2 * H */
-    size_t slots;               /* of all groups: groups * batch */
+    int64_t columns; /* P*H of one layer */
+    size_t bank;     /* numbers of a group's prompts: layers * P * H */
+    size_t u;        /* of its u: layers * d */
+    size_t gates;    /* of its gates: layers * K */
+    size_t head;     /* of the head: 2 * H */
+    size_t slots;    /* of all groups: groups * batch */
 };
 
 /* Local. The products. */
@@ -41,9 +41,9 @@ void pretrain_shape_complete(struct pretrain_shape *s);
 struct pretrain_go {
     void *data;
     size_t bytes;
-    int64_t *words;             /* (workers) length of each assignment, in 32-bit words */
-    float *u;                   /* (groups, layers, d) */
-    float *head;                /* (2, H) */
+    int64_t *words; /* (workers) length of each assignment, in 32-bit words */
+    float *u;       /* (groups, layers, d) */
+    float *head;    /* (2, H) */
 };
 
 /* Local. keep owns the memory. */
@@ -53,13 +53,13 @@ status pretrain_go_new(struct mem_keep *keep, const struct pretrain_shape *s, in
 size_t pretrain_assignment_most(const struct pretrain_shape *s);
 
 struct pretrain_slot {
-    double loss;                /* not divided; NAN: not one of the worker's slots */
-    double found;               /* 1: both ends of the target were the likeliest */
+    double loss;  /* not divided; NAN: not one of the worker's slots */
+    double found; /* 1: both ends of the target were the likeliest */
 };
 
 struct pretrain_report {
     struct member_report member;
-    struct pretrain_slot slots[];   /* (groups, batch) */
+    struct pretrain_slot slots[]; /* (groups, batch) */
 };
 
 /* Local. Its size, for all of the run. */
@@ -67,9 +67,9 @@ size_t pretrain_report_bytes(const struct pretrain_shape *s);
 
 /* As they arrive at the coordinator. */
 struct pretrain_gradients {
-    float *prompts;             /* G (groups, layers, P*H) */
-    float *head;                /* (groups, 2, H) */
-    double *u;                  /* g = A G (layers, groups, d) */
+    float *prompts; /* G (groups, layers, P*H) */
+    float *head;    /* (groups, 2, H) */
+    double *u;      /* g = A G (layers, groups, d) */
 };
 
 /* Local. keep owns the memory. */

@@ -8,17 +8,19 @@
 #define MP2_WORKER_SCORING_H
 
 #include "cluster/base/status.h"
-#include "worker/score/score_batch.h"
+#include "worker/train/score_batch.h"
 
 /* What the coordinator tells all ranks of a round before the message, one for each worker. words 0 for the first: no
  * more rounds. */
-struct scoring_size { int64_t words, answers; };
+struct scoring_size {
+    int64_t words, answers;
+};
 
 /* Memory that grows; {0} to begin with. */
 struct scoring_worker {
-    int32_t *message;                  /* (words) */
+    int32_t *message; /* (words) */
     size_t words, message_room;
-    struct score_batch_result *results;   /* (answers) */
+    struct score_batch_result *results; /* (answers) */
     size_t answers, result_room;
 };
 

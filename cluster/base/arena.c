@@ -23,12 +23,15 @@ static const char arena_magic[8] = "MP2ARENA";
 struct head {
     char magic[8];
     uint32_t version;
-    _Atomic uint32_t sealed;     /* 1: the contents are complete */
+    _Atomic uint32_t sealed; /* 1: the contents are complete */
     uint64_t size, count;
     char tag[ARENA_TAG_BYTES];
 };
 
-struct entry { char name[ARENA_NAME_BYTES]; uint64_t offset, bytes; };
+struct entry {
+    char name[ARENA_NAME_BYTES];
+    uint64_t offset, bytes;
+};
 
 static struct head *head_of(const struct arena *a)
 {
@@ -93,7 +96,7 @@ static status map(struct arena *a, size_t size, int fd, int protection)
 
     if (p == MAP_FAILED)
         return fault(ST_MEMORY, "out of memory: %zu bytes cannot be mapped: %s", size, strerror(errno));
-    madvise(p, size, MADV_HUGEPAGE);   /* a wish: not every file system has huge pages */
+    madvise(p, size, MADV_HUGEPAGE); /* a wish: not every file system has huge pages */
     a->base = p;
     a->size = size;
     a->writable = (protection & PROT_WRITE) != 0;

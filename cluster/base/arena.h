@@ -20,13 +20,17 @@
 enum { ARENA_NAME_BYTES = 48, ARENA_TAG_BYTES = 128, ARENA_PATH_BYTES = 4096 };
 
 /* A part wanted: name (below 48 bytes, all different), bytes, alignment (64 or 4096). */
-struct arena_part { const char *name; size_t bytes; size_t alignment; };
+struct arena_part {
+    const char *name;
+    size_t bytes;
+    size_t alignment;
+};
 
 struct arena {
-    void *base;                     /* NULL: closed */
+    void *base; /* NULL: closed */
     size_t size;
     int writable;
-    char path[ARENA_PATH_BYTES];    /* "" when anonymous or unlinked */
+    char path[ARENA_PATH_BYTES]; /* "" when anonymous or unlinked */
 };
 
 /* Local. Anonymous, zeroed memory of this process alone (huge pages where the system gives them). ST_MEMORY,
@@ -35,12 +39,12 @@ status arena_new(const struct arena_part *parts, size_t count, struct arena *out
 
 /* Local. A zeroed file /dev/shm/NAME, or folder/NAME when /dev/shm is too small or missing; its room is allocated
  * now, so that no later store ends in SIGBUS. An older file of that name is replaced. tag: what it holds, in the
- * caller's words (below 128 bytes: digest, precision, instruction set, owner), compared by arena_open. ST_IO (said:
+ * caller's words (below 128 bytes: digest, precision, instruction set, owner), compared by arena_open. ST_IO (reported:
  * how much was asked for, how much is free). */
 status arena_create(const struct arena_part *parts, size_t count, const char *name, const char *folder, const char *tag,
                     struct arena *out);
 
-/* Local. Map an existing, sealed one. Everything in its header is checked. ST_INPUT (said) when it is none, is cut,
+/* Local. Map an existing, sealed one. Everything in its header is checked. ST_INPUT (reported) when it is none, is cut,
  * is of another version, carries another tag (NULL: any), or was never sealed. */
 status arena_open(const char *path, const char *tag, int writable, struct arena *out);
 /* Local. The same, but 0 and silent where arena_open would fail: is there something to take over? */

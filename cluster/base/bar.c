@@ -27,8 +27,13 @@ void bar_open_from(struct bar *b, const char *what, uint64_t first, uint64_t tot
 {
     const char *kind = getenv("TERM");
 
-    *b = (struct bar){.to = log_level_now() == LOG_SILENT ? NULL : stderr, .what = what, .unit = unit, .total = total,
-                      .first = first, .done = first, .rate_done = first};
+    *b = (struct bar){.to = log_level_now() == LOG_SILENT ? NULL : stderr,
+                      .what = what,
+                      .unit = unit,
+                      .total = total,
+                      .first = first,
+                      .done = first,
+                      .rate_done = first};
     b->terminal = isatty(STDERR_FILENO) && kind && strcmp(kind, "dumb") != 0;
     b->started_ns = b->rate_ns = b->line_ns = clock_ns();
 }
@@ -105,7 +110,7 @@ static void draw_cells(const struct bar *b, char out[BAR_CELLS + 4])
 
     if (full > BAR_CELLS) full = BAR_CELLS;
     out[0] = '[';
-    for (int i = 0; i < BAR_CELLS; i++) out[1 + i] = i < full ? '=' : i == full ? '>' : ' ';
+    for (int i = 0; i < BAR_CELLS; i++) out[1 + i] = (char)(i < full ? '=' : i == full ? '>' : ' ');
     out[1 + BAR_CELLS] = ']';
     out[2 + BAR_CELLS] = ' ';
     out[3 + BAR_CELLS] = 0;

@@ -13,15 +13,15 @@
 #include <stdio.h>
 
 struct bar {
-    FILE *to;                    /* standard error, or what a test gives */
-    int terminal;                /* drawn in place */
-    int shown;                   /* a line stands there */
+    FILE *to;     /* standard error, or what a test gives */
+    int terminal; /* drawn in place */
+    int shown;    /* a line stands there */
     const char *what, *unit;
     uint64_t total, done, first; /* total 0: unknown; first: where it started (a resumed run) */
     int64_t started_ns, drawn_ns, line_ns;
-    int64_t rate_ns;             /* for the recent rate */
+    int64_t rate_ns; /* for the recent rate */
     uint64_t rate_done;
-    double rate;                 /* units a second; 0: not known yet */
+    double rate; /* units a second; 0: not known yet */
 };
 
 /* Local, one thread. what and unit stay the caller's. Nothing is shown when the log level is silent. */

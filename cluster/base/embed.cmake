@@ -1,5 +1,5 @@
-# cmake -DOUT=FILE.c -DHEADER=x/assets.h -DNAME=asset -DFILES=a;b;c -P embed.cmake: files as a table of C arrays, struct NAME
-# NAME_table[NAME_count] as the header has it.
+# cmake -DOUT=FILE.c -DHEADER=x/assets.h -DNAME=x_asset -DFILES=a;b;c -P embed.cmake: files as a table of C arrays,
+# struct asset NAMEs[NAME_count] as the header has it.
 set(text "#include \"${HEADER}\"\n\n")
 set(table "")
 set(count 0)
@@ -11,4 +11,4 @@ foreach(file ${FILES})
   string(APPEND table "    {\"${name}\", data_${count}, sizeof data_${count} - 1},\n")
   math(EXPR count "${count} + 1")
 endforeach()
-file(WRITE ${OUT} "${text}\nconst struct ${NAME} ${NAME}_table[] = {\n${table}};\nconst size_t ${NAME}_count = ${count};\n")
+file(WRITE ${OUT} "${text}\nconst struct asset ${NAME}s[] = {\n${table}};\nconst size_t ${NAME}_count = ${count};\n")

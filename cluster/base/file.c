@@ -18,7 +18,7 @@ static status open_plain(const char *path, int *fd, size_t *size)
 {
     struct stat st;
 
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);   /* a pipe of that name must not hold us up */
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe of that name must not hold us up */
     if (*fd < 0) return fault(ST_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
     if (fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         close(*fd);
@@ -129,7 +129,8 @@ status file_out_open(const char *path, struct file_out *out)
     size_t n = strlen(path);
 
     out->stream = NULL;
-    if (n + 1 > sizeof out->path) return fault(ST_INPUT, "path of %zu bytes, expected at most %zu", n, sizeof out->path);
+    if (n + 1 > sizeof out->path)
+        return fault(ST_INPUT, "path of %zu bytes, expected at most %zu", n, sizeof out->path);
     memcpy(out->path, path, n + 1);
     snprintf(out->beside, sizeof out->beside, "%s.part", path);
     out->stream = fopen(out->beside, "we");
@@ -174,7 +175,8 @@ status file_make_folder(const char *path)
     char part[PATH_MAX];
     size_t n = strlen(path);
 
-    if (n == 0 || n >= sizeof part) return fault(ST_INPUT, "folder name of %zu bytes, expected 1 to %d", n, PATH_MAX - 1);
+    if (n == 0 || n >= sizeof part)
+        return fault(ST_INPUT, "folder name of %zu bytes, expected 1 to %d", n, PATH_MAX - 1);
     memcpy(part, path, n + 1);
     for (size_t i = 1; i <= n; i++)
         if (part[i] == '/' || part[i] == 0) {
@@ -262,6 +264,6 @@ status file_remove_tree(const char *path)
 
 void file_guard_standard(void)
 {
-    for (int fd = 0; fd <= STDERR_FILENO; fd++)     /* the lowest free one is what open gives */
+    for (int fd = 0; fd <= STDERR_FILENO; fd++) /* the lowest free one is what open gives */
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) _exit(1);
 }

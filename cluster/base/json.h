@@ -11,14 +11,14 @@
 
 enum { JSON_LIMIT = 4 << 20, JSON_FOREIGN_LIMIT = 8 << 20 };
 
-/* Local. *root is to be given back with json_decref. ST_INPUT (said: path, line, column) when the text is longer than
- * JSON_LIMIT, is no JSON, has a key twice, or is no object. */
+/* Local. *root is to be given back with json_decref. ST_INPUT (reported: path, line, column) when the text is longer
+ * than JSON_LIMIT, is no JSON, has a key twice, or is no object. */
 status json_open(const char *path, json_t **root);
 /* The same over text in memory; name is for messages. */
 status json_parse(const char *name, const char *text, size_t n, json_t **root);
 
-/* Local. The same for what other programs write: up to JSON_FOREIGN_LIMIT, and all numbers are reals, for some of their whole
- * numbers are larger than any integer. */
+/* Local. The same for what other programs write: up to JSON_FOREIGN_LIMIT, and all numbers are reals, for some of
+ * their whole numbers are larger than any integer. */
 status json_open_foreign(const char *path, json_t **root);
 status json_parse_foreign(const char *name, const char *text, size_t n, json_t **root);
 

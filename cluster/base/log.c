@@ -10,7 +10,11 @@
 
 enum { LINE_BYTES = 2048, FAULT_BYTES = 900 };
 
-static struct { char role; int rank; enum log_level level; } process = {'-', -1, LOG_WARN};
+static struct {
+    char role;
+    int rank;
+    enum log_level level;
+} process = {'-', -1, LOG_WARN};
 
 static const char *const level_names[] = {"silent", "error", "warn", "info", "debug"};
 
@@ -62,8 +66,7 @@ static void write_line(char *line, size_t n)
     struct iovec parts[2] = {{erase, isatty(STDERR_FILENO) ? sizeof erase - 1 : 0}, {line, n + 1}};
 
     line[n] = '\n';
-    if (writev(STDERR_FILENO, parts, 2) < 0) {
-        /* Nowhere left to say it. */
+    if (writev(STDERR_FILENO, parts, 2) < 0) { /* Nowhere left to say it. */
     }
 }
 
@@ -90,20 +93,20 @@ static void log_at(enum log_level level, const char *tag, const char *format, va
     write_line(line, (size_t)n + copy_clean(line + n, sizeof line - 1 - (size_t)n, text));
 }
 
-#define LOG_FUNCTION(name, level)                                                                                  \
-    void name(const char *tag, const char *format, ...)                                                            \
-    {                                                                                                              \
-        va_list args;                                                                                              \
-        va_start(args, format);                                                                                    \
-        log_at(level, tag, format, args);                                                                          \
-        va_end(args);                                                                                              \
+#define LOG_FUNCTION(name, level)                       \
+    void name(const char *tag, const char *format, ...) \
+    {                                                   \
+        va_list args;                                   \
+        va_start(args, format);                         \
+        log_at(level, tag, format, args);               \
+        va_end(args);                                   \
     }
 LOG_FUNCTION(log_error, LOG_ERROR)
 LOG_FUNCTION(log_warn, LOG_WARN)
 LOG_FUNCTION(log_info, LOG_INFO)
 LOG_FUNCTION(log_debug, LOG_DEBUG)
 
-status fault(status s, const char *format, ...)
+status(fault)(status s, const char *format, ...)
 {
     char text[LINE_BYTES], line[FAULT_BYTES];
     va_list args;

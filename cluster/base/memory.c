@@ -56,7 +56,10 @@ status mem_text(const char *text, size_t n, char **out)
     return ST_OK;
 }
 
-struct mem_link { struct mem_link *before; char pad[ALIGNMENT - sizeof(struct mem_link *)]; };
+struct mem_link {
+    struct mem_link *before;
+    char pad[ALIGNMENT - sizeof(struct mem_link *)];
+};
 
 status mem_keep_new(struct mem_keep *keep, size_t count, size_t size, void *out)
 {

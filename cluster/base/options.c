@@ -7,13 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/base/yaml.h"
 
-struct place { const char *path; int line; };   /* path NULL: the command line */
+struct place {
+    const char *path;
+    int line;
+}; /* path NULL: the command line */
 
 static status keep_text(struct options *o, const char *text, const char **out)
 {
@@ -32,15 +33,23 @@ static status check_bounds(struct place at, const struct option *row, const char
     char expected[128];
 
     if ((row->least == 0 && row->most == 0) || (value >= row->least && value <= row->most)) return ST_OK;
-    snprintf(expected, sizeof expected, "%.15g to %.15g%s%s", row->least, row->most, row->unit[0] ? " " : "", row->unit);
+    snprintf(expected, sizeof expected, "%.15g to %.15g%s%s", row->least, row->most, row->unit[0] ? " " : "",
+             row->unit);
     return bad(at, row, text, expected);
 }
 
 static status parse_int(struct place at, const struct option *row, const char *text, int64_t *out)
 {
-    static const struct { const char *suffix; int64_t factor; } suffixes[] = {
-        {"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000},
-        {"Ki", INT64_C(1) << 10}, {"Mi", INT64_C(1) << 20}, {"Gi", INT64_C(1) << 30}};
+    static const struct {
+        const char *suffix;
+        int64_t factor;
+    } suffixes[] = {{"", 1},
+                    {"k", 1000},
+                    {"M", 1000000},
+                    {"G", 1000000000},
+                    {"Ki", INT64_C(1) << 10},
+                    {"Mi", INT64_C(1) << 20},
+                    {"Gi", INT64_C(1) << 30}};
     char *end;
     long long value;
 
@@ -240,8 +249,7 @@ static status load_sets(struct options *o, const char *const *sets, size_t count
         char name[256];
         size_t n = equals ? (size_t)(equals - sets[i]) : 0;
 
-        if (!equals || n == 0 || n >= sizeof name)
-            return fault(ST_USAGE, "--set %.80s: expected name=value", sets[i]);
+        if (!equals || n == 0 || n >= sizeof name) return fault(ST_USAGE, "--set %.80s: expected name=value", sets[i]);
         memcpy(name, sets[i], n);
         name[n] = 0;
         row = find(o, name);
@@ -270,7 +278,7 @@ static status load_defaults(const struct option *table, size_t count, void *conf
     *out = (struct options){.table = table, .count = count, .config = config};
     for (size_t i = 0; i < count && s == ST_OK; i++) {
         if (table[i].standard) s = set_text(out, &table[i], (struct place){"default", 0}, table[i].standard);
-        else *(const char **)(void *)((char *)config + table[i].offset) = NULL;   /* only texts can be required */
+        else *(const char **)(void *)((char *)config + table[i].offset) = NULL; /* only texts can be required */
     }
     return s;
 }
@@ -288,8 +296,8 @@ status options_load_text(const struct option *table, size_t count, void *config,
     return s;
 }
 
-status options_load(const struct option *table, size_t count, void *config, const char *path,
-                    const char *const *sets, size_t set_count, struct options *out)
+status options_load(const struct option *table, size_t count, void *config, const char *path, const char *const *sets,
+                    size_t set_count, struct options *out)
 {
     struct yaml_file file;
     status s = load_defaults(table, count, config, out);
@@ -381,12 +389,13 @@ status options_text(const struct options *o, char **text)
     return s;
 }
 
-void options_digest(const struct options *o, char out[33])
+void options_digest(const struct options *o, char out[DIGEST_TEXT])
 {
     options_digest_where(o, NULL, NULL, out);
 }
 
-void options_digest_where(const struct options *o, int (*counts)(void *arg, const char *name), void *arg, char out[33])
+void options_digest_where(const struct options *o, int (*counts)(void *arg, const char *name), void *arg,
+                          char out[DIGEST_TEXT])
 {
     char *text = NULL;
     size_t bytes = 0;
@@ -404,7 +413,7 @@ void options_digest_where(const struct options *o, int (*counts)(void *arg, cons
         hash = XXH3_128bits(text, bytes);
         free(text);
     }
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    digest_text(hash, out);
 }
 
 void options_help(const struct option *table, size_t count, FILE *to)

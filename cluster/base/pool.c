@@ -18,14 +18,18 @@ struct pool {
     int threads;
     pool_job *job;
     void *arg;
-    _Alignas(64) atomic_uint ticket;      /* raised by one for every job */
-    _Alignas(64) atomic_int busy;         /* helper threads that have not finished the job */
-    _Alignas(64) atomic_int arrived;      /* pool_barrier: how many came */
-    atomic_uint phase;                    /* pool_barrier: how often all came */
+    _Alignas(64) atomic_uint ticket; /* raised by one for every job */
+    _Alignas(64) atomic_int busy;    /* helper threads that have not finished the job */
+    _Alignas(64) atomic_int arrived; /* pool_barrier: how many came */
+    atomic_uint phase;               /* pool_barrier: how often all came */
     atomic_int stop, sleepers;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct member { struct pool *pool; pthread_t thread; int index; } *members;
+    struct member {
+        struct pool *pool;
+        pthread_t thread;
+        int index;
+    } * members;
 };
 
 static inline void relax(int spun)

@@ -45,7 +45,7 @@ double random_uniform(struct random_key key, uint64_t index)
     uint64_t bits;
 
     random_block(key, counter, out);
-    bits = ((uint64_t)out[0] << 32 | out[1]) >> 12;   /* 52 bits */
+    bits = ((uint64_t)out[0] << 32 | out[1]) >> 12; /* 52 bits */
     return ((double)bits + 0.5) * 0x1p-52;
 }
 
@@ -59,7 +59,7 @@ double random_normal(struct random_key key, uint64_t index)
 
 uint64_t random_below(struct random_key key, uint64_t index, uint64_t n)
 {
-    uint64_t limit = UINT64_MAX - UINT64_MAX % n;   /* a multiple of n: what lies above is drawn again */
+    uint64_t limit = UINT64_MAX - UINT64_MAX % n; /* a multiple of n: what lies above is drawn again */
 
     for (uint32_t again = 0;; again++) {
         uint32_t counter[4] = {(uint32_t)index, (uint32_t)(index >> 32), again, 0x62656c6fu}, out[4];
@@ -79,7 +79,7 @@ uint64_t random_permute(struct random_key key, uint64_t n, uint64_t i)
 
     while (half < 32 && (UINT64_C(1) << (2 * half)) < n) half++;
     mask = (UINT64_C(1) << half) - 1;
-    do {   /* cycle walking: the network permutes 0 … 4^half - 1; walk until back below n */
+    do { /* cycle walking: the network permutes 0 … 4^half - 1; walk until back below n */
         uint64_t left = i >> half, right = i & mask;
 
         for (uint32_t round = 0; round < ROUNDS; round++) {

@@ -3,22 +3,18 @@
 
 const char *status_text(status s)
 {
-    switch (s) {
-#define STATUS_CASE(code, exit_status, text) case code: return text;
-        STATUS_LIST(STATUS_CASE)
-#undef STATUS_CASE
-    case ST_COUNT: break;
-    }
-    return "unknown status";
+#define STATUS_TEXT(code, exit_status, text) text,
+    static const char *const texts[] = {STATUS_LIST(STATUS_TEXT)};
+#undef STATUS_TEXT
+
+    return (unsigned)s < ST_COUNT ? texts[s] : "unknown status";
 }
 
 int status_exit(status s)
 {
-    switch (s) {
-#define STATUS_CASE(code, exit_status, text) case code: return exit_status;
-        STATUS_LIST(STATUS_CASE)
-#undef STATUS_CASE
-    case ST_COUNT: break;
-    }
-    return 1;
+#define STATUS_EXIT(code, exit_status, text) exit_status,
+    static const int exits[] = {STATUS_LIST(STATUS_EXIT)};
+#undef STATUS_EXIT
+
+    return (unsigned)s < ST_COUNT ? exits[s] : 1;
 }

@@ -4,17 +4,17 @@
 #ifndef MP2_CLUSTER_BASE_STATUS_H
 #define MP2_CLUSTER_BASE_STATUS_H
 
-#define STATUS_LIST(X)                                                                                             \
-    X(ST_OK, 0, "ok")                                                                                              \
-    X(ST_INPUT, 2, "bad input")               /* a file or value the user gave */                                  \
-    X(ST_USAGE, 2, "bad usage")               /* the command line */                                               \
-    X(ST_IO, 1, "input or output failed")     /* disk full, permission, a file that vanished while read */         \
-    X(ST_MEMORY, 1, "out of memory")                                                                               \
-    X(ST_NUMBER, 1, "a number is not finite") /* a loss or gradient that is NaN or infinite */                     \
-    X(ST_SYSTEM, 1, "a system call failed")                                                                        \
-    X(ST_PEER, 3, "a peer was lost")                                                                               \
-    X(ST_END, 1, "end of data")               /* a reader's regular end; never reaches main */                        \
-    X(ST_DIFFERENT, 1, "two things differ")   /* the answer of a comparison */
+#define STATUS_LIST(X)                                                                                 \
+    X(ST_OK, 0, "ok")                                                                                  \
+    X(ST_INPUT, 2, "bad input")           /* a file or value the user gave */                          \
+    X(ST_USAGE, 2, "bad usage")           /* the command line */                                       \
+    X(ST_IO, 1, "input or output failed") /* disk full, permission, a file that vanished while read */ \
+    X(ST_MEMORY, 1, "out of memory")                                                                   \
+    X(ST_NUMBER, 1, "a number is not finite") /* a loss or gradient that is NaN or infinite */         \
+    X(ST_SYSTEM, 1, "a system call failed")                                                            \
+    X(ST_PEER, 3, "a peer was lost")                                                                   \
+    X(ST_END, 1, "end of data")             /* a reader's regular end; never reaches main */           \
+    X(ST_DIFFERENT, 1, "two things differ") /* the answer of a comparison */
 
 #define STATUS_ENUM(code, exit_status, text) code,
 typedef enum status { STATUS_LIST(STATUS_ENUM) ST_COUNT } status;
@@ -27,10 +27,10 @@ const char *status_text(status s);
 int status_exit(status s);
 
 /* Return early with the same status; only where nothing has to be undone. */
-#define TRY(expression)                                                                                            \
-    do {                                                                                                           \
-        status try_status_ = (expression);                                                                         \
-        if (try_status_ != ST_OK) return try_status_;                                                              \
+#define TRY(expression)                               \
+    do {                                              \
+        status try_status_ = (expression);            \
+        if (try_status_ != ST_OK) return try_status_; \
     } while (0)
 
 #endif

@@ -13,8 +13,8 @@ int stop_requested(void);
 /* Local. As if the signal had come: for commands that find another reason to end in order. */
 void stop_request(void);
 
-/* Local. From now on SIGTERM adds STOP_TERMINATED to the eventfd fd, so that a thread can say last words and then end the process
- * by stop_terminate; fd -1: SIGTERM ends the process at once again. */
+/* Local. From now on SIGTERM adds STOP_TERMINATED to the eventfd fd, so that a thread can say last words and then end
+ * the process by stop_terminate; fd -1: SIGTERM ends the process at once again. */
 #define STOP_TERMINATED ((uint64_t)1 << 32)
 status stop_tell_terminated(int fd);
 /* Local. What SIGTERM would have done. */

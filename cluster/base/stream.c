@@ -15,7 +15,7 @@
 #include "cluster/base/memory.h"
 
 enum { INPUT_BYTES = 1 << 18, LINE_BYTES = 1 << 18 };
-#define XZ_MEMORY ((uint64_t)1 << 30)   /* a dictionary beyond this is hostile or a mistake */
+#define XZ_MEMORY ((uint64_t)1 << 30) /* a dictionary beyond this is hostile or a mistake */
 
 enum coding { PLAIN, GZIP, XZ };
 
@@ -23,20 +23,20 @@ struct stream {
     char *path;
     int fd, owned;
     enum coding coding;
-    int decoder;                    /* z or xz is to be ended */
-    int coded_end;                  /* the last gzip member is complete */
+    int decoder;   /* z or xz is to be ended */
+    int coded_end; /* the last gzip member is complete */
     z_stream z;
     lzma_stream xz;
-    unsigned char *input;           /* bytes of the file: [input_at, input_have) are not decoded yet */
+    unsigned char *input; /* bytes of the file: [input_at, input_have) are not decoded yet */
     size_t input_at, input_have;
-    int input_end, end;             /* no more bytes of the file; no more bytes of text */
+    int input_end, end; /* no more bytes of the file; no more bytes of text */
     int64_t offset, size;
-    char *text;                     /* decoded: [at, have) is not given yet; one byte more is allocated */
+    char *text; /* decoded: [at, have) is not given yet; one byte more is allocated */
     size_t at, have, room;
-    char covered;                   /* the byte under the 0 behind a piece */
+    char covered; /* the byte under the 0 behind a piece */
     int is_covered;
     int64_t line;
-    int inside;                     /* stream_piece gave a part of the line and not its end */
+    int inside; /* stream_piece gave a part of the line and not its end */
 };
 
 /* The line being read, for messages. */
@@ -66,15 +66,15 @@ static status read_input(struct stream *s)
 
 static status cut_short(const struct stream *s)
 {
-    return fault(ST_INPUT, "%s:%lld: the %s data ends early, after %lld bytes of the file", s->path,
-                 line_now(s), s->coding == GZIP ? "gzip" : "xz", (long long)s->offset);
+    return fault(ST_INPUT, "%s:%lld: the %s data ends early, after %lld bytes of the file", s->path, line_now(s),
+                 s->coding == GZIP ? "gzip" : "xz", (long long)s->offset);
 }
 
 static status damaged(const struct stream *s, const char *why)
 {
-    return fault(ST_INPUT, "%s:%lld: the %s data is damaged near byte %lld of the file: %s", s->path,
-                 line_now(s), s->coding == GZIP ? "gzip" : "xz",
-                 (long long)s->offset - (long long)(s->input_have - s->input_at), why);
+    return fault(ST_INPUT, "%s:%lld: the %s data is damaged near byte %lld of the file: %s", s->path, line_now(s),
+                 s->coding == GZIP ? "gzip" : "xz", (long long)s->offset - (long long)(s->input_have - s->input_at),
+                 why);
 }
 
 static status decode_plain(struct stream *s, char *out, size_t room, size_t *got)
@@ -249,7 +249,7 @@ static status more_text(struct stream *s, size_t *got)
         s->at = 0;
     }
     if (s->have == s->room) {
-        size_t room = s->room + 1;      /* the byte for the 0 */
+        size_t room = s->room + 1; /* the byte for the 0 */
         TRY(mem_grow(&s->text, &room, 2 * s->room + 1, 1));
         s->room = room - 1;
     }
@@ -316,8 +316,7 @@ status stream_line(struct stream *s, size_t limit, char **text, size_t *n)
     int newline;
 
     TRY(find_line(s, limit, n, &newline));
-    if (*n > limit)
-        return fault(ST_INPUT, "%s:%lld: line of more than %zu bytes", s->path, line_now(s), limit);
+    if (*n > limit) return fault(ST_INPUT, "%s:%lld: line of more than %zu bytes", s->path, line_now(s), limit);
     s->line++;
     give(s, *n, newline, text);
     return ST_OK;

@@ -11,7 +11,7 @@
 
 struct stream;
 
-/* Local. ST_INPUT (said) when path cannot be opened or is a folder. path is copied. */
+/* Local. ST_INPUT (reported) when path cannot be opened or is a folder. path is copied. */
 status stream_open(const char *path, struct stream **out);
 
 /* Local. Read an open descriptor as it is (nothing is decompressed); name stands for the path in messages. fd stays the
@@ -22,12 +22,13 @@ void stream_close(struct stream **s);
 /* Local. Up to room bytes; *got is 0 at the end only. */
 status stream_read(struct stream *s, void *data, size_t room, size_t *got);
 
-/* Local. What comes next, without taking it: at least `least` bytes at *text until the next call, less (*n) at the end only. */
+/* Local. What comes next, without taking it: at least `least` bytes at *text until the next call, less (*n) at the end
+ * only. */
 status stream_peek(struct stream *s, size_t least, const char **text, size_t *n);
 
 /* Local. The next line without its \n (nothing else is cut off: \r, NUL and a byte order mark are content). ST_END
- * after the last; a last line without \n counts, nothing behind a last \n does not. ST_INPUT (said) when the line is
- * longer than limit. *text holds until the next call and has a 0 behind. */
+ * after the last; a last line without \n counts, nothing behind a last \n does not. ST_INPUT (reported) when the line
+ * is longer than limit. *text holds until the next call and has a 0 behind. */
 status stream_line(struct stream *s, size_t limit, char **text, size_t *n);
 
 /* Local. As stream_line, but a longer line comes in pieces of at most limit bytes (limit >= 4), cut between characters

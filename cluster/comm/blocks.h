@@ -1,6 +1,6 @@
 /* Who owns which columns of A. The P*H columns of a layer are cut into blocks of 64, the ragged last one last; worker w
  * holds a contiguous range of blocks, the same in every layer. Blocks are never split, so what is computed in a block
- * does not depend on the number of workers (design.md 5a.4). */
+ * does not depend on the number of workers (cluster/README.md, "Columns and blocks"). */
 #ifndef MP2_CLUSTER_COMM_BLOCKS_H
 #define MP2_CLUSTER_COMM_BLOCKS_H
 
@@ -9,8 +9,8 @@
 enum { BLOCK_COLUMNS = 64 };
 
 struct blocks {
-    int64_t columns;    /* P*H of one layer */
-    int count;          /* ceil(columns / 64) */
+    int64_t columns; /* P*H of one layer */
+    int count;       /* ceil(columns / 64) */
     int workers;
 };
 

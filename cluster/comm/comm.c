@@ -1,5 +1,5 @@
-/* MPI wrappers. Blocking MPI calls spin at full speed (Open MPI polls), which starves the other ranks of an oversubscribed
- * node; so everything is nonblocking plus comm_wait. */
+/* MPI wrappers. Blocking MPI calls spin at full speed (Open MPI polls), which starves the other ranks of an
+ * oversubscribed node; so everything is nonblocking plus comm_wait. */
 #include "cluster/comm/comm.h"
 
 #include <math.h>
@@ -52,10 +52,11 @@ status comm_wait(MPI_Request *requests, int n)
     return wait_for(requests, n, 0, &done);
 }
 
-/* What Open MPI would do for nothing. hwloc's plugin for graphics cards asks ten X servers on "localhost": where no name server
- * knows that name, 5 s each. A shared file pointer, which nothing here uses, is kept behind a semaphore in a file under /tmp
- * named after the process: where a killed process of that number has left it taken, opening a checkpoint waits for ever; the
- * component `individual` has none. Without a launcher there is one rank: no networks to probe. */
+/* What Open MPI would do for nothing. hwloc's plugin for graphics cards asks ten X servers on "localhost": where no
+ * name server knows that name, 5 s each. A shared file pointer, which nothing here uses, is kept behind a semaphore in
+ * a file under /tmp named after the process: where a killed process of that number has left it taken, opening a
+ * checkpoint waits for ever; the component `individual` has none. Without a launcher there is one rank: no networks to
+ * probe. */
 static void quiet_libraries(void)
 {
     setenv("HWLOC_COMPONENTS", "-gl", 0);
@@ -115,7 +116,7 @@ status comm_or_abort(struct comm *c, status s)
     return s;
 }
 
-status comm_agree(struct comm *c, status mine)
+status(comm_agree)(struct comm *c, status mine)
 {
     int64_t worst = mine;
 

@@ -10,16 +10,16 @@
 
 struct deal_block {
     int32_t group, worker;
-    struct tree_node node;     /* slots [first, first + size), all below batch */
+    struct tree_node node; /* slots [first, first + size), all below batch */
 };
 
 struct deal {
     int32_t groups, batch, workers;
     struct deal_block *blocks; /* by group, then by first slot; owned */
     size_t count, room;
-    struct tree_node *nodes;   /* scratch of deal_nodes, batch of them */
+    struct tree_node *nodes; /* scratch of deal_nodes, batch of them */
     size_t node_room;
-    double *load;              /* scratch of the plan, workers of each */
+    double *load; /* scratch of the plan, workers of each */
     int32_t *quota;
     size_t load_room, quota_room;
 };

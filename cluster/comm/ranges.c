@@ -1,5 +1,5 @@
-/* Point-to-point, sizes known from the deal, the blocks and the parts. Between two workers all messages of a sum carry one tag:
- * they are sent and expected in the same order, node by node, part by part. */
+/* Point-to-point, sizes known from the deal, the blocks and the parts. Between two workers all messages of a sum carry
+ * one tag: they are sent and expected in the same order, node by node, part by part. */
 #include "cluster/comm/ranges.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
-enum { ADD_BLOCKS = 64 };   /* blocks that a thread takes through all additions at a time: they stay in its cache */
+enum { ADD_BLOCKS = 64 }; /* blocks that a thread takes through all additions at a time: they stay in its cache */
 
 void ranges_init(struct ranges *r, struct comm *c, const struct blocks *b)
 {
@@ -49,10 +49,11 @@ static int32_t dealt(const struct deal *deal, int worker, struct tree_node *node
 
 struct planning {
     const struct deal *deal;
-    struct tree_node *nodes;       /* (deal's blocks) scratch, as all below */
+    struct tree_node *nodes; /* (deal's blocks) scratch, as all below */
     struct tree_merge *merges;
-    int32_t *until, *settled;      /* of a leaf: when it is added to another (INT32_MAX: never); the last that is added to it */
-    int32_t *holder;               /* of an array: the last leaf that it was given */
+    int32_t *until,
+        *settled;    /* of a leaf: when it is added to another (INT32_MAX: never); the last that is added to it */
+    int32_t *holder; /* of an array: the last leaf that it was given */
 };
 
 /* A slot takes an array that an earlier one has given back, or a new one. */
@@ -156,7 +157,8 @@ static void planning_close(struct planning *p)
     mem_free(p->holder);
 }
 
-status ranges_plan(struct ranges *r, const struct deal *deal, const struct ranges_part *parts, int count, struct pool *pool)
+status ranges_plan(struct ranges *r, const struct deal *deal, const struct ranges_part *parts, int count,
+                   struct pool *pool)
 {
     struct planning p = {0};
     status s;
@@ -177,7 +179,11 @@ status ranges_plan(struct ranges *r, const struct deal *deal, const struct range
 
 /* ---- adding ---- */
 
-struct adding { const struct ranges_add *adds; int32_t count; int64_t first, last; };
+struct adding {
+    const struct ranges_add *adds;
+    int32_t count;
+    int64_t first, last;
+};
 
 static void add_elements(float *restrict into, const float *restrict from, int64_t n)
 {
@@ -232,8 +238,9 @@ void ranges_begin(struct ranges *r)
         for (int part = 0; part < r->part_count && node->incoming; part++) {
             struct ranges_part p = cut(r, part, r->comm->worker);
 
-            exchange_receive(r->comm, &r->exchange, node->incoming + (p.first - r->first), (size_t)(p.last - p.first) * sizeof(float),
-                             comm_rank_of_worker(r->comm, node->worker), TAG_RANGE_SUM);
+            exchange_receive(r->comm, &r->exchange, node->incoming + (p.first - r->first),
+                             (size_t)(p.last - p.first) * sizeof(float), comm_rank_of_worker(r->comm, node->worker),
+                             TAG_RANGE_SUM);
         }
     }
 }
@@ -262,7 +269,7 @@ void ranges_done(struct ranges *r)
 
 void ranges_progress(struct ranges *r)
 {
-    (void)exchange_test(&r->exchange);   /* a failure comes back from the wait */
+    (void)exchange_test(&r->exchange); /* a failure comes back from the wait */
 }
 
 status ranges_sum(struct ranges *r, const float **own)

@@ -145,7 +145,8 @@ static status send_slices(struct reduce *r, struct deal *deal, struct tree_sum *
             for (size_t n = 0; n < count; n++)
                 copy_out(out + (int64_t)n * size, partial[g]->vectors[n], r->layers, first_column(r, w), part,
                          r->blocks.columns);
-            exchange_send(c, &r->exchange, out, count * (size_t)size * sizeof *out, comm_rank_of_worker(c, w), TAG_GRAD);
+            exchange_send(c, &r->exchange, out, count * (size_t)size * sizeof *out, comm_rank_of_worker(c, w),
+                          TAG_GRAD);
             used += count * (size_t)size * sizeof *out;
         }
     }
@@ -167,7 +168,9 @@ static status receive_nodes(struct reduce *r, struct deal *deal, size_t vector_b
 
                 TRY(deal_nodes(deal, g, w, &nodes, &count));
                 if (pass == 0) needed += count * vector_bytes;
-                else exchange_receive(c, &r->exchange, r->in + used, count * vector_bytes, comm_rank_of_worker(c, w), tag);
+                else
+                    exchange_receive(c, &r->exchange, r->in + used, count * vector_bytes, comm_rank_of_worker(c, w),
+                                     tag);
                 if (pass == 1) used += count * vector_bytes;
             }
     }
@@ -254,7 +257,7 @@ static size_t owner_nodes(const struct reduce *r, int worker, struct tree_node *
     return tree_merge_nodes(r->blocks.count, nodes, (size_t)(last - first));
 }
 
-/* A layer's root: from every worker's part of r->in, which holds its layers one behind the other. */
+/* A layer's root: from every worker's part of r->in, which holds its layers one after the other. */
 static status add_layer(struct reduce *r, int layer, size_t length, double *out)
 {
     size_t vector_bytes = length * sizeof(double);

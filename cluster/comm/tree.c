@@ -1,4 +1,5 @@
-/* Nodes are kept sorted by first leaf; a new one is inserted, then merged upwards while its sibling is here or absent. */
+/* Nodes are kept sorted by first leaf; a new one is inserted, then merged upwards while its sibling is here or absent.
+ */
 #include "cluster/comm/tree.h"
 
 #include <string.h>
@@ -40,7 +41,7 @@ static status put_back(struct tree_sum *t, void *vector)
 void tree_sum_clear(struct tree_sum *t, int32_t leaves)
 {
     while (t->count > 0)
-        if (put_back(t, t->vectors[--t->count]) != ST_OK) continue;   /* freed instead: no harm */
+        if (put_back(t, t->vectors[--t->count]) != ST_OK) continue; /* freed instead: no harm */
     t->leaves = leaves;
 }
 
@@ -69,7 +70,7 @@ status tree_sum_take(struct tree_sum *t, void **vector)
     size_t before = t->spare_count;
 
     TRY(tree_sum_take_unset(t, vector));
-    if (t->spare_count < before) memset(*vector, 0, vector_bytes(t));   /* a new one is zero */
+    if (t->spare_count < before) memset(*vector, 0, vector_bytes(t)); /* a new one is zero */
     return ST_OK;
 }
 
@@ -151,7 +152,8 @@ double tree_total(const double *leaves, int32_t count)
     return count > 0 ? total(leaves, 0, size, count) : 0;
 }
 
-/* Nodes that remain and merges together are never more than have come: the back of merges keeps the places of those that remain. */
+/* Nodes that remain and merges together are never more than have come: the back of merges keeps the places of those
+ * that remain. */
 size_t tree_merge_plan(int32_t leaves, struct tree_node *nodes, size_t count, struct tree_merge *merges)
 {
     size_t kept = 0, merged = 0;

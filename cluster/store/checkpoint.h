@@ -21,19 +21,19 @@ enum { CHECKPOINT_PATH_BYTES = 4096 };
 /* One tensor of a checkpoint. All ranks give the same tensors in the same order, each with its own part; together
  * the parts cover every element once. Tensors of a file are consecutive, wide element types first. */
 struct checkpoint_tensor {
-    const char *file;            /* "prompts.safetensors" */
-    struct tensor_spec spec;     /* name, type, shape */
-    struct part part;            /* read by _write, filled by _load */
+    const char *file;        /* "prompts.safetensors" */
+    struct tensor_spec spec; /* name, type, shape */
+    struct part part;        /* read by _write, filled by _load */
 };
 
 /* Collective. Write step-N (N = state->step) into the run folder, replace `latest`. state counts on rank 0 alone;
- * its files are set here. An older step-N is replaced. ST_IO (said: what failed, disk full), and then nothing is
+ * its files are set here. An older step-N is replaced. ST_IO (reported: what failed, disk full), and then nothing is
  * left behind. */
 status checkpoint_write(struct comm *c, const char *run, const struct state *state,
                         const struct checkpoint_tensor *tensors, size_t count);
 
 /* Collective. Fill the tensors' parts from a checkpoint folder and give its state to every rank (state_fini).
- * ST_INPUT (said: file, bytes, tensor) when it is damaged or incomplete; ST_USAGE when it is sound but holds other
+ * ST_INPUT (reported: file, bytes, tensor) when it is damaged or incomplete; ST_USAGE when it is sound but holds other
  * tensors than those asked for; then parts hold rubbish. Parts must not overlap; a tensor of a file may be left out,
  * and so may a whole file, which is not read then. With one rank (size 1) MPI need not be up. */
 status checkpoint_load(struct comm *c, const char *folder, const struct checkpoint_tensor *tensors, size_t count,
@@ -59,7 +59,7 @@ status checkpoint_mark_best(const char *run, uint64_t step);
 status checkpoint_prune(const char *run, int keep, uint64_t *oldest);
 /* The steps of the checkpoints of a run, newest first; mem_free. */
 status checkpoint_list(const char *run, uint64_t **steps, size_t *count);
-/* What the user named: a checkpoint folder itself, or a run folder (its `latest`). ST_INPUT (said) when neither. */
+/* What the user named: a checkpoint folder itself, or a run folder (its `latest`). ST_INPUT (reported) when neither. */
 status checkpoint_resolve(const char *path, char out[CHECKPOINT_PATH_BYTES]);
 /* Local. The config.resolved.yaml of the run that a checkpoint folder (checkpoint_resolve's) stands in. */
 status checkpoint_config(const char *folder, char out[CHECKPOINT_PATH_BYTES]);

@@ -106,9 +106,11 @@ static status add_part(struct loading *l, const struct checkpoint_tensor *wanted
     if (safetensors_expect(&l->header, wanted->spec.name, wanted->spec.type, wanted->spec.rank, wanted->spec.shape,
                            &t) != ST_OK)
         return ST_USAGE;
-    l->parts[l->part_count++] = (struct chunk_tensor){
-        .name = wanted->spec.name, .offset = t->data - l->header.map.data, .bytes = (int64_t)t->bytes,
-        .item = (int64_t)tensor_type_bytes(t->type), .part = &wanted->part};
+    l->parts[l->part_count++] = (struct chunk_tensor){.name = wanted->spec.name,
+                                                      .offset = t->data - l->header.map.data,
+                                                      .bytes = (int64_t)t->bytes,
+                                                      .item = (int64_t)tensor_type_bytes(t->type),
+                                                      .part = &wanted->part};
     return ST_OK;
 }
 
@@ -135,8 +137,7 @@ static status load_file(struct comm *c, const char *folder, const struct state_f
 
     if (s == ST_OK) s = open_file(&l, tensors, count);
     s = comm_agree(c, s);
-    if (s == ST_OK)
-        s = chunks_open(c, expected->name, (int64_t)expected->bytes, l.parts, l.part_count, 0, &l.chunks);
+    if (s == ST_OK) s = chunks_open(c, expected->name, (int64_t)expected->bytes, l.parts, l.part_count, 0, &l.chunks);
     if (s == ST_OK) {
         s = load_rounds(&l);
         if (s != ST_PEER) s = comm_agree(c, s);

@@ -2,38 +2,16 @@
  * renames it to *.part first, so that it is complete or absent, too. */
 #include "cluster/store/checkpoint_names.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
-
-/* 1 and *step when name is step-<digits>. */
-static int parse_name(const char *name, uint64_t *step)
-{
-    char again[64];
-    char *end;
-
-    if (strncmp(name, "step-", 5) != 0) return 0;
-    errno = 0;
-    *step = strtoull(name + 5, &end, 10);
-    if (errno != 0 || *end != 0) return 0;
-    snprintf(again, sizeof again, "step-%" PRIu64, *step);
-    return strcmp(again, name) == 0;
-}
-
-static int newest_first(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x > y ? -1 : x < y;
-}
+#include "cluster/store/numbered.h"
 
 status checkpoint_path(const char *run, uint64_t step, char out[CHECKPOINT_PATH_BYTES])
 {
@@ -45,28 +23,13 @@ status checkpoint_path(const char *run, uint64_t step, char out[CHECKPOINT_PATH_
 
 status checkpoint_list(const char *run, uint64_t **steps, size_t *count)
 {
-    struct dirent *entry;
-    size_t room = 0;
-    uint64_t step;
-    status s = ST_OK;
-    DIR *dir;
+    TRY(numbered_list(run, "step-", "", steps, count));
+    for (size_t i = 0; i < *count / 2; i++) { /* newest first */
+        uint64_t swap = (*steps)[i];
 
-    *steps = NULL;
-    *count = 0;
-    dir = opendir(run);
-    if (!dir) return errno == ENOENT ? ST_OK : fault(ST_IO, "%s: cannot be read: %s", run, strerror(errno));
-    while (s == ST_OK && (entry = readdir(dir)) != NULL) {
-        if (!parse_name(entry->d_name, &step)) continue;
-        s = mem_grow(steps, &room, *count + 1, sizeof **steps);
-        if (s == ST_OK) (*steps)[(*count)++] = step;
+        (*steps)[i] = (*steps)[*count - 1 - i];
+        (*steps)[*count - 1 - i] = swap;
     }
-    closedir(dir);
-    if (s != ST_OK) {
-        mem_free(*steps);
-        *steps = NULL;
-        return s;
-    }
-    if (*count > 1) qsort(*steps, *count, sizeof **steps, newest_first);
     return ST_OK;
 }
 
@@ -148,7 +111,7 @@ static uint64_t linked_step(const char *run, const char *name)
     n = readlink(link, target, sizeof target - 1);
     if (n <= 0) return 0;
     target[n] = 0;
-    return parse_name(target, &step) ? step : 0;
+    return numbered_parse(target, "step-", "", &step) ? step : 0;
 }
 
 status checkpoint_prune(const char *run, int keep, uint64_t *oldest)

@@ -18,7 +18,7 @@
 #include "cluster/store/checkpoint_names.h"
 #include "cluster/store/chunks.h"
 
-enum { AGREE_ROUNDS = 16 };     /* so soon all ranks know that one cannot write */
+enum { AGREE_ROUNDS = 16 }; /* so soon all ranks know that one cannot write */
 
 /* One file under way. */
 struct writing {
@@ -29,7 +29,7 @@ struct writing {
     struct safetensors_layout layout;
     struct chunk_tensor *parts;
     struct chunks chunks;
-    int64_t *sums;               /* of all chunks; only this rank's until they are added up */
+    int64_t *sums; /* of all chunks; only this rank's until they are added up */
 };
 
 /* How many tensors from first on belong to the same file. */
@@ -164,7 +164,8 @@ static status prepare(struct writing *w)
     TRY(mem_alloc((size_t)(w->layout.file_bytes / CHUNK_BYTES + 1), sizeof *w->sums, &w->sums));
     TRY(mem_alloc(w->count, sizeof *w->parts, &w->parts));
     for (size_t i = 0; i < w->count; i++)
-        w->parts[i] = (struct chunk_tensor){.name = w->tensors[i].spec.name, .offset = w->layout.offset[i],
+        w->parts[i] = (struct chunk_tensor){.name = w->tensors[i].spec.name,
+                                            .offset = w->layout.offset[i],
                                             .bytes = w->layout.bytes[i],
                                             .item = (int64_t)tensor_type_bytes(w->tensors[i].spec.type),
                                             .part = &w->tensors[i].part};

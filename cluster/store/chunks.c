@@ -23,8 +23,7 @@ static int same_view(const struct part_box *a, const struct part_box *b)
 static int overlap(const struct part_box *a, const struct part_box *b)
 {
     for (int axis = 0; axis < 3; axis++)
-        if (a->first[axis] >= b->first[axis] + b->count[axis] ||
-            b->first[axis] >= a->first[axis] + a->count[axis])
+        if (a->first[axis] >= b->first[axis] + b->count[axis] || b->first[axis] >= a->first[axis] + a->count[axis])
             return 0;
     return 1;
 }

@@ -13,26 +13,26 @@ enum { CHUNK_BYTES = STATE_CHUNK_BYTES, CHUNK_MOVERS_MOST = 8 };
 
 struct chunk_tensor {
     const char *name;
-    int64_t offset, bytes;       /* in the file */
-    int64_t item;                /* bytes an element */
-    const struct part *part;     /* this rank's */
+    int64_t offset, bytes;   /* in the file */
+    int64_t item;            /* bytes an element */
+    const struct part *part; /* this rank's */
 };
 
 struct chunks {
     struct comm *c;
-    const char *file;            /* for messages */
+    const char *file; /* for messages */
     int64_t file_bytes, chunk_count;
     size_t count;
     const struct chunk_tensor *tensors;
-    struct part_box *boxes;      /* (rank, tensor) */
+    struct part_box *boxes; /* (rank, tensor) */
     int movers;
-    unsigned char *chunk;        /* this mover's, CHUNK_BYTES */
-    unsigned char *other;        /* messages of the other ranks to or from this mover */
-    unsigned char *own;          /* this rank's messages to or from the movers, CHUNK_BYTES each */
+    unsigned char *chunk; /* this mover's, CHUNK_BYTES */
+    unsigned char *other; /* messages of the other ranks to or from this mover */
+    unsigned char *own;   /* this rank's messages to or from the movers, CHUNK_BYTES each */
     struct exchange exchange;
 };
 
-/* Collective. Exchange the boxes; whole: together they must cover every tensor. ST_SYSTEM (said) when they overlap,
+/* Collective. Exchange the boxes; whole: together they must cover every tensor. ST_SYSTEM (reported) when they overlap,
  * leave their tensor or do not cover it. tensors must outlive the struct. */
 status chunks_open(struct comm *c, const char *file, int64_t file_bytes, const struct chunk_tensor *tensors,
                    size_t count, int whole, struct chunks *out);

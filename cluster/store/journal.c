@@ -1,7 +1,7 @@
 /* Appending. The caller's thread writes to the file; the keeper, a thread of the journal's own, calls fdatasync.
  * Between them stands a queue of (step, number) of the records that are written but not durable yet, under one lock:
  *
- *     append: write, queue.          keeper: take the queue's last number, fdatasync, drop what it covers, wake waiters.
+ *     append: write, queue.         keeper: take the queue's last number, fdatasync, drop what it covers, wake waiters.
  *
  * Records are written at a known offset, so a failed write is undone by cutting the file there. A failed fdatasync
  * is for good: the system may have thrown the pages away, and what the disk holds is known only after the next
@@ -25,25 +25,28 @@
 #include "cluster/base/memory.h"
 #include "cluster/store/journal_segment.h"
 
-struct pending { uint64_t step, number; int64_t at_ns; };
+struct pending {
+    uint64_t step, number;
+    int64_t at_ns;
+};
 
 struct journal {
     char folder[PATH_MAX], path[PATH_MAX];
     struct journal_options options;
-    int fd;                      /* changed by the appender only, and only while nothing is pending */
-    uint64_t end;                /* of the segment's last whole record */
+    int fd;       /* changed by the appender only, and only while nothing is pending */
+    uint64_t end; /* of the segment's last whole record */
     uint64_t segment_first, segment_records;
     uint64_t last_step, last_number;
     pthread_t keeper;
     int keeper_runs;
 
-    pthread_mutex_t lock;        /* what follows */
+    pthread_mutex_t lock; /* what follows */
     pthread_cond_t work, durable;
-    struct pending *queue;       /* ascending; [head, count) is pending */
+    struct pending *queue; /* ascending; [head, count) is pending */
     size_t head, count, room;
     uint64_t durable_number, appended_step;
-    uint64_t wanted_number;      /* somebody waits for this one */
-    int why;                     /* errno of a failed fdatasync */
+    uint64_t wanted_number; /* somebody waits for this one */
+    int why;                /* errno of a failed fdatasync */
     int stop;
 };
 
@@ -143,19 +146,15 @@ static status scan_to_end(struct segment_scan *scan)
     struct journal_record record;
     status why = ST_OK;
 
-    for (;;)
-        switch (segment_scan_next(scan, &record, &why)) {
-        case SCAN_RECORD:
-            break;
-        case SCAN_END:
-            return ST_OK;
+    for (;;) switch (segment_scan_next(scan, &record, &why)) {
+        case SCAN_RECORD: break;
+        case SCAN_END: return ST_OK;
         case SCAN_BAD:
             if (segment_scan_is_damage(scan)) return segment_scan_fault(scan);
             log_warn("journal-cut", "path=%s offset=%" PRIu64 " bytes=%" PRIu64 " step=%" PRIu64 " found=\"%s\"",
                      scan->path, scan->offset, scan->size - scan->offset, scan->step, scan->problem);
             return cut(scan->path, scan->fd, scan->offset);
-        case SCAN_FAILED:
-            return why;
+        case SCAN_FAILED: return why;
         }
 }
 
@@ -384,7 +383,7 @@ status journal_roll(struct journal *j, uint64_t first_step)
     TRY(segment_create(j->folder, first_step, j->last_number + 1));
     pthread_mutex_lock(&j->lock);
     s = adopt(j, first_step);
-    if (s != ST_OK) j->why = EIO;    /* the new segment is there: nothing may follow in the old one */
+    if (s != ST_OK) j->why = EIO; /* the new segment is there: nothing may follow in the old one */
     pthread_mutex_unlock(&j->lock);
     if (s != ST_OK) return s;
     if (close(old) != 0) return fault(ST_IO, "%s: a segment cannot be closed: %s", j->folder, strerror(errno));

@@ -1,5 +1,5 @@
 /* The step journal: append-only records in segments, journal/segment-<first step>.bin. A step exists when its record
- * is durable (design.md 4.5); restart is a checkpoint plus the records after it.
+ * is durable (cluster/README.md, "Journal"); restart is a checkpoint plus the records after it.
  *
  * Appending writes to the operating system at once; a thread of the journal's own makes it durable, so that the disk
  * works while the next step computes:
@@ -24,22 +24,22 @@
 #include "cluster/base/status.h"
 
 struct journal_record {
-    uint32_t kind;           /* enum record_kind (record.h); journal.c does not look at it */
-    uint64_t step;           /* never falls from record to record */
-    uint64_t number;         /* 1, 2, 3, … through all segments */
-    const void *payload;     /* 8-byte aligned */
+    uint32_t kind;       /* enum record_kind (record.h); journal.c does not look at it */
+    uint64_t step;       /* never falls from record to record */
+    uint64_t number;     /* 1, 2, 3, … through all segments */
+    const void *payload; /* 8-byte aligned */
     size_t bytes;
 };
 
 struct journal_options {
-    int interval_ms;         /* 0: every record is made durable as soon as it is appended (journal.sync: step);
-                                n: at the latest n ms after it was appended */
+    int interval_ms; /* 0: every record is made durable as soon as it is appended (journal.sync: step);
+                        n: at the latest n ms after it was appended */
 };
 
 struct journal;
 
 /* Local (coordinator). Open the journal of a run (folder is made when missing) for appending; a torn tail is cut off.
- * first_step: the first step of a new journal, ignored when there are segments. ST_INPUT (said) on damage, ST_IO.
+ * first_step: the first step of a new journal, ignored when there are segments. ST_INPUT (reported) on damage, ST_IO.
  * Created means that the thread runs; journal_close means that it is gone. */
 status journal_open(const char *folder, uint64_t first_step, const struct journal_options *options,
                     struct journal **out);
@@ -79,11 +79,11 @@ uint64_t journal_forecast(size_t record_bytes, uint64_t steps_between, uint64_t 
 
 struct journal_reader;
 
-/* Local. Records of steps >= from, in order. ST_INPUT (said) when the journal starts after from. No journal at all: no
- * records. */
+/* Local. Records of steps >= from, in order. ST_INPUT (reported) when the journal starts after from. No journal at all:
+ * no records. */
 status journal_reader_open(const char *folder, uint64_t from, struct journal_reader **out);
 /* Local. ST_OK and the next record, valid until the next call; ST_END after the last (a torn tail is an end, too);
- * ST_INPUT (said: path, offset, what) on damage, a missing segment or a newer version. */
+ * ST_INPUT (reported: path, offset, what) on damage, a missing segment or a newer version. */
 status journal_reader_next(struct journal_reader *r, struct journal_record *record);
 void journal_reader_close(struct journal_reader **reader);
 

@@ -8,8 +8,8 @@
 
 struct journal_reader {
     char folder[PATH_MAX];
-    uint64_t *firsts;            /* of the segments */
-    size_t count, current;       /* current == count: no segment is open */
+    uint64_t *firsts;      /* of the segments */
+    size_t count, current; /* current == count: no segment is open */
     uint64_t from;
     struct segment_scan scan;
 };
@@ -48,8 +48,10 @@ static status next_segment(struct journal_reader *r)
     if (r->current == r->count) return ST_END;
     TRY(segment_scan_open(r->folder, r->firsts[r->current], 0, &r->scan));
     if (r->scan.first_number != number)
-        return fault(ST_INPUT, "%s: begins with record %" PRIu64 ", expected %" PRIu64 " (after step %" PRIu64
-                     "): a segment is missing or was cut", r->scan.path, r->scan.first_number, number, step);
+        return fault(ST_INPUT,
+                     "%s: begins with record %" PRIu64 ", expected %" PRIu64 " (after step %" PRIu64
+                     "): a segment is missing or was cut",
+                     r->scan.path, r->scan.first_number, number, step);
     return ST_OK;
 }
 
@@ -69,13 +71,9 @@ status journal_reader_next(struct journal_reader *r, struct journal_record *reco
         case SCAN_RECORD:
             if (record->step >= r->from) return ST_OK;
             break;
-        case SCAN_END:
-            TRY(next_segment(r));
-            break;
-        case SCAN_BAD:
-            return bad_record(r);
-        case SCAN_FAILED:
-            return why;
+        case SCAN_END: TRY(next_segment(r)); break;
+        case SCAN_BAD: return bad_record(r);
+        case SCAN_FAILED: return why;
         }
     }
     return ST_END;

@@ -2,12 +2,10 @@
  * checked and compared with the size of the file, so memory is bounded by the file. */
 #include "cluster/store/journal_segment.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +15,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "cluster/store/numbered.h"
 
 static const char segment_magic[8] = "MP2JRNL\n";
 
@@ -36,52 +35,9 @@ static uint64_t check_of(const void *header)
     return XXH3_64bits(header, 56);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-/* 1 and *first when name is segment-<digits>.bin. */
-static int parse_name(const char *name, uint64_t *first)
-{
-    char again[64];
-    char *end;
-
-    if (strncmp(name, "segment-", 8) != 0) return 0;
-    errno = 0;
-    *first = strtoull(name + 8, &end, 10);
-    if (errno != 0 || strcmp(end, ".bin") != 0) return 0;
-    snprintf(again, sizeof again, "segment-%" PRIu64 ".bin", *first);
-    return strcmp(again, name) == 0;
-}
-
 status segment_list(const char *folder, uint64_t **first_steps, size_t *count)
 {
-    struct dirent *entry;
-    size_t room = 0;
-    uint64_t first;
-    status s = ST_OK;
-    DIR *dir;
-
-    *first_steps = NULL;
-    *count = 0;
-    dir = opendir(folder);
-    if (!dir) return errno == ENOENT ? ST_OK : fault(ST_IO, "%s: cannot be read: %s", folder, strerror(errno));
-    while (s == ST_OK && (entry = readdir(dir)) != NULL) {
-        if (!parse_name(entry->d_name, &first)) continue;
-        s = mem_grow(first_steps, &room, *count + 1, sizeof **first_steps);
-        if (s == ST_OK) (*first_steps)[(*count)++] = first;
-    }
-    closedir(dir);
-    if (s != ST_OK) {
-        mem_free(*first_steps);
-        *first_steps = NULL;
-        return s;
-    }
-    if (*count > 1) qsort(*first_steps, *count, sizeof **first_steps, by_value);
-    return ST_OK;
+    return numbered_list(folder, "segment-", ".bin", first_steps, count);
 }
 
 status segment_path(const char *folder, uint64_t first_step, char out[PATH_MAX])
@@ -94,8 +50,10 @@ status segment_path(const char *folder, uint64_t first_step, char out[PATH_MAX])
 
 status segment_create(const char *folder, uint64_t first_step, uint64_t first_number)
 {
-    struct segment_header h = {.version = SEGMENT_VERSION, .header_bytes = SEGMENT_HEADER_BYTES,
-                               .first_step = first_step, .first_number = first_number};
+    struct segment_header h = {.version = SEGMENT_VERSION,
+                               .header_bytes = SEGMENT_HEADER_BYTES,
+                               .first_step = first_step,
+                               .first_number = first_number};
     char path[PATH_MAX];
 
     memcpy(h.magic, segment_magic, sizeof h.magic);
@@ -107,8 +65,13 @@ status segment_create(const char *folder, uint64_t first_step, uint64_t first_nu
 void record_header_fill(struct record_header *h, uint32_t kind, uint64_t step, uint64_t number, uint64_t durable,
                         const void *payload, size_t bytes)
 {
-    *h = (struct record_header){.magic = RECORD_MAGIC, .kind = kind, .step = step, .number = number, .durable = durable,
-                                .bytes = bytes, .payload_check = XXH3_64bits(payload, bytes),
+    *h = (struct record_header){.magic = RECORD_MAGIC,
+                                .kind = kind,
+                                .step = step,
+                                .number = number,
+                                .durable = durable,
+                                .bytes = bytes,
+                                .payload_check = XXH3_64bits(payload, bytes),
                                 .version = RECORD_VERSION};
     h->header_check = check_of(h);
 }
@@ -214,8 +177,10 @@ enum scan_result segment_scan_next(struct segment_scan *scan, struct journal_rec
     scan->problem = header_problem(scan, &h);
     if (scan->problem) return SCAN_BAD;
     if (h.version > RECORD_VERSION) {
-        *why = fault(ST_INPUT, "%s: offset %" PRIu64 ": record version %u, this program reads up to %d: use a newer "
-                     "mp2", scan->path, scan->offset, h.version, RECORD_VERSION);
+        *why = fault(ST_INPUT,
+                     "%s: offset %" PRIu64 ": record version %u, this program reads up to %d: use a newer "
+                     "mp2",
+                     scan->path, scan->offset, h.version, RECORD_VERSION);
         return SCAN_FAILED;
     }
     padded = record_room(h.bytes) - sizeof h;
@@ -268,8 +233,9 @@ int segment_scan_is_damage(struct segment_scan *scan)
 
 status segment_scan_fault(const struct segment_scan *scan)
 {
-    return fault(ST_INPUT, "%s: offset %" PRIu64 ": found %s, expected record %" PRIu64 " (after step %" PRIu64
+    return fault(ST_INPUT,
+                 "%s: offset %" PRIu64 ": found %s, expected record %" PRIu64 " (after step %" PRIu64
                  "), which had been durable. With the journal's folder moved away the run goes on from its newest "
-                 "checkpoint and computes the steps after it again, to the same bits", scan->path, scan->offset,
-                 scan->problem, scan->number, scan->step);
+                 "checkpoint and computes the steps after it again, to the same bits",
+                 scan->path, scan->offset, scan->problem, scan->number, scan->step);
 }

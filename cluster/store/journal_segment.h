@@ -37,20 +37,20 @@ uint64_t record_room(uint64_t payload_bytes);
 
 struct segment_scan {
     char path[PATH_MAX];
-    int fd;                     /* -1: closed */
-    uint64_t size;              /* of the file, when opened */
+    int fd;        /* -1: closed */
+    uint64_t size; /* of the file, when opened */
     uint64_t first_step, first_number;
-    uint64_t offset;            /* where the next record begins */
-    uint64_t number;            /* the next record's */
-    uint64_t step;              /* the last record's; first_step - 1 before the first */
-    const char *problem;        /* after SCAN_BAD: what is wrong at offset */
-    unsigned char *payload;     /* kept from record to record */
+    uint64_t offset;        /* where the next record begins */
+    uint64_t number;        /* the next record's */
+    uint64_t step;          /* the last record's; first_step - 1 before the first */
+    const char *problem;    /* after SCAN_BAD: what is wrong at offset */
+    unsigned char *payload; /* kept from record to record */
     size_t room;
 };
 
 enum scan_result { SCAN_RECORD, SCAN_END, SCAN_BAD, SCAN_FAILED };
 
-/* Local. ST_INPUT (said) when the file is no segment, a newer one, or not the one its name says. */
+/* Local. ST_INPUT (reported) when the file is no segment, a newer one, or not the one its name says. */
 status segment_scan_open(const char *folder, uint64_t first_step, int writable, struct segment_scan *scan);
 void segment_scan_close(struct segment_scan *scan);
 

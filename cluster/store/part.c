@@ -53,7 +53,7 @@ void part_walk_start(struct part_walk *w, const struct part_box *box, int64_t it
         w->row = high;
         return;
     }
-    while (low < high) {         /* the first row that ends after from */
+    while (low < high) { /* the first row that ends after from */
         int64_t middle = low + (high - low) / 2;
 
         if (row_at(w, middle) + width <= from) low = middle + 1;
@@ -71,7 +71,10 @@ int part_walk_next(struct part_walk *w, struct part_run *run)
     at = start > w->from ? start : w->from;
     end = start + width < w->to ? start + width : w->to;
     if (at >= end) return 0;
-    *run = (struct part_run){.at = at, .bytes = end - at, .i = w->row / w->box.count[1], .j = w->row % w->box.count[1],
+    *run = (struct part_run){.at = at,
+                             .bytes = end - at,
+                             .i = w->row / w->box.count[1],
+                             .j = w->row % w->box.count[1],
                              .column = at - start};
     w->row++;
     return 1;
@@ -104,27 +107,13 @@ static unsigned char *place(const struct part *p, int64_t item, const struct par
     return row + column / width * p->block_stride + column % width;
 }
 
-void part_pack(const struct part *p, int64_t item, int64_t from, int64_t to, unsigned char *buffer)
+/* Between the part and a buffer; one of out and in is NULL: pack into out, or unpack in. */
+static void copy(const struct part *p, int64_t item, int64_t from, int64_t to, unsigned char *out,
+                 const unsigned char *in)
 {
     struct part_walk w;
     struct part_run run;
-
-    part_walk_start(&w, &p->box, item, from, to);
-    while (part_walk_next(&w, &run))
-        for (int64_t c = run.column; c < run.column + run.bytes;) {
-            int64_t n = 0;
-            const unsigned char *here = place(p, item, &run, c, &n);
-
-            memcpy(buffer, here, (size_t)n);
-            buffer += n;
-            c += n;
-        }
-}
-
-void part_unpack(const struct part *p, int64_t item, int64_t from, int64_t to, const unsigned char *buffer)
-{
-    struct part_walk w;
-    struct part_run run;
+    int64_t done = 0;
 
     part_walk_start(&w, &p->box, item, from, to);
     while (part_walk_next(&w, &run))
@@ -132,8 +121,19 @@ void part_unpack(const struct part *p, int64_t item, int64_t from, int64_t to, c
             int64_t n = 0;
             unsigned char *here = place(p, item, &run, c, &n);
 
-            memcpy(here, buffer, (size_t)n);
-            buffer += n;
+            if (out) memcpy(out + done, here, (size_t)n);
+            else memcpy(here, in + done, (size_t)n);
+            done += n;
             c += n;
         }
+}
+
+void part_pack(const struct part *p, int64_t item, int64_t from, int64_t to, unsigned char *buffer)
+{
+    copy(p, item, from, to, buffer, NULL);
+}
+
+void part_unpack(const struct part *p, int64_t item, int64_t from, int64_t to, const unsigned char *buffer)
+{
+    copy(p, item, from, to, NULL, buffer);
 }

@@ -1,4 +1,5 @@
-/* Opening a prompts file: find the four tensors, let each shape name the sizes it decides, compare, look at every value. */
+/* Opening a prompts file: find the four tensors, let each shape name the sizes it decides, compare, look at every
+ * value. */
 #include "cluster/store/prompts_file.h"
 
 #include <math.h>
@@ -21,7 +22,8 @@ static status read_sizes(struct prompts_file *p)
     width = p->a->shape[2];
     TRY(safetensors_expect(&p->file, "z", TENSOR_TYPE_COUNT, 3, (int64_t[]){p->layers, -1, p->intrinsic}, &p->z));
     p->modules = p->z->shape[1];
-    TRY(safetensors_expect(&p->file, "router", TENSOR_TYPE_COUNT, 3, (int64_t[]){-1, p->layers, p->modules}, &p->router));
+    TRY(safetensors_expect(&p->file, "router", TENSOR_TYPE_COUNT, 3, (int64_t[]){-1, p->layers, p->modules},
+                           &p->router));
     p->tasks = p->router->shape[0];
     if (p->hidden < 1 || width < 1 || width % p->hidden != 0)
         return fault(ST_INPUT, "%s: tensor \"A\" has %lld columns, expected a multiple of head.weight's width %lld",

@@ -20,7 +20,10 @@ typedef Mp2__Journal__EvalTask eval_task_message;
 typedef Mp2__Journal__RunRecord run_message;
 
 /* What a decoded record points into. */
-struct decoded { ProtobufCMessage *message; void *array; };
+struct decoded {
+    ProtobufCMessage *message;
+    void *array;
+};
 
 static status keep(ProtobufCMessage *message, size_t count, size_t size, void *array, void **memory)
 {
@@ -209,11 +212,18 @@ status record_decode_step(const char *where, const void *data, size_t bytes, str
     for (size_t i = 0; i < m->n_groups; i++) {
         const group_message *g = m->groups[i];
 
-        out->groups[i] = (struct record_group){
-            .task = g->task, .visit = g->visit, .epoch = g->epoch, .position = g->position, .rows = g->rows,
-            .tokens = g->tokens, .loss = g->loss, .correct = g->correct, .u = array_of(&g->u),
-            .gradient = array_of(&g->gradient), .a_gradient = array_of(&g->a_gradient),
-            .slot_loss = array_of(&g->slot_loss)};
+        out->groups[i] = (struct record_group){.task = g->task,
+                                               .visit = g->visit,
+                                               .epoch = g->epoch,
+                                               .position = g->position,
+                                               .rows = g->rows,
+                                               .tokens = g->tokens,
+                                               .loss = g->loss,
+                                               .correct = g->correct,
+                                               .u = array_of(&g->u),
+                                               .gradient = array_of(&g->gradient),
+                                               .a_gradient = array_of(&g->a_gradient),
+                                               .slot_loss = array_of(&g->slot_loss)};
     }
     return ST_OK;
 }

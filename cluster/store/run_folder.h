@@ -17,24 +17,24 @@
 enum { RUN_FOLDER_PATH_BYTES = 4000 };
 
 enum run_folder_mode {
-    RUN_FOLDER_NEW,      /* must hold no run yet */
-    RUN_FOLDER_RESUME,   /* must hold one */
+    RUN_FOLDER_NEW,    /* must hold no run yet */
+    RUN_FOLDER_RESUME, /* must hold one */
     RUN_FOLDER_EITHER
 };
 
 struct run_folder {
     char path[RUN_FOLDER_PATH_BYTES];
-    int lock;                    /* file descriptor; -1: closed */
-    int existed;                 /* a run was here before (a checkpoint or a journal) */
-    int64_t asked_ns;            /* when the stop file was looked for last */
+    int lock;         /* file descriptor; -1: closed */
+    int existed;      /* a run was here before (a checkpoint or a journal) */
+    int64_t asked_ns; /* when the stop file was looked for last */
     int stop_seen;
 };
 
 /* Local (coordinator). Make or take the folder, lock it, remove what an interrupted writer left (*.part, an old stop
- * request). ST_INPUT (said) when the mode does not fit, or another process has it: pid and host are named. wait_ms: how
- * long to wait for another process to let go. */
+ * request). ST_INPUT (reported) when the mode does not fit, or another process has it: pid and host are named. wait_ms:
+ * how long to wait for another process to let go. */
 status run_folder_open(const char *path, enum run_folder_mode mode, int wait_ms, struct run_folder *out);
-void run_folder_close(struct run_folder *run);   /* removes the stop request that was followed; harmless when closed */
+void run_folder_close(struct run_folder *run); /* removes the stop request that was followed; harmless when closed */
 
 /* Local. config.resolved.yaml: written when new. When there is one, the caller has compared digests and may replace
  * it. */
@@ -47,7 +47,7 @@ int run_folder_stop_asked(struct run_folder *run);
  * do not wait). ST_INPUT when no run is going there; *ended tells whether it did. */
 status run_folder_ask_stop(const char *path, int wait_ms, int *ended);
 
-/* Local. Compare what a run will need with what is free in its file system: ST_IO (said) when it cannot fit, a
+/* Local. Compare what a run will need with what is free in its file system: ST_IO (reported) when it cannot fit, a
  * warning in the log when it would take more than nine tenths. */
 status run_folder_check_room(const char *path, uint64_t bytes);
 

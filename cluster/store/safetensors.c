@@ -21,7 +21,8 @@ static status read_texts(struct safetensors *file, json_t *texts)
 
     if (!json_is_object(texts)) return refuse_entry(file, "__metadata__", "an object of strings");
     TRY(mem_alloc(json_object_size(texts), sizeof *file->texts, &file->texts));
-    json_object_foreach(texts, key, value) {
+    json_object_foreach(texts, key, value)
+    {
         if (!json_is_string(value)) return refuse_entry(file, "__metadata__", "an object of strings");
         file->texts[file->text_count++] = (struct safetensors_text){key, json_string_value(value)};
     }
@@ -52,7 +53,8 @@ static status read_entry(const struct safetensors *file, const char *name, const
     t->name = name;
     if (!json_is_object(entry) || json_object_size(entry) != 3)
         return refuse_entry(file, name, "an object with dtype, shape and data_offsets");
-    if (!type || !tensor_type_find(type, &t->type)) return refuse_entry(file, name, "a known dtype such as F32 or BF16");
+    if (!type || !tensor_type_find(type, &t->type))
+        return refuse_entry(file, name, "a known dtype such as F32 or BF16");
     if (!read_shape(json_object_get(entry, "shape"), t))
         return refuse_entry(file, name, "a shape of at most 8 lengths whose product is a size");
     if (json_array_size(offsets) != 2 || !json_is_integer(json_array_get(offsets, 0)) ||
@@ -92,8 +94,9 @@ static status check_tiling(const struct safetensors *file, const unsigned char *
     for (size_t i = 0; i < file->count; i++) {
         const struct tensor *t = &file->tensors[i];
         if (t->data != at)
-            return fault(ST_INPUT, "%s: tensor \"%.200s\" starts at byte %zu of the data, expected %zu (%s)", file->path,
-                         t->name, (size_t)(t->data - data), (size_t)(at - data), t->data < at ? "overlap" : "hole");
+            return fault(ST_INPUT, "%s: tensor \"%.200s\" starts at byte %zu of the data, expected %zu (%s)",
+                         file->path, t->name, (size_t)(t->data - data), (size_t)(at - data),
+                         t->data < at ? "overlap" : "hole");
         at += t->bytes;
     }
     if (at != data + size)
@@ -108,7 +111,8 @@ static status read_header(struct safetensors *file, const unsigned char *data, s
     const char *key;
 
     TRY(mem_alloc(json_object_size(file->json), sizeof *file->tensors, &file->tensors));
-    json_object_foreach(file->json, key, value) {
+    json_object_foreach(file->json, key, value)
+    {
         if (strcmp(key, "__metadata__") == 0) TRY(read_texts(file, value));
         else TRY(read_entry(file, key, value, data, size, &file->tensors[file->count++]));
     }
@@ -126,8 +130,10 @@ static status parse(struct safetensors *file, const unsigned char *bytes, size_t
     if (size < 8) return fault(ST_INPUT, "%s: %zu bytes, expected a safetensors file", file->path, size);
     for (int i = 7; i >= 0; i--) length = length << 8 | bytes[i];
     if (length > size - 8 || length > JSON_LIMIT)
-        return fault(ST_INPUT, "%s: header of %llu bytes in a file of %zu, expected at most %d within the file: "
-                     "no safetensors file, or one cut short", file->path, (unsigned long long)length, size, JSON_LIMIT);
+        return fault(ST_INPUT,
+                     "%s: header of %llu bytes in a file of %zu, expected at most %d within the file: "
+                     "no safetensors file, or one cut short",
+                     file->path, (unsigned long long)length, size, JSON_LIMIT);
     if (length < 2 || bytes[8] != '{')
         return fault(ST_INPUT, "%s: the header does not start with {, expected a safetensors file", file->path);
     TRY(json_parse(file->path, (const char *)bytes + 8, (size_t)length, &header));
@@ -137,13 +143,14 @@ static status parse(struct safetensors *file, const unsigned char *bytes, size_t
 
 status safetensors_open(const char *path, struct safetensors *file)
 {
+    struct file_map map;
     status s;
 
-    memset(file, 0, sizeof *file);
-    TRY(file_keep_path(file->path, sizeof file->path, path));
-    TRY(file_map_open(path, &file->map));
-    s = parse(file, file->map.data, file->map.size);
-    if (s != ST_OK) safetensors_close(file);
+    memset(file, 0, sizeof *file); /* closing it is harmless whatever happens */
+    TRY(file_map_open(path, &map));
+    s = safetensors_open_bytes(path, map.data, map.size, file);
+    if (s == ST_OK) file->map = map;
+    else file_map_close(&map);
     return s;
 }
 

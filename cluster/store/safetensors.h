@@ -13,29 +13,31 @@
 #include "cluster/base/file.h"
 #include "cluster/store/tensor.h"
 
-struct safetensors_text { const char *key, *value; };
+struct safetensors_text {
+    const char *key, *value;
+};
 
 struct safetensors {
-    char path[4096];                     /* as given, for messages */
+    char path[4096]; /* as given, for messages */
     struct file_map map;
     size_t count;
-    struct tensor *tensors;              /* in name order (bytes compared) */
+    struct tensor *tensors; /* in name order (bytes compared) */
     size_t text_count;
-    struct safetensors_text *texts;      /* "__metadata__", in the file's order */
-    void *json;                          /* owns names and texts */
+    struct safetensors_text *texts; /* "__metadata__", in the file's order */
+    void *json;                     /* owns names and texts */
 };
 
 /* Local. ST_INPUT (said once) when anything is wrong; then there is nothing to close. */
 status safetensors_open(const char *path, struct safetensors *file);
 /* The same over bytes in memory, which stay the caller's and must outlive file. */
 status safetensors_open_bytes(const char *name, const void *data, size_t size, struct safetensors *file);
-void safetensors_close(struct safetensors *file);   /* harmless on a closed or zeroed one */
+void safetensors_close(struct safetensors *file); /* harmless on a closed or zeroed one */
 
 /* Local. NULL when there is none. */
 const struct tensor *safetensors_find(const struct safetensors *file, const char *name);
 const char *safetensors_metadata(const struct safetensors *file, const char *key);
 
-/* Local. Find and check at once: ST_INPUT (said) when the tensor is missing, has another type, or another shape
+/* Local. Find and check at once: ST_INPUT (reported) when the tensor is missing, has another type, or another shape
  * (-1 matches any length). type TENSOR_TYPE_COUNT: any float. */
 status safetensors_expect(const struct safetensors *file, const char *name, enum tensor_type type, int rank,
                           const int64_t *shape, const struct tensor **out);
@@ -48,10 +50,10 @@ struct tensor_spec {
 };
 
 struct safetensors_layout {
-    char *header;          /* length word, JSON and padding: the first header_bytes of the file */
+    char *header; /* length word, JSON and padding: the first header_bytes of the file */
     size_t header_bytes;
     size_t count;
-    int64_t *offset;       /* of each spec's tensor, from the start of the file */
+    int64_t *offset; /* of each spec's tensor, from the start of the file */
     int64_t *bytes;
     int64_t file_bytes;
 };

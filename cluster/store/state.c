@@ -220,21 +220,40 @@ static status copy_nested(const state_message *m, struct decoded *d)
     }
     for (size_t i = 0; i < m->n_files; i++)
         d->files[i] = (struct state_file){m->files[i]->name, m->files[i]->bytes, m->files[i]->n_sums,
-                                         m->files[i]->sums};
+                                          m->files[i]->sums};
     return ST_OK;
 }
 
 static void expose(const state_message *m, struct decoded *d, struct state *out)
 {
-    *out = (struct state){
-        .kind = m->kind, .step = m->step, .seed = m->seed, .config_digest = m->config_digest,
-        .vocabulary_digest = m->vocabulary_digest, .encoder_digest = m->encoder_digest, .precision = m->precision,
-        .instruction_set = m->instruction_set, .libraries = m->libraries, .broken_at = m->broken_at,
-        .task_count = m->n_tasks, .tasks = d->tasks, .layers = m->layers, .modules = m->modules,
-        .intrinsic = m->intrinsic, .prompt_tokens = m->prompt_tokens, .hidden = m->hidden, .tau = m->tau,
-        .placeholder_count = m->n_placeholders, .placeholders = m->placeholders, .separator = m->separator,
-        .best_score = m->best_score, .best_step = m->best_step, .value_count = m->n_values, .values = d->values,
-        .file_count = m->n_files, .files = d->files, .memory = d};
+    *out = (struct state){.kind = m->kind,
+                          .step = m->step,
+                          .seed = m->seed,
+                          .config_digest = m->config_digest,
+                          .vocabulary_digest = m->vocabulary_digest,
+                          .encoder_digest = m->encoder_digest,
+                          .precision = m->precision,
+                          .instruction_set = m->instruction_set,
+                          .libraries = m->libraries,
+                          .broken_at = m->broken_at,
+                          .task_count = m->n_tasks,
+                          .tasks = d->tasks,
+                          .layers = m->layers,
+                          .modules = m->modules,
+                          .intrinsic = m->intrinsic,
+                          .prompt_tokens = m->prompt_tokens,
+                          .hidden = m->hidden,
+                          .tau = m->tau,
+                          .placeholder_count = m->n_placeholders,
+                          .placeholders = m->placeholders,
+                          .separator = m->separator,
+                          .best_score = m->best_score,
+                          .best_step = m->best_step,
+                          .value_count = m->n_values,
+                          .values = d->values,
+                          .file_count = m->n_files,
+                          .files = d->files,
+                          .memory = d};
 }
 
 static status check_message(const char *where, const state_message *m)

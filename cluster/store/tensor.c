@@ -7,7 +7,10 @@
 #include "cluster/base/log.h"
 
 #define TYPE_ROW(name, bytes) {#name, bytes},
-static const struct { const char *name; size_t bytes; } types[] = {TENSOR_TYPE_LIST(TYPE_ROW)};
+static const struct {
+    const char *name;
+    size_t bytes;
+} types[] = {TENSOR_TYPE_LIST(TYPE_ROW)};
 #undef TYPE_ROW
 
 size_t tensor_type_bytes(enum tensor_type type)
@@ -124,8 +127,8 @@ uint16_t tensor_f16(float x)
     uint32_t b = bits_of(x), sign = (b >> 16) & 0x8000u, a = b & 0x7fffffffu;
 
     if (a > 0x7f800000u) return (uint16_t)(sign | 0x7e00u | ((a >> 13) & 0x3ff));
-    if (a >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u);            /* 65520 and more round to infinity */
-    if (a < 0x38800000u)                                                /* below 2^-14: steps of 2^-24, by addition */
+    if (a >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u); /* 65520 and more round to infinity */
+    if (a < 0x38800000u)                                     /* below 2^-14: steps of 2^-24, by addition */
         return (uint16_t)(sign | (bits_of(float_of(a) + 0.5f) - 0x3f000000u));
     return (uint16_t)(sign | ((a + 0xfffu + ((a >> 13) & 1) - 0x38000000u) >> 13));
 }
@@ -151,7 +154,8 @@ static void convert_f32(enum tensor_type type, const unsigned char *from, int64_
     switch (type) {
     case TENSOR_F32:
         if (step == 4) memcpy(f, from, (size_t)n * 4);
-        else for (int64_t i = 0; i < n; i++) memcpy(f + i, from + i * step, 4);
+        else
+            for (int64_t i = 0; i < n; i++) memcpy(f + i, from + i * step, 4);
         break;
     case TENSOR_F64:
         for (int64_t i = 0; i < n; i++) {

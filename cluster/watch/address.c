@@ -28,7 +28,7 @@ status address_parse(const char *what, const char *text, struct address *out)
     if (strcmp(out->host, "localhost") == 0) memcpy(out->host, "127.0.0.1", 10);
     out->port = (int)port;
     out->loopback = strncmp(out->host, "127.", 4) == 0 ? strspn(out->host, "0123456789.") == strlen(out->host)
-        : strcmp(out->host, "::1") == 0;
+                                                       : strcmp(out->host, "::1") == 0;
     return ST_OK;
 }
 

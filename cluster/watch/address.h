@@ -7,9 +7,9 @@
 #include "cluster/base/status.h"
 
 struct address {
-    char host[256];   /* a name, an IPv4 or IPv6 number, without brackets */
-    int port;         /* 0 … 65534 */
-    int loopback;     /* nothing outside this machine reaches it */
+    char host[256]; /* a name, an IPv4 or IPv6 number, without brackets */
+    int port;       /* 0 … 65534 */
+    int loopback;   /* nothing outside this machine reaches it */
 };
 
 /* Local. "host:port", "tcp://host:port", "[v6]:port". what: the words a message starts with. */

@@ -9,11 +9,16 @@
 
 #include "cluster/base/status.h"
 
-enum { CURVE_KEY = 41 };   /* with the 0 */
+enum { CURVE_KEY = 41 }; /* with the 0 */
 
-struct curve_pair { char public_key[CURVE_KEY], secret[CURVE_KEY]; };
+struct curve_pair {
+    char public_key[CURVE_KEY], secret[CURVE_KEY];
+};
 
-struct curve_list { size_t count; char (*keys)[CURVE_KEY]; };
+struct curve_list {
+    size_t count;
+    char (*keys)[CURVE_KEY];
+};
 
 /* Local. A new pair, written as base.key (mode 0600) and base.pub; ST_INPUT when one of them exists already. */
 status curve_generate(const char *base);

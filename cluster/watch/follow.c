@@ -9,10 +9,12 @@
 #include "cluster/base/memory.h"
 
 enum {
-    STREAM_BYTES = 8 << 20, SNAPSHOT_BYTES = 128 << 20,   /* larger messages close the connection */
+    STREAM_BYTES = 8 << 20,
+    SNAPSHOT_BYTES = 128 << 20, /* larger messages close the connection */
     STREAM_QUEUE = 10000,
     BATCH = 1000,
-    RECONNECT_MS = 200, RECONNECT_MOST_MS = 3000
+    RECONNECT_MS = 200,
+    RECONNECT_MOST_MS = 3000
 };
 
 static const double REQUEST_EVERY = 0.5, ANSWER_WITHIN = 2, SILENT_AFTER = 5;
@@ -20,8 +22,8 @@ static const double REQUEST_EVERY = 0.5, ANSWER_WITHIN = 2, SILENT_AFTER = 5;
 struct follow {
     void *context, *stream, *snapshots;
     struct repair *repair;
-    double heard, asked;      /* monotonic seconds; 0: never */
-    int waiting;              /* for an answer */
+    double heard, asked; /* monotonic seconds; 0: never */
+    int waiting;         /* for an answer */
 };
 
 static status set_int(void *socket, int option, int value)
@@ -115,7 +117,7 @@ static void ask(struct follow *f, double now)
 
     if (!repair_wants(f->repair, request, &size)) return;
     if (f->asked > 0 && now - f->asked < (f->waiting ? ANSWER_WITHIN : REQUEST_EVERY)) return;
-    if (zmq_send(f->snapshots, request, size, ZMQ_DONTWAIT) < 0) return;   /* not connected yet */
+    if (zmq_send(f->snapshots, request, size, ZMQ_DONTWAIT) < 0) return; /* not connected yet */
     f->asked = now;
     f->waiting = 1;
 }

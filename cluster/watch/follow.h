@@ -9,9 +9,9 @@
 struct follow;
 
 enum follow_state {
-    FOLLOW_CONNECTING,   /* nothing heard yet */
+    FOLLOW_CONNECTING, /* nothing heard yet */
     FOLLOW_LIVE,
-    FOLLOW_SILENT        /* no heartbeat for 5 seconds: ended, cut off, or the keys are wrong */
+    FOLLOW_SILENT /* no heartbeat for 5 seconds: ended, cut off, or the keys are wrong */
 };
 
 struct follow_keys {
@@ -27,6 +27,7 @@ void follow_close(struct follow **follow);
 /* Local. Take what arrives within so many milliseconds; returns early after a batch. */
 status follow_wait(struct follow *f, int milliseconds);
 
+/* Local. Now: a stream that has not been heard for a while is silent. */
 enum follow_state follow_state(const struct follow *f);
 /* Local. 1 when a whole picture was handed on and no gap is open. */
 int follow_whole(const struct follow *f);

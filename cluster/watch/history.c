@@ -13,9 +13,9 @@
 enum { TOPICS = 9, MESSAGE_LIMIT = 4 << 20, RECENT_COUNT = 2048, RECENT_BYTES = 2 << 20 };
 
 enum rule {
-    THIN,     /* every 2^k-th, and the latest */
-    NEWEST,   /* the last so many */
-    LATEST    /* one per key */
+    THIN,   /* every 2^k-th, and the latest */
+    NEWEST, /* the last so many */
+    LATEST  /* one per key */
 };
 
 struct kept {
@@ -27,30 +27,33 @@ struct kept {
 struct store {
     enum rule rule;
     size_t most, most_bytes;
-    struct kept *items;       /* oldest first */
+    struct kept *items; /* oldest first */
     size_t count, room, bytes;
-    uint64_t seen, stride;    /* THIN: arrivals, and which are kept */
-    int tail;                 /* THIN: the last item is there only because it is the latest */
+    uint64_t seen, stride; /* THIN: arrivals, and which are kept */
+    int tail;              /* THIN: the last item is there only because it is the latest */
 };
 
 struct history {
     uint64_t order;
-    struct store topic[TOPICS];   /* by body case - MP2__PROGRESS__BODY_RUN */
-    struct store first_run;       /* with the configuration */
-    struct store changes;         /* of workers' states */
-    struct store recent;          /* everything, for repairs */
+    struct store topic[TOPICS]; /* by body case - MP2__PROGRESS__BODY_RUN */
+    struct store first_run;     /* with the configuration */
+    struct store changes;       /* of workers' states */
+    struct store recent;        /* everything, for repairs */
 };
 
-static const struct { enum rule rule; size_t most, most_bytes; } rules[TOPICS] = {
-    {NEWEST, 1, 4 << 20},     /* run */
-    {THIN, 4096, 4 << 20},    /* step */
-    {LATEST, 512, 1 << 20},   /* task */
-    {THIN, 48, 6 << 20},      /* router */
-    {LATEST, 1024, 1 << 20},  /* worker */
-    {THIN, 512, 4 << 20},     /* eval */
-    {NEWEST, 128, 1 << 20},   /* checkpoint */
-    {NEWEST, 256, 1 << 20},   /* event */
-    {NEWEST, 1, 1 << 16},     /* stream */
+static const struct {
+    enum rule rule;
+    size_t most, most_bytes;
+} rules[TOPICS] = {
+    {NEWEST, 1, 4 << 20},    /* run */
+    {THIN, 4096, 4 << 20},   /* step */
+    {LATEST, 512, 1 << 20},  /* task */
+    {THIN, 48, 6 << 20},     /* router */
+    {LATEST, 1024, 1 << 20}, /* worker */
+    {THIN, 512, 4 << 20},    /* eval */
+    {NEWEST, 128, 1 << 20},  /* checkpoint */
+    {NEWEST, 256, 1 << 20},  /* event */
+    {NEWEST, 1, 1 << 16},    /* stream */
 };
 
 static void store_init(struct store *s, enum rule rule, size_t most, size_t most_bytes)
@@ -243,8 +246,8 @@ status history_since(const struct history *h, uint64_t epoch, uint64_t sequence,
     *known = 0;
     *entries = NULL;
     *count = 0;
-    while (first > 0 && s->items[first - 1].entry.epoch == epoch &&
-           s->items[first - 1].entry.sequence > sequence) first--;
+    while (first > 0 && s->items[first - 1].entry.epoch == epoch && s->items[first - 1].entry.sequence > sequence)
+        first--;
     /* Complete when the one before is the asker's last, or none is newer and it has the newest. */
     if (first == 0 || s->items[first - 1].entry.epoch != epoch || s->items[first - 1].entry.sequence != sequence)
         return ST_OK;

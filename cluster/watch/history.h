@@ -24,9 +24,10 @@ struct history_entry {
     uint64_t order, sequence, epoch;
     Mp2__Progress__BodyCase topic;
     size_t size;
-    const unsigned char *bytes;   /* packed Progress */
+    const unsigned char *bytes; /* packed Progress */
 };
 
+/* Local. An empty one; ST_MEMORY (reported). Destroying NULL is harmless. */
 status history_new(struct history **out);
 void history_destroy(struct history **history);
 
@@ -45,7 +46,7 @@ status history_list(const struct history *history, uint64_t after, struct histor
 status history_since(const struct history *history, uint64_t epoch, uint64_t sequence, struct history_entry **entries,
                      size_t *count, int *known);
 
-uint64_t history_order(const struct history *history);   /* of the newest message, 0 when none */
+uint64_t history_order(const struct history *history); /* of the newest message, 0 when none */
 size_t history_bytes(const struct history *history);
 
 #endif

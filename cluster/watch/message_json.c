@@ -14,9 +14,12 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
-enum { LINE_LIMIT = 64 << 20 };   /* of a line read: the largest router matrix is far below */
+enum { LINE_LIMIT = 64 << 20 }; /* of a line read: the largest router matrix is far below */
 
-struct bytes { char *data; size_t size, room; };
+struct bytes {
+    char *data;
+    size_t size, room;
+};
 
 static status put(struct bytes *b, const void *data, size_t n)
 {
@@ -59,7 +62,7 @@ static status put_string(struct bytes *b, const char *text)
             n = 1;
         } else if (*p == '"' || *p == '\\' || *p == '\n' || *p == '\t') {
             escaped[0] = '\\';
-            escaped[1] = *p == '\n' ? 'n' : *p == '\t' ? 't' : (char)*p;
+            escaped[1] = (char)(*p == '\n' ? 'n' : *p == '\t' ? 't' : *p);
             TRY(put(b, escaped, 2));
         } else if (*p < 0x20) {
             snprintf(escaped, sizeof escaped, "\\u%04x", *p);
@@ -95,8 +98,10 @@ static status put_base64(struct bytes *b, const ProtobufCBinaryData *data)
         size_t left = data->len - i;
         uint32_t v = (uint32_t)data->data[i] << 16 | (left > 1 ? (uint32_t)data->data[i + 1] << 8 : 0) |
                      (left > 2 ? data->data[i + 2] : 0);
-        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=',
-                        left > 2 ? digits[v & 63] : '='};
+        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], '=', '='};
+
+        if (left > 1) four[2] = digits[v >> 6 & 63];
+        if (left > 2) four[3] = digits[v & 63];
         TRY(put(b, four, 4));
     }
     return put(b, "\"", 1);
@@ -110,10 +115,12 @@ static status put_value(struct bytes *b, const ProtobufCFieldDescriptor *f, cons
     const ProtobufCEnumValue *name;
 
     switch (f->type) {
-    case PROTOBUF_C_TYPE_UINT32: snprintf(text, sizeof text, "%" PRIu32, *(const uint32_t *)at); return put_text(b,
-            text);
-    case PROTOBUF_C_TYPE_UINT64: snprintf(text, sizeof text, "%" PRIu64, *(const uint64_t *)at); return put_text(b,
-            text);
+    case PROTOBUF_C_TYPE_UINT32:
+        snprintf(text, sizeof text, "%" PRIu32, *(const uint32_t *)at);
+        return put_text(b, text);
+    case PROTOBUF_C_TYPE_UINT64:
+        snprintf(text, sizeof text, "%" PRIu64, *(const uint64_t *)at);
+        return put_text(b, text);
     case PROTOBUF_C_TYPE_INT32: snprintf(text, sizeof text, "%" PRId32, *(const int32_t *)at); return put_text(b, text);
     case PROTOBUF_C_TYPE_INT64: snprintf(text, sizeof text, "%" PRId64, *(const int64_t *)at); return put_text(b, text);
     case PROTOBUF_C_TYPE_FLOAT: return put_real(b, (double)*(const float *)at, 6, 9);
@@ -335,12 +342,8 @@ static status wire_value(const char *where, const json_t *value, const ProtobufC
     case PROTOBUF_C_TYPE_UINT32:
     case PROTOBUF_C_TYPE_UINT64:
     case PROTOBUF_C_TYPE_INT32:
-    case PROTOBUF_C_TYPE_INT64:
-        TRY(read_integer(where, f, value, &integer));
-        break;
-    case PROTOBUF_C_TYPE_ENUM:
-        TRY(read_enum(where, f, value, &integer));
-        break;
+    case PROTOBUF_C_TYPE_INT64: TRY(read_integer(where, f, value, &integer)); break;
+    case PROTOBUF_C_TYPE_ENUM: TRY(read_enum(where, f, value, &integer)); break;
     case PROTOBUF_C_TYPE_BOOL:
         if (!json_is_boolean(value)) return bad_value(where, f, "true or false");
         integer = (uint64_t)json_is_true(value);
@@ -354,9 +357,7 @@ static status wire_value(const char *where, const json_t *value, const ProtobufC
         TRY(read_real(where, f, value, &real));
         TRY(put_varint(out, (uint64_t)f->id << 3 | 1));
         return put(out, &real, 8);
-    default:
-        TRY(put_varint(out, (uint64_t)f->id << 3 | 2));
-        return wire_sized(where, value, f, out);
+    default: TRY(put_varint(out, (uint64_t)f->id << 3 | 2)); return wire_sized(where, value, f, out);
     }
     TRY(put_varint(out, (uint64_t)f->id << 3));
     return put_varint(out, integer);
@@ -370,7 +371,8 @@ static status wire_message(const char *where, const json_t *object, const Protob
     const char *key;
 
     if (!json_is_object(object)) return fault(ST_INPUT, "%s: expected an object (%s)", where, type->short_name);
-    json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
         f = protobuf_c_message_descriptor_get_field_by_name(type, key);
         if (!f || json_is_null(value)) continue;
         if (f->label != PROTOBUF_C_LABEL_REPEATED) {
@@ -378,8 +380,7 @@ static status wire_message(const char *where, const json_t *object, const Protob
             continue;
         }
         if (!json_is_array(value)) return bad_value(where, f, "a list");
-        for (size_t i = 0; i < json_array_size(value); i++)
-            TRY(wire_value(where, json_array_get(value, i), f, out));
+        for (size_t i = 0; i < json_array_size(value); i++) TRY(wire_value(where, json_array_get(value, i), f, out));
     }
     return ST_OK;
 }
@@ -393,8 +394,8 @@ status json_message(const char *where, const char *line, size_t size, const Prot
     status s;
 
     *out = NULL;
-    if (size > LINE_LIMIT) return fault(ST_INPUT, "%s: a line of %zu bytes, expected at most %d", where, size,
-                                        LINE_LIMIT);
+    if (size > LINE_LIMIT)
+        return fault(ST_INPUT, "%s: a line of %zu bytes, expected at most %d", where, size, LINE_LIMIT);
     tree = json_loadb(line, size, JSON_REJECT_DUPLICATES, &why);
     if (!tree) return fault(ST_INPUT, "%s: no JSON (%s at byte %d)", where, why.text, why.position);
     s = wire_message(where, tree, type, &wire);

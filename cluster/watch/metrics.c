@@ -45,10 +45,11 @@ static status read_lines(const char *path, FILE *file, int64_t *offset, metrics_
     ssize_t n;
 
     while (s == ST_OK && (n = getline(&line, &room, file)) > 0) {
-        if (line[n - 1] != '\n') break;   /* torn, or still being written */
+        if (line[n - 1] != '\n') break; /* torn, or still being written */
         number++;
-        if (n > 1) s = n > LINE_LIMIT ? fault(ST_INPUT, "%s:%lld: a line of %zd bytes", path, (long long)number, n)
-                                      : read_line(path, number, line, (size_t)n - 1, each, arg);
+        if (n > 1)
+            s = n > LINE_LIMIT ? fault(ST_INPUT, "%s:%lld: a line of %zd bytes", path, (long long)number, n)
+                               : read_line(path, number, line, (size_t)n - 1, each, arg);
         if (s == ST_OK || s == ST_END) *offset += n;
     }
     if (s == ST_OK && ferror(file)) s = fault(ST_IO, "%s: cannot read: %s", path, strerror(errno));

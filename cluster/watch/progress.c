@@ -1,5 +1,5 @@
-/* The feed: envelope, metrics file, publisher, behind one lock. Who posts never waits for the network: the publisher has a
- * thread of its own. */
+/* The feed: envelope, metrics file, publisher, behind one lock. Who posts never waits for the network: the publisher
+ * has a thread of its own. */
 #include "cluster/watch/progress.h"
 
 #include <errno.h>
@@ -12,54 +12,35 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "cluster/watch/message_json.h"
 #include "cluster/watch/metrics.h"
 #include "cluster/watch/tally.h"
-#include "cluster/watch/message_json.h"
+#include "cluster/watch/topic.h"
 
-static const double TASKS_EVERY = 2;   /* seconds */
+static const double TASKS_EVERY = 2; /* seconds */
 
 struct progress {
-    pthread_mutex_t lock;         /* of everything below, once it is open */
-    char name[256], path[4096];   /* path: of the metrics file, "" when there is none */
+    pthread_mutex_t lock;       /* of everything below, once it is open */
+    char name[256], path[4096]; /* path: of the metrics file, "" when there is none */
     FILE *file;
-    int failed;                   /* errno of the first write that failed */
+    int failed; /* errno of the first write that failed */
     struct publisher *publisher;
-    double started, before;       /* monotonic seconds; elapsed before this process */
-    uint64_t tokens, examples;    /* of all steps */
-    struct tally tally;           /* of the tasks */
-    double told;                  /* monotonic seconds: when tasks were shown last */
+    double started, before;    /* monotonic seconds; elapsed before this process */
+    uint64_t tokens, examples; /* of all steps */
+    struct tally tally;        /* of the tasks */
+    double told;               /* monotonic seconds: when tasks were shown last */
     char *line;
     size_t line_room;
-    struct before *membership;          /* the workers of the life before, as the file left them */
+    struct before *membership; /* the workers of the life before, as the file left them */
     size_t membership_count, membership_room;
-    double last_time;             /* Unix seconds: the file's last line */
+    double last_time; /* Unix seconds: the file's last line */
 };
 
-struct before { uint32_t rank; Mp2__Worker__State state; char host[64]; };
-
-static const struct {
-    const ProtobufCMessageDescriptor *type;
-    Mp2__Progress__BodyCase body;
-    const char *topic;
-} topics[] = {
-    {&mp2__run__descriptor, MP2__PROGRESS__BODY_RUN, "run"},
-    {&mp2__step__descriptor, MP2__PROGRESS__BODY_STEP, "step"},
-    {&mp2__task__descriptor, MP2__PROGRESS__BODY_TASK, "task"},
-    {&mp2__router__descriptor, MP2__PROGRESS__BODY_ROUTER, "router"},
-    {&mp2__worker__descriptor, MP2__PROGRESS__BODY_WORKER, "worker"},
-    {&mp2__eval__descriptor, MP2__PROGRESS__BODY_EVAL, "eval"},
-    {&mp2__checkpoint__descriptor, MP2__PROGRESS__BODY_CHECKPOINT, "checkpoint"},
-    {&mp2__event__descriptor, MP2__PROGRESS__BODY_EVENT, "event"},
-    {&mp2__stream__descriptor, MP2__PROGRESS__BODY_STREAM, "stream"}};
-
-enum { TOPICS = sizeof topics / sizeof *topics };
-
-const char *progress_topic(const Mp2__Progress *m)
-{
-    for (int i = 0; i < TOPICS; i++)
-        if (topics[i].body == m->body_case) return topics[i].topic;
-    return NULL;
-}
+struct before {
+    uint32_t rank;
+    Mp2__Worker__State state;
+    char host[64];
+};
 
 /* The envelope around a body, which stays where it is. */
 static void wrap(const struct progress *p, const ProtobufCMessage *body, Mp2__Progress *m)
@@ -69,8 +50,7 @@ static void wrap(const struct progress *p, const ProtobufCMessage *body, Mp2__Pr
     m->name = (char *)(uintptr_t)p->name;
     m->time = clock_unix();
     m->elapsed = p->before + clock_now() - p->started;
-    for (int i = 0; i < TOPICS; i++)
-        if (topics[i].type == body->descriptor) m->body_case = topics[i].body;
+    m->body_case = topic_body_of(body->descriptor);
     m->run = (Mp2__Run *)(uintptr_t)body;
 }
 
@@ -83,7 +63,7 @@ static void write_line(struct progress *p, const Mp2__Progress *m)
         p->failed = ENOMEM;
         return;
     }
-    p->line[n++] = '\n';   /* over the 0: json_append leaves room for it */
+    p->line[n++] = '\n'; /* over the 0: json_append leaves room for it */
     if (fwrite(p->line, 1, n, p->file) != n) p->failed = errno;
 }
 
@@ -194,7 +174,8 @@ static status note_worker(struct progress *p, const Mp2__Worker *m)
     size_t i = 0;
 
     while (i < p->membership_count && p->membership[i].rank != m->rank) i++;
-    if (i == p->membership_count) TRY(mem_grow(&p->membership, &p->membership_room, ++p->membership_count, sizeof *p->membership));
+    if (i == p->membership_count)
+        TRY(mem_grow(&p->membership, &p->membership_room, ++p->membership_count, sizeof *p->membership));
     p->membership[i].rank = m->rank;
     p->membership[i].state = m->state;
     snprintf(p->membership[i].host, sizeof p->membership[i].host, "%s", m->host);

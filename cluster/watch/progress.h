@@ -20,11 +20,11 @@
 struct progress;
 
 struct progress_options {
-    const char *folder;         /* the run's; its last part is the run's name; NULL: no file, name is used */
-    const char *name;           /* NULL: from the folder */
-    struct watch_config watch;  /* listen "" or NULL: no stream */
-    int resume;                 /* 0: metrics.jsonl starts empty; 1: it goes on, cut back to resume_step */
-    uint64_t resume_step;       /* the last committed step: lines about later ones are removed */
+    const char *folder;        /* the run's; its last part is the run's name; NULL: no file, name is used */
+    const char *name;          /* NULL: from the folder */
+    struct watch_config watch; /* listen "" or NULL: no stream */
+    int resume;                /* 0: metrics.jsonl starts empty; 1: it goes on, cut back to resume_step */
+    uint64_t resume_step;      /* the last committed step: lines about later ones are removed */
 };
 
 /* Local. ST_INPUT: bad address or keys, a metrics file that is not one; ST_IO. A torn last line is cut off. */
@@ -41,16 +41,14 @@ void progress_show(struct progress *progress, const ProtobufCMessage *body);
 void progress_event(struct progress *progress, Mp2__Event__Level level, const char *tag, uint64_t step,
                     const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Local. Ranks first … first + count - 1 are at work now: others that an earlier life of the run had are said to have left. */
+/* Local. Ranks first … first + count - 1 are at work now: others that an earlier life of the run had are said to have
+ * left. */
 void progress_retire(struct progress *progress, uint32_t first, uint32_t count);
 
-/* Local. Everything posted is with the operating system; ST_IO (said, once) when it could not be written. */
+/* Local. Everything posted is with the operating system; ST_IO (reported, once) when it could not be written. */
 status progress_flush(struct progress *progress);
 
 /* Local. The publisher, NULL without a stream. */
 struct publisher *progress_publisher(struct progress *progress);
-
-/* The topic of a message ("step"), NULL when its body is unset or unknown. */
-const char *progress_topic(const Mp2__Progress *message);
 
 #endif

@@ -21,20 +21,21 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/watch/history.h"
-#include "cluster/watch/progress.h"
 #include "cluster/watch/ring.h"
 #include "cluster/watch/snapshot.h"
 #include "cluster/watch/sockets.h"
+#include "cluster/watch/topic.h"
 
 enum {
     RING_SLOTS = 1024,
     RING_BYTES = 16 << 20,
     NICE = 10,
-    PACE = 32, PAUSE_MS = 16,  /* messages between two pauses */
-    SEND_MS = 200,             /* from one batch to the next */
+    PACE = 32,
+    PAUSE_MS = 16, /* messages between two pauses */
+    SEND_MS = 200, /* from one batch to the next */
     HEARTBEAT_MS = 1000,
-    REQUESTS_AT_ONCE = 32,     /* snapshot requests between two looks at the ring */
-    BAD_REQUESTS = 64          /* in a second; then the socket is left alone until the next */
+    REQUESTS_AT_ONCE = 32, /* snapshot requests between two looks at the ring */
+    BAD_REQUESTS = 64      /* in a second; then the socket is left alone until the next */
 };
 
 struct publisher {
@@ -47,21 +48,21 @@ struct publisher {
 
     struct ring *ring;
     atomic_uint_fast64_t posted, dropped, batches, snapshots, refused;
-    atomic_uint waiting;           /* messages, about, since the thread last looked at the ring */
+    atomic_uint waiting; /* messages, about, since the thread last looked at the ring */
     atomic_int stop;
-    int wake, hurry;               /* eventfds: the ring has something; it is half full, or stop */
+    int wake, hurry; /* eventfds: the ring has something; it is half full, or stop */
 
-    pthread_mutex_t lock;          /* of history and the bound addresses; never taken by publisher_post */
+    pthread_mutex_t lock; /* of history and the bound addresses; never taken by publisher_post */
     struct history *history;
     char address[300], snapshot_address[300];
 
     pthread_t thread;
     sem_t ready;
     status ready_status;
-    struct sockets sockets;        /* the thread's */
+    struct sockets sockets; /* the thread's */
     struct snapshot snapshot;
     struct ring_item **drained;
-    uint64_t sent;                 /* the last sequence number sent */
+    uint64_t sent; /* the last sequence number sent */
     int said_refused, bad_requests;
 };
 
@@ -165,7 +166,7 @@ static size_t send_ring(struct publisher *p)
         struct ring_item *item = p->drained[i];
         Mp2__Progress *m = mp2__progress__unpack(NULL, item->size, item->bytes);
         if (m) {
-            send_message(p, progress_topic(m), item->bytes, item->size);
+            send_message(p, topic_of(m), item->bytes, item->size);
             remember(p, m, item->bytes, item->size);
             p->sent = item->sequence;
             mp2__progress__free_unpacked(m, NULL);
@@ -202,8 +203,8 @@ static void count_refused(struct publisher *p, uint64_t n, const char *what)
 {
     if (n == 0) return;
     atomic_fetch_add(&p->refused, n);
-    if (!p->said_refused++) log_warn("stream-refused", "what=\"%s\" address=%s (more are only counted)", what,
-                                     p->address);
+    if (!p->said_refused++)
+        log_warn("stream-refused", "what=\"%s\" address=%s (more are only counted)", what, p->address);
 }
 
 static void answer_requests(struct publisher *p)
@@ -252,8 +253,9 @@ static void beat(struct publisher *p)
     send_heartbeat(p);
 }
 
-/* A message after a pause is sent at once, then none for SEND_MS: of steps faster than that, several leave together, and
- * what they cost (a call of the kernel a subscriber) is paid once for all of them. Meanwhile posts do not wake us. */
+/* A message after a pause is sent at once, then none for SEND_MS: of steps faster than that, several leave together,
+ * and what they cost (a call of the kernel a subscriber) is paid once for all of them. Meanwhile posts do not wake us.
+ */
 static void publish_until_stop(struct publisher *p)
 {
     enum { WAKE, HURRY, ROUTER, MONITOR, MONITOR_TOO, ZAP };
@@ -261,10 +263,12 @@ static void publish_until_stop(struct publisher *p)
     double now = clock_now(), send_at = now, beat_at = now;
 
     while (!atomic_load(&p->stop)) {
-        zmq_pollitem_t items[] = {
-            {NULL, p->wake, ZMQ_POLLIN, 0}, {NULL, p->hurry, ZMQ_POLLIN, 0},
-            {p->sockets.router, 0, ZMQ_POLLIN, 0}, {p->sockets.monitors[0], 0, ZMQ_POLLIN, 0},
-            {p->sockets.monitors[1], 0, ZMQ_POLLIN, 0}, {p->sockets.zap, 0, ZMQ_POLLIN, 0}};
+        zmq_pollitem_t items[] = {{NULL, p->wake, ZMQ_POLLIN, 0},
+                                  {NULL, p->hurry, ZMQ_POLLIN, 0},
+                                  {p->sockets.router, 0, ZMQ_POLLIN, 0},
+                                  {p->sockets.monitors[0], 0, ZMQ_POLLIN, 0},
+                                  {p->sockets.monitors[1], 0, ZMQ_POLLIN, 0},
+                                  {p->sockets.zap, 0, ZMQ_POLLIN, 0}};
         double until = now < send_at && send_at < beat_at ? send_at : beat_at;
         uint64_t refused = 0;
         size_t sent = 0;
@@ -294,7 +298,7 @@ static status thread_open(struct publisher *p)
 {
     status s;
 
-    pthread_setname_np(pthread_self(), "mp2-stream");   /* in top -H */
+    pthread_setname_np(pthread_self(), "mp2-stream"); /* in top -H */
     if (setpriority(PRIO_PROCESS, (id_t)gettid(), NICE) != 0) log_debug("stream-nice", "why=%s", strerror(errno));
     TRY(sockets_open(p->has_keys ? &p->pair : NULL, &p->sockets));
     s = sockets_bind(&p->sockets, &p->at);
@@ -329,8 +333,10 @@ static status load_keys(const struct watch_config *c, struct publisher *p)
     int key = c->server_key && c->server_key[0], allowed = c->allowed && c->allowed[0];
 
     if (!p->at.loopback && (!key || !allowed))
-        return fault(ST_INPUT, "watch.listen: %s can be reached from other machines: expected watch.server_key and "
-                     "watch.allowed (mp2-monitor keygen makes keys)", c->listen);
+        return fault(ST_INPUT,
+                     "watch.listen: %s can be reached from other machines: expected watch.server_key and "
+                     "watch.allowed (mp2-monitor keygen makes keys)",
+                     c->listen);
     if (key != allowed) return fault(ST_INPUT, "watch.server_key and watch.allowed: expected both or neither");
     if (!key) return ST_OK;
     TRY(curve_load(c->server_key, &p->pair));

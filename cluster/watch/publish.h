@@ -18,19 +18,20 @@
 
 /* What a configuration says about watching; the rows for a command's option table are below. */
 struct watch_config {
-    const char *listen;      /* "host:port", port 0: any free one; "": no publisher */
-    const char *server_key;  /* file; "" */
-    const char *allowed;     /* file; "" */
+    const char *listen;     /* "host:port", port 0: any free one; "": no publisher */
+    const char *server_key; /* file; "" */
+    const char *allowed;    /* file; "" */
 };
 
+/* clang-format off */
 #define WATCH_OPTIONS(type, field)                                                                                     \
-    {"watch.listen", OPTION_TEXT, offsetof(type, field.listen), "127.0.0.1:0", 0, 0, AFFECTS_PLACEMENT, "",            \
-     "where the progress stream is published, host:port (snapshots: the next port); port 0 takes a free pair, written " \
-     "to RUN/stream; empty for no stream; other than loopback needs keys", NULL},                                      \
-    {"watch.server_key", OPTION_TEXT, offsetof(type, field.server_key), "", 0, 0, AFFECTS_PLACEMENT, "",               \
-     "secret key file of the stream (mp2-monitor keygen)", NULL},                                                      \
-    {"watch.allowed", OPTION_TEXT, offsetof(type, field.allowed), "", 0, 0, AFFECTS_PLACEMENT, "",                     \
-     "file with the public keys of the monitors that may follow, one a line", NULL}
+    TEXT_OPTION("watch.listen", offsetof(type, field.listen), "127.0.0.1:0", PLACEMENT,                                \
+                "where the progress stream is published, host:port (snapshots: the next port); port 0 takes a free "   \
+                "pair, written to RUN/stream; empty for no stream; other than loopback needs keys"),                   \
+    TEXT_OPTION("watch.server_key", offsetof(type, field.server_key), "", PLACEMENT,                                   \
+                "secret key file of the stream (mp2-monitor keygen)"),                                                 \
+    TEXT_OPTION("watch.allowed", offsetof(type, field.allowed), "", PLACEMENT,                                         \
+                "file with the public keys of the monitors that may follow, one a line")
 
 struct publisher;
 
@@ -59,6 +60,7 @@ void publisher_post(struct publisher *publisher, Mp2__Progress *message);
  * show, not sent. Before the first publisher_post only. */
 void publisher_preload(struct publisher *publisher, const Mp2__Progress *message);
 
+/* Local, any thread. The counts so far. */
 void publisher_stats(const struct publisher *publisher, struct publisher_stats *out);
 
 /* The bound addresses, e.g. "tcp://127.0.0.1:40001"; "" while not bound. Live as long as the publisher. */

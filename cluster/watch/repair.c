@@ -9,13 +9,17 @@
 
 enum { HELD_MOST = 4096, HELD_BYTES = 8 << 20, SNAPSHOT_MESSAGES = 1 << 20, VERSION = 1 };
 
-struct held { uint64_t epoch, sequence; size_t size; unsigned char *bytes; };
+struct held {
+    uint64_t epoch, sequence;
+    size_t size;
+    unsigned char *bytes;
+};
 
 struct repair {
     struct repair_sink sink;
     int have, wanted, said_version;
     uint64_t epoch, last;
-    struct held *held;        /* in order of arrival */
+    struct held *held; /* in order of arrival */
     size_t held_count, held_room, held_bytes;
     struct repair_stats stats;
 };
@@ -89,7 +93,7 @@ static status take_message(struct repair *r, const Mp2__Progress *m, const unsig
         take_heartbeat(r, m, bytes, size);
         return ST_OK;
     }
-    if (m->body_case == MP2__PROGRESS__BODY__NOT_SET) return ST_OK;   /* a topic that we do not know */
+    if (m->body_case == MP2__PROGRESS__BODY__NOT_SET) return ST_OK; /* a topic that we do not know */
     if (!r->have || m->epoch != r->epoch || m->sequence > r->last + 1) return hold(r, m, bytes, size);
     if (m->sequence <= r->last) return ST_OK;
     r->last = m->sequence;
@@ -162,8 +166,8 @@ static status take_snapshot(struct repair *r, const Mp2__Snapshot *s)
     uint64_t after = r->last;
     int ours = r->have && s->epoch == r->epoch;
 
-    if (!s->complete && !ours) return ST_OK;                    /* an addition to something else */
-    if (ours && s->sequence < r->last) return ST_OK;            /* older than what we have: ask again */
+    if (!s->complete && !ours) return ST_OK;         /* an addition to something else */
+    if (ours && s->sequence < r->last) return ST_OK; /* older than what we have: ask again */
     if (s->complete) {
         r->stats.pictures++;
         r->sink.reset(r->sink.arg);

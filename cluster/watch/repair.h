@@ -21,12 +21,13 @@ struct repair_sink {
 struct repair;
 
 struct repair_stats {
-    uint64_t delivered;   /* messages handed on, heartbeats not counted */
-    uint64_t gaps;        /* found */
-    uint64_t pictures;    /* whole ones taken */
-    uint64_t garbage;     /* what was no message, or of a newer version */
+    uint64_t delivered; /* messages handed on, heartbeats not counted */
+    uint64_t gaps;      /* found */
+    uint64_t pictures;  /* whole ones taken */
+    uint64_t garbage;   /* what was no message, or of a newer version */
 };
 
+/* Local. sink is copied; ST_MEMORY (reported). */
 status repair_new(const struct repair_sink *sink, struct repair **out);
 void repair_destroy(struct repair **repair);
 

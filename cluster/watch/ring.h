@@ -12,7 +12,7 @@
 struct ring;
 
 struct ring_item {
-    uint64_t sequence;       /* given by the ring's user, from 1, each once */
+    uint64_t sequence; /* given by the ring's user, from 1, each once */
     int topic;
     size_t size;
     unsigned char bytes[];

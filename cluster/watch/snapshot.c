@@ -9,8 +9,9 @@
 #include "cluster/base/memory.h"
 
 enum {
-    BURST = 200, PER_SECOND = 50,   /* answers */
-    PARTS = 3                       /* peer, (empty, from a REQ socket,) request */
+    BURST = 200,
+    PER_SECOND = 50, /* answers */
+    PARTS = 3        /* peer, (empty, from a REQ socket,) request */
 };
 
 static size_t varint(unsigned char *out, uint64_t v)

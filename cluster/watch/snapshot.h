@@ -12,8 +12,8 @@
 struct snapshot {
     zmq_msg_t whole;
     int has_whole;
-    uint64_t order;       /* of the history when it was built */
-    double built;         /* monotonic seconds */
+    uint64_t order; /* of the history when it was built */
+    double built;   /* monotonic seconds */
     double tokens, filled;
 };
 

@@ -11,11 +11,12 @@
 #include "cluster/base/log.h"
 
 enum {
-    PUB_QUEUE = 64,              /* messages a slow subscriber can fall behind */
-    ROUTER_QUEUE = 2,            /* snapshots are large */
-    INBOUND_BYTES = 1024,        /* subscriptions and snapshot requests are short */
+    PUB_QUEUE = 64,       /* messages a slow subscriber can fall behind */
+    ROUTER_QUEUE = 2,     /* snapshots are large */
+    INBOUND_BYTES = 1024, /* subscriptions and snapshot requests are short */
     HANDSHAKE_MS = 5000,
-    HEARTBEAT_MS = 10000, HEARTBEAT_TIMEOUT_MS = 30000,
+    HEARTBEAT_MS = 10000,
+    HEARTBEAT_TIMEOUT_MS = 30000,
     LINGER_MS = 1000,
     PORT_TRIES = 32,
     FAILURE_EVENTS = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
@@ -42,9 +43,10 @@ static status set_common(void *socket, int queue, const struct curve_pair *pair)
     TRY(set_int(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS));
     TRY(set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS));
     TRY(set_int(socket, ZMQ_IPV6, 1));
-    /* Asking who may connect, even where everybody may, keeps out the protocols before ZMTP 3. Stray bytes look like one of
-     * them, and libzmq 4.3 aborts the process when such a peer comes in while the socket is being closed. */
-    if (zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, "mp2", 3) != 0) return fault(ST_SYSTEM, "stream: ZAP: %s", zmq_strerror(errno));
+    /* Asking who may connect, even where everybody may, keeps out the protocols before ZMTP 3. Stray bytes look like
+     * one of them, and libzmq 4.3 aborts the process when such a peer comes in while the socket is being closed. */
+    if (zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, "mp2", 3) != 0)
+        return fault(ST_SYSTEM, "stream: ZAP: %s", zmq_strerror(errno));
     if (!pair) return ST_OK;
     TRY(set_int(socket, ZMQ_CURVE_SERVER, 1));
     if (zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, pair->secret, CURVE_KEY) != 0)
@@ -153,7 +155,8 @@ static int may_enter(const struct curve_list *allowed, zmq_msg_t *mechanism, zmq
 {
     const char *expected = allowed ? "CURVE" : "NULL";
 
-    if (zmq_msg_size(mechanism) != strlen(expected) || memcmp(zmq_msg_data(mechanism), expected, strlen(expected)) != 0) return 0;
+    if (zmq_msg_size(mechanism) != strlen(expected) || memcmp(zmq_msg_data(mechanism), expected, strlen(expected)) != 0)
+        return 0;
     return !allowed || (credentials && curve_allowed(allowed, zmq_msg_data(credentials), zmq_msg_size(credentials)));
 }
 
@@ -168,8 +171,8 @@ void sockets_answer_zap(struct sockets *s, const struct curve_list *allowed, uin
     *refused += !ok;
     /* Version, request, status, its text, user, metadata. The peer is this process: it reads. */
     if (zmq_send(s->zap, "1.0", 3, ZMQ_SNDMORE) < 0 ||
-        zmq_send(s->zap, n > REQUEST ? zmq_msg_data(&parts[REQUEST]) : "", n > REQUEST ? zmq_msg_size(&parts[REQUEST])
-                 : 0, ZMQ_SNDMORE) < 0 ||
+        zmq_send(s->zap, n > REQUEST ? zmq_msg_data(&parts[REQUEST]) : "",
+                 n > REQUEST ? zmq_msg_size(&parts[REQUEST]) : 0, ZMQ_SNDMORE) < 0 ||
         zmq_send(s->zap, ok ? "200" : "400", 3, ZMQ_SNDMORE) < 0 ||
         zmq_send(s->zap, ok ? "OK" : "not on the list", ok ? 2 : 15, ZMQ_SNDMORE) < 0 ||
         zmq_send(s->zap, "", 0, ZMQ_SNDMORE) < 0 || zmq_send(s->zap, "", 0, 0) < 0)

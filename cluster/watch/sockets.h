@@ -8,12 +8,14 @@
 #include "cluster/watch/curve.h"
 
 /* Peers whose handshake is under way, and failed ones who have not left yet. */
-struct door { int knocking, sent_away; };
+struct door {
+    int knocking, sent_away;
+};
 
 struct sockets {
     void *context, *pub, *router;
-    void *zap;                    /* answers who may connect */
-    void *monitors[2];            /* of pub and router: who comes and goes */
+    void *zap;         /* answers who may connect */
+    void *monitors[2]; /* of pub and router: who comes and goes */
     struct door doors[2];
     int bound;
     char address[300], snapshot_address[300];

@@ -6,7 +6,7 @@
 
 #include "cluster/base/memory.h"
 
-static const double WEIGHT = 0.1;   /* of the newest visit, as proto/progress.proto says */
+static const double WEIGHT = 0.1; /* of the newest visit, as proto/progress.proto says */
 
 void tally_fini(struct tally *t)
 {

@@ -6,12 +6,15 @@
 #include "proto/progress.pb-c.h"
 
 struct tally_task {
-    char *id;               /* owned */
-    Mp2__Task message;      /* its id is the above */
-    int moved;              /* since it was told last */
+    char *id;          /* owned */
+    Mp2__Task message; /* its id is the above */
+    int moved;         /* since it was told last */
 };
 
-struct tally { struct tally_task *tasks; size_t count, room; };
+struct tally {
+    struct tally_task *tasks;
+    size_t count, room;
+};
 
 void tally_fini(struct tally *t);
 

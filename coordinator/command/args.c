@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "cluster/base/log.h"
-#include "cluster/base/options.h"
 
 /* "--key" and value into "key=value"; --some-key is some_key. */
 static status join(struct args *a, const char *key, const char *value, const char **out)
@@ -24,7 +23,7 @@ static status parse_option(struct args *a, int argc, char **argv, int *i, const 
     const char *key = argv[*i] + 2, *next = *i + 1 < argc ? argv[*i + 1] : NULL;
 
     if (strcmp(key, "set") == 0) {
-        if (!next || !strchr(next, '=')) return fault(ST_USAGE, "--set: expected key=value behind it");
+        if (!next || !strchr(next, '=')) return fault(ST_USAGE, "--set: expected key=value after it");
         *set = argv[++*i];
         return ST_OK;
     }
@@ -34,26 +33,35 @@ static status parse_option(struct args *a, int argc, char **argv, int *i, const 
     return join(a, key, next, set);
 }
 
-status args_parse(int argc, char **argv, int most, struct args *out)
+static status parse(int argc, char **argv, int most, int resumes, struct args *out)
 {
     const char **sets;
     status s = ST_OK;
 
-    memset(out, 0, sizeof *out);
+    *out = (struct args){.resume = -1};
     TRY(mem_keep_new(&out->keep, (size_t)argc, sizeof *sets, &sets));
+    out->sets = sets;
     for (int i = 1; i < argc && s == ST_OK; i++) {
-        if (strncmp(argv[i], "--", 2) == 0 && argv[i][2]) {
+        if (resumes && strcmp(argv[i], "--resume") == 0) {
+            out->resume = 1;
+        } else if (resumes && strcmp(argv[i], "--new") == 0) {
+            out->resume = 0;
+        } else if (strncmp(argv[i], "--", 2) == 0 && argv[i][2]) {
             s = parse_option(out, argc, argv, &i, &sets[out->set_count]);
             out->set_count += s == ST_OK;
-        } else if (out->word_count == most || out->word_count == (int)(sizeof out->words / sizeof *out->words)) {
+        } else if (out->word_count == most || out->word_count == ARGS_WORDS) {
             s = fault(ST_USAGE, "found \"%.60s\", expected an option (--key value)", argv[i]);
         } else {
             out->words[out->word_count++] = argv[i];
         }
     }
-    out->sets = sets;
     if (s != ST_OK) args_fini(out);
     return s;
+}
+
+status args_parse(int argc, char **argv, int most, struct args *out)
+{
+    return parse(argc, argv, most, 0, out);
 }
 
 void args_fini(struct args *args)
@@ -61,20 +69,79 @@ void args_fini(struct args *args)
     mem_keep_free(&args->keep);
 }
 
-status args_run(int argc, char **argv, const char *usage, const struct option *table, size_t count, void *config,
-                status (*run)(const char *word, const void *config))
+static status check_words(const struct args *args, const struct args_words *words)
+{
+    return args->word_count >= words->least ? ST_OK : fault(ST_USAGE, "usage: %s", words->usage);
+}
+
+/* ---- whole commands on one process ---- */
+
+static status load_and_run(const struct args *args, const struct args_form *form, void *config,
+                           status (*run)(const struct args *args, void *config))
 {
     struct options options;
+    status s;
+
+    TRY(check_words(args, &form->words));
+    TRY(options_load(form->table, form->count, config, form->file ? args->words[0] : NULL, args->sets, args->set_count,
+                     &options));
+    s = run(args, config);
+    options_fini(&options);
+    return s;
+}
+
+status args_run(int argc, char **argv, const struct args_form *form, void *config,
+                status (*run)(const struct args *args, void *config))
+{
     struct args args;
     status s;
 
-    TRY(args_parse(argc, argv, 1, &args));
-    if (args.word_count != 1) s = fault(ST_USAGE, "usage: %s", usage);
-    else s = options_load(table, count, config, NULL, args.sets, args.set_count, &options);
+    TRY(args_parse(argc, argv, form->words.most, &args));
+    s = load_and_run(&args, form, config, run);
+    args_fini(&args);
+    return s;
+}
+
+/* ---- whole commands under mpirun ---- */
+
+/* The words are checked before MPI starts: wrong usage is no failed run. */
+status args_run_ranks(int argc, char **argv, const struct args_words *words,
+                      status (*run)(struct comm *c, const struct args *args))
+{
+    struct args args;
+    struct comm comm;
+    status s;
+
+    TRY(parse(argc, argv, words->most, 1, &args));
+    s = check_words(&args, words);
     if (s == ST_OK) {
-        s = run(args.words[0], config);
-        options_fini(&options);
+        s = comm_init(&comm);
+        if (s == ST_OK) s = run(&comm, &args);
+        comm_fini(&comm, s);
     }
     args_fini(&args);
     return s;
+}
+
+status args_load(struct comm *c, const struct args *args, const char *file, const struct option *table, size_t count,
+                 void *config, struct options *options, char **text)
+{
+    char *resolved = NULL;
+    size_t bytes = 0;
+    status s = ST_OK;
+
+    *text = NULL;
+    if (comm_is_coordinator(c)) {
+        s = options_load(table, count, config, file, args->sets, args->set_count, options);
+        if (s == ST_OK) s = options_text(options, text);
+        resolved = *text;
+        bytes = resolved ? strlen(resolved) : 0;
+    }
+    TRY(comm_agree(c, s));
+    TRY(comm_broadcast_sized(c, (void **)&resolved, &bytes, 0));
+    if (comm_is_coordinator(c)) return ST_OK;
+    *text = strndup(resolved, bytes);
+    mem_free(resolved);
+    if (!*text) return fault(ST_MEMORY, "out of memory: the resolved configuration");
+    return options_load_text(table, count, config, "resolved configuration", *text, bytes, options);
 }

@@ -19,16 +19,16 @@ struct encoder_config {
 
 #define AT(field) offsetof(struct encoder_config, field)
 static const struct option table[] = {
-    {"out", OPTION_TEXT, AT(out), NULL, 0, 0, AFFECTS_PLACEMENT, "", "folder to write", NULL},
-    {"vocab", OPTION_TEXT, AT(vocab), NULL, 0, 0, AFFECTS_RESULT, "", "vocab.txt or folder, copied into the folder", NULL},
-    {"layers", OPTION_INT, AT(layers), "2", 1, 1000, AFFECTS_RESULT, "", "layers", NULL},
-    {"hidden", OPTION_INT, AT(hidden), "128", 1, 65536, AFFECTS_RESULT, "", "width", NULL},
-    {"heads", OPTION_INT, AT(heads), "4", 1, 1024, AFFECTS_RESULT, "", "attention heads; divide the width", NULL},
-    {"feed_forward", OPTION_INT, AT(feed_forward), "512", 1, 262144, AFFECTS_RESULT, "", "width of the feed-forward part", NULL},
-    {"positions", OPTION_INT, AT(positions), "512", 8, 65536, AFFECTS_RESULT, "tokens", "longest input", NULL},
-    {"deviation", OPTION_REAL, AT(deviation), "0.02", 0, 10, AFFECTS_RESULT, "", "of the random weights", NULL},
-    {"dropout", OPTION_REAL, AT(dropout), "0.1", 0, 0.9, AFFECTS_RESULT, "", "dropout rates written into the configuration", NULL},
-    {"seed", OPTION_INT, AT(seed), "1", 0, 9e15, AFFECTS_RESULT, "", "seed of the weights", NULL},
+    TEXT_OPTION("out", AT(out), NULL, PLACEMENT, "folder to write"),
+    TEXT_OPTION("vocab", AT(vocab), NULL, RESULT, "vocab.txt or folder, copied into the folder"),
+    INT_OPTION("layers", AT(layers), "2", 1, 1000, RESULT, "", "layers"),
+    INT_OPTION("hidden", AT(hidden), "128", 1, 65536, RESULT, "", "width"),
+    INT_OPTION("heads", AT(heads), "4", 1, 1024, RESULT, "", "attention heads; divide the width"),
+    INT_OPTION("feed_forward", AT(feed_forward), "512", 1, 262144, RESULT, "", "width of the feed-forward part"),
+    INT_OPTION("positions", AT(positions), "512", 8, 65536, RESULT, "tokens", "longest input"),
+    REAL_OPTION("deviation", AT(deviation), "0.02", 0, 10, RESULT, "", "of the random weights"),
+    REAL_OPTION("dropout", AT(dropout), "0.1", 0, 0.9, RESULT, "", "dropout rates written into the configuration"),
+    INT_OPTION("seed", AT(seed), "1", 0, 9e15, RESULT, "", "seed of the weights"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 
@@ -47,19 +47,27 @@ static status read_weight(void *arg, const char *name, int64_t first, int64_t co
     return ST_OK;
 }
 
-static status write_encoder(struct encoder_config *c)
+static status write_encoder(const struct args *args, void *config)
 {
+    struct encoder_config *c = config;
     struct vocabulary *vocabulary;
     struct model_folder what = {.type = TENSOR_F32, .read = read_weight, .arg = c};
     status s;
 
+    (void)args;
     if (c->hidden % c->heads != 0)
         return fault(ST_INPUT, "heads: %lld do not divide the width %lld", (long long)c->heads, (long long)c->hidden);
     TRY(vocabulary_load(c->vocab, &vocabulary));
-    what.config = (struct model_config){.layers = c->layers, .hidden = c->hidden, .heads = c->heads,
-                                        .feed_forward = c->feed_forward, .positions = c->positions,
-                                        .vocab = vocabulary_size(vocabulary), .types = 2, .eps = 1e-12,
-                                        .hidden_dropout = c->dropout, .attention_dropout = c->dropout};
+    what.config = (struct model_config){.layers = c->layers,
+                                        .hidden = c->hidden,
+                                        .heads = c->heads,
+                                        .feed_forward = c->feed_forward,
+                                        .positions = c->positions,
+                                        .vocab = vocabulary_size(vocabulary),
+                                        .types = 2,
+                                        .eps = 1e-12,
+                                        .hidden_dropout = c->dropout,
+                                        .attention_dropout = c->dropout};
     s = vocabulary_write(vocabulary, c->out, c->positions);
     vocabulary_destroy(&vocabulary);
     TRY(s);
@@ -71,19 +79,10 @@ static status write_encoder(struct encoder_config *c)
 
 status cmd_encoder(int argc, char **argv)
 {
+    const struct args_form form = {.words = {.most = 1}, .file = 1, .table = table, .count = ROWS};
     struct encoder_config config = {0};
-    struct options options;
-    struct args args;
-    status s;
 
-    TRY(args_parse(argc, argv, 1, &args));
-    s = options_load(table, ROWS, &config, args.word_count ? args.words[0] : NULL, args.sets, args.set_count, &options);
-    if (s == ST_OK) {
-        s = write_encoder(&config);
-        options_fini(&options);
-    }
-    args_fini(&args);
-    return s;
+    return args_run(argc, argv, &form, &config, write_encoder);
 }
 
 void cmd_encoder_help(void)

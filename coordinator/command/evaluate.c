@@ -1,5 +1,6 @@
 /* mp2 evaluate RUN [--set key=value …]: scores of a run's checkpoint on every row of a split, on all ranks of mpirun.
- * RUN is a run's folder (its newest checkpoint) or one of its checkpoints; the configuration is the one the run left behind. */
+ * RUN is a run's folder (its newest checkpoint) or one of its checkpoints; the configuration is the one the run left
+ * behind. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
-#include "coordinator/command/arguments.h"
+#include "coordinator/command/args.h"
 #include "coordinator/command/commands.h"
 #include "cluster/store/checkpoint.h"
 #include "coordinator/pretrain/pretrain.h"
@@ -17,14 +18,13 @@ struct target {
     enum split split;
 };
 
-/* RUN and, behind it, the split (dev when none is said). */
-static status find_target(const struct arguments *a, struct target *t)
+/* RUN and, after it, the split (dev when none is named). */
+static status find_target(const struct args *a, struct target *t)
 {
-    if (!a->config) return fault(ST_USAGE, "mp2 evaluate: expected RUN, a run's folder or a checkpoint in one");
     t->split = SPLIT_DEV;
-    if (a->second && split_parse(a->second, &t->split) != 0)
-        return fault(ST_USAGE, "mp2 evaluate: found \"%.40s\", expected train, dev, test or pool", a->second);
-    TRY(checkpoint_resolve(a->config, t->checkpoint));
+    if (a->words[1] && split_parse(a->words[1], &t->split) != 0)
+        return fault(ST_USAGE, "mp2 evaluate: found \"%.40s\", expected train, dev, test or pool", a->words[1]);
+    TRY(checkpoint_resolve(a->words[0], t->checkpoint));
     return checkpoint_config(t->checkpoint, t->config);
 }
 
@@ -41,11 +41,10 @@ static status score(struct comm *c, const struct target *t, struct pretrain *p)
     return ST_OK;
 }
 
-static status run(struct comm *c, const struct arguments *a)
+static status run(struct comm *c, const struct args *a)
 {
     struct target target;
     struct pretrain_config config = {0};
-    struct arguments of_run = *a;
     struct options options;
     struct pretrain pretrain;
     char *text = NULL;
@@ -53,8 +52,7 @@ static status run(struct comm *c, const struct arguments *a)
 
     TRY(comm_agree(c, s));
     TRY(comm_broadcast(c, &target, sizeof target, 0));
-    of_run.config = target.config;
-    TRY(arguments_load(c, &of_run, pretrain_options, pretrain_option_count, &config, &options, &text));
+    TRY(args_load(c, a, target.config, pretrain_options, pretrain_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
     s = pretrain_open(c, &config, &options, &pretrain);
     if (s == ST_OK) {
@@ -68,5 +66,5 @@ static status run(struct comm *c, const struct arguments *a)
 
 status cmd_evaluate(int argc, char **argv)
 {
-    return arguments_run(argc, argv, 2, run);
+    return args_run_ranks(argc, argv, &(struct args_words){1, 2, "mp2 evaluate RUN [train|dev|test|pool] …"}, run);
 }

@@ -17,13 +17,18 @@
 
 enum { LINE_LIMIT = 1 << 20 };
 
-struct fill_config { const char *vocab; int64_t top, type; int precision; };
+struct fill_config {
+    const char *vocab;
+    int64_t top, type;
+    int precision;
+};
 
 static const struct option table[] = {
-    {"top", OPTION_INT, offsetof(struct fill_config, top), "5", 1, 1000, AFFECTS_LIMIT, "", "guesses for each [MASK]", NULL},
-    {"vocab", OPTION_TEXT, offsetof(struct fill_config, vocab), "", 0, 0, AFFECTS_PLACEMENT, "", "vocabulary; empty: MODEL's", NULL},
-    {"token_type", OPTION_INT, offsetof(struct fill_config, type), "0", 0, 1, AFFECTS_RESULT, "", "of all tokens", NULL},
-    {"precision", OPTION_CHOICE, offsetof(struct fill_config, precision), "f32", 0, 0, AFFECTS_RESULT, "", "of matrix inputs", "auto|f32|bf16"},
+    INT_OPTION("top", offsetof(struct fill_config, top), "5", 1, 1000, LIMIT, "", "guesses for each [MASK]"),
+    TEXT_OPTION("vocab", offsetof(struct fill_config, vocab), "", PLACEMENT, "vocabulary; empty: MODEL's"),
+    INT_OPTION("token_type", offsetof(struct fill_config, type), "0", 0, 1, RESULT, "", "of all tokens"),
+    CHOICE_OPTION("precision", offsetof(struct fill_config, precision), "f32", "auto|f32|bf16", RESULT,
+                  "of matrix inputs"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 
@@ -38,7 +43,7 @@ struct filler {
     struct mlm_unit *unit;
     struct unit_batch batch;
     struct token_list tokens;
-    int32_t length;                /* most tokens of a text */
+    int32_t length; /* most tokens of a text */
     int32_t *ids, *rows, *targets;
     float *values, *logits;
     size_t logit_room;
@@ -70,13 +75,17 @@ static status filler_open(const char *folder, const struct fill_config *config, 
     *f = (struct filler){.config = config};
     TRY(model_source_open(folder, &f->model));
     TRY(model_source_head(f->model, &head));
-    if (!head) return fault(ST_INPUT, "%s: has no cls.predictions tensors, expected an encoder with its masked-language-model head", folder);
+    if (!head)
+        return fault(ST_INPUT,
+                     "%s: has no cls.predictions tensors, expected an encoder with its masked-language-model head",
+                     folder);
     TRY(vocabulary_load(config->vocab[0] ? config->vocab : folder, &f->vocabulary));
     TRY(mlm_special_find(f->vocabulary, &f->special));
     if (f->special.vocabulary > model_source_config(f->model)->vocab)
-        return fault(ST_INPUT, "%s: %d rows, the encoder has %lld", vocabulary_path(f->vocabulary), f->special.vocabulary,
-                     (long long)model_source_config(f->model)->vocab);
-    if (config->precision == PRECISION_BF16 || (config->precision == PRECISION_AUTO && matmul_has_bf16())) o.precision = NUMBER_BF16;
+        return fault(ST_INPUT, "%s: %d rows, the encoder has %lld", vocabulary_path(f->vocabulary),
+                     f->special.vocabulary, (long long)model_source_config(f->model)->vocab);
+    if (config->precision == PRECISION_BF16 || (config->precision == PRECISION_AUTO && matmul_has_bf16()))
+        o.precision = NUMBER_BF16;
     f->length = (int32_t)model_source_config(f->model)->positions;
     TRY(flat_init(&f->flat, model_source_config(f->model)));
     TRY(pool_new(1, &f->pool));
@@ -121,7 +130,11 @@ static void print_guesses(const struct filler *f, float *row)
 
 static status score(struct filler *f, int32_t count, int32_t masks)
 {
-    struct mlm_inputs in = {.batch = &f->batch, .rows = f->rows, .targets = f->targets, .count = masks, .divide = 1,
+    struct mlm_inputs in = {.batch = &f->batch,
+                            .rows = f->rows,
+                            .targets = f->targets,
+                            .count = masks,
+                            .divide = 1,
                             .token_type = (int32_t)f->config->type};
     struct mlm_score unused;
 
@@ -169,13 +182,11 @@ static status fill_lines(struct filler *f)
     return s == ST_END ? ST_OK : s;
 }
 
-static status run(const struct args *args, const struct fill_config *config)
+static status fill_texts(const struct args *args, void *config)
 {
     struct filler f;
-    status s;
+    status s = filler_open(args->words[0], config, &f);
 
-    if (args->word_count < 1) return fault(ST_USAGE, "expected MODEL, a folder; see `mp2 help fill-mask`");
-    s = filler_open(args->words[0], config, &f);
     if (s == ST_OK && (args->word_count < 2 || strcmp(args->words[1], "-") == 0)) s = fill_lines(&f);
     else
         for (int i = 1; i < args->word_count && s == ST_OK; i++) s = fill(&f, args->words[i], strlen(args->words[i]));
@@ -185,23 +196,16 @@ static status run(const struct args *args, const struct fill_config *config)
 
 status cmd_fill_mask(int argc, char **argv)
 {
+    const struct args_form form = {
+        .words = {1, ARGS_WORDS, "mp2 fill-mask MODEL [TEXT|-] [--top N] …"}, .table = table, .count = ROWS};
     struct fill_config config = {0};
-    struct options options;
-    struct args args;
-    status s;
 
-    TRY(args_parse(argc, argv, 4, &args));
-    s = options_load(table, ROWS, &config, NULL, args.sets, args.set_count, &options);
-    if (s == ST_OK) {
-        s = run(&args, &config);
-        options_fini(&options);
-    }
-    args_fini(&args);
-    return s;
+    return args_run(argc, argv, &form, &config, fill_texts);
 }
 
 void cmd_fill_mask_help(void)
 {
-    puts("The likeliest words for every [MASK] of each text, with their probabilities. Up to three texts, or lines on standard input.\n");
+    puts("The likeliest words for every [MASK] of each text, with their probabilities. Up to three texts, or lines on "
+         "standard input.\n");
     options_help(table, ROWS, stdout);
 }

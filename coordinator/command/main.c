@@ -11,11 +11,10 @@
 
 int main(int argc, char **argv)
 {
-    const struct command *command;
     status s;
 
     file_guard_standard();
-    signal(SIGPIPE, SIG_IGN);   /* a closed pipe and a file over its limit are failed writes, said like any other */
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe and a file over its limit are failed writes, said like any other */
     signal(SIGXFSZ, SIG_IGN);
     setlocale(LC_CTYPE, "C.UTF-8");
     if (argc < 2) {
@@ -24,11 +23,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) argv[1] = (char *)"help";
     if (strcmp(argv[1], "--version") == 0) argv[1] = (char *)"version";
-    command = command_find(argv[1]);
-    if (!command) s = fault(ST_USAGE, "unknown command \"%s\"; `mp2 help` lists them", argv[1]);
-    else if (argc == 3 && strcmp(argv[2], "--help") == 0) s = command_help(2, (char *[]){argv[0], argv[1]});
-    else s = command->run(argc - 1, argv + 1);
-    if (fflush(stdout) != 0 && s == ST_OK)   /* `mp2 help | head`: a reader that has left needs no message */
+    if (argc == 3 && strcmp(argv[2], "--help") == 0) s = command_help(2, (char *[]){argv[0], argv[1]});
+    else s = command_run(&command_table_main, argc, argv);
+    if (fflush(stdout) != 0 && s == ST_OK) /* `mp2 help | head`: a reader that has left needs no message */
         s = errno == EPIPE ? ST_IO : fault(ST_IO, "standard output cannot be written");
     return status_exit(s);
 }

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 
 #include "cluster/base/log.h"
+#include "cluster/base/stop.h"
 #include "cluster/comm/comm.h"
-#include "coordinator/command/arguments.h"
+#include "coordinator/command/args.h"
 #include "coordinator/command/commands.h"
 #include "coordinator/mlm/mlm.h"
 
@@ -13,7 +14,8 @@ static void print_result(const struct mlm *m, const struct loop_result *r)
 {
     printf("mlm: step %lld%s", (long long)r->step, r->stopped ? ", stopped in order" : "");
     if (m->coordinator->heldout_loss > 0)
-        printf(", held-out loss %.4f, perplexity %.2f, accuracy %.4f", m->coordinator->heldout_loss, exp(m->coordinator->heldout_loss), m->coordinator->heldout_accuracy);
+        printf(", held-out loss %.4f, perplexity %.2f, accuracy %.4f", m->coordinator->heldout_loss,
+               exp(m->coordinator->heldout_loss), m->coordinator->heldout_accuracy);
     printf("\n");
 }
 
@@ -25,9 +27,11 @@ static status evaluate(struct comm *c, struct mlm *m)
     TRY(mlm_evaluate_heldout(m, 0, 1, NULL, &unused));
     s = comm_is_coordinator(c) && m->config->batches[0] ? mlm_batches_write(m, m->config->batches) : ST_OK;
     if (s == ST_OK && comm_is_coordinator(c))
-        printf("mlm: held-out loss %.4f, perplexity %.2f, accuracy %.4f (%lld of %lld masked tokens in %lld sequences)\n",
-               m->coordinator->heldout_loss, exp(m->coordinator->heldout_loss), m->coordinator->heldout_accuracy, (long long)m->coordinator->correct, (long long)m->coordinator->targets,
-               (long long)token_text_sequences(&m->heldout, m->settings.length));
+        printf(
+            "mlm: held-out loss %.4f, perplexity %.2f, accuracy %.4f (%lld of %lld masked tokens in %lld sequences)\n",
+            m->coordinator->heldout_loss, exp(m->coordinator->heldout_loss), m->coordinator->heldout_accuracy,
+            (long long)m->coordinator->correct, (long long)m->coordinator->targets,
+            (long long)token_text_sequences(&m->heldout, m->settings.length));
     return comm_agree(c, s);
 }
 
@@ -42,7 +46,7 @@ static status train(struct comm *c, struct mlm *m, const char *text, int resume)
     return result.stopped ? ST_OK : mlm_write(m);
 }
 
-static status run(struct comm *c, const struct arguments *a)
+static status run(struct comm *c, const struct args *a)
 {
     struct mlm_config config = {0};
     struct options options;
@@ -50,7 +54,7 @@ static status run(struct comm *c, const struct arguments *a)
     char *text = NULL;
     status s;
 
-    TRY(arguments_load(c, a, mlm_options, mlm_option_count, &config, &options, &text));
+    TRY(args_load(c, a, a->words[0], mlm_options, mlm_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
     s = mlm_open(c, &config, &options, &mlm);
     if (s == ST_OK) {
@@ -64,14 +68,18 @@ static status run(struct comm *c, const struct arguments *a)
 
 status cmd_mlm(int argc, char **argv)
 {
-    return arguments_run(argc, argv, 1, run);
+    TRY(stop_install()); /* a stop that is asked for while the run is being loaded is one, too */
+    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
 }
 
 void cmd_mlm_help(void)
 {
-    puts("Pre-training of an encoder as a masked language model, from plain text to a Hugging Face folder. Start it with mpirun:\n"
-         "rank 0 coordinates, the others compute (with -n 1 it does both). With --evaluate nothing is trained: --model (the run's\n"
-         "own where none is named) is scored on all held-out documents of --texts; --set heldout=1 takes every document.\n"
+    puts("Pre-training of an encoder as a masked language model, from plain text to a Hugging Face folder. Start it "
+         "with mpirun:\n"
+         "rank 0 coordinates, the others compute (with -n 1 it does both). With --evaluate nothing is trained: --model "
+         "(the run's\n"
+         "own where none is named) is scored on all held-out documents of --texts; --set heldout=1 takes every "
+         "document.\n"
          "Training goes on where the run's folder stands; --resume\n"
          "insists on that, --new on an empty folder. `mp2 stop RUN` or SIGUSR1 end it in order.\n\n"
          "Options (CONFIG.yaml or --set name=value):");

@@ -1,11 +1,12 @@
-/* mp2 predict TUNED|CHECKPOINT [FILE|-] [--set key=value …]: answers to raw text as JSON lines; alone or under mpirun. */
+/* mp2 predict TUNED|CHECKPOINT [FILE|-] [--set key=value …]: answers to raw text as JSON lines; alone or under mpirun.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
-#include "coordinator/command/arguments.h"
+#include "coordinator/command/args.h"
 #include "coordinator/command/commands.h"
 #include "coordinator/predict/predict.h"
 #include "coordinator/predict/pretrained_task.h"
@@ -28,7 +29,8 @@ static status find_model(struct desk *d, const char *path, const struct predict_
     char folder[4096];
 
     if (!d->tuned.encoder) {
-        if (!config->model[0]) return fault(ST_USAGE, "expected --model, the folder of the encoder that the task was tuned over");
+        if (!config->model[0])
+            return fault(ST_USAGE, "expected --model, the folder of the encoder that the task was tuned over");
         return file_keep_path(d->model, sizeof d->model, config->model);
     }
     if (!slash) return file_keep_path(d->model, sizeof d->model, d->tuned.encoder);
@@ -84,9 +86,9 @@ static status answer(struct comm *c, struct desk *d, const struct predict_config
     return s;
 }
 
-static status run(struct comm *c, struct arguments *a)
+static status run(struct comm *c, const struct args *a)
 {
-    const char *path = a->config, *file = a->second ? a->second : "-";
+    const char *path = a->words[0], *file = a->words[1] ? a->words[1] : "-";
     struct predict_result result = {0};
     struct predict_config config = {0};
     struct options options;
@@ -94,14 +96,14 @@ static status run(struct comm *c, struct arguments *a)
     char *text = NULL;
     status s;
 
-    a->config = NULL;
-    TRY(arguments_load(c, a, predict_options, predict_option_count, &config, &options, &text));
+    TRY(args_load(c, a, NULL, predict_options, predict_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
     s = comm_agree(c, comm_is_coordinator(c) ? open_desk(&desk, path, file, &config) : ST_OK);
     if (s == ST_OK) s = answer(c, &desk, &config, &result);
     s = close_desk(&desk, &config, s);
     if (s == ST_OK && result.bad > 0)
-        s = fault(ST_INPUT, "%s: %lld of %lld lines could not be asked", file, (long long)result.bad, (long long)result.lines);
+        s = fault(ST_INPUT, "%s: %lld of %lld lines could not be asked", file, (long long)result.bad,
+                  (long long)result.lines);
     free(text);
     options_fini(&options);
     return s;
@@ -109,28 +111,21 @@ static status run(struct comm *c, struct arguments *a)
 
 status cmd_predict(int argc, char **argv)
 {
-    struct arguments a;
-    struct comm comm;
-    status s;
+    const struct args_words words = {1, 2, "mp2 predict TUNED|CHECKPOINT [FILE|-] [--model DIR] [--task ID] …"};
 
-    TRY(arguments_parse(argc, argv, 2, &a));
-    if (!a.config) {
-        arguments_fini(&a);
-        return fault(ST_USAGE, "usage: mp2 predict TUNED|CHECKPOINT [FILE|-] [--model DIR] [--task ID] …");
-    }
-    s = comm_init(&comm);
-    if (s == ST_OK) s = run(&comm, &a);
-    comm_fini(&comm, s);
-    arguments_fini(&a);
-    return s;
+    return args_run_ranks(argc, argv, &words, run);
 }
 
 void cmd_predict_help(void)
 {
-    puts("TUNED is a tuned file (NAME, NAME.json or NAME.safetensors). A run of pre-training, or one of its checkpoints,\n"
-         "answers the tasks it has seen (--task). FILE has a question a line, - or nothing is standard input: JSON objects with\n"
-         "the template's fields (and \"options\" for choices), plain text where there is one field, a table, or for extraction\n"
-         "a file in SQuAD's form (a question's number is then its line). Answers come in the questions' order, a line of\n"
+    puts("TUNED is a tuned file (NAME, NAME.json or NAME.safetensors). A run of pre-training, or one of its "
+         "checkpoints,\n"
+         "answers the tasks it has seen (--task). FILE has a question a line, - or nothing is standard input: JSON "
+         "objects with\n"
+         "the template's fields (and \"options\" for choices), plain text where there is one field, a table, or for "
+         "extraction\n"
+         "a file in SQuAD's form (a question's number is then its line). Answers come in the questions' order, a line "
+         "of\n"
          "JSON each. Works alone or under mpirun. Exit status 2 when a line was bad.\n\n"
          "Options (--set name=value, or --name value):");
     options_help(predict_options, predict_option_count, stdout);

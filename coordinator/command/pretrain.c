@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "cluster/base/log.h"
+#include "cluster/base/stop.h"
 #include "cluster/base/memory.h"
 #include "cluster/comm/comm.h"
-#include "coordinator/command/arguments.h"
+#include "coordinator/command/args.h"
 #include "coordinator/command/commands.h"
 #include "coordinator/loop/loop.h"
 #include "coordinator/pretrain/pretrain.h"
@@ -19,7 +20,7 @@ static void print_result(const struct pretrain *p, const struct loop_result *r)
     pretrain_print_scores(p, SPLIT_DEV, stdout);
 }
 
-static status run(struct comm *c, const struct arguments *a)
+static status run(struct comm *c, const struct args *a)
 {
     struct pretrain_config config = {0};
     struct options options;
@@ -30,7 +31,7 @@ static status run(struct comm *c, const struct arguments *a)
     char *text = NULL;
     status s;
 
-    TRY(arguments_load(c, a, pretrain_options, pretrain_option_count, &config, &options, &text));
+    TRY(args_load(c, a, a->words[0], pretrain_options, pretrain_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
     s = pretrain_open(c, &config, &options, &pretrain);
     if (s == ST_OK) {
@@ -47,13 +48,16 @@ static status run(struct comm *c, const struct arguments *a)
 
 status cmd_pretrain(int argc, char **argv)
 {
-    return arguments_run(argc, argv, 1, run);
+    TRY(stop_install()); /* a stop that is asked for while the run is being loaded is one, too */
+    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
 }
 
 void cmd_pretrain_help(void)
 {
-    puts("Multi-task pre-training of modular prompts over a frozen encoder. Start it with mpirun: rank 0 coordinates, the others\n"
-         "compute (with -n 1 it does both). Goes on where the run's folder stands; --resume insists on that, --new on an\n"
+    puts("Multi-task pre-training of modular prompts over a frozen encoder. Start it with mpirun: rank 0 coordinates, "
+         "the others\n"
+         "compute (with -n 1 it does both). Goes on where the run's folder stands; --resume insists on that, --new on "
+         "an\n"
          "empty folder. `mp2 stop RUN` or SIGUSR1 end it in order.\n\nOptions (CONFIG.yaml or --set name=value):");
     options_help(pretrain_options, pretrain_option_count, stdout);
 }

@@ -1,5 +1,6 @@
-/* mp2 report CONFIG.yaml [--set key=value …]: the comparison of methods: runs the cells that are missing (under mpirun, on every
- * rank, through the same function as mp2 tune), then writes report.md, report.html and two CSV files. */
+/* mp2 report CONFIG.yaml [--set key=value …]: the comparison of methods: runs the cells that are missing (under
+ * mpirun, on every rank, through the same function as mp2 tune), then writes report.md, report.html and two CSV files.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,9 +8,10 @@
 
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
+#include "cluster/base/stop.h"
 #include "cluster/base/memory.h"
 #include "cluster/comm/comm.h"
-#include "coordinator/command/arguments.h"
+#include "coordinator/command/args.h"
 #include "coordinator/command/commands.h"
 #include "coordinator/report/report.h"
 #include "coordinator/tune/grid.h"
@@ -22,10 +24,10 @@ struct report_config {
 };
 
 static const struct option own_options[] = {
-    {"report.run_missing", OPTION_BOOL, offsetof(struct report_config, run_missing), "true", 0, 0, AFFECTS_PLACEMENT, "",
-     "run the cells that are missing; false: report on those that are there", NULL},
-    {"report.out", OPTION_TEXT, offsetof(struct report_config, out), "", 0, 0, AFFECTS_PLACEMENT, "",
-     "folder for report.md, report.html, report.csv, cells.csv; empty: the run's", NULL},
+    BOOL_OPTION("report.run_missing", offsetof(struct report_config, run_missing), "true", PLACEMENT,
+                "run the cells that are missing; false: report on those that are there"),
+    TEXT_OPTION("report.out", offsetof(struct report_config, out), "", PLACEMENT,
+                "folder for report.md, report.html, report.csv, cells.csv; empty: the run's"),
 };
 enum { OWN_OPTIONS = sizeof own_options / sizeof *own_options };
 
@@ -59,9 +61,13 @@ static status keep_imported(struct tune_config *c, const char **list)
 
 static status write_all(const struct report *r, const char *folder)
 {
-    static const struct { const char *name; status (*write)(const struct report *r, const char *path); } files[] = {
-        {"report.md", report_write_markdown}, {"report.csv", report_write_csv}, {"cells.csv", report_write_cells_csv},
-        {"report.html", report_write_html}};
+    static const struct {
+        const char *name;
+        status (*write)(const struct report *r, const char *path);
+    } files[] = {{"report.md", report_write_markdown},
+                 {"report.csv", report_write_csv},
+                 {"cells.csv", report_write_cells_csv},
+                 {"report.html", report_write_html}};
     char path[4096];
 
     TRY(file_make_folder(folder));
@@ -116,9 +122,10 @@ static void print_cell(void *arg, const struct cell_result *r)
     fflush(stdout);
 }
 
-/* The run's configuration is that of its cells, so that mp2 tune can go on with it: without the report's own options, which stand
- * behind tune's. */
-static status run_cells(struct comm *c, const struct report_config *config, const struct options *options, struct grid *grid)
+/* The run's configuration is that of its cells, so that mp2 tune can go on with it: without the report's own options,
+ * which stand behind tune's. */
+static status run_cells(struct comm *c, const struct report_config *config, const struct options *options,
+                        struct grid *grid)
 {
     struct options cells = *options;
     struct tuning tuning;
@@ -136,23 +143,24 @@ static status run_cells(struct comm *c, const struct report_config *config, cons
     return s;
 }
 
-static status run(struct comm *c, const struct arguments *a, const struct option *table, size_t count)
+static status run_with(struct comm *c, const struct args *a, const struct option *table, size_t count)
 {
     struct report_config config = {0};
     struct options options;
-    struct grid grid;
+    struct grid grid = {0};
     const char **kept = NULL;
     char *text = NULL;
     status s;
 
-    TRY(arguments_load(c, a, table, count, &config, &options, &text));
+    TRY(args_load(c, a, a->words[0], table, count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.tune.log);
     s = mem_alloc(config.tune.tasks.count, sizeof *kept, &kept);
     if (s == ST_OK && comm_is_coordinator(c) && config.run_missing) s = keep_imported(&config.tune, kept);
     if (s == ST_OK && comm_is_coordinator(c)) s = grid_make(&config.tune, &grid);
     s = comm_agree(c, s);
     if (s == ST_OK && config.run_missing) s = run_cells(c, &config, &options, &grid);
-    if (s == ST_END && comm_is_coordinator(c)) printf("report: stopped in order; started again, it goes on from there\n");
+    if (s == ST_END && comm_is_coordinator(c))
+        printf("report: stopped in order; started again, it goes on from there\n");
     if (s == ST_OK && comm_is_coordinator(c)) s = write_report(&config, &grid);
     mem_free(kept);
     free(text);
@@ -160,24 +168,21 @@ static status run(struct comm *c, const struct arguments *a, const struct option
     return s == ST_END ? ST_OK : comm_agree(c, s);
 }
 
+static status run(struct comm *c, const struct args *a)
+{
+    struct option *table = NULL;
+    size_t count;
+    status s = comm_agree(c, make_table(&table, &count));
+
+    if (s == ST_OK) s = run_with(c, a, table, count);
+    mem_free(table);
+    return s;
+}
+
 status cmd_report(int argc, char **argv)
 {
-    struct option *table;
-    struct arguments a;
-    struct comm comm;
-    size_t count;
-    status s;
-
-    TRY(arguments_parse(argc, argv, 1, &a));
-    s = comm_init(&comm);
-    if (s == ST_OK) s = make_table(&table, &count);
-    if (s == ST_OK) {
-        s = run(&comm, &a, table, count);
-        mem_free(table);
-    }
-    comm_fini(&comm, s);
-    arguments_fini(&a);
-    return s;
+    TRY(stop_install()); /* a stop that is asked for while the run is being loaded is one, too */
+    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
 }
 
 void cmd_report_help(void)
@@ -185,8 +190,10 @@ void cmd_report_help(void)
     struct option *table;
     size_t count;
 
-    puts("Compare ways of tuning: every task by every method with every seed. Cells that are there are taken as they are, those\n"
-         "that are missing are run first (start it with mpirun, as mp2 tune; it goes on where it was cut off). Writes report.md,\n"
+    puts("Compare ways of tuning: every task by every method with every seed. Cells that are there are taken as they "
+         "are, those\n"
+         "that are missing are run first (start it with mpirun, as mp2 tune; it goes on where it was cut off). Writes "
+         "report.md,\n"
          "report.html (one file that needs nothing else), report.csv (a line a task and method) and cells.csv.\n\n"
          "Options (CONFIG.yaml or --set name=value):");
     if (make_table(&table, &count) != ST_OK) return;

@@ -8,43 +8,38 @@
 #include "coordinator/command/commands.h"
 #include "cluster/store/run_folder.h"
 
-struct stop_config { double wait; };
-
-static const struct option table[] = {
-    {"wait", OPTION_REAL, offsetof(struct stop_config, wait), "600", 0, 1e6, AFFECTS_LIMIT, "s",
-     "how long to wait for the run to end; 0: only ask", NULL},
+struct stop_config {
+    double wait;
 };
 
-static status ask(const struct args *args)
+static const struct option table[] = {
+    REAL_OPTION("wait", offsetof(struct stop_config, wait), "600", 0, 1e6, LIMIT, "s",
+                "how long to wait for the run to end; 0: only ask"),
+};
+enum { ROWS = sizeof table / sizeof *table };
+
+static status ask(const struct args *args, void *config)
 {
-    struct stop_config config = {0};
-    struct options options;
+    const double wait = ((const struct stop_config *)config)->wait;
     int ended;
 
-    if (args->word_count != 1) return fault(ST_USAGE, "usage: mp2 stop RUN [--wait SECONDS]");
-    TRY(options_load(table, 1, &config, NULL, args->sets, args->set_count, &options));
-    options_fini(&options);
-    TRY(run_folder_ask_stop(args->words[0], (int)(config.wait * 1000), &ended));
+    TRY(run_folder_ask_stop(args->words[0], (int)(wait * 1000), &ended));
     if (ended) printf("%s: ended in order\n", args->words[0]);
-    else if (config.wait > 0)
-        return fault(ST_SYSTEM, "%s: still running after %g s; it ends after the step under way", args->words[0],
-                     config.wait);
+    else if (wait > 0)
+        return fault(ST_SYSTEM, "%s: still running after %g s; it ends after the step under way", args->words[0], wait);
     else printf("%s: asked to end after the step under way\n", args->words[0]);
     return ST_OK;
 }
 
 status cmd_stop(int argc, char **argv)
 {
-    struct args args;
-    status s;
+    const struct args_form form = {.words = {1, 1, "mp2 stop RUN [--wait SECONDS]"}, .table = table, .count = ROWS};
+    struct stop_config config;
 
-    TRY(args_parse(argc, argv, 1, &args));
-    s = ask(&args);
-    args_fini(&args);
-    return s;
+    return args_run(argc, argv, &form, &config, ask);
 }
 
 void cmd_stop_help(void)
 {
-    options_help(table, 1, stdout);
+    options_help(table, ROWS, stdout);
 }

@@ -124,9 +124,18 @@ static status put_parts(struct tokenizer *t, const char *line, size_t n, int enc
     return ST_OK;
 }
 
+/* An added token may have a space or a Chinese character within, and without clean-up's spaces a word too: then a line
+ * is encoded whole, however long. */
+static int parts_can_end(const struct vocabulary *v)
+{
+    const struct vocabulary_tables *tables = vocabulary_tables(v);
+
+    return !tables->cutter && tables->clean.chinese;
+}
+
 static status put_line(struct tokenizer *t, const char *line, size_t n)
 {
-    int encoded = n <= PART_BYTES;
+    int encoded = n <= PART_BYTES || !parts_can_end(t->vocabulary);
 
     t->tokens.count = 0;
     if (encoded) TRY(wordpiece_encode(t->vocabulary, line, n, &t->tokens));
@@ -149,7 +158,7 @@ static status put_lines(struct tokenizer *t)
     TRY(stream_open_raw(STDIN_FILENO, "standard input", &in));
     while ((s = stream_line(in, UINT32_MAX - 1, &line, &n)) == ST_OK) {
         s = put_line(t, line, n);
-        if (s == ST_OK && stream_waits(in)) s = flush(t);   /* whoever talks to us through pipes waits for it */
+        if (s == ST_OK && stream_waits(in)) s = flush(t); /* whoever talks to us through pipes waits for it */
         if (s != ST_OK) break;
     }
     stream_close(&in);

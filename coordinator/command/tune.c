@@ -1,19 +1,21 @@
-/* mp2 tune CONFIG.yaml [--set key=value …]: under mpirun, on every rank. Cells one after the other, each on all ranks. */
+/* mp2 tune CONFIG.yaml [--set key=value …]: under mpirun, on every rank. Cells one after the other, each on all ranks.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "cluster/base/log.h"
+#include "cluster/base/stop.h"
 #include "cluster/base/memory.h"
 #include "cluster/comm/comm.h"
-#include "coordinator/command/arguments.h"
+#include "coordinator/command/args.h"
 #include "coordinator/command/commands.h"
 #include "coordinator/tune/grid.h"
 
 static void print_head(void)
 {
-    printf("%-16s %-12s %5s %4s  %8s %8s %8s %7s  %-8s %8s %8s %s\n", "task", "method", "seed", "k", "untuned", "dev", "test",
-           "rows", "metric", "majority", "seconds", "best at");
+    printf("%-16s %-12s %5s %4s  %8s %8s %8s %7s  %-8s %8s %8s %s\n", "task", "method", "seed", "k", "untuned", "dev",
+           "test", "rows", "metric", "majority", "seconds", "best at");
 }
 
 static void print_score(double x)
@@ -35,7 +37,7 @@ static void print_result(void *arg, const struct cell_result *r)
     fflush(stdout);
 }
 
-static status run(struct comm *c, const struct arguments *a)
+static status run(struct comm *c, const struct args *a)
 {
     struct tune_config config = {0};
     struct options options;
@@ -44,7 +46,7 @@ static status run(struct comm *c, const struct arguments *a)
     char *text = NULL;
     status s;
 
-    TRY(arguments_load(c, a, tune_options, tune_option_count, &config, &options, &text));
+    TRY(args_load(c, a, a->words[0], tune_options, tune_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
     s = comm_is_coordinator(c) ? grid_make(&config, &grid) : ST_OK;
     s = comm_agree(c, s);
@@ -52,7 +54,8 @@ static status run(struct comm *c, const struct arguments *a)
     if (s == ST_OK) {
         if (comm_is_coordinator(c)) print_head();
         s = grid_run(&tuning, &grid, print_result, NULL);
-        if (s == ST_END && comm_is_coordinator(c)) printf("tune: stopped in order; started again, it goes on from there\n");
+        if (s == ST_END && comm_is_coordinator(c))
+            printf("tune: stopped in order; started again, it goes on from there\n");
         tuning_close(&tuning, s);
     }
     free(text);
@@ -62,14 +65,18 @@ static status run(struct comm *c, const struct arguments *a)
 
 status cmd_tune(int argc, char **argv)
 {
-    return arguments_run(argc, argv, 1, run);
+    TRY(stop_install()); /* a stop that is asked for while the run is being loaded is one, too */
+    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
 }
 
 void cmd_tune_help(void)
 {
-    puts("Tune pre-trained prompts for new tasks from a few examples each: every task by every method with every seed, one cell\n"
-         "after the other, each on all ranks of mpirun (with -n 1 on one process). A cell leaves a tuned file for mp2 predict and\n"
-         "a result; what is done is not done again, what was cut off goes on. `mp2 stop RUN` or SIGUSR1 end it in order.\n\n"
+    puts("Tune pre-trained prompts for new tasks from a few examples each: every task by every method with every seed, "
+         "one cell\n"
+         "after the other, each on all ranks of mpirun (with -n 1 on one process). A cell leaves a tuned file for mp2 "
+         "predict and\n"
+         "a result; what is done is not done again, what was cut off goes on. `mp2 stop RUN` or SIGUSR1 end it in "
+         "order.\n\n"
          "Options (CONFIG.yaml or --set name=value):");
     options_help(tune_options, tune_option_count, stdout);
 }

@@ -23,24 +23,23 @@ static status report(const struct vocabulary_plan *plan, const struct vocabulary
     return ST_OK;
 }
 
+static status make(const struct args *args, void *config)
+{
+    const struct vocabulary_plan *plan = config;
+    struct vocabulary_made made;
+
+    (void)args;
+    TRY(vocabulary_make(plan, &made));
+    return report(plan, &made);
+}
+
 status cmd_vocab(int argc, char **argv)
 {
+    const struct args_form form = {
+        .words = {.most = 1}, .file = 1, .table = vocabulary_plan_options, .count = vocabulary_plan_option_count};
     struct vocabulary_plan plan;
-    struct vocabulary_made made;
-    struct options options;
-    struct args args;
-    status s;
 
-    TRY(args_parse(argc, argv, 1, &args));
-    s = options_load(vocabulary_plan_options, vocabulary_plan_option_count, &plan,
-                     args.word_count ? args.words[0] : NULL, args.sets, args.set_count, &options);
-    if (s == ST_OK) {
-        s = vocabulary_make(&plan, &made);
-        if (s == ST_OK) s = report(&plan, &made);
-        options_fini(&options);
-    }
-    args_fini(&args);
-    return s;
+    return args_run(argc, argv, &form, &plan, make);
 }
 
 void cmd_vocab_help(void)

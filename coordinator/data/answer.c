@@ -5,7 +5,9 @@
 #include "coordinator/data/word_bag.h"
 
 /* What is compared: the prediction and one accepted answer after the other. */
-struct pair { struct word_bag predicted, gold; };
+struct pair {
+    struct word_bag predicted, gold;
+};
 
 static void pair_fini(struct pair *p)
 {
@@ -51,8 +53,8 @@ static status f1_of_tokens(struct pair *p, const struct token_roles *roles, cons
     return ST_OK;
 }
 
-status answer_f1_of_tokens(const struct token_roles *roles, const int32_t *predicted, int count, const struct gold *gold,
-                           int gold_count, double *f1)
+status answer_f1_of_tokens(const struct token_roles *roles, const int32_t *predicted, int count,
+                           const struct gold *gold, int gold_count, double *f1)
 {
     struct pair p = {0};
     status s;

@@ -13,12 +13,23 @@
 
 enum { FIELD_LIMIT = 8, LABEL_LIMIT = 256, PART_LIMIT = 2 * FIELD_LIMIT + 2 };
 
-struct label_set { const char *name; int count; const char *const *words; };
+struct label_set {
+    const char *name;
+    int count;
+    const char *const *words;
+};
 
 /* A template's piece: a field, or (field -1) fixed text. */
-struct wording_part { int field; const char *text; };
+struct wording_part {
+    int field;
+    const char *text;
+};
 
-struct wording { int parts; const struct wording_part *part; const struct label_set *labels; };
+struct wording {
+    int parts;
+    const struct wording_part *part;
+    const struct label_set *labels;
+};
 
 /* The right one, and those of the authors' logged run and published code (FORM_… of dataset.h has the same order). */
 enum { WORDING_RIGHT, WORDING_RUN, WORDING_HEAD, WORDING_COUNT };
@@ -28,15 +39,28 @@ enum answer_form { ANSWER_INDEX, ANSWER_NUMBER, ANSWER_LETTER, ANSWER_TEXT };
 /* What starts of answers count; STARTS_ANY: what fits the most of a file's answers. */
 enum start_unit { STARTS_CHARACTERS, STARTS_UTF16, STARTS_BYTES, STARTS_ANY };
 
-struct texts { size_t count; const char *const *items; };
+struct texts {
+    size_t count;
+    const char *const *items;
+};
 
 /* A file of a source; set: a YAML map of constants, or NULL. */
-struct source_file { enum split split; const char *name; const struct yaml *set; int line; };
+struct source_file {
+    enum split split;
+    const char *name;
+    const struct yaml *set;
+    int line;
+};
 
 /* Where a template field comes from: a path, a list's members joined, or a constant. */
-struct field_source { const char *path, *join, *constant; };
+struct field_source {
+    const char *path, *join, *constant;
+};
 
-struct value { const char *text; int label; };
+struct value {
+    const char *text;
+    int label;
+};
 
 struct source {
     const char *about, *folder;
@@ -46,8 +70,8 @@ struct source {
     const struct source_file *file;
     struct field_source field[FIELD_LIMIT];
     const struct yaml *set;
-    const char *label;              /* path; labels */
-    size_t values;                  /* sorted by text */
+    const char *label; /* path; labels */
+    size_t values;     /* sorted by text */
     const struct value *value;
     struct texts ignore;
     const struct label_set *labels; /* of this source */
@@ -61,7 +85,7 @@ struct source {
 };
 
 struct entry {
-    const char *path;               /* of the YAML file, for messages */
+    const char *path; /* of the YAML file, for messages */
     const char *id, *name, *no_answer;
     enum task_kind kind;
     enum task_metric metric;
@@ -79,7 +103,7 @@ struct entry {
 
 struct catalogue {
     size_t count;
-    struct entry *entry;            /* upstream tasks in their order, then the others by id */
+    struct entry *entry; /* upstream tasks in their order, then the others by id */
     size_t sets;
     const struct label_set *set;
     size_t files;
@@ -87,7 +111,7 @@ struct catalogue {
     struct mem_keep keep;
 };
 
-/* Local. Every *.yaml of folder. ST_INPUT (said: path:line, found, expected) on anything that the schema does not
+/* Local. Every *.yaml of folder. ST_INPUT (reported: path:line, found, expected) on anything that the schema does not
  * have. */
 status catalogue_load(const char *folder, struct catalogue *out);
 void catalogue_free(struct catalogue *catalogue);

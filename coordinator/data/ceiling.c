@@ -7,7 +7,10 @@
 
 #include "cluster/base/memory.h"
 
-struct seen { unsigned char input[16]; int label; };
+struct seen {
+    unsigned char input[16];
+    int label;
+};
 
 static int same_input(const struct seen *a, const struct seen *b)
 {

@@ -21,7 +21,7 @@ enum { TASK_LIMIT = 4096 };
 struct rows {
     struct shard shard, texts;
     int64_t count, dropped, shortened;
-    int64_t *kept;          /* row -> row of the shard; NULL: all are kept */
+    int64_t *kept; /* row -> row of the shard; NULL: all are kept */
     int32_t *length;
     double majority;
 };
@@ -91,8 +91,8 @@ static status open_split(struct member *m, const char *folder, const char *id, e
     snprintf(name, sizeof name, "%.64s/%s.shard", id, split_text(split));
     TRY(file_join(path, sizeof path, folder, name));
     TRY(shard_open(path, &r->shard));
-    if (r->shard.split != (int)split) return fault(ST_INPUT, "%s: holds the split %s", path,
-                                                   split_text((enum split)r->shard.split));
+    if (r->shard.split != (int)split)
+        return fault(ST_INPUT, "%s: holds the split %s", path, split_text((enum split)r->shard.split));
     if (split == SPLIT_TRAIN) TRY(meta_parse(path, r->shard.meta, r->shard.meta_bytes, &m->meta));
     if (memcmp(r->shard.set, first->set, sizeof first->set) != 0 || r->shard.meta_bytes != first->meta_bytes ||
         memcmp(r->shard.meta, first->meta, first->meta_bytes) != 0)
@@ -105,9 +105,18 @@ static void describe(struct member *m)
 {
     const struct meta_wording *w = m->rule.wording;
 
-    m->task = (struct task){.id = m->meta.id, .name = m->meta.name, .kind = m->meta.kind, .metric = m->meta.metric,
-                            .labels = w->labels, .classes = m->meta.labels, .words = w->words, .label_set = w->label_set,
-                            .group = m->meta.group, .upstream = m->meta.upstream, .downstream = m->meta.downstream, .few_shot = m->meta.few_shot,
+    m->task = (struct task){.id = m->meta.id,
+                            .name = m->meta.name,
+                            .kind = m->meta.kind,
+                            .metric = m->meta.metric,
+                            .labels = w->labels,
+                            .classes = m->meta.labels,
+                            .words = w->words,
+                            .label_set = w->label_set,
+                            .group = m->meta.group,
+                            .upstream = m->meta.upstream,
+                            .downstream = m->meta.downstream,
+                            .few_shot = m->meta.few_shot,
                             .roles = m->meta.roles};
 }
 
@@ -131,8 +140,7 @@ static status open_member(struct dataset *d, const char *folder, const char *id,
     describe(m);
     if (d->count > 0 && (strcmp(d->member[0]->meta.vocabulary, m->meta.vocabulary) != 0))
         return fault(ST_INPUT, "%s: tasks %s and %s were imported with different vocabularies; import them again",
-                     folder,
-                     d->member[0]->meta.id, id);
+                     folder, d->member[0]->meta.id, id);
     for (int i = 0; i < SPLIT_COUNT; i++) TRY(scan_rows(m, &m->rows[i]));
     if (m->rows[SPLIT_TRAIN].count == 0)
         return fault(ST_INPUT, "task %s: no row for training fits %d tokens", id, d->form.max_length);
@@ -150,7 +158,8 @@ static status add_task(struct dataset *d, const char *folder, const char *id)
     if (strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(id) || !id[0])
         return fault(ST_INPUT, "tasks: found \"%.60s\", expected a task's id", id);
     TRY(file_join(path, sizeof path, folder, id));
-    if (!file_is_folder(path)) return fault(ST_INPUT, "%s: task %s was not imported there (`mp2 data import`)", folder, id);
+    if (!file_is_folder(path))
+        return fault(ST_INPUT, "%s: task %s was not imported there (`mp2 data import`)", folder, id);
     TRY(mem_grow(&d->member, &d->room, (size_t)d->count + 1, sizeof *d->member));
     TRY(mem_alloc(1, sizeof *m, &m));
     s = open_member(d, folder, id, m);
@@ -161,7 +170,10 @@ static status add_task(struct dataset *d, const char *folder, const char *id)
 
 /* ---- every upstream task of a folder, or every task ---- */
 
-struct found { int upstream; char id[65]; };
+struct found {
+    int upstream;
+    char id[65];
+};
 
 /* Upstream tasks by their number, then the others by name. */
 static int found_order(const void *a, const void *b)
@@ -218,8 +230,12 @@ static status add_found(struct dataset *d, const char *folder, int every)
     for (int i = 0; i < count && s == ST_OK; i++) s = add_task(d, folder, found[i].id);
     mem_free(found);
     if (s == ST_OK && count == 0)
-        s = fault(ST_INPUT, every ? "%s: no task was imported there (`mp2 data import`)"
-                                  : "%s: no upstream task was imported there (`mp2 data import`); expected the names of others in tasks", folder);
+        s = fault(
+            ST_INPUT,
+            every
+                ? "%s: no task was imported there (`mp2 data import`)"
+                : "%s: no upstream task was imported there (`mp2 data import`); expected the names of others in tasks",
+            folder);
     return s;
 }
 
@@ -350,7 +366,8 @@ void dataset_input_digest(const struct dataset *d, int task, enum split split, i
     XXH128_canonical_t digest;
 
     /* Behind the label, which stands first. */
-    XXH128_canonicalFromHash(&digest, XXH3_128bits(r->shard.data + at[0] + 1, (at[1] - at[0] - 1) * sizeof *r->shard.data));
+    XXH128_canonicalFromHash(&digest,
+                             XXH3_128bits(r->shard.data + at[0] + 1, (at[1] - at[0] - 1) * sizeof *r->shard.data));
     memcpy(out, digest.digest, sizeof digest.digest);
 }
 

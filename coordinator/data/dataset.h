@@ -1,7 +1,8 @@
 /* The imported tasks as the encoder sees them: rows of token ids with the marks of their options or their answer.
  *
  * A folder of shards (shard.h, written by `mp2 data import`) holds every field of every row as tokens, whatever the
- * prompt's length. An input form says how rows become inputs (method.md section 3; section 12 where it differs):
+ * prompt's length. An input form says how rows become inputs (worker/README.md, "Input", and "Quirks" where it
+ * differs):
  *     labels      [CLS] prompt template ， option ， option ，
  *     choices     [CLS] prompt template option ， option [SEP]         options of the row's own
  *     extractive  [CLS] prompt 抽取式问答：文本"context问题"question [SEP]
@@ -9,8 +10,8 @@
  *
  * Too long rows, by default: labels and choices lose tokens at the end of the longest field that may be shortened,
  * never words of the template; extraction shows a window of the context that holds the answer in training, and
- * overlapping windows in evaluation. What cannot be made to fit is no row at all (dataset_dropped counts).
- * Shards are mapped, checked wholly when opened (digest, structure, ids inside the vocabulary) and never change. */
+ * overlapping windows in evaluation. What cannot be made to fit is no row at all (dataset_dropped counts). Shards are
+ * mapped, checked wholly when opened (digest, structure, ids inside the vocabulary) and never change. */
 #ifndef MP2_COORDINATOR_DATA_DATASET_H
 #define MP2_COORDINATOR_DATA_DATASET_H
 
@@ -26,27 +27,30 @@
 enum { FORM_RIGHT, FORM_REFERENCE_RUN, FORM_REFERENCE_HEAD };
 
 struct input_form {
-    int prompt;                 /* P, placeholder tokens */
-    int32_t first_placeholder;  /* 1000 */
-    int max_length;             /* tokens in all, 512 */
-    int reference;              /* FORM_… */
+    int prompt;                /* P, placeholder tokens */
+    int32_t first_placeholder; /* 1000 */
+    int max_length;            /* tokens in all, 512 */
+    int reference;             /* FORM_… */
 };
 
-struct gold { const int32_t *ids; int count; };
+struct gold {
+    const int32_t *ids;
+    int count;
+};
 
 /* One row, ready for the encoder. Arrays point into the buffer given, and into the mapped shards. */
 struct example {
-    int32_t length;             /* tokens */
+    int32_t length; /* tokens */
     const int32_t *ids;
     int32_t start, end;         /* the answer, tokens, both inclusive; -1 where a window of extraction lacks it */
     int options;                /* 0 for extraction */
     const int32_t (*option)[2]; /* first and last token of each */
     int label;                  /* the right option; -1 for extraction */
-    int32_t context_first, context_last;    /* extraction: where an answer may lie, inclusive; otherwise 0, -1 */
-    int32_t context_skip;       /* extraction: tokens of the context in front of this window */
+    int32_t context_first, context_last; /* extraction: where an answer may lie, inclusive; otherwise 0, -1 */
+    int32_t context_skip;                /* extraction: tokens of the context in front of this window */
     /* extraction: the tokens that mean "no answer"; -1, -1: the task has none */
     int32_t none_first, none_last;
-    int gold_count;             /* extraction: accepted answers; 0 when the question has no answer */
+    int gold_count; /* extraction: accepted answers; 0 when the question has no answer */
     const struct gold *gold;
 };
 
@@ -62,8 +66,8 @@ void example_buffer_fini(struct example_buffer *buffer);
 struct dataset;
 
 /* Local. Open the shards of the named tasks, in the order given; an empty list: every upstream task that was imported,
- * in the reference's order; NULL: every task, upstream ones first. ST_INPUT (said) when a named task or all are missing, a shard is damaged, shards disagree
- * in their vocabulary, or labels and prompt leave no room for text. */
+ * in the reference's order; NULL: every task, upstream ones first. ST_INPUT (reported) when a named task or all are
+ * missing, a shard is damaged, shards disagree in their vocabulary, or labels and prompt leave no room for text. */
 status dataset_open(const char *folder, const struct option_list *tasks, const struct input_form *form,
                     struct dataset **out);
 void dataset_close(struct dataset **dataset);
@@ -88,7 +92,8 @@ double dataset_majority(const struct dataset *dataset, int task, enum split spli
 int dataset_label(const struct dataset *dataset, int task, enum split split, int64_t row);
 
 /* Local. xxh3-128 of all tokens that a row has to show, answers not among them; labels and choices. */
-void dataset_input_digest(const struct dataset *dataset, int task, enum split split, int64_t row, unsigned char out[16]);
+void dataset_input_digest(const struct dataset *dataset, int task, enum split split, int64_t row,
+                          unsigned char out[16]);
 
 /* Local. A row as training sees it. Thread-safe with a buffer a thread. */
 status dataset_example(const struct dataset *dataset, int task, enum split split, int64_t row,
@@ -100,12 +105,13 @@ int dataset_windows(const struct dataset *dataset, int task, enum split split, i
 status dataset_window(const struct dataset *dataset, int task, enum split split, int64_t row, int window,
                       struct example_buffer *buffer, struct example *out);
 
-/* Local. Extraction: how good the context's tokens first … last (last < first: no answer) are as a row's answer: F1 of the
- * texts (answer.h). */
-status dataset_answer_f1(const struct dataset *dataset, int task, enum split split, int64_t row, int32_t first, int32_t last,
-                         double *f1);
+/* Local. Extraction: how good the context's tokens first … last (last < first: no answer) are as a row's answer: F1 of
+ * the texts (answer.h). */
+status dataset_answer_f1(const struct dataset *dataset, int task, enum split split, int64_t row, int32_t first,
+                         int32_t last, double *f1);
 
-/* 32 hex digits. Over tasks, shards and form, which a resumed run must find again. Of the vocabulary: vocabulary_digest. */
+/* 32 hex digits. Over tasks, shards and form, which a resumed run must find again. Of the vocabulary:
+ * vocabulary_digest. */
 const char *dataset_digest(const struct dataset *dataset);
 /* The same of one task alone. */
 status dataset_task_digest(const struct dataset *dataset, int task, char out[33]);

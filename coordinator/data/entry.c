@@ -55,7 +55,8 @@ static status template_parse(struct parser *p, const struct yaml *node, int firs
             close[1] == '{')
             return fault(ST_INPUT,
                          "%s:%d: template: {%.*s} must stand between texts that end words: punctuation, Chinese "
-                         "characters", p->path, node->line, (int)width, name);
+                         "characters",
+                         p->path, node->line, (int)width, name);
         field = field_index(e, name, width);
         if (field < 0 && first && e->fields < FIELD_LIMIT) {
             field = e->fields++;
@@ -100,14 +101,14 @@ static status kind_parse(struct parser *p, const struct yaml *root)
     if (text && strcmp(text, "labels") == 0) e->kind = TASK_LABELS;
     else if (text && strcmp(text, "choices") == 0) e->kind = TASK_CHOICES;
     else if (text && strcmp(text, "extractive") == 0) e->kind = TASK_EXTRACTIVE;
-    else return fault(ST_INPUT, "%s:%d: kind: found \"%.60s\", expected labels, choices or extractive", p->path,
-                      kind ? kind->line : root->line, text ? text : "nothing");
+    else
+        return fault(ST_INPUT, "%s:%d: kind: found \"%.60s\", expected labels, choices or extractive", p->path,
+                     kind ? kind->line : root->line, text ? text : "nothing");
     e->metric = e->kind == TASK_EXTRACTIVE ? METRIC_F1 : METRIC_ACCURACY;
     TRY(yaml_value_text(p, metric, "metric", &measure));
     if (measure && strcmp(measure, task_metric_text(e->metric)) != 0)
         return fault(ST_INPUT, "%s:%d: metric: found \"%.60s\", expected %s for this kind", p->path, metric->line,
-                     measure,
-                     task_metric_text(e->metric));
+                     measure, task_metric_text(e->metric));
     return ST_OK;
 }
 
@@ -181,9 +182,9 @@ static status presence(struct parser *p, const struct yaml *root, const char *ke
 
 status entry_parse(struct parser *p, const struct yaml *root)
 {
-    static const char *const keys[] = {"name", "kind", "template", "labels", "shorten", "no_answer", "metric",
-                                       "upstream",
-                                       "downstream", "few_shot", "off", "split", "variants", "sources", NULL};
+    static const char *const keys[] = {"name",      "kind",   "template", "labels",     "shorten",
+                                       "no_answer", "metric", "upstream", "downstream", "few_shot",
+                                       "off",       "split",  "variants", "sources",    NULL};
     const struct yaml *sources = yaml_get(root, "sources");
     struct entry *e = p->entry;
     struct source *source;

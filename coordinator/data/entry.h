@@ -31,7 +31,7 @@ status yaml_value_texts(struct parser *p, const struct yaml *node, const char *k
 /* node is a map and has no keys but those of names (ends with NULL). */
 status yaml_value_map(const struct parser *p, const struct yaml *node, const char *what, const char *const *names);
 
-/* Index of the template field; ST_INPUT (said) when the entry has none of that name. */
+/* Index of the template field; ST_INPUT (reported) when the entry has none of that name. */
 status entry_field(const struct parser *p, const char *name, int line, int *out);
 
 #endif

@@ -28,12 +28,12 @@ static struct random_key key_of(const struct task *task, uint64_t seed)
 static status too_few(const struct task *task, enum split split, int label, int64_t have, int k)
 {
     if (task->kind == TASK_LABELS)
-        return fault(ST_INPUT,
-                     "task %s: label \"%s\" has %lld rows in %s, expected at least %d (%d for training, %d for development)",
-                     task->id, task->words[label], (long long)have, split_text(split), 2 * k, k, k);
+        return fault(
+            ST_INPUT,
+            "task %s: label \"%s\" has %lld rows in %s, expected at least %d (%d for training, %d for development)",
+            task->id, task->words[label], (long long)have, split_text(split), 2 * k, k, k);
     return fault(ST_INPUT, "task %s: %lld rows in %s, expected at least %d (%d for training, %d for development)",
-                 task->id,
-                 (long long)have, split_text(split), 2 * k, k, k);
+                 task->id, (long long)have, split_text(split), 2 * k, k, k);
 }
 
 static status deal(const struct dataset *d, int task, int k, uint64_t seed, int groups, int64_t *have,

@@ -1,6 +1,6 @@
-/* Few examples of a task, drawn for tuning (method.md section 7): k per label word, or k in all where rows have no
- * label from a list, for training, and the next k for development. From the few-shot pool where the task has one,
- * else from train.
+/* Few examples of a task, drawn for tuning (worker/README.md, "Few-shot examples"): k per label word, or k in all
+ * where rows have no label from a list, for training, and the next k for development. From the few-shot pool where the
+ * task has one, else from train.
  *
  * A draw is a function of (seed, task's rows): rows are taken in a keyed permutation of the split. One rule for k,
  * whatever tunes; few_shot_standard gives it. (The reference has two, Q14: its gradient descent takes 32 / labels, 8
@@ -11,8 +11,8 @@
 #include "coordinator/data/dataset.h"
 
 struct few_shot {
-    enum split split;           /* where the rows are from */
-    int64_t *train, *dev;       /* row numbers, label by label */
+    enum split split;     /* where the rows are from */
+    int64_t *train, *dev; /* row numbers, label by label */
     int64_t train_count, dev_count;
 };
 
@@ -20,7 +20,7 @@ struct few_shot {
  * descent's. */
 int few_shot_standard(const struct task *task, int reference);
 
-/* Local. ST_INPUT (said, with the label and how many it has) when 2 k rows of a label, or in all, are not there. */
+/* Local. ST_INPUT (reported, with the label and how many it has) when 2 k rows of a label, or in all, are not there. */
 status few_shot_draw(const struct dataset *dataset, int task, int k, uint64_t seed, struct few_shot *out);
 void few_shot_fini(struct few_shot *draw);
 

@@ -13,7 +13,8 @@ static int cut(char *line, const char *end)
 {
     char *tab = memchr(line, '\t', (size_t)(end - line));
 
-    if (!tab || tab == line || tab + 1 == end || end - tab > GROUP_BYTES || memchr(line, 0, (size_t)(end - line))) return 0;
+    if (!tab || tab == line || tab + 1 == end || end - tab > GROUP_BYTES || memchr(line, 0, (size_t)(end - line)))
+        return 0;
     *tab = 0;
     return !memchr(tab + 1, '\t', (size_t)(end - tab - 1));
 }
@@ -26,8 +27,9 @@ static status cut_lines(struct groups *g, const char *path)
     for (char *line = g->text; line < stop; number++) {
         char *end = memchr(line, '\n', (size_t)(stop - line));
 
-        if (!end || !cut(line, end)) return fault(ST_INPUT, "%s:%d: expected task, tab, group (at most %d bytes), end of line", path, number,
-                                                  GROUP_BYTES - 1);
+        if (!end || !cut(line, end))
+            return fault(ST_INPUT, "%s:%d: expected task, tab, group (at most %d bytes), end of line", path, number,
+                         GROUP_BYTES - 1);
         *end = 0;
         line = end + 1;
     }

@@ -48,8 +48,8 @@ static const struct source *find_source(const struct import_options *o, const st
 
     for (size_t i = 0; i < e->sources; i++) {
         size_t k = 0;
-        while (k < e->source[i].files && locate(o, &e->source[i], e->source[i].file[k].name, path,
-                                                sizeof path) == 0) k++;
+        while (k < e->source[i].files && locate(o, &e->source[i], e->source[i].file[k].name, path, sizeof path) == 0)
+            k++;
         if (k == e->source[i].files) return &e->source[i];
     }
     return NULL;
@@ -62,8 +62,8 @@ static status bad_row(struct importing *m, const struct reader *r, enum tally_ki
 
     reader_place(r, place, sizeof place);
     if (m->options->strict && kind == TALLY_BAD)
-        return fault(ST_INPUT, "%s: %s%s%s%s", place, why, detail[0] ? ": found \"" : "", detail, detail[0]
-                     ? "\"" : "");
+        return fault(ST_INPUT, "%s: %s%s%s%s", place, why, detail[0] ? ": found \"" : "", detail,
+                     detail[0] ? "\"" : "");
     tally_add(&m->report->tally, kind, why, place, detail);
     return ST_OK;
 }
@@ -78,8 +78,12 @@ static status keep_row(struct importing *m, const struct source_file *file, cons
     TRY(mem_grow(&m->texts, &m->texts_room, m->texts_n + sample->texts_n, sizeof *m->texts));
     if (sample->texts_n > 0) memcpy(m->texts + m->texts_n, sample->texts, sample->texts_n * sizeof *m->texts);
     row = &m->row[m->rows++];
-    *row = (struct split_row){.at = m->n, .n = sample->n, .texts_at = m->texts_n, .texts_n = sample->texts_n,
-                              .count = sample->count, .split = (unsigned char)file->split};
+    *row = (struct split_row){.at = m->n,
+                              .n = sample->n,
+                              .texts_at = m->texts_n,
+                              .texts_n = sample->texts_n,
+                              .count = sample->count,
+                              .split = (unsigned char)file->split};
     m->texts_n += sample->texts_n;
     memcpy(row->content, sample->content, sizeof row->content);
     memcpy(row->group, sample->group, sizeof row->group);
@@ -104,9 +108,11 @@ static status read_row(struct importing *m, struct sampler *sampler, const struc
 }
 
 /* Extraction: what the starts in a file count, by its own answers; ties are characters. */
-static status measure_file(struct importing *m, struct sampler *sampler, const struct source_file *file, const char *path)
+static status measure_file(struct importing *m, struct sampler *sampler, const struct source_file *file,
+                           const char *path)
 {
-    static const char *const notes[] = {"", "answer starts of a file count UTF-16 units", "answer starts of a file count bytes"};
+    static const char *const notes[] = {"", "answer starts of a file count UTF-16 units",
+                                        "answer starts of a file count bytes"};
     const struct source *source = m->report->source;
     int64_t fits[STARTS_ANY] = {0};
     int best = STARTS_CHARACTERS;
@@ -118,7 +124,9 @@ static status measure_file(struct importing *m, struct sampler *sampler, const s
     sampler_starts(sampler, source->starts);
     if (source->starts != STARTS_ANY) return ST_OK;
     TRY(reader_open(source, path, &r));
-    while ((s = reader_next(r, &row, &why)) == ST_OK && (!row || (s = sampler_measure(sampler, file, row, fits)) == ST_OK)) continue;
+    while ((s = reader_next(r, &row, &why)) == ST_OK &&
+           (!row || (s = sampler_measure(sampler, file, row, fits)) == ST_OK))
+        continue;
     reader_close(&r);
     if (s != ST_END) return s;
     for (int unit = STARTS_UTF16; unit < STARTS_ANY; unit++)
@@ -151,9 +159,11 @@ static status none_used(const struct importing *m)
 
     while (line < t->line + t->lines && line->kind == TALLY_NOTE) line++;
     if (line == t->line + t->lines)
-        return fault(ST_INPUT, "%s: %s/%s: the files have no rows", m->report->entry->id, m->options->raw, m->report->source->folder);
-    return fault(ST_INPUT, "%s: none of the %" PRId64 " rows of %s/%s can be used (%s, first: %s)", m->report->entry->id,
-                 m->report->read, m->options->raw, m->report->source->folder, line->what, line->first);
+        return fault(ST_INPUT, "%s: %s/%s: the files have no rows", m->report->entry->id, m->options->raw,
+                     m->report->source->folder);
+    return fault(ST_INPUT, "%s: none of the %" PRId64 " rows of %s/%s can be used (%s, first: %s)",
+                 m->report->entry->id, m->report->read, m->options->raw, m->report->source->folder, line->what,
+                 line->first);
 }
 
 static status read_files(struct importing *m)
@@ -166,8 +176,7 @@ static status read_files(struct importing *m)
     s = ST_OK;
     for (size_t i = 0; i < source->files && s == ST_OK; i++) s = read_file(m, sampler, &source->file[i]);
     sampler_destroy(&sampler);
-    if (s == ST_OK && m->rows == 0)
-        s = none_used(m);
+    if (s == ST_OK && m->rows == 0) s = none_used(m);
     return s;
 }
 
@@ -207,8 +216,7 @@ static status write_rows(struct importing *m, enum split split, const char *fold
 }
 
 static status write_split(struct importing *m, enum split split, const char *folder, const char *meta,
-                          size_t meta_bytes,
-                          const unsigned char set[16])
+                          size_t meta_bytes, const unsigned char set[16])
 {
     struct shard_words *list;
     status s;
@@ -245,8 +253,8 @@ static json_t *tally_json(const struct tally *t)
 
     for (int i = 0; i < t->lines; i++)
         json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:s}", "kind", tally_kind_text(t->line[i].kind), "what",
-                                              t->line[i].what,
-                                              "count", (json_int_t)t->line[i].count, "first", t->line[i].first));
+                                              t->line[i].what, "count", (json_int_t)t->line[i].count, "first",
+                                              t->line[i].first));
     return list;
 }
 
@@ -260,8 +268,7 @@ static status write_report(const struct importing *m, const char *folder)
 {
     const struct import_report *r = m->report;
     json_t *root = json_pack("{s:s,s:s,s:I}", "task", r->entry->id, "source", r->source->about ? r->source->about : "",
-                             "read",
-                             (json_int_t)r->read);
+                             "read", (json_int_t)r->read);
     json_t *rows = json_object(), *unknown = json_object(), *drawn = json_array();
     char path[4096], *dump;
     status s;
@@ -295,8 +302,8 @@ static status write_task(struct importing *m)
     TRY(file_make_folder(folder));
     TRY(meta_make(m->report->entry, m->report->source, m->group, m->vocabulary, &meta, &meta_bytes));
     s = set_digest(m, meta, meta_bytes, set);
-    for (int i = 0; i < SPLIT_COUNT && s == ST_OK; i++) s = write_split(m, (enum split)i, folder, meta, meta_bytes,
-                                                                        set);
+    for (int i = 0; i < SPLIT_COUNT && s == ST_OK; i++)
+        s = write_split(m, (enum split)i, folder, meta, meta_bytes, set);
     if (s == ST_OK) s = write_report(m, folder);
     mem_free(meta);
     return s;
@@ -326,8 +333,9 @@ static int wanted(const struct import_options *o, const struct entry *e)
     return o->tasks.count == 0 && !e->off;
 }
 
-static status import_tasks(const struct catalogue *catalogue, const struct vocabulary *vocabulary, const struct import_options *options,
-                           const struct groups *groups, void (*done)(void *arg, const struct import_report *report), void *arg)
+static status import_tasks(const struct catalogue *catalogue, const struct vocabulary *vocabulary,
+                           const struct import_options *options, const struct groups *groups,
+                           void (*done)(void *arg, const struct import_report *report), void *arg)
 {
     size_t imported = 0;
 
@@ -343,8 +351,8 @@ static status import_tasks(const struct catalogue *catalogue, const struct vocab
 }
 
 status import_run(const struct catalogue *catalogue, const struct vocabulary *vocabulary,
-                  const struct import_options *options,
-                  void (*done)(void *arg, const struct import_report *report), void *arg)
+                  const struct import_options *options, void (*done)(void *arg, const struct import_report *report),
+                  void *arg)
 {
     struct groups groups;
     status s;
@@ -352,8 +360,8 @@ status import_run(const struct catalogue *catalogue, const struct vocabulary *vo
     for (size_t i = 0; i < options->tasks.count; i++)
         if (!catalogue_find(catalogue, options->tasks.items[i]))
             return fault(ST_INPUT, "no task is named \"%.60s\" in the catalogue", options->tasks.items[i]);
-    if (!file_is_folder(options->raw)) return fault(ST_INPUT, "%s: is no folder; it must hold the published data",
-                                                    options->raw);
+    if (!file_is_folder(options->raw))
+        return fault(ST_INPUT, "%s: is no folder; it must hold the published data", options->raw);
     TRY(groups_load(options->raw, &groups));
     s = import_tasks(catalogue, vocabulary, options, &groups, done, arg);
     groups_free(&groups);

@@ -11,15 +11,15 @@
 #include "coordinator/text/vocabulary.h"
 
 struct import_options {
-    const char *raw;            /* the folder of the published data's folders */
-    const char *out;            /* the folder of shards, made when missing */
-    struct option_list tasks;   /* ids; empty: every entry that is not off */
-    int strict;                 /* the first bad row is an error */
+    const char *raw;          /* the folder of the published data's folders */
+    const char *out;          /* the folder of shards, made when missing */
+    struct option_list tasks; /* ids; empty: every entry that is not off */
+    int strict;               /* the first bad row is an error */
 };
 
 struct import_report {
     const struct entry *entry;
-    const struct source *source;        /* NULL: the task's files are not there */
+    const struct source *source; /* NULL: the task's files are not there */
     int64_t read, rows[SPLIT_COUNT];
     int drawn[SPLIT_COUNT];
     struct token_count count[SPLIT_COUNT];
@@ -27,10 +27,10 @@ struct import_report {
 };
 
 /* Local. Import the tasks asked for, in the catalogue's order; done is called after each (report->source NULL: left
- * out). ST_INPUT (said) on an unknown id, no task at all, a broken file, or with strict a bad row; what was imported
- * before stays. */
+ * out). ST_INPUT (reported) on an unknown id, no task at all, a broken file, or with strict a bad row; what was
+ * imported before stays. */
 status import_run(const struct catalogue *catalogue, const struct vocabulary *vocabulary,
-                  const struct import_options *options,
-                  void (*done)(void *arg, const struct import_report *report), void *arg);
+                  const struct import_options *options, void (*done)(void *arg, const struct import_report *report),
+                  void *arg);
 
 #endif

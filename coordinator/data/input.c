@@ -1,5 +1,5 @@
-/* Cutting rows to length and laying them out: method.md section 3, with section 12's right column unless the form
- * asks for the reference. */
+/* Cutting rows to length and laying them out: worker/README.md, "Input", with what "Quirks" says mp2 does unless the
+ * form asks for the reference. */
 #include "coordinator/data/input.h"
 
 #include <string.h>
@@ -24,7 +24,8 @@ status input_rule_init(const struct meta *meta, const struct input_form *form, s
     if (out->head + out->fixed + out->labels + LEAST_TEXT > form->max_length)
         return fault(ST_INPUT,
                      "task %s: a prompt of %d tokens with template and labels takes %d of %d tokens: too little room "
-                     "for text", meta->id, form->prompt, out->head + out->fixed + out->labels, form->max_length);
+                     "for text",
+                     meta->id, form->prompt, out->head + out->fixed + out->labels, form->max_length);
     return ST_OK;
 }
 
@@ -159,13 +160,12 @@ static void put_labels(const struct input_rule *rule, const struct shard_row *ro
     out->options = w->labels;
     out->start = b->option[row->label][0];
     out->end = b->option[row->label][1];
-    if (rule->form.reference) out->end = out->start + w->label[row->label].characters - 1;     /* Q5 */
+    if (rule->form.reference) out->end = out->start + w->label[row->label].characters - 1; /* Q5 */
     if (out->end >= at) out->end = at - 1;
 }
 
 static void put_options(const struct input_rule *rule, const struct shard_row *row, int32_t at,
-                        struct example_buffer *b,
-                        struct example *out)
+                        struct example_buffer *b, struct example *out)
 {
     const int32_t *ids = row->item_ids;
 
@@ -215,7 +215,7 @@ static void put_answers(const struct input_rule *rule, const struct shard_row *r
         b->gold[i] = (struct gold){ids, row->item_head[3 * i + 2]};
         ids += row->item_head[3 * i + 2];
     }
-    out->gold_count = rule->form.reference && row->items > 1 ? 1 : row->items;     /* the reference knows one answer */
+    out->gold_count = rule->form.reference && row->items > 1 ? 1 : row->items; /* the reference knows one answer */
     if (row->items == 0) {
         out->start = out->none_first;
         out->end = out->none_last;
@@ -229,7 +229,8 @@ static void make_extractive(const struct input_rule *rule, const struct shard_ro
                             int64_t number, int window, struct example_buffer *b, struct example *out)
 {
     int c = rule->meta->context;
-    int32_t shown = cut->keep[c], skip = window_start(row, row->field[c].count, shown, number, window), context_at = 0, at;
+    int32_t shown = cut->keep[c], skip = window_start(row, row->field[c].count, shown, number, window), context_at = 0,
+            at;
 
     at = put_template(rule, row, cut, skip, b->ids, &context_at);
     b->ids[at] = rule->meta->sep;
@@ -247,9 +248,16 @@ status input_make(const struct input_rule *rule, const struct shard_row *row, in
     TRY(mem_grow(&b->ids, &b->ids_room, (size_t)cut.length + 1, sizeof *b->ids));
     TRY(mem_grow(&b->option, &b->option_room, (size_t)options, sizeof *b->option));
     TRY(mem_grow(&b->gold, &b->gold_room, (size_t)row->items, sizeof *b->gold));
-    *out = (struct example){.length = cut.length, .ids = b->ids, .start = -1, .end = -1,
-                            .option = (const int32_t (*)[2])b->option,
-                            .label = row->label, .context_last = -1, .none_first = -1, .none_last = -1, .gold = b->gold};
+    *out = (struct example){.length = cut.length,
+                            .ids = b->ids,
+                            .start = -1,
+                            .end = -1,
+                            .option = (const int32_t(*)[2])b->option,
+                            .label = row->label,
+                            .context_last = -1,
+                            .none_first = -1,
+                            .none_last = -1,
+                            .gold = b->gold};
     put_head(rule, b->ids);
     if (rule->meta->kind == TASK_EXTRACTIVE) {
         make_extractive(rule, row, &cut, number, window, b, out);

@@ -10,21 +10,21 @@ struct input_rule {
     const struct meta *meta;
     const struct meta_wording *wording;
     struct input_form form;
-    int head;           /* [CLS] and prompt */
-    int fixed;          /* tokens of the template's fixed texts */
-    int labels;         /* tokens of all labels, each with its separator; 0 for other kinds */
+    int head;   /* [CLS] and prompt */
+    int fixed;  /* tokens of the template's fixed texts */
+    int labels; /* tokens of all labels, each with its separator; 0 for other kinds */
 };
 
 /* How a row is cut to fit. length 0: it cannot be made to fit. */
 struct input_cut {
-    int32_t length;             /* tokens in all, of training's form */
-    int shortened;              /* 1: something of the row is missing */
-    int32_t keep[FIELD_LIMIT];  /* tokens of each field; the context's: those of a window */
-    int32_t template_keep;      /* reference: tokens of the whole template; -1: all */
+    int32_t length;            /* tokens in all, of training's form */
+    int shortened;             /* 1: something of the row is missing */
+    int32_t keep[FIELD_LIMIT]; /* tokens of each field; the context's: those of a window */
+    int32_t template_keep;     /* reference: tokens of the whole template; -1: all */
     int windows;
 };
 
-/* Local. ST_INPUT (said) when labels and prompt leave no room for text, or the placeholders are outside the
+/* Local. ST_INPUT (reported) when labels and prompt leave no room for text, or the placeholders are outside the
  * vocabulary. */
 status input_rule_init(const struct meta *meta, const struct input_form *form, struct input_rule *out);
 

@@ -28,8 +28,8 @@ status label_sets_parse(struct parser *p, const struct yaml *root)
 {
     struct label_set *sets;
 
-    if (root->kind != YAML_MAP) return fault(ST_INPUT, "%s:%d: expected a map of name/version to words", p->path,
-                                             root->line);
+    if (root->kind != YAML_MAP)
+        return fault(ST_INPUT, "%s:%d: expected a map of name/version to words", p->path, root->line);
     TRY(mem_keep_new(&p->catalogue->keep, root->count, sizeof *sets, &sets));
     for (size_t i = 0; i < root->count; i++) {
         const char *slash = strchr(root->keys[i], '/');
@@ -53,8 +53,7 @@ status labels_parse(struct parser *p, const struct yaml *node, const struct labe
         for (size_t i = 0; i < p->catalogue->sets; i++)
             if (strcmp(p->catalogue->set[i].name, node->text) == 0) return *out = &p->catalogue->set[i], ST_OK;
         return fault(ST_INPUT, "%s:%d: labels: found \"%.60s\", expected a name of label_sets.yaml or a list of words",
-                     p->path,
-                     node->line, node->text);
+                     p->path, node->line, node->text);
     }
     snprintf(text, sizeof text, "%.64s/1", p->entry->id);
     TRY(mem_keep_text(&p->catalogue->keep, text, strlen(text), &name));

@@ -76,7 +76,7 @@ static status labels_make(struct maker *m, const struct label_set *set, json_t *
 {
     json_t *labels = json_array();
 
-    json_object_set_new(out, "label_set", json_string(set->name));
+    json_object_set_new(out, "label_set", json_string(set->name)); /* NOLINT: only tasks of labels come here */
     json_object_set_new(out, "labels", labels);
     for (int i = 0; i < set->count; i++) {
         json_t *ids;
@@ -120,8 +120,9 @@ static status special_make(struct maker *m, json_t *out)
     TRY(vocabulary_need(m->vocabulary, "[SEP]", &sep));
     TRY(vocabulary_need(m->vocabulary, "，", &comma));
     json_object_set_new(out, "special", json_pack("{s:i,s:i,s:i}", "cls", cls, "sep", sep, "comma", comma));
-    json_object_set_new(out, "vocabulary", json_pack("{s:s,s:i}", "digest", vocabulary_digest(m->vocabulary), "size",
-                                                     vocabulary_size(m->vocabulary)));
+    json_object_set_new(
+        out, "vocabulary",
+        json_pack("{s:s,s:i}", "digest", vocabulary_digest(m->vocabulary), "size", vocabulary_size(m->vocabulary)));
     return ST_OK;
 }
 
@@ -139,7 +140,8 @@ static int role_of(const char *text)
     return text[0] && is_punctuation(text) ? TOKEN_PUNCTUATION : TOKEN_WORD;
 }
 
-/* What scoring answers needs to know of the vocabulary: [role, first id, ids] of every run of ids that are not plain words. */
+/* What scoring answers needs to know of the vocabulary: [role, first id, ids] of every run of ids that are not plain
+ * words. */
 static void roles_make(const struct maker *m, json_t *out)
 {
     json_t *runs = json_array();
@@ -179,8 +181,8 @@ static status describe(struct maker *m, json_t *out)
     return wordings_make(m, out);
 }
 
-status meta_make(const struct entry *entry, const struct source *source, const char *group, const struct vocabulary *vocabulary,
-                 char **text, size_t *n)
+status meta_make(const struct entry *entry, const struct source *source, const char *group,
+                 const struct vocabulary *vocabulary, char **text, size_t *n)
 {
     struct maker m = {.entry = entry, .source = source, .group = group, .vocabulary = vocabulary};
     json_t *out = json_object();

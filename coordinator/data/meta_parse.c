@@ -6,7 +6,10 @@
 #include "cluster/base/log.h"
 #include "coordinator/data/meta.h"
 
-struct parse { const char *path; struct meta *meta; };
+struct parse {
+    const char *path;
+    struct meta *meta;
+};
 
 static status broken(const struct parse *p, const char *what)
 {
@@ -138,9 +141,8 @@ static status fields_parse(const struct parse *p, const json_t *root)
         TRY(want_text(p, json_array_get(fields, (size_t)i), "name", &m->field[i]));
         TRY(want_int(p, json_array_get(fields, (size_t)i), "shorten", 0, 1, &m->shorten[i]));
     }
-    return want_int(p, root, "context", m->kind == TASK_EXTRACTIVE ? 0 : -1, m->kind == TASK_EXTRACTIVE ? m->fields - 1
-                    : -1,
-                    &m->context);
+    return want_int(p, root, "context", m->kind == TASK_EXTRACTIVE ? 0 : -1,
+                    m->kind == TASK_EXTRACTIVE ? m->fields - 1 : -1, &m->context);
 }
 
 static status special_parse(const struct parse *p, const json_t *root)
@@ -172,9 +174,11 @@ static status roles_parse(const struct parse *p, const json_t *root)
     TRY(mem_keep_new(&p->meta->keep, (size_t)size, sizeof *role, &role));
     for (size_t i = 0; i < json_array_size(runs); i++) {
         const json_t *run = json_array_get(runs, i);
-        json_int_t what = json_integer_value(json_array_get(run, 0)), first = json_integer_value(json_array_get(run, 1));
+        json_int_t what = json_integer_value(json_array_get(run, 0)),
+                   first = json_integer_value(json_array_get(run, 1));
         json_int_t count = json_integer_value(json_array_get(run, 2));
-        if (what <= TOKEN_WORD || what > TOKEN_ARTICLE || first < 0 || first >= size || count < 1 || count > size - first)
+        if (what <= TOKEN_WORD || what > TOKEN_ARTICLE || first < 0 || first >= size || count < 1 ||
+            count > size - first)
             return broken(p, "roles");
         memset(role + first, (int)what, (size_t)count);
     }

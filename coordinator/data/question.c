@@ -22,7 +22,8 @@ struct question {
 
 static void make_up(const struct meta *m, struct question *q)
 {
-    q->entry = (struct entry){.id = m->id, .name = m->name, .kind = m->kind, .fields = m->fields, .context = m->context};
+    q->entry = (struct entry){
+        .id = m->id, .name = m->name, .kind = m->kind, .fields = m->fields, .context = m->context};
     q->source = (struct source){.options = {1, option_path}};
     for (int i = 0; i < m->fields; i++) {
         q->entry.field[i] = m->field[i];
@@ -66,7 +67,7 @@ status question_take(struct question *q, json_t *row, const char **why, const ch
     *detail = q->sample.detail;
     if (*why) return ST_OK;
     shard_row_of(q->sample.words, q->entry.fields, &q->row);
-    q->row.label = 0;                    /* some option's place, for laying out */
+    q->row.label = 0; /* some option's place, for laying out */
     input_cut(q->rule, &q->row, &q->cut);
     if (q->cut.length == 0) *why = why_long;
     return ST_OK;

@@ -1,6 +1,6 @@
-/* A question: one row of raw text that is to be answered. Its way to the encoder is that of a row that is imported: the same
- * sampler reads and tokenises it (sample.h), the same rule lays it out (input.h). A row is a JSON object with a member for
- * each field of the template, and for choices the list "options"; other members are not looked at. */
+/* A question: one row of raw text that is to be answered. Its way to the encoder is that of a row that is imported:
+ * the same sampler reads and tokenises it (sample.h), the same rule lays it out (input.h). A row is a JSON object with
+ * a member for each field of the template, and for choices the list "options"; other members are not looked at. */
 #ifndef MP2_COORDINATOR_DATA_QUESTION_H
 #define MP2_COORDINATOR_DATA_QUESTION_H
 
@@ -15,8 +15,8 @@ struct question;
 status question_new(const struct input_rule *rule, const struct vocabulary *vocabulary, struct question **out);
 void question_destroy(struct question **question);
 
-/* Local. Take a row; it must live until the next one is taken. *why: why it cannot be answered (NULL: it can), *detail what
- * was found, "" when nothing is to be said; both until the next call. */
+/* Local. Take a row; it must live until the next one is taken. *why: why it cannot be answered (NULL: it can), *detail
+ * what was found, "" when nothing is to be said; both until the next call. */
 status question_take(struct question *q, json_t *row, const char **why, const char **detail);
 
 /* Local. Of the row taken: windows to be answered (1 but for a long context), 1 when it lost tokens, and each window's

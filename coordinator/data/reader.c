@@ -13,7 +13,7 @@ const char why_json[] = "malformed JSON", why_utf8[] = "invalid UTF-8", why_obje
 
 static const struct reader_kind *const kinds[] = {
     [FORMAT_JSONL] = &reader_jsonl, [FORMAT_JSON] = &reader_json, [FORMAT_TABLE] = &reader_table,
-    [FORMAT_SQUAD] = &reader_squad, [FORMAT_C3] = &reader_c3, [FORMAT_TAGGED] = &reader_tagged};
+    [FORMAT_SQUAD] = &reader_squad, [FORMAT_C3] = &reader_c3,     [FORMAT_TAGGED] = &reader_tagged};
 
 status reader_take(const struct source *source, const char *name, struct stream **stream, struct reader **out)
 {
@@ -26,8 +26,9 @@ status reader_take(const struct source *source, const char *name, struct stream 
     r->kind = kinds[source->format];
     r->stream = *stream;
     *stream = NULL;
-    s = (size_t)snprintf(r->path, sizeof r->path, "%s", name) < sizeof r->path ? ST_OK
-        : fault(ST_INPUT, "%.80s…: path too long", name);
+    s = (size_t)snprintf(r->path, sizeof r->path, "%s", name) < sizeof r->path
+            ? ST_OK
+            : fault(ST_INPUT, "%.80s…: path too long", name);
     if (s == ST_OK) s = r->kind->open(r);
     if (s != ST_OK) reader_close(&r);
     *out = r;
@@ -42,7 +43,7 @@ status reader_open(const struct source *source, const char *path, struct reader 
     *out = NULL;
     TRY(stream_open(path, &stream));
     s = reader_take(source, path, &stream, out);
-    stream_close(&stream);      /* where it was not taken */
+    stream_close(&stream); /* where it was not taken */
     return s;
 }
 
@@ -143,7 +144,7 @@ json_t *value_at(json_t *row, const char *path)
 
     for (; strncmp(path, AROUND "/", sizeof AROUND) == 0; path += sizeof AROUND) row = json_object_get(row, AROUND);
     whole = json_object_get(row, path);
-    if (whole) return json_is_null(whole) ? NULL : whole;   /* a name with a dot in it */
+    if (whole) return json_is_null(whole) ? NULL : whole; /* a name with a dot in it */
     while (row && *path) {
         size_t n = strcspn(path, ".");
         row = step(row, path, n);

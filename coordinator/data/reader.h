@@ -11,7 +11,7 @@
 struct reader;
 struct stream;
 
-/* Local. path: the file (gz and xz are told by their first bytes). source must outlive the reader. ST_INPUT (said:
+/* Local. path: the file (gz and xz are told by their first bytes). source must outlive the reader. ST_INPUT (reported:
  * path:line) when the file cannot be read or its structure as a whole is broken. */
 status reader_open(const struct source *source, const char *path, struct reader **out);
 /* Local. The same of a stream that is open and at its beginning; it is the reader's from then on, *stream NULL. */
@@ -19,15 +19,15 @@ status reader_take(const struct source *source, const char *name, struct stream 
 void reader_close(struct reader **reader);
 
 /* Local. The next row, borrowed until the next call. A row that cannot be had is *row NULL and *why a reason that
- * never varies (it is counted), and reading goes on behind it; with a row *why is what is to be noted about it, or NULL.
- * ST_END after the last. */
+ * never varies (it is counted), and reading goes on behind it; with a row *why is what is to be noted about it, or
+ * NULL. ST_END after the last. */
 status reader_next(struct reader *reader, json_t **row, const char **why);
 
 /* Local. Where the last row is: "path:line", or "path: row 17" where a format has no lines. */
 void reader_place(const struct reader *reader, char *out, size_t room);
 
-/* Local. What a path leads to inside a row ("../" in front: inside the object around it), borrowed; NULL when there is nothing
- * (null counts as nothing). */
+/* Local. What a path leads to inside a row ("../" in front: inside the object around it), borrowed; NULL when there is
+ * nothing (null counts as nothing). */
 json_t *value_at(json_t *row, const char *path);
 
 /* Local. A value as text: strings as they are, numbers as shortly as they can be written, true, false. room bytes

@@ -36,9 +36,9 @@ const struct reader_kind reader_jsonl = {jsonl_open, jsonl_next, jsonl_close};
 struct whole {
     char *data;
     size_t at, n;
-    int64_t line;       /* of data + at */
-    json_t *root;       /* with paths */
-    json_t **found;     /* owned: rows, copied where they have objects around them */
+    int64_t line;   /* of data + at */
+    json_t *root;   /* with paths */
+    json_t **found; /* owned: rows, copied where they have objects around them */
     size_t count, room, next;
 };
 
@@ -90,8 +90,8 @@ static status load_paths(struct reader *r, struct whole *w, size_t start)
 
 static void skip_space(struct whole *w)
 {
-    for (; w->at < w->n && strchr(" \t\r\n", w->data[w->at]) &&
-         w->data[w->at]; w->at++) w->line += w->data[w->at] == '\n';
+    for (; w->at < w->n && strchr(" \t\r\n", w->data[w->at]) && w->data[w->at]; w->at++)
+        w->line += w->data[w->at] == '\n';
 }
 
 static status json_open(struct reader *r)
@@ -141,7 +141,7 @@ static status next_item(struct reader *r, struct whole *w, json_t **row, const c
     skip_value(w);
     if (w->at >= w->n) return fault(ST_INPUT, "%s:%lld: the array ends inside this item", r->path, (long long)r->line);
     *row = reader_parse(w->data + first, w->at - first, why);
-    w->next = w->data[w->at] == ',';    /* another item must follow */
+    w->next = w->data[w->at] == ','; /* another item must follow */
     w->at += w->next;
     return ST_OK;
 }

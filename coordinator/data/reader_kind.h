@@ -11,16 +11,16 @@ struct reader {
     const struct source *source;
     const struct reader_kind *kind;
     char path[4096];
-    struct stream *stream;      /* formats of lines */
-    int64_t line;               /* of the last row; 0: the format has none */
-    int64_t number;             /* of the last row, from 1 */
-    json_t *row;                /* the last row, owned */
-    void *state;                /* the format's own */
+    struct stream *stream; /* formats of lines */
+    int64_t line;          /* of the last row; 0: the format has none */
+    int64_t number;        /* of the last row, from 1 */
+    json_t *row;           /* the last row, owned */
+    void *state;           /* the format's own */
 };
 
 struct reader_kind {
     status (*open)(struct reader *r);
-    status (*next)(struct reader *r, json_t **row, const char **why);   /* *row: a new reference */
+    status (*next)(struct reader *r, json_t **row, const char **why); /* *row: a new reference */
     void (*close)(struct reader *r);
 };
 

@@ -1,5 +1,5 @@
-/* Two nested formats made flat: SQuAD (articles, paragraphs, questions; CMRC 2018's own form of it: paragraphs alone) and C3
- * (documents, questions). */
+/* Two nested formats made flat: SQuAD (articles, paragraphs, questions; CMRC 2018's own form of it: paragraphs alone)
+ * and C3 (documents, questions). */
 #include <string.h>
 
 #include "cluster/base/log.h"
@@ -7,13 +7,13 @@
 
 struct nested {
     json_t *root;
-    json_t *rows;       /* array of objects */
-    int64_t *line;      /* (lines) where the row's object begins */
+    json_t *rows;  /* array of objects */
+    int64_t *line; /* (lines) where the row's object begins */
     size_t lines, room, next;
 };
 
-/* jansson says nothing about places: in JSON that it has read, the objects inside `depth` brackets are the rows, in their
- * order. A file all in one line has no lines to speak of. */
+/* jansson says nothing about places: in JSON that it has read, the objects inside `depth` brackets are the rows, in
+ * their order. A file all in one line has no lines to speak of. */
 static status find_lines(struct nested *nest, const char *data, size_t n, int depth)
 {
     int inside = 0, quoted = 0;
@@ -78,7 +78,8 @@ static json_t *squad_articles(const json_t *root)
     return json_is_array(root) ? (json_t *)(uintptr_t)root : json_object_get(root, "data");
 }
 
-/* {"data": [{"paragraphs": [{"qas": [{ has six brackets before a question; "data" alone and "paragraphs" may be missing. */
+/* {"data": [{"paragraphs": [{"qas": [{ has six brackets before a question; "data" alone and "paragraphs" may be
+ * missing. */
 static int squad_depth(const json_t *root)
 {
     return (json_is_array(root) ? 1 : 2) + (json_object_get(json_array_get(squad_articles(root), 0), "qas") ? 2 : 4);
@@ -87,12 +88,15 @@ static int squad_depth(const json_t *root)
 static status add_questions(struct reader *r, json_t *article, json_t *paragraph, size_t number)
 {
     static const char *const kept[] = {"answers", "is_impossible"};
-    json_t *questions = json_object_get(paragraph, "qas"), *question, *context = either(paragraph, "context", "context_text");
+    json_t *questions = json_object_get(paragraph, "qas"), *question,
+           *context = either(paragraph, "context", "context_text");
     struct nested *nest = r->state;
     size_t q;
 
-    if (!json_is_array(questions)) return fault(ST_INPUT, "%s: item %zu: expected \"qas\", a list of questions", r->path, number);
-    json_array_foreach(questions, q, question) {
+    if (!json_is_array(questions))
+        return fault(ST_INPUT, "%s: item %zu: expected \"qas\", a list of questions", r->path, number);
+    json_array_foreach(questions, q, question)
+    {
         json_t *row = json_object();
         copy(row, "context", context);
         copy(row, "title", json_object_get(article, "title"));
@@ -113,12 +117,17 @@ static status squad_open(struct reader *r)
     TRY(load_root(r, squad_depth, &nest));
     articles = squad_articles(nest->root);
     if (!json_is_array(articles))
-        return fault(ST_INPUT, "%s: expected a SQuAD file, {\"data\": [{\"paragraphs\": [{\"context\": …, \"qas\": [{\"question\": …, or "
-                     "CMRC 2018's own form, [{\"context_text\": …, \"qas\": [{\"query_text\": …", r->path);
-    json_array_foreach(articles, a, article) {
+        return fault(
+            ST_INPUT,
+            "%s: expected a SQuAD file, {\"data\": [{\"paragraphs\": [{\"context\": …, \"qas\": [{\"question\": …, or "
+            "CMRC 2018's own form, [{\"context_text\": …, \"qas\": [{\"query_text\": …",
+            r->path);
+    json_array_foreach(articles, a, article)
+    {
         json_t *paragraphs = json_object_get(article, "paragraphs");
         if (!paragraphs) TRY(add_questions(r, article, article, a));
-        else if (!json_is_array(paragraphs)) return fault(ST_INPUT, "%s: item %zu: \"paragraphs\": expected a list", r->path, a);
+        else if (!json_is_array(paragraphs))
+            return fault(ST_INPUT, "%s: item %zu: \"paragraphs\": expected a list", r->path, a);
         json_array_foreach(paragraphs, p, paragraph) TRY(add_questions(r, article, paragraph, a));
     }
     return ST_OK;
@@ -160,17 +169,19 @@ static status c3_open(struct reader *r)
     size_t d, q;
 
     TRY(load_root(r, c3_depth, &nest));
-    if (!json_is_array(nest->root)) return fault(ST_INPUT,
-                                                 "%s: expected a C3 file: an array of [lines, questions, id]", r->path);
-    json_array_foreach(nest->root, d, document) {
+    if (!json_is_array(nest->root))
+        return fault(ST_INPUT, "%s: expected a C3 file: an array of [lines, questions, id]", r->path);
+    json_array_foreach(nest->root, d, document)
+    {
         json_t *questions = json_array_get(document, 1);
         if (!json_is_array(json_array_get(document, 0)) || !json_is_array(questions))
             return fault(ST_INPUT, "%s: item %zu: expected [lines, questions, id]", r->path, d);
-        json_array_foreach(questions, q, question) {
+        json_array_foreach(questions, q, question)
+        {
             json_t *row = json_object();
             status s = join_lines(json_array_get(document, 0), row);
-            for (size_t k = 0; k < sizeof kept / sizeof *kept; k++) copy(row, kept[k], json_object_get(question,
-                                                                                                       kept[k]));
+            for (size_t k = 0; k < sizeof kept / sizeof *kept; k++)
+                copy(row, kept[k], json_object_get(question, kept[k]));
             json_array_append_new(nest->rows, row);
             TRY(s);
         }

@@ -10,7 +10,10 @@ enum { RECORD_BYTES = 1 << 20, CELL_LIMIT = 128 };
 static const char why_columns[] = "wrong number of columns", why_quotes[] = "quotes do not close",
                   why_behind[] = "text behind a closing quote", note_behind[] = "text behind a closing quote, kept";
 
-struct cell { const char *text; size_t n; };
+struct cell {
+    const char *text;
+    size_t n;
+};
 
 struct table {
     struct texts columns;
@@ -18,8 +21,8 @@ struct table {
     /* csv: lines, each with its \n; those from `at` on are not taken yet: several where a record came to nothing */
     char *lines;
     size_t at, have, line_room;
-    int64_t line;           /* number of the line at `at` */
-    char *record;           /* csv: the record's unquoted cells */
+    int64_t line; /* number of the line at `at` */
+    char *record; /* csv: the record's unquoted cells */
     size_t record_room;
     struct cell cell[CELL_LIMIT];
     size_t cells;

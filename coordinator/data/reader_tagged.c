@@ -4,7 +4,8 @@
 #include "cluster/base/log.h"
 #include "coordinator/data/reader_kind.h"
 
-static const char why_tag[] = "tag does not close", why_outside[] = "text outside a tag", why_attribute[] = "malformed tag";
+static const char why_tag[] = "tag does not close", why_outside[] = "text outside a tag",
+                  why_attribute[] = "malformed tag";
 
 struct tagged {
     char *data;
@@ -40,7 +41,8 @@ static size_t find_tag(const struct tagged *t, size_t from, size_t limit, const 
     for (size_t i = from; i < limit && i + width + name < t->n; i++) {
         const char *p = t->data + i;
         if (*p == '<' && memcmp(p, open, width) == 0 && memcmp(p + width, tag, name) == 0 &&
-            (is_space(p[width + name]) || p[width + name] == '>')) return i;
+            (is_space(p[width + name]) || p[width + name] == '>'))
+            return i;
     }
     return limit;
 }

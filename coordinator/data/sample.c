@@ -140,8 +140,8 @@ static int read_label(struct sampler *s, const struct source_file *file, json_t 
     if (value) return value->label;
     out->why = why_label;
     for (size_t i = 0; i < s->source->ignore.count; i++)
-        if (strlen(s->source->ignore.items[i]) == text.n && memcmp(s->source->ignore.items[i], text.text,
-                                                                   text.n) == 0) {
+        if (strlen(s->source->ignore.items[i]) == text.n &&
+            memcmp(s->source->ignore.items[i], text.text, text.n) == 0) {
             out->why = why_ignored;
             out->ignored = 1;
         }

@@ -11,20 +11,22 @@
 #include "coordinator/text/wordpiece.h"
 
 /* Tokens, options or accepted answers, and how many of each are or have [UNK]. */
-struct token_count { int64_t tokens, unknown, items, unknown_items; };
+struct token_count {
+    int64_t tokens, unknown, items, unknown_items;
+};
 
 struct sample {
-    const int32_t *words;           /* as in shard.h; until the next call */
+    const int32_t *words; /* as in shard.h; until the next call */
     size_t n;
-    const int32_t *texts;           /* extraction: as in texts.h; until the next call */
+    const int32_t *texts; /* extraction: as in texts.h; until the next call */
     size_t texts_n;
     struct token_count count;
-    unsigned char content[16];      /* xxh3-128 of everything shown: fields and options, not the answer */
-    unsigned char group[16];        /* of the fields by which rows stay together */
-    const char *why;                /* why the row cannot be used; NULL: it can. Constant text, fit for counting */
-    int ignored;                    /* the entry says to leave such rows out */
-    const char *note;               /* something worth counting about a row that is used; NULL: nothing */
-    char detail[128];               /* what was found, for a message; may be empty */
+    unsigned char content[16]; /* xxh3-128 of everything shown: fields and options, not the answer */
+    unsigned char group[16];   /* of the fields by which rows stay together */
+    const char *why;           /* why the row cannot be used; NULL: it can. Constant text, fit for counting */
+    int ignored;               /* the entry says to leave such rows out */
+    const char *note;          /* something worth counting about a row that is used; NULL: nothing */
+    char detail[128];          /* what was found, for a message; may be empty */
 };
 
 struct sampler;

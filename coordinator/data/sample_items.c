@@ -9,7 +9,8 @@ static const char why_options[] = "fewer than two options, or none", why_many[] 
                   why_option[] = "empty option", why_choice[] = "answer is none of the options",
                   why_no_answer[] = "no answer given", why_not_found[] = "answer not in the text",
                   why_no_token[] = "answer has no token";
-static const char note_equal[] = "two options are equal", note_tokens[] = "two options have the same tokens in this vocabulary",
+static const char note_equal[] = "two options are equal",
+                  note_tokens[] = "two options have the same tokens in this vocabulary",
                   note_moved[] = "answer not where the source says, nearest place taken",
                   note_gold[] = "an accepted answer is not in the text, counts for scores only";
 
@@ -92,7 +93,8 @@ status sampler_choices(struct sampler *s, const struct source_file *file, json_t
         if (!out->note) out->note = compare_option(s, option);
     }
     if (s->asking) return ST_OK;
-    if (sampler_text(s, file, row, s->source->answer, FIELD_LIMIT, &answer) != 0) return out->why = why_no_answer, ST_OK;
+    if (sampler_text(s, file, row, s->source->answer, FIELD_LIMIT, &answer) != 0)
+        return out->why = why_no_answer, ST_OK;
     *label = right_option(s, answer, option, options);
     if (*label >= 0) return ST_OK;
     out->why = why_choice;
@@ -127,8 +129,8 @@ static int read_answers(json_t *value, struct answer_at list[OPTION_LIMIT])
     if (json_is_string(value)) add_answer(list, &count, value, -1);
     for (size_t i = 0; i < json_array_size(value); i++) {
         const json_t *item = json_array_get(value, i);
-        if (json_is_object(item)) add_answer(list, &count, json_object_get(item, "text"),
-                                             as_start(json_object_get(item, "answer_start")));
+        if (json_is_object(item))
+            add_answer(list, &count, json_object_get(item, "text"), as_start(json_object_get(item, "answer_start")));
         else add_answer(list, &count, item, -1);
     }
     if (json_is_string(texts)) add_answer(list, &count, texts, as_start(starts));
@@ -177,7 +179,8 @@ static int stands_there(struct text context, const struct answer_at *a, enum sta
 
     while (at < context.n && position < a->start) position += units((unsigned char)context.text[at++], unit);
     while (at < context.n && ((unsigned char)context.text[at] & 0xc0) == 0x80) at++;
-    return position == a->start && a->text.n <= context.n - at && memcmp(context.text + at, a->text.text, a->text.n) == 0;
+    return position == a->start && a->text.n <= context.n - at &&
+           memcmp(context.text + at, a->text.text, a->text.n) == 0;
 }
 
 /* The tokens that share bytes with [from, to). 0, or -1 when none does. */

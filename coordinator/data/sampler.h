@@ -7,7 +7,10 @@
 #include "coordinator/data/texts.h"
 
 /* An accepted answer: its bytes, and where the source says it stands (-1: it does not say). */
-struct answer_at { struct text text; int64_t start; };
+struct answer_at {
+    struct text text;
+    int64_t start;
+};
 
 enum { OPTION_LIMIT = 64 };
 
@@ -15,20 +18,20 @@ struct sampler {
     const struct entry *entry;
     const struct source *source;
     const struct vocabulary *vocabulary;
-    int asking;                         /* rows come without label and answer */
+    int asking; /* rows come without label and answer */
     enum start_unit starts;
-    struct token_list tokens, context;  /* context: the tokens of the context field, with their bytes */
-    int32_t *words;                     /* the row being made */
+    struct token_list tokens, context; /* context: the tokens of the context field, with their bytes */
+    int32_t *words;                    /* the row being made */
     size_t n, room;
-    int32_t *items;                     /* heads and tokens of options or answers, until the fields stand */
+    int32_t *items; /* heads and tokens of options or answers, until the fields stand */
     size_t head_n, head_room, item_n, item_room;
     int32_t *item_ids;
-    struct text answer[OPTION_LIMIT];   /* extraction: of the items */
-    int32_t *texts;                     /* extraction: the row's words as texts.h has them */
+    struct text answer[OPTION_LIMIT]; /* extraction: of the items */
+    int32_t *texts;                   /* extraction: the row's words as texts.h has them */
     size_t texts_room;
-    char *joined;                       /* fields that are lists */
+    char *joined; /* fields that are lists */
     size_t joined_n, joined_room;
-    char *content;                      /* what is hashed */
+    char *content; /* what is hashed */
     size_t content_n, content_room;
     char number[OPTION_LIMIT + FIELD_LIMIT + 2][NUMBER_ROOM];
     struct text field[FIELD_LIMIT];

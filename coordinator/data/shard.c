@@ -16,15 +16,19 @@ struct header {
     uint32_t version, split;
     uint64_t file_bytes, rows, meta_bytes, index_at, data_at, data_words;
     uint32_t fields, reserved;
-    unsigned char set[16], digest[16];  /* digest: xxh3-128 of all behind the header */
+    unsigned char set[16], digest[16]; /* digest: xxh3-128 of all behind the header */
     uint64_t reserved2[2];
-    uint64_t check;                     /* xxh3-64 of the header before it */
+    uint64_t check; /* xxh3-64 of the header before it */
 };
 _Static_assert(sizeof(struct header) == 128, "the header is what the file says it is");
 
 enum { META_LIMIT = 16 << 20 };
 
-struct writer { FILE *to; XXH3_state_t *state; int failed; };
+struct writer {
+    FILE *to;
+    XXH3_state_t *state;
+    int failed;
+};
 
 static void put(struct writer *w, const void *data, size_t bytes)
 {
@@ -47,8 +51,8 @@ status shard_write(const char *path, enum split split, int fields, const char *m
                    const struct shard_words *rows, int64_t count, const unsigned char set[16])
 {
     static const char zeros[sizeof(struct header)];
-    struct header h = {.version = SHARD_VERSION, .split = (uint32_t)split, .rows = (uint64_t)count,
-                       .fields = (uint32_t)fields};
+    struct header h = {
+        .version = SHARD_VERSION, .split = (uint32_t)split, .rows = (uint64_t)count, .fields = (uint32_t)fields};
     size_t padding = (8 - meta_bytes % 8) % 8;
     struct writer w = {.state = XXH3_createState()};
     struct file_out out;
@@ -98,18 +102,17 @@ static status header_check(const char *path, const struct file_map *map, struct 
     memcpy(h, map->data, sizeof *h);
     if (h->version != SHARD_VERSION)
         return fault(ST_INPUT, "%s: shard of version %u, this program reads version %d; %s", path, h->version,
-                     SHARD_VERSION,
-                     h->version > SHARD_VERSION ? "use a newer mp2" : "import the task again");
-    if (h->check != XXH3_64bits(h, offsetof(struct header, check))) return damaged(path,
-                                                                                   "the header's check sum is wrong");
+                     SHARD_VERSION, h->version > SHARD_VERSION ? "use a newer mp2" : "import the task again");
+    if (h->check != XXH3_64bits(h, offsetof(struct header, check)))
+        return damaged(path, "the header's check sum is wrong");
     if (h->file_bytes != map->size) return damaged(path, "the file was cut or has grown");
     if (h->meta_bytes > META_LIMIT || h->index_at != sizeof *h + (h->meta_bytes + 7) / 8 * 8 ||
-        h->index_at > map->size ||
-        h->rows >= (map->size - h->index_at) / 8 || h->data_at != h->index_at + (h->rows + 1) * 8)
+        h->index_at > map->size || h->rows >= (map->size - h->index_at) / 8 ||
+        h->data_at != h->index_at + (h->rows + 1) * 8)
         return damaged(path, "its parts do not fit");
     words = (map->size - h->data_at) / sizeof(int32_t);
-    if (h->data_words != words || map->size != h->data_at + words * sizeof(int32_t)) return damaged(path,
-                                                                                                    "its parts do not fit");
+    if (h->data_words != words || map->size != h->data_at + words * sizeof(int32_t))
+        return damaged(path, "its parts do not fit");
     if (h->split >= SPLIT_COUNT || h->fields < 1 || h->fields > FIELD_LIMIT) return damaged(path, "split or fields");
     return ST_OK;
 }
@@ -221,7 +224,8 @@ status shard_check(const struct shard *s, const char *path, const struct meta *m
         if (!row_fits(s, i)) return damaged(path, "a row's lengths");
         shard_row(s, i, &row);
         if (!items_fit(&row, m)) return damaged(path, "a row's label, options or answers");
-        for (const int32_t *t = row.field[0].id; t < end; t++) bad |= (int32_t)((uint32_t)*t >= (uint32_t)m->vocabulary_size);
+        for (const int32_t *t = row.item_head + 3 * row.items; t < end; t++)
+            bad |= (int32_t)((uint32_t)*t >= (uint32_t)m->vocabulary_size);
         if (bad) return damaged(path, "a token outside the vocabulary");
     }
     return ST_OK;

@@ -26,8 +26,8 @@ struct shard_row {
     int label;
     struct ids field[FIELD_LIMIT];
     int items;
-    const int32_t *item_head;       /* items x (first, last, length) */
-    const int32_t *item_ids;        /* one behind the other */
+    const int32_t *item_head; /* items x (first, last, length) */
+    const int32_t *item_ids;  /* one after the other */
 };
 
 struct shard {
@@ -42,13 +42,16 @@ struct shard {
 };
 
 /* A row to be written. */
-struct shard_words { const int32_t *words; size_t n; };
+struct shard_words {
+    const int32_t *words;
+    size_t n;
+};
 
 /* Local. Write a shard, all or nothing. set: the same for all splits of an import. */
 status shard_write(const char *path, enum split split, int fields, const char *meta, size_t meta_bytes,
                    const struct shard_words *rows, int64_t count, const unsigned char set[16]);
 
-/* Local. Map it; header, digest and index are checked. ST_INPUT (said). */
+/* Local. Map it; header, digest and index are checked. ST_INPUT (reported). */
 status shard_open(const char *path, struct shard *out);
 /* Local. Check every row against the task's description: lengths, tokens, labels, spans. */
 status shard_check(const struct shard *shard, const char *path, const struct meta *meta);

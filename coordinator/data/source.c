@@ -29,8 +29,8 @@ static status set_parse(struct parser *p, const struct yaml *node, const struct 
 {
     *out = node;
     if (!node) return ST_OK;
-    if (node->kind != YAML_MAP) return fault(ST_INPUT, "%s:%d: set: expected a map of field to text", p->path,
-                                             node->line);
+    if (node->kind != YAML_MAP)
+        return fault(ST_INPUT, "%s:%d: set: expected a map of field to text", p->path, node->line);
     for (size_t i = 0; i < node->count; i++)
         if (node->items[i].kind != YAML_TEXT)
             return fault(ST_INPUT, "%s:%d: set: %s: expected a text", p->path, node->items[i].line, node->keys[i]);
@@ -121,8 +121,8 @@ static status values_parse(struct parser *p, const struct yaml *source, struct s
     struct value *list;
     int line = node ? node->line : source->line;
 
-    if (node && node->kind != YAML_MAP) return fault(ST_INPUT, "%s:%d: values: expected a map of label word to value",
-                                                     p->path, line);
+    if (node && node->kind != YAML_MAP)
+        return fault(ST_INPUT, "%s:%d: values: expected a map of label word to value", p->path, line);
     TRY(mem_keep_new(&p->catalogue->keep, VALUE_LIMIT, sizeof *list, &list));
     for (size_t i = 0; node && i < node->count; i++) {
         int known = 0;
@@ -182,7 +182,8 @@ static status starts_parse(struct parser *p, const struct yaml *node, enum start
     TRY(yaml_value_text(p, node, "starts", &text));
     for (int i = 0; i < STARTS_ANY; i++)
         if (strcmp(names[i], text) == 0) return *out = (enum start_unit)i, ST_OK;
-    return fault(ST_INPUT, "%s:%d: starts: found \"%.60s\", expected characters, utf16 or bytes", p->path, node->line, text);
+    return fault(ST_INPUT, "%s:%d: starts: found \"%.60s\", expected characters, utf16 or bytes", p->path, node->line,
+                 text);
 }
 
 static status table_parse(struct parser *p, const struct yaml *node, struct source *s)
@@ -201,13 +202,18 @@ static status table_parse(struct parser *p, const struct yaml *node, struct sour
 static status check_place(const struct parser *p, const struct yaml *node, const struct source *s)
 {
     enum task_kind kind = p->entry->kind;
-    const struct { const char *key; int fits; } places[] = {
-        {"label", kind == TASK_LABELS}, {"values", kind == TASK_LABELS}, {"ignore", kind == TASK_LABELS},
-        {"labels", kind == TASK_LABELS}, {"options", kind == TASK_CHOICES}, {"answer", kind == TASK_CHOICES},
-        {"answer_as", kind == TASK_CHOICES}, {"answers", kind == TASK_EXTRACTIVE}, {"starts", kind == TASK_EXTRACTIVE},
-        {"impossible", kind == TASK_EXTRACTIVE && p->entry->no_answer}, {"columns", s->format == FORMAT_TABLE},
-        {"header", s->format == FORMAT_TABLE}, {"separator", s->format == FORMAT_TABLE},
-        {"csv", s->format == FORMAT_TABLE}, {"tag", s->format == FORMAT_TAGGED}, {"rows", s->format == FORMAT_JSON}};
+    const struct {
+        const char *key;
+        int fits;
+    } places[] = {
+        {"label", kind == TASK_LABELS},           {"values", kind == TASK_LABELS},
+        {"ignore", kind == TASK_LABELS},          {"labels", kind == TASK_LABELS},
+        {"options", kind == TASK_CHOICES},        {"answer", kind == TASK_CHOICES},
+        {"answer_as", kind == TASK_CHOICES},      {"answers", kind == TASK_EXTRACTIVE},
+        {"starts", kind == TASK_EXTRACTIVE},      {"impossible", kind == TASK_EXTRACTIVE && p->entry->no_answer},
+        {"columns", s->format == FORMAT_TABLE},   {"header", s->format == FORMAT_TABLE},
+        {"separator", s->format == FORMAT_TABLE}, {"csv", s->format == FORMAT_TABLE},
+        {"tag", s->format == FORMAT_TAGGED},      {"rows", s->format == FORMAT_JSON}};
 
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         const struct yaml *at = yaml_get(node, places[i].key);
@@ -220,10 +226,10 @@ static status check_place(const struct parser *p, const struct yaml *node, const
 
 status source_parse(struct parser *p, const struct yaml *node, struct source *s)
 {
-    static const char *const keys[] = {"about", "folder", "format", "files", "fields", "set", "label", "values",
-                                       "ignore",
-                                       "labels", "options", "answer", "answer_as", "answers", "starts", "impossible", "columns",
-                                       "header", "separator", "csv", "tag", "rows", NULL};
+    static const char *const keys[] = {"about",     "folder",  "format", "files",      "fields",  "set",
+                                       "label",     "values",  "ignore", "labels",     "options", "answer",
+                                       "answer_as", "answers", "starts", "impossible", "columns", "header",
+                                       "separator", "csv",     "tag",    "rows",       NULL};
 
     s->line = node->line;
     TRY(yaml_value_map(p, node, "source", keys));

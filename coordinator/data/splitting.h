@@ -1,5 +1,5 @@
 /* Which row belongs to which split: what is published stays, what is missing is drawn from train by content, and
- * nothing is in two splits (configs/tasks/README.md, Splits; method.md section 7). A function of the rows' contents
+ * nothing is in two splits (configs/tasks/README.md, "Splits"; worker/README.md, Q26). A function of the rows' contents
  * alone: no seed, and the order of rows in the files does not matter. */
 #ifndef MP2_COORDINATOR_DATA_SPLITTING_H
 #define MP2_COORDINATOR_DATA_SPLITTING_H
@@ -12,11 +12,11 @@
 #include "coordinator/data/tally.h"
 
 struct split_row {
-    size_t at, n;                   /* the row's words, in the importer's memory */
-    size_t texts_at, texts_n;       /* extraction: likewise those of its texts */
+    size_t at, n;             /* the row's words, in the importer's memory */
+    size_t texts_at, texts_n; /* extraction: likewise those of its texts */
     struct token_count count;
     unsigned char content[16], group[16];
-    unsigned char split;            /* enum split: published, then final */
+    unsigned char split; /* enum split: published, then final */
     unsigned char dropped;
 };
 

@@ -8,7 +8,7 @@ void tally_add(struct tally *t, enum tally_kind kind, const char *what, const ch
     int i = 0;
 
     while (i < t->lines && (t->line[i].kind != kind || strcmp(t->line[i].what, what) != 0)) i++;
-    if (i == TALLY_LIMIT) i--;      /* more reasons than there are: the last line takes them */
+    if (i == TALLY_LIMIT) i--; /* more reasons than there are: the last line takes them */
     if (i == t->lines) {
         t->lines++;
         t->line[i].what = what;

@@ -10,11 +10,14 @@ struct tally_line {
     const char *what;
     enum tally_kind kind;
     int64_t count;
-    char first[320];        /* where it happened first, and what was found */
+    char first[320]; /* where it happened first, and what was found */
 };
 
 enum { TALLY_LIMIT = 48 };
-struct tally { int lines; struct tally_line line[TALLY_LIMIT]; };
+struct tally {
+    int lines;
+    struct tally_line line[TALLY_LIMIT];
+};
 
 /* Local. Count one more. place and detail are kept of the first; detail may be "". */
 void tally_add(struct tally *tally, enum tally_kind kind, const char *what, const char *place, const char *detail);

@@ -15,7 +15,8 @@ status texts_pack(struct text context, const struct token_list *tokens, const st
     char *to;
 
     for (int i = 0; i < count; i++) bytes += answers[i].n;
-    if (bytes >= INT32_MAX) return fault(ST_INPUT, "a context and its answers of %zu bytes, expected less than 2 GiB", bytes);
+    if (bytes >= INT32_MAX)
+        return fault(ST_INPUT, "a context and its answers of %zu bytes, expected less than 2 GiB", bytes);
     *n = head + (bytes + sizeof **words - 1) / sizeof **words;
     TRY(mem_grow(words, room, *n, sizeof **words));
     (*words)[*n - 1] = 0;
@@ -75,5 +76,6 @@ status texts_check(const struct shard *texts, const char *path, const struct sha
         shard_row(beside, i, &row);
         fits = row_fits(texts, i, &row, context);
     }
-    return fits ? ST_OK : fault(ST_INPUT, "%s: is of another import than the shard beside it; import the task again", path);
+    return fits ? ST_OK
+                : fault(ST_INPUT, "%s: is of another import than the shard beside it; import the task again", path);
 }

@@ -22,7 +22,8 @@ static size_t word_start(const struct word_bag *b, size_t word)
 
 static int is_article(const char *word, size_t n)
 {
-    return (n == 1 && *word == 'a') || (n == 2 && memcmp(word, "an", n) == 0) || (n == 3 && memcmp(word, "the", n) == 0);
+    return (n == 1 && *word == 'a') || (n == 2 && memcmp(word, "an", n) == 0) ||
+           (n == 3 && memcmp(word, "the", n) == 0);
 }
 
 /* The bytes from the last word's end up to `to` are a word, if there are any. Returns where the next one begins. */
@@ -40,7 +41,8 @@ static size_t add_character(struct word_bag *b, size_t to, uint32_t c)
     enum unicode_class what = unicode_class_of(c);
 
     if (what == UNICODE_MARK) return to;
-    if (what != UNICODE_CHINESE && what != UNICODE_PUNCTUATION) return to + utf8_encode(unicode_lower(c), b->bytes + to);
+    if (what != UNICODE_CHINESE && what != UNICODE_PUNCTUATION)
+        return to + utf8_encode(unicode_lower(c), b->bytes + to);
     to = end_word(b, to);
     return c < 128 ? to : end_word(b, to + utf8_encode(c, b->bytes + to));
 }
@@ -84,7 +86,8 @@ status word_bag_of_tokens(const struct token_roles *roles, const int32_t *ids, i
     b->count = 0;
     TRY(mem_grow(&b->bytes, &b->byte_room, (size_t)count * sizeof *ids, 1));
     TRY(mem_grow(&b->ends, &b->end_room, (size_t)count, sizeof *b->ends));
-    for (int at = 0, first = 0; at < count; first = at) {   /* a text that begins inside a word begins with what it has of it */
+    for (int at = 0, first = 0; at < count;
+         first = at) { /* a text that begins inside a word begins with what it has of it */
         int role = role_at(roles, ids[at++]);
         size_t bytes;
 

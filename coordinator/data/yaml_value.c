@@ -96,8 +96,7 @@ status yaml_value_map(const struct parser *p, const struct yaml *node, const cha
         for (k = 0; names[k] && used < sizeof expected; k++)
             used += (size_t)snprintf(expected + used, sizeof expected - used, "%s%s", k ? ", " : "", names[k]);
         return fault(ST_INPUT, "%s:%d: %s: unknown key \"%.60s\", expected one of: %s", p->path, node->key_lines[i],
-                     what,
-                     node->keys[i], expected);
+                     what, node->keys[i], expected);
     }
     return ST_OK;
 }

@@ -26,8 +26,7 @@ void dealing_order(int batch, const int32_t *lengths, int32_t *order)
         if (slot >= batch) continue;
         for (int i = 0; i < batch; i++) {
             int before = 0;
-            for (int j = 0; j < batch; j++)
-                before += lengths[j] > lengths[i] || (lengths[j] == lengths[i] && j < i);
+            for (int j = 0; j < batch; j++) before += lengths[j] > lengths[i] || (lengths[j] == lengths[i] && j < i);
             if (before == next) {
                 order[slot] = i;
                 break;
@@ -37,7 +36,8 @@ void dealing_order(int batch, const int32_t *lengths, int32_t *order)
     }
 }
 
-/* The blocks of the group from `from` on that nobody holds yet have worker -1. Split the smallest that is large enough. */
+/* The blocks of the group from `from` on that nobody holds yet have worker -1. Split the smallest that is large
+ * enough. */
 static status take_block(struct deal *p, size_t from, int worker, int32_t size, int *taken)
 {
     size_t best = p->count;
@@ -88,7 +88,7 @@ static status deal_group(struct deal *p, int group, int batch, int workers, int3
                 int taken;
 
                 TRY(take_block(p, from, w, size, &taken));
-                if (!taken) break;      /* none of this size is left: two halves will do */
+                if (!taken) break; /* none of this size is left: two halves will do */
                 quota[w] -= size;
             }
     return ST_OK;

@@ -30,7 +30,7 @@ void loop_post_run(struct loop *l, Mp2__Run__State state, int whole)
     run.state = state;
     run.done = (uint64_t)l->step;
     run.total = (uint64_t)l->o->steps;
-    run.unit = (char *)(uintptr_t)"steps";
+    run.unit = (char *)(uintptr_t) "steps";
     run.host = host;
     run.program = (char *)(uintptr_t)("mp2 " MP2_VERSION);
     run.started = l->started;
@@ -83,13 +83,16 @@ static status commit_record(struct loop *l, int64_t step, const struct job_step 
     if (done->record) TRY(append(l, step, RECORD_STEP, done->record, done->record_bytes));
     l->skipped = done->skipped ? l->skipped + 1 : 0;
     if (done->skipped) {
-        progress_event(l->progress, MP2__EVENT__LEVEL__WARNING, "step-skipped", (uint64_t)step, "loss or gradient not finite");
+        progress_event(l->progress, MP2__EVENT__LEVEL__WARNING, "step-skipped", (uint64_t)step,
+                       "loss or gradient not finite");
         log_warn("step-skipped", "step=%lld why=\"loss or gradient not finite\"", (long long)step);
     }
     tell_step(l, step, done, clock_now() - t);
     if (l->skipped >= l->o->skips)
-        return fault(ST_NUMBER, "step %lld: %lld steps in a row had a loss or gradient that is not finite; the last good "
-                     "state is kept", (long long)step, (long long)l->skipped);
+        return fault(ST_NUMBER,
+                     "step %lld: %lld steps in a row had a loss or gradient that is not finite; the last good "
+                     "state is kept",
+                     (long long)step, (long long)l->skipped);
     return ST_OK;
 }
 
@@ -207,8 +210,8 @@ static status do_checkpoint(struct loop *l)
 static void show_eval(struct loop *l, const struct job_eval *e)
 {
     l->bar.line_ns = 0;
-    log_info("evaluation", "step=%lld mean=%.4f best=%.4f best_step=%lld", (long long)l->step, e->record.mean, l->result->best,
-             (long long)l->result->best_step);
+    log_info("evaluation", "step=%lld mean=%.4f best=%.4f best_step=%lld", (long long)l->step, e->record.mean,
+             l->result->best, (long long)l->result->best_step);
 }
 
 /* The best checkpoint is durable before the record that says so. */
@@ -240,7 +243,7 @@ static status do_evaluate(struct loop *l, int full)
 {
     struct job_eval e = {0};
     int32_t best = 0;
-    int counts = !full || !l->o->eval_subset;   /* a full one is no match for scores on a subset */
+    int counts = !full || !l->o->eval_subset; /* a full one is no match for scores on a subset */
     status s = ST_OK;
 
     TRY(membership_agree(&l->membership, l->job->flush(l->job->self)));
@@ -278,14 +281,15 @@ static struct order decide(struct loop *l)
     if (l->failed != ST_OK) order.kind = ORDER_END;
     else if (l->saved != l->step && l->step > 0 && (stopping || ended || l->step % o->checkpoint_every == 0))
         order.kind = ORDER_CHECKPOINT;
+    else if (stopping) /* an evaluation that is due is made when the run goes on */
+        order = (struct order){.kind = ORDER_END, .stopped = !ended};
     else if (o->eval_every > 0 && l->step > 0 && l->evaluated != l->step && l->step % o->eval_every == 0)
         order.kind = ORDER_EVALUATE;
-    else if (ended && !stopping && o->eval_final && !l->final_done && (l->evaluated != l->step || o->eval_subset)) {
+    else if (ended && o->eval_final && !l->final_done && (l->evaluated != l->step || o->eval_subset)) {
         order.kind = ORDER_EVALUATE;
         order.full = 1;
-    } else if (ended || stopping) {
+    } else if (ended) {
         order.kind = ORDER_END;
-        l->result->stopped = !ended;
     }
     return order;
 }
@@ -301,7 +305,7 @@ static status follow(struct loop *l)
         case ORDER_STEP: TRY(do_step(l, order.step)); break;
         case ORDER_EVALUATE: TRY(do_evaluate(l, order.full)); break;
         case ORDER_CHECKPOINT: TRY(do_checkpoint(l)); break;
-        default: return (status)order.status;
+        default: l->result->stopped = order.stopped; return (status)order.status;
         }
     }
 }
@@ -316,8 +320,11 @@ static status finish(struct loop *l, status s)
         return s;
     }
     bar_close(&l->bar, s == ST_OK);
-    loop_post_run(l, s != ST_OK ? MP2__RUN__STATE__FAILED : l->result->stopped ? MP2__RUN__STATE__STOPPED
-                                                                          : MP2__RUN__STATE__FINISHED, 0);
+    loop_post_run(l,
+                  s != ST_OK           ? MP2__RUN__STATE__FAILED
+                  : l->result->stopped ? MP2__RUN__STATE__STOPPED
+                                       : MP2__RUN__STATE__FINISHED,
+                  0);
     if (l->progress) membership_publish(&l->membership, MP2__WORKER__STATE__LEFT, "the run ended", l->step);
     membership_close(&l->membership);
     closed = l->progress ? progress_flush(l->progress) : ST_OK;
@@ -334,8 +341,15 @@ static status finish(struct loop *l, status s)
 
 status loop_run(struct comm *c, const struct job *job, const struct loop_options *options, struct loop_result *out)
 {
-    struct loop l = {.comm = c, .job = job, .o = options, .result = out, .loss = NAN, .folder = {.lock = -1},
-                     .evaluated = -1, .last_commit = clock_now(), .started = clock_unix()};
+    struct loop l = {.comm = c,
+                     .job = job,
+                     .o = options,
+                     .result = out,
+                     .loss = NAN,
+                     .folder = {.lock = -1},
+                     .evaluated = -1,
+                     .last_commit = clock_now(),
+                     .started = clock_unix()};
     status s;
 
     *out = (struct loop_result){.best = NAN};

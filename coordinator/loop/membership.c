@@ -1,6 +1,6 @@
-/* Workers answer every step, so that a worker that is there is up to date. When no answers come, those who owe one are shown
- * as late; one whose process is gone ends all ranks within milliseconds, which is just long enough to say who it was
- * (process_watch.h). */
+/* Workers answer every step, so that a worker that is there is up to date. When no answers come, those who owe one are
+ * shown as late; one whose process is gone ends all ranks within milliseconds, which is just long enough to say who it
+ * was (process_watch.h). */
 #include "coordinator/loop/membership.h"
 
 #include <math.h>
@@ -13,8 +13,8 @@
 #include "cluster/base/memory.h"
 #include "coordinator/loop/process_watch.h"
 
-static const double TELL_EVERY = 2, LOOK_EVERY = 1;                           /* seconds */
-static const double LATE_AFTER = 5, LATE_TIMES = 3, LATE_FIRST = 600;         /* overdue: so long, and so many usual times */
+static const double TELL_EVERY = 2, LOOK_EVERY = 1;                   /* seconds */
+static const double LATE_AFTER = 5, LATE_TIMES = 3, LATE_FIRST = 600; /* overdue: so long, and so many usual times */
 
 static double resident_bytes(void)
 {
@@ -201,11 +201,11 @@ static void note_gone(void *arg, int w)
     membership->members[w].state = MP2__WORKER__STATE__LOST;
     membership->members[w].gone = 1;
     fill(membership, w, membership->step, &m);
-    m.reason = (char *)(uintptr_t)"its process is gone";
+    m.reason = (char *)(uintptr_t) "its process is gone";
     progress_post(membership->progress, &m.base);
-    (void)progress_flush(membership->progress);   /* a disk that is full as well is said by the next start */
-    progress_event(membership->progress, MP2__EVENT__LEVEL__ERROR, "worker-lost", m.step, "worker %u on %s: process %lld is gone",
-                   m.rank, card->host, (long long)card->pid);
+    (void)progress_flush(membership->progress); /* a disk that is full as well is said by the next start */
+    progress_event(membership->progress, MP2__EVENT__LEVEL__ERROR, "worker-lost", m.step,
+                   "worker %u on %s: process %lld is gone", m.rank, card->host, (long long)card->pid);
     (void)progress_flush(membership->progress);
     log_error("worker-lost", "rank=%u host=%s pid=%lld", m.rank, card->host, (long long)card->pid);
     pthread_mutex_unlock(&membership->lock);
@@ -256,12 +256,13 @@ static void tick(void *arg)
         membership->steps = 0;
         membership->told = now;
     }
-    if (overdue) (void)progress_flush(membership->progress);   /* what cannot be written is said with the next checkpoint */
+    if (overdue)
+        (void)progress_flush(membership->progress); /* what cannot be written is said with the next checkpoint */
     pthread_mutex_unlock(&membership->lock);
 }
 
-/* Those whose process numbers mean something here: on this host, in this name space. A coordinator that is its own worker
- * needs no process_watch. */
+/* Those whose process numbers mean something here: on this host, in this name space. A coordinator that is its own
+ * worker needs no process_watch. */
 static status watch_processes(struct membership *membership)
 {
     const struct process_watch_calls calls = {note_gone, tick, note_terminated, membership};
@@ -274,7 +275,8 @@ static status watch_processes(struct membership *membership)
     TRY(mem_alloc((size_t)membership->workers, sizeof *pids, &pids));
     for (int w = 0; w < membership->workers; w++) {
         const struct member_card *card = &membership->members[w].card;
-        int near = strcmp(card->host, here.host) == 0 && here.processes[0] && strcmp(card->processes, here.processes) == 0;
+        int near = strcmp(card->host, here.host) == 0 && here.processes[0] &&
+                   strcmp(card->processes, here.processes) == 0;
 
         pids[w] = near ? card->pid : 0;
     }
@@ -331,7 +333,8 @@ status membership_agree(struct membership *membership, status mine)
     if (membership->members && membership->asked == 0) ask(membership, 0);
     for (int w = 0; membership->members && w < membership->workers; w++) {
         membership->words[w] = -1;
-        exchange_receive(c, x, &membership->words[w], sizeof *membership->words, comm_rank_of_worker(c, w), TAG_MEMBERSHIP);
+        exchange_receive(c, x, &membership->words[w], sizeof *membership->words, comm_rank_of_worker(c, w),
+                         TAG_MEMBERSHIP);
     }
     if (comm_is_worker(c)) exchange_send(c, x, &word, sizeof word, 0, TAG_MEMBERSHIP);
     while (membership->members && !exchange_rest(x)) note_words(membership);
@@ -343,7 +346,8 @@ status membership_agree(struct membership *membership, status mine)
 }
 
 /* Under the lock. Returns the bytes sent. */
-static double take_reports(struct membership *membership, const struct member_report *reports, const int64_t *units, double now)
+static double take_reports(struct membership *membership, const struct member_report *reports, const int64_t *units,
+                           double now)
 {
     double least = INFINITY, most = 0, sent = 0;
 
@@ -362,10 +366,12 @@ static double take_reports(struct membership *membership, const struct member_re
         sent += reports[w].sent;
         x->last = reports[w];
     }
-    return sent + member_report_here(membership, 0).sent;   /* nothing is left to say where the coordinator is the worker */
+    return sent +
+           member_report_here(membership, 0).sent; /* nothing is left to say where the coordinator is the worker */
 }
 
-uint64_t membership_step(struct membership *membership, const struct member_report *reports, const int64_t *units, int64_t step)
+uint64_t membership_step(struct membership *membership, const struct member_report *reports, const int64_t *units,
+                         int64_t step)
 {
     double now = clock_now(), sent;
     int recovered = 0;
@@ -375,7 +381,8 @@ uint64_t membership_step(struct membership *membership, const struct member_repo
     membership->asked = 0;
     membership->step = step;
     membership->steps++;
-    for (int w = 0; w < membership->workers; w++) recovered |= membership->members[w].state != MP2__WORKER__STATE__WORKING;
+    for (int w = 0; w < membership->workers; w++)
+        recovered |= membership->members[w].state != MP2__WORKER__STATE__WORKING;
     if (recovered || now - membership->told >= TELL_EVERY) {
         for (int w = 0; w < membership->workers; w++)
             tell(membership, w, MP2__WORKER__STATE__WORKING,

@@ -18,7 +18,7 @@
 enum { TICK_MS = 1000 };
 
 struct process_watch {
-    struct pollfd *fds;   /* (count + 1) the last one: the end of the watch */
+    struct pollfd *fds; /* (count + 1) the last one: the end of the watch */
     int count;
     struct process_watch_calls calls;
     pthread_t thread;
@@ -30,7 +30,7 @@ static void tell_gone(struct process_watch *l)
         if (l->fds[i].fd < 0 || !l->fds[i].revents) continue;
         l->calls.gone(l->calls.arg, i);
         close(l->fds[i].fd);
-        l->fds[i].fd = -1;   /* poll passes over it */
+        l->fds[i].fd = -1; /* poll passes over it */
     }
 }
 
@@ -81,7 +81,8 @@ static void discard(struct process_watch *l)
     mem_free(l);
 }
 
-status process_watch_new(const int64_t *pids, int count, const struct process_watch_calls *calls, struct process_watch **out)
+status process_watch_new(const int64_t *pids, int count, const struct process_watch_calls *calls,
+                         struct process_watch **out)
 {
     struct process_watch *l;
     status s;
@@ -93,7 +94,8 @@ status process_watch_new(const int64_t *pids, int count, const struct process_wa
     for (int i = 0; s == ST_OK && i <= count; i++) {
         int fd = i < count && pids[i] > 0 ? pidfd_open((pid_t)pids[i], 0) : -1;
 
-        if (i < count && pids[i] > 0 && fd < 0) log_debug("process-watch", "pid=%lld why=%s", (long long)pids[i], strerror(errno));
+        if (i < count && pids[i] > 0 && fd < 0)
+            log_debug("process-watch", "pid=%lld why=%s", (long long)pids[i], strerror(errno));
         l->fds[i] = (struct pollfd){.fd = fd, .events = POLLIN};
     }
     if (s == ST_OK) s = start(l);

@@ -21,11 +21,11 @@ static status open_folder(struct loop *l)
 
 static status check_room(struct loop *l, const struct checkpoint_tensor *tensors, size_t count)
 {
-    uint64_t one, kept = (uint64_t)l->o->checkpoints_kept + 2;   /* the best and the one being written */
+    uint64_t one, kept = (uint64_t)l->o->checkpoints_kept + 2; /* the best and the one being written */
 
     TRY(checkpoint_forecast(tensors, count, &one));
-    return run_folder_check_room(l->o->run, kept * one + journal_forecast(l->o->record_bytes,
-                                                                        (uint64_t)l->o->checkpoint_every, kept));
+    return run_folder_check_room(
+        l->o->run, kept * one + journal_forecast(l->o->record_bytes, (uint64_t)l->o->checkpoint_every, kept));
 }
 
 static void note_made_with(struct loop *l, const char *precision, const char *isa, const char *libraries)
@@ -267,8 +267,8 @@ static status replay_journal(struct loop *l)
 
 static status open_progress(struct loop *l)
 {
-    struct progress_options po = {.folder = l->o->run, .watch = l->o->watch, .resume = l->step > 0,
-                                  .resume_step = (uint64_t)l->step};
+    struct progress_options po = {
+        .folder = l->o->run, .watch = l->o->watch, .resume = l->step > 0, .resume_step = (uint64_t)l->step};
 
     TRY(progress_new(&po, &l->progress));
     post_lost(l);

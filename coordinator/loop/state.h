@@ -8,20 +8,26 @@
 
 enum order_kind { ORDER_STEP, ORDER_EVALUATE, ORDER_CHECKPOINT, ORDER_REPLAY, ORDER_END };
 
-struct order { int32_t kind, status, full, pad; int64_t step; };
+struct order {
+    int32_t kind, status, full;
+    int32_t stopped; /* of ORDER_END: in order, before the end */
+    int64_t step;
+};
 
 struct loop {
     struct comm *comm;
     const struct job *job;
     const struct loop_options *o;
     struct loop_result *result;
-    int64_t step;               /* committed */
-    struct membership membership;           /* the coordinator's in full, others' for their reports */
-    int64_t broken_at;          /* the first step that was computed with other precision, instructions, libraries; 0 */
-    struct made_with { char precision[16], isa[32], libraries[256]; } made_with;   /* what is here; coordinator */
-    int64_t evaluated, saved;   /* steps of the last regular evaluation and checkpoint */
+    int64_t step;                 /* committed */
+    struct membership membership; /* the coordinator's in full, others' for their reports */
+    int64_t broken_at; /* the first step that was computed with other precision, instructions, libraries; 0 */
+    struct made_with {
+        char precision[16], isa[32], libraries[256];
+    } made_with;              /* what is here; coordinator */
+    int64_t evaluated, saved; /* steps of the last regular evaluation and checkpoint */
     int final_done;
-    int64_t skipped;            /* in a row */
+    int64_t skipped; /* in a row */
     /* coordinator */
     struct run_folder folder;
     struct journal *journal;
@@ -29,16 +35,19 @@ struct loop {
     struct record_buffer buffer;
     struct state_value *values; /* of a checkpoint's state: the job's and the loop's */
     struct bar bar;
-    double started;             /* Unix seconds: this process's part of the run */
+    double started; /* Unix seconds: this process's part of the run */
     int64_t resumed_from;
     double last_commit;
-    uint64_t saved_bytes;       /* of the last checkpoint */
-    double saved_seconds;       /* it took */
-    double loss;                /* smoothed, for the bar */
-    int64_t told;               /* the last step that metrics.jsonl tells of */
-    struct lost { void *data; size_t bytes; } *lost;   /* steps that it does not: packed messages */
+    uint64_t saved_bytes; /* of the last checkpoint */
+    double saved_seconds; /* it took */
+    double loss;          /* smoothed, for the bar */
+    int64_t told;         /* the last step that metrics.jsonl tells of */
+    struct lost {
+        void *data;
+        size_t bytes;
+    } * lost; /* steps that it does not: packed messages */
     size_t lost_count, lost_room;
-    status failed;              /* a failure of the coordinator's own: ends the run in order */
+    status failed; /* a failure of the coordinator's own: ends the run in order */
 };
 
 /* Collective. The coordinator's order to all ranks. */

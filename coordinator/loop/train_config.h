@@ -14,26 +14,31 @@ enum rate_schedule { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE };
 
 struct train_config {
     int64_t steps, warmup, skips;
-    int64_t batch, groups;      /* a step is `groups` batches of `batch` examples */
+    int64_t batch, groups; /* a step is `groups` batches of `batch` examples */
     double rate;
     struct adamw_options adamw;
     enum rate_schedule schedule;
     int dropout;
 };
 
-struct eval_config { int64_t every, rows, batch_tokens; int final; };
+struct eval_config {
+    int64_t every, rows, batch_tokens;
+    int final;
+};
 
-struct keep_config { int64_t every, count, sync_ms; };
+struct keep_config {
+    int64_t every, count, sync_ms;
+};
 
 /* What losses are over, rows of the tables of pretrain and tune. loss: enum loss_over; reference: whether it is the
  * reference's. */
-#define TRAIN_LOSS_OPTION(type, field)                                                                                 \
-    {"train.loss", OPTION_CHOICE, offsetof(type, field), "answers", 0, 0, AFFECTS_RESULT, "",                          \
-     "softmax over what can be the answer (the options, or the context's tokens), or over all tokens, as runs from "   \
-     "before there was a choice have it", "answers|all"}
-#define REFERENCE_LOSS_OPTION(type, field)                                                                             \
-    {"reference.loss", OPTION_BOOL, offsetof(type, field), "false", 0, 0, AFFECTS_RESULT, "",                          \
-     "softmax over all tokens, whatever train.loss says", NULL}
+#define TRAIN_LOSS_OPTION(type, field)                                                                               \
+    CHOICE_OPTION("train.loss", offsetof(type, field), "answers", "answers|all", RESULT,                             \
+                  "softmax over what can be the answer (the options, or the context's tokens), or over all tokens, " \
+                  "as runs from before there was a choice have it")
+#define REFERENCE_LOSS_OPTION(type, field)                                \
+    BOOL_OPTION("reference.loss", offsetof(type, field), "false", RESULT, \
+                "softmax over all tokens, whatever train.loss says")
 
 /* Local. What losses are over: all tokens where either says so. */
 static inline enum loss_over train_loss(int loss, int reference)
@@ -42,8 +47,8 @@ static inline enum loss_over train_loss(int loss, int reference)
 }
 
 /* Local. The digest that a resumed run must match: options that affect the result, and the number of steps where the
- * schedule depends on it. Where losses are over all tokens the options that say so do not count: runs from before there
- * was a choice go on with that, and with that alone. */
+ * schedule depends on it. Where losses are over all tokens the options that say so do not count: runs from before
+ * there was a choice go on with that, and with that alone. */
 void train_config_digest(const struct train_config *t, const struct options *options, enum loss_over loss,
                          char out[DIGEST_TEXT]);
 

@@ -20,7 +20,8 @@ static void write_sequence(const struct mlm *m, int64_t index, int32_t *arrays, 
     int32_t n = o->length, *words = arrays, *ids = arrays + n, *rows = arrays + 2 * n, *targets = arrays + 3 * n, count;
 
     token_text_sequence(&m->heldout, &o->special, index, n, words);
-    count = masking_apply(&o->heldout_masking, mlm_heldout_key(o->seed, index), words, n, o->asked, ids, rows, targets, arrays + 4 * n);
+    count = masking_apply(&o->heldout_masking, mlm_heldout_key(o->seed, index), words, n, o->asked, ids, rows, targets,
+                          arrays + 4 * n);
     fputc('{', f);
     write_list(f, "ids", ids, n);
     fputc(',', f);
@@ -39,7 +40,8 @@ status mlm_batches_write(const struct mlm *m, const char *path)
     TRY(mem_alloc(5 * (size_t)m->settings.length, sizeof *arrays, &arrays));
     s = file_out_open(path, &out);
     if (s == ST_OK) {
-        for (int64_t i = 0; i < token_text_sequences(&m->heldout, m->settings.length); i++) write_sequence(m, i, arrays, out.stream);
+        for (int64_t i = 0; i < token_text_sequences(&m->heldout, m->settings.length); i++)
+            write_sequence(m, i, arrays, out.stream);
         s = file_out_commit(&out);
     }
     mem_free(arrays);

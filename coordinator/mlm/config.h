@@ -8,11 +8,19 @@
 #include "worker/model/machine.h"
 
 enum replace_from { REPLACE_FROM_VOCABULARY, REPLACE_FROM_TEXT };
-struct masking_config { const char *words; int unit, from; double masked, random, span; int64_t longest; };
+struct masking_config {
+    const char *words;
+    int unit, from;
+    double masked, random, span;
+    int64_t longest;
+};
 
 enum mlm_start { START_PLAIN, START_NEIGHBOURS };
 
-struct mlm_sizes_config { int64_t layers, hidden, heads, feed_forward, positions; double dropout; };
+struct mlm_sizes_config {
+    int64_t layers, hidden, heads, feed_forward, positions;
+    double dropout;
+};
 
 struct mlm_config {
     const char *run, *model, *vocab, *output, *batches;
@@ -22,7 +30,7 @@ struct mlm_config {
     int64_t seed, micros, sequences, length, frozen;
     struct mlm_sizes_config encoder;
     struct masking_config masking;
-    struct train_config train;      /* but for batch and groups: micros and sequences are mlm's */
+    struct train_config train; /* but for batch and groups: micros and sequences are mlm's */
     struct eval_config eval;
     struct keep_config keep;
     struct machine_config machine;

@@ -54,12 +54,12 @@ void mlm_coordinator_step(struct mlm_coordinator *c, const struct mlm_config *co
     }
     m->wait_seconds = times->wait;
     m->reduce_seconds = times->reduce;
-    *out = (struct job_step){.skipped = !isfinite(score.loss) || !isfinite(norm), .message = m, .reports = c->reports,
-                             .units = c->units};
+    *out = (struct job_step){
+        .skipped = !isfinite(score.loss) || !isfinite(norm), .message = m, .reports = c->reports, .units = c->units};
 }
 
-void mlm_coordinator_eval(struct mlm_coordinator *c, const struct mlm_notes *notes, int64_t rows, int subset, double seconds,
-                          struct job_eval *out)
+void mlm_coordinator_eval(struct mlm_coordinator *c, const struct mlm_notes *notes, int64_t rows, int subset,
+                          double seconds, struct job_eval *out)
 {
     struct mlm_score score = mlm_notes_total(notes);
 
@@ -69,14 +69,14 @@ void mlm_coordinator_eval(struct mlm_coordinator *c, const struct mlm_notes *not
     c->correct = score.correct;
     c->task = (struct record_eval_task){0, (uint64_t)rows, c->heldout_accuracy, c->heldout_loss};
     mp2__score__init(&c->score);
-    c->score.task = (char *)(uintptr_t)"heldout";
-    c->score.metric = (char *)(uintptr_t)"perplexity";
+    c->score.task = (char *)(uintptr_t) "heldout";
+    c->score.metric = (char *)(uintptr_t) "perplexity";
     c->score.score = exp(c->heldout_loss);
     c->score.loss = c->heldout_loss;
     c->score.rows = (uint64_t)rows;
     c->scores[0] = &c->score;
     mp2__eval__init(&c->eval);
-    c->eval.split = (char *)(uintptr_t)"dev";
+    c->eval.split = (char *)(uintptr_t) "dev";
     c->eval.mean = c->heldout_loss;
     c->eval.seconds = seconds;
     c->eval.subset = subset;

@@ -24,10 +24,17 @@ static struct mlm_settings settings_of(const struct mlm_config *c, const struct 
 {
     int32_t length = (int32_t)c->length;
 
-    return (struct mlm_settings){.seed = (uint64_t)c->seed, .length = length, .sequences = (int32_t)c->sequences,
-                                 .micros = (int32_t)c->micros, .wanted = tokens_to_guess(c->masked, length),
-                                 .asked = tokens_to_guess(0.15, length), .frozen = (int32_t)c->frozen, .apart = c->apart,
-                                 .dropout = c->train.dropout, .train = !c->evaluate, .special = f->special};
+    return (struct mlm_settings){.seed = (uint64_t)c->seed,
+                                 .length = length,
+                                 .sequences = (int32_t)c->sequences,
+                                 .micros = (int32_t)c->micros,
+                                 .wanted = tokens_to_guess(c->masked, length),
+                                 .asked = tokens_to_guess(0.15, length),
+                                 .frozen = (int32_t)c->frozen,
+                                 .apart = c->apart,
+                                 .dropout = c->train.dropout,
+                                 .train = !c->evaluate,
+                                 .special = f->special};
 }
 
 /* Held-out text is always masked as BERT does it; training as the configuration says. */
@@ -37,7 +44,8 @@ static void set_masking(struct mlm *m)
     const struct special_tokens *s = &m->facts.special;
     struct masking *train = &m->settings.masking, *heldout = &m->settings.heldout_masking;
 
-    *heldout = (struct masking){.sep = s->sep, .mask = s->mask, .vocabulary = s->vocabulary, .masked = 0.8, .random = 0.1};
+    *heldout = (struct masking){
+        .sep = s->sep, .mask = s->mask, .vocabulary = s->vocabulary, .masked = 0.8, .random = 0.1};
     *train = *heldout;
     train->unit = (enum mask_unit)c->unit;
     train->masked = c->masked;
@@ -63,7 +71,8 @@ static status open_text(struct mlm *m)
         return fault(ST_INPUT, "%s: %lld tokens of text, expected at least one sequence of %d", c->run,
                      (long long)m->train.count, m->settings.length);
     if ((c->heldout > 0 || c->evaluate) && token_text_sequences(&m->heldout, m->settings.length) < 1)
-        return fault(ST_INPUT, "heldout: %g keeps %lld tokens, expected at least one sequence of %d (or 0: no evaluation)",
+        return fault(ST_INPUT,
+                     "heldout: %g keeps %lld tokens, expected at least one sequence of %d (or 0: no evaluation)",
                      c->heldout, (long long)m->heldout.count, m->settings.length);
     return ST_OK;
 }
@@ -112,9 +121,16 @@ static status read_start(struct mlm *m)
 
 static status open_worker(struct mlm *m)
 {
-    struct mlm_worker_options o = {.settings = &m->settings, .replica = &m->replica, .flat = &m->flat, .blocks = &m->blocks,
-                                   .deal = &m->deal, .ranges = &m->ranges, .train = &m->train, .heldout = &m->heldout,
-                                   .worker = m->comm->worker, .workers = m->comm->workers};
+    struct mlm_worker_options o = {.settings = &m->settings,
+                                   .replica = &m->replica,
+                                   .flat = &m->flat,
+                                   .blocks = &m->blocks,
+                                   .deal = &m->deal,
+                                   .ranges = &m->ranges,
+                                   .train = &m->train,
+                                   .heldout = &m->heldout,
+                                   .worker = m->comm->worker,
+                                   .workers = m->comm->workers};
 
     TRY(mlm_worker_new(&o, &m->worker));
     return read_start(m);
@@ -127,7 +143,9 @@ static status check_apart(const struct mlm *m)
 {
     if (!m->config->apart || m->replica.facts.exact != EXACT_EXAMPLE || !m->config->machine.exact) return ST_OK;
     if (!comm_is_coordinator(m->comm)) return ST_INPUT;
-    return fault(ST_INPUT, "train.apart: products on this machine are exact only when cut by example; machine.exact: false goes on");
+    return fault(
+        ST_INPUT,
+        "train.apart: products on this machine are exact only when cut by example; machine.exact: false goes on");
 }
 
 static status say_libraries(struct mlm *m)
@@ -142,8 +160,10 @@ static status open_encoder(struct mlm *m, const struct model_source *model)
 {
     char folder[4096];
 
-    TRY(mlm_start_folder(m->config, folder, sizeof folder));   /* a function of the configuration: the same on all ranks */
-    TRY(machine_open(m->comm, &m->config->machine, &(struct machine_encoder){folder, m->config->run, model, 0}, &m->replica));
+    TRY(mlm_start_folder(m->config, folder,
+                         sizeof folder)); /* a function of the configuration: the same on all ranks */
+    TRY(machine_open(m->comm, &m->config->machine, &(struct machine_encoder){folder, m->config->run, model, 0},
+                     &m->replica));
     TRY(check_apart(m));
     return say_libraries(m);
 }
@@ -166,7 +186,7 @@ static status open_all(struct mlm *m, struct model_source **model)
     TRY(comm_agree(m->comm, s));
     TRY(comm_broadcast(m->comm, &m->facts, sizeof m->facts, 0));
     TRY(open_encoder(m, *model));
-    m->stale = 1;   /* the first refresh packs */
+    m->stale = 1; /* the first refresh packs */
     return comm_agree(m->comm, open_parts(m));
 }
 
@@ -218,22 +238,33 @@ static status replay(void *self, int64_t step, const struct journal_record *reco
 
     (void)record, (void)message;
     if (!m->coordinator) return ST_INPUT;
-    return fault(ST_INPUT, "%s/journal: a record of step %lld, expected none of masked-language-model training", m->config->run,
-                 (long long)step);
+    return fault(ST_INPUT, "%s/journal: a record of step %lld, expected none of masked-language-model training",
+                 m->config->run, (long long)step);
 }
 
 static void brief(void *self, char *out, size_t room)
 {
     const struct mlm *m = self;
 
-    snprintf(out, room, "accuracy %.3f norm %.3g", m->coordinator->message.accuracy, m->coordinator->message.gradient_norm);
+    snprintf(out, room, "accuracy %.3f norm %.3g", m->coordinator->message.accuracy,
+             m->coordinator->message.gradient_norm);
 }
 
 struct job mlm_job(struct mlm *m)
 {
-    return (struct job){.command = "mlm", .self = m, .recomputes = 1, .introduce = mlm_introduce, .step = mlm_step,
-                        .commit = mlm_commit, .flush = flush, .replay = replay, .evaluate = mlm_evaluate_heldout,
-                        .tensors = mlm_tensors, .state = mlm_state, .restore = mlm_restore, .describe = mlm_describe,
+    return (struct job){.command = "mlm",
+                        .self = m,
+                        .recomputes = 1,
+                        .introduce = mlm_introduce,
+                        .step = mlm_step,
+                        .commit = mlm_commit,
+                        .flush = flush,
+                        .replay = replay,
+                        .evaluate = mlm_evaluate_heldout,
+                        .tensors = mlm_tensors,
+                        .state = mlm_state,
+                        .restore = mlm_restore,
+                        .describe = mlm_describe,
                         .brief = brief};
 }
 
@@ -242,11 +273,18 @@ struct loop_options mlm_loop_options(const struct mlm *m, const char *resolved, 
     const struct mlm_config *c = m->config;
     int scored = c->heldout > 0;
 
-    return (struct loop_options){.run = c->run, .resume = resume, .config = resolved, .config_digest = m->config_digest,
-                                 .steps = c->train.steps, .eval_every = scored ? c->eval.every : 0,
-                                 .eval_subset = c->eval.rows > 0, .eval_final = scored && c->eval.final,
-                                 .checkpoint_every = c->keep.every, .checkpoints_kept = (int)c->keep.count,
-                                 .skips = c->train.skips, .watch = c->watch};
+    return (struct loop_options){.run = c->run,
+                                 .resume = resume,
+                                 .config = resolved,
+                                 .config_digest = m->config_digest,
+                                 .steps = c->train.steps,
+                                 .eval_every = scored ? c->eval.every : 0,
+                                 .eval_subset = c->eval.rows > 0,
+                                 .eval_final = scored && c->eval.final,
+                                 .checkpoint_every = c->keep.every,
+                                 .checkpoints_kept = (int)c->keep.count,
+                                 .skips = c->train.skips,
+                                 .watch = c->watch};
 }
 
 /* ---- the result ---- */
@@ -259,7 +297,8 @@ static status read_values(void *arg, const char *name, int64_t first, int64_t co
 static status write_folder(struct mlm *m, const float *values)
 {
     struct flat_view view = {&m->flat, values};
-    struct model_folder what = {.config = m->flat.config, .type = TENSOR_F32, .head = 1, .read = read_values, .arg = &view};
+    struct model_folder what = {
+        .config = m->flat.config, .type = TENSOR_F32, .head = 1, .read = read_values, .arg = &view};
     struct vocabulary *v;
     char folder[4096];
     status s;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -34,28 +35,34 @@ status mlm_text_folder(const struct mlm_config *c, int aside, char *out, size_t 
 
 /* ---- checks ---- */
 
-static status check_config(const struct mlm_config *c, const struct model_config *model, const struct special_tokens *special)
+static status check_config(const struct mlm_config *c, const struct model_config *model,
+                           const struct special_tokens *special)
 {
     if (c->length % MATMUL_GRAIN != 0)
-        return fault(ST_INPUT, "train.length: found %lld, expected a multiple of %d", (long long)c->length, MATMUL_GRAIN);
+        return fault(ST_INPUT, "train.length: found %lld, expected a multiple of %d", (long long)c->length,
+                     MATMUL_GRAIN);
     if (c->length > model->positions)
         return fault(ST_INPUT, "train.length: found %lld, the encoder has %lld positions", (long long)c->length,
                      (long long)model->positions);
     if (special->vocabulary > model->vocab)
-        return fault(ST_INPUT, "%s: %d rows, the encoder has %lld", c->vocab, special->vocabulary, (long long)model->vocab);
+        return fault(ST_INPUT, "%s: %d rows, the encoder has %lld", c->vocab, special->vocabulary,
+                     (long long)model->vocab);
     if (c->frozen > model->layers)
-        return fault(ST_INPUT, "train.frozen: found %lld layers, the encoder has %lld", (long long)c->frozen, (long long)model->layers);
-    if (c->frozen > 0 && !c->model[0]) return fault(ST_INPUT, "train.frozen: found %lld layers of a new encoder", (long long)c->frozen);
+        return fault(ST_INPUT, "train.frozen: found %lld layers, the encoder has %lld", (long long)c->frozen,
+                     (long long)model->layers);
+    if (c->frozen > 0 && !c->model[0])
+        return fault(ST_INPUT, "train.frozen: found %lld layers of a new encoder", (long long)c->frozen);
     if (c->masking.masked + c->masking.random > 1 + 1e-9)
-        return fault(ST_INPUT, "masking.masked and masking.random: found %g and %g, expected at most 1 together", c->masking.masked,
-                     c->masking.random);
+        return fault(ST_INPUT, "masking.masked and masking.random: found %g and %g, expected at most 1 together",
+                     c->masking.masked, c->masking.random);
     if (c->sequences * c->length > 1 << 24)
-        return fault(ST_INPUT, "train.sequences: %lld of %lld tokens, expected at most %d tokens", (long long)c->sequences,
-                     (long long)c->length, 1 << 24);
+        return fault(ST_INPUT, "train.sequences: %lld of %lld tokens, expected at most %d tokens",
+                     (long long)c->sequences, (long long)c->length, 1 << 24);
     return ST_OK;
 }
 
-/* Where the encoder has no head, a random one is taken only when that is asked for: it makes another start, and no score. */
+/* Where the encoder has no head, a random one is taken only when that is asked for: it makes another start, and no
+ * score. */
 static status check_head(const struct mlm_config *c, const char *folder, struct model_source *model)
 {
     int head;
@@ -63,14 +70,16 @@ static status check_head(const struct mlm_config *c, const char *folder, struct 
     if (c->new_head) return ST_OK;
     TRY(model_source_head(model, &head));
     if (head) return ST_OK;
-    return fault(ST_INPUT, "%s: has no masked-language-model head (tensors cls.predictions.…); --new-head begins one with "
-                 "random numbers", folder);
+    return fault(ST_INPUT,
+                 "%s: has no masked-language-model head (tensors cls.predictions.…); --new-head begins one with "
+                 "random numbers",
+                 folder);
 }
 
 /* ---- the text ---- */
 
 /* A file's size, first and last MiB: enough to notice another text, and cheap for a large one. */
-static status digest_file(XXH3_state_t *state, const char *path, char *buffer)
+static status digest_file(struct digest *d, const char *path, char *buffer)
 {
     enum { EDGE = 1 << 20 };
     FILE *f = fopen(path, "rbe");
@@ -79,13 +88,13 @@ static status digest_file(XXH3_state_t *state, const char *path, char *buffer)
 
     if (!f) return fault(ST_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
     if (fseek(f, 0, SEEK_END) == 0) size = ftell(f);
-    XXH3_128bits_update(state, &size, sizeof size);
+    digest_add(d, &size, sizeof size);
     rewind(f);
     n = fread(buffer, 1, EDGE, f);
-    XXH3_128bits_update(state, buffer, n);
+    digest_add(d, buffer, n);
     if (size > EDGE && fseek(f, -(long)EDGE, SEEK_END) == 0) {
         n = fread(buffer, 1, EDGE, f);
-        XXH3_128bits_update(state, buffer, n);
+        digest_add(d, buffer, n);
     }
     fclose(f);
     return size < 0 ? fault(ST_IO, "%s: cannot be read", path) : ST_OK;
@@ -95,31 +104,33 @@ static status digest_file(XXH3_state_t *state, const char *path, char *buffer)
 static status digest_texts(const struct mlm_config *c, const char *vocabulary, const struct word_list *words, char *out)
 {
     struct corpus corpus;
-    XXH3_state_t *state;
+    struct digest digest = {0};
     char files[DIGEST_TEXT], text[128 + 66], *buffer = NULL;
     status s;
 
     TRY(corpus_open(&c->texts, &corpus));
-    state = XXH3_createState();
-    s = state ? mem_alloc(1, 1 << 20, &buffer) : fault(ST_MEMORY, "out of memory: digest");
-    if (s == ST_OK) XXH3_128bits_reset(state);
-    for (size_t i = 0; i < corpus.count && s == ST_OK; i++) s = digest_file(state, corpus.paths[i], buffer);
+    s = digest_init(&digest);
+    if (s == ST_OK) s = mem_alloc(1, 1 << 20, &buffer);
+    for (size_t i = 0; i < corpus.count && s == ST_OK; i++) s = digest_file(&digest, corpus.paths[i], buffer);
     if (s == ST_OK) {
-        digest_text(XXH3_128bits_digest(state), files);
+        digest_read_text(&digest, files);
         snprintf(text, sizeof text, "%s %d %.17g %s %s", files, c->documents, c->heldout, vocabulary,
                  words ? word_list_digest(words) : "");
         digest_bytes(text, strlen(text), out);
     }
     mem_free(buffer);
-    XXH3_freeState(state);
+    digest_fini(&digest);
     corpus_close(&corpus);
     return s;
 }
 
 static status prepare_text(const struct mlm_config *c, const struct vocabulary *v, struct mlm_facts *f)
 {
-    struct mlm_source source = {.texts = &c->texts, .documents = (enum documents)c->documents, .heldout = c->heldout,
-                                .vocabulary = v, .digest = f->text_digest};
+    struct mlm_source source = {.texts = &c->texts,
+                                .documents = (enum documents)c->documents,
+                                .heldout = c->heldout,
+                                .vocabulary = v,
+                                .digest = f->text_digest};
     struct word_list *words = NULL;
     char folder[4096];
     status s = c->masking.words[0] ? word_list_load(c->masking.words, v, &words) : ST_OK;

@@ -1,8 +1,8 @@
 /* `plain`: BERT's own, normal numbers of deviation 0.02. `neighbours`: a small encoder that starts so sits for
- * thousands of steps at the loss of single words' frequencies until some head finds the tokens beside; here the first layer's
- * first four heads begin there. Positions are sines in the last quarter of the dimensions, words live in the rest; a
- * head's key is the position, its query the position rotated by the offset, value and output nearly orthogonal. The
- * folder is an ordinary BERT. */
+ * thousands of steps at the loss of single words' frequencies until some head finds the tokens beside; here the first
+ * layer's first four heads begin there. Positions are sines in the last quarter of the dimensions, words live in the
+ * rest; a head's key is the position, its query the position rotated by the offset, value and output nearly
+ * orthogonal. The folder is an ordinary BERT. */
 #include "coordinator/mlm/start.h"
 
 #include <math.h>
@@ -20,7 +20,9 @@ enum { OFFSETS = sizeof offsets / sizeof *offsets };
 
 static const double gain = 2, fastest = 3, slowest = 0.03, deviation = 0.02;
 
-struct place { int64_t first, pairs; };   /* of the sines in a row */
+struct place {
+    int64_t first, pairs;
+}; /* of the sines in a row */
 
 static struct place place_of(const struct model_config *c)
 {
@@ -40,7 +42,8 @@ static void set_embeddings(const struct flat *f, const struct place *p, float *v
     float *word = values + f->offset[NAME_WORD], *position = values + f->offset[NAME_POSITION];
     float *type = values + f->offset[NAME_TYPE];
 
-    for (int64_t i = 0; i < c->vocab; i++) memset(word + i * c->hidden + p->first, 0, (size_t)(c->hidden - p->first) * sizeof *word);
+    for (int64_t i = 0; i < c->vocab; i++)
+        memset(word + i * c->hidden + p->first, 0, (size_t)(c->hidden - p->first) * sizeof *word);
     memset(type, 0, (size_t)f->size[NAME_TYPE] * sizeof *type);
     memset(position, 0, (size_t)f->size[NAME_POSITION] * sizeof *position);
     for (int64_t i = 0; i < c->positions; i++)
@@ -55,7 +58,8 @@ static void set_embeddings(const struct flat *f, const struct place *p, float *v
 static void set_head(const struct flat *f, const struct place *p, int head, struct random_key key, float *values)
 {
     int64_t h = f->config.hidden, width = h / f->config.heads, row = head * width;
-    float *query = values + flat_layer(f, 0, FLAT_QUERY) + row * h, *key_weight = values + flat_layer(f, 0, FLAT_KEY) + row * h;
+    float *query = values + flat_layer(f, 0, FLAT_QUERY) + row * h,
+          *key_weight = values + flat_layer(f, 0, FLAT_KEY) + row * h;
     float *value = values + flat_layer(f, 0, FLAT_VALUE) + row * h, *out = values + flat_layer(f, 0, FLAT_OUT);
 
     memset(query, 0, (size_t)(width * h) * sizeof *query);
@@ -88,8 +92,8 @@ static status check(const struct mlm_config *c)
     const struct mlm_sizes_config *e = &c->encoder;
 
     if (e->hidden % e->heads != 0)
-        return fault(ST_INPUT, "encoder.hidden: found %lld, expected a multiple of encoder.heads, %lld", (long long)e->hidden,
-                     (long long)e->heads);
+        return fault(ST_INPUT, "encoder.hidden: found %lld, expected a multiple of encoder.heads, %lld",
+                     (long long)e->hidden, (long long)e->heads);
     if (c->start == START_NEIGHBOURS && (e->heads < OFFSETS || e->hidden / e->heads < 4))
         return fault(ST_INPUT, "encoder.start: neighbours, expected at least %d heads of 4 dimensions", OFFSETS);
     return ST_OK;
@@ -99,9 +103,16 @@ status mlm_start_write(const struct mlm_config *config, const struct vocabulary 
 {
     const struct mlm_sizes_config *e = &config->encoder;
     struct random_key key = random_seed((uint64_t)config->seed, RANDOM_INIT);
-    struct model_config c = {.layers = e->layers, .hidden = e->hidden, .heads = e->heads, .feed_forward = e->feed_forward,
-                             .positions = e->positions, .vocab = vocabulary_size(vocabulary), .types = 2, .eps = 1e-12,
-                             .hidden_dropout = e->dropout, .attention_dropout = e->dropout};
+    struct model_config c = {.layers = e->layers,
+                             .hidden = e->hidden,
+                             .heads = e->heads,
+                             .feed_forward = e->feed_forward,
+                             .positions = e->positions,
+                             .vocab = vocabulary_size(vocabulary),
+                             .types = 2,
+                             .eps = 1e-12,
+                             .hidden_dropout = e->dropout,
+                             .attention_dropout = e->dropout};
     struct packed_weights_source random = packed_weights_from_random(&key);
     struct flat_view view;
     struct flat flat;

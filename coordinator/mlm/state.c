@@ -1,5 +1,5 @@
-/* What a checkpoint keeps: every parameter by its name with both moments, each worker's range; and what a resumed run must
- * share with the one that wrote it. */
+/* What a checkpoint keeps: every parameter by its name with both moments, each worker's range; and what a resumed run
+ * must share with the one that wrote it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -33,7 +33,8 @@ status mlm_tensors(void *self, const struct checkpoint_tensor **list, size_t *co
         char name[64];
 
         memset(t, 0, sizeof *t);
-        snprintf(m->names[i], sizeof m->names[i], "%s%s", names_text(slot, m->flat.config.layers, name, sizeof name), ends[which]);
+        snprintf(m->names[i], sizeof m->names[i], "%s%s", names_text(slot, m->flat.config.layers, name, sizeof name),
+                 ends[which]);
         t->file = files[which];
         t->spec.name = m->names[i];
         t->spec.type = TENSOR_F32;
@@ -58,11 +59,18 @@ status mlm_state(void *self, struct state *out)
 
     values[0] = (struct state_value){.name = "applied", .type = STATE_WHOLE, .whole = m->applied};
     values[1] = (struct state_value){.name = "text_digest", .type = STATE_TEXT, .text = m->facts.text_digest};
-    *out = (struct state){.kind = "mlm", .seed = (uint64_t)m->config->seed, .config_digest = m->config_digest,
-                          .vocabulary_digest = m->facts.vocabulary_digest, .encoder_digest = m->facts.encoder_digest,
-                          .precision = precision_of(m), .instruction_set = isa_name(m->replica.facts.isa),
-                          .libraries = m->about, .layers = (uint32_t)c->layers, .hidden = (uint32_t)c->hidden,
-                          .value_count = sizeof m->coordinator->state_values / sizeof *values, .values = values};
+    *out = (struct state){.kind = "mlm",
+                          .seed = (uint64_t)m->config->seed,
+                          .config_digest = m->config_digest,
+                          .vocabulary_digest = m->facts.vocabulary_digest,
+                          .encoder_digest = m->facts.encoder_digest,
+                          .precision = precision_of(m),
+                          .instruction_set = isa_name(m->replica.facts.isa),
+                          .libraries = m->about,
+                          .layers = (uint32_t)c->layers,
+                          .hidden = (uint32_t)c->hidden,
+                          .value_count = sizeof m->coordinator->state_values / sizeof *values,
+                          .values = values};
     return ST_OK;
 }
 

@@ -1,5 +1,5 @@
-/* One step of `mp2 mlm`, and an evaluation: the order of their phases, and every collective. A rank has a worker's part, the
- * coordinator's, or both. */
+/* One step of `mp2 mlm`, and an evaluation: the order of their phases, and every collective. A rank has a worker's
+ * part, the coordinator's, or both. */
 #include <math.h>
 
 #include "cluster/base/clock.h"
@@ -58,7 +58,7 @@ status mlm_step(void *self, int64_t step, struct membership *membership, struct 
     TRY(refresh(m));
     started = clock_now();
     s = compute(m, step, membership);
-    if (s != ST_OK && m->comm->size > 1) comm_abort(m->comm, s);   /* others wait for this one's gradient */
+    if (s != ST_OK && m->comm->size > 1) comm_abort(m->comm, s); /* others wait for this one's gradient */
     TRY(membership_agree(membership, s));
     computed = clock_now();
     TRY(add_notes(m));
@@ -102,7 +102,6 @@ status mlm_evaluate_heldout(void *self, int64_t step, int full, struct membershi
     if (s == ST_OK && m->worker) s = mlm_worker_evaluate(m->worker, rows, &m->notes);
     TRY(membership ? membership_agree(membership, s) : comm_agree(m->comm, s));
     TRY(add_notes(m));
-    if (m->coordinator)
-        mlm_coordinator_eval(m->coordinator, &m->notes, rows, rows < all, clock_now() - started, out);
+    if (m->coordinator) mlm_coordinator_eval(m->coordinator, &m->notes, rows, rows < all, clock_now() - started, out);
     return ST_OK;
 }

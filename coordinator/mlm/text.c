@@ -10,14 +10,14 @@
 #include "coordinator/text/corpus.h"
 #include "coordinator/text/wordpiece.h"
 
-enum { PIECE_BYTES = 1 << 20 };   /* a longer document is cut there: memory stays bounded */
+enum { PIECE_BYTES = 1 << 20 }; /* a longer document is cut there: memory stays bounded */
 
 struct maker {
     const struct mlm_source *source;
     struct special_tokens special;
-    struct file_out out[2];        /* train, held out */
+    struct file_out out[2]; /* train, held out */
     int64_t documents[2];
-    char *text;                    /* the document */
+    char *text; /* the document */
     size_t bytes, room;
     struct token_list tokens;
     int32_t *ids;
@@ -36,7 +36,7 @@ static int continues_word(const struct vocabulary *v, int32_t id)
 static status end_document(struct maker *m)
 {
     XXH64_hash_t hash = XXH3_64bits(m->text, m->bytes);
-    int which = (double)(hash >> 11) / 9007199254740992.0 < m->source->heldout;   /* of 2^53 */
+    int which = (double)(hash >> 11) / 9007199254740992.0 < m->source->heldout; /* of 2^53 */
     size_t n;
 
     if (m->bytes == 0) return ST_OK;
@@ -105,7 +105,8 @@ static status open_out(struct maker *m, const char *folder, const char *name, st
     TRY(file_join(path, sizeof path, folder, name));
     TRY(file_out_open(path, out));
     token_text_header(m->source->digest, header);
-    return fwrite(header, 1, sizeof header, out->stream) == sizeof header ? ST_OK : fault(ST_IO, "%s: cannot be written", path);
+    return fwrite(header, 1, sizeof header, out->stream) == sizeof header ? ST_OK
+                                                                          : fault(ST_IO, "%s: cannot be written", path);
 }
 
 int mlm_text_made(const struct mlm_source *source, const char *folder)
@@ -119,7 +120,8 @@ int mlm_text_made(const struct mlm_source *source, const char *folder)
         char found[TOKEN_TEXT_HEADER] = "";
         FILE *f = file_join(path, sizeof path, folder, names[i]) == ST_OK ? fopen(path, "re") : NULL;
 
-        same = same && f && fread(found, 1, sizeof found, f) == sizeof found && memcmp(found, wanted, sizeof wanted) == 0;
+        same = same && f && fread(found, 1, sizeof found, f) == sizeof found &&
+               memcmp(found, wanted, sizeof wanted) == 0;
         if (f) fclose(f);
     }
     return same;

@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <xxhash.h>
-
+#include "cluster/base/digest.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/base/stream.h"
@@ -13,19 +12,22 @@
 #include "worker/train/masking.h"
 #include "coordinator/text/wordpiece.h"
 
-enum { LONGEST = 16, LINE_LIMIT = 1 << 16 };   /* pieces of a word; bytes of a line */
+enum { LONGEST = 16, LINE_LIMIT = 1 << 16 }; /* pieces of a word; bytes of a line */
 
-struct word { size_t at; int32_t length; };
+struct word {
+    size_t at;
+    int32_t length;
+};
 
 struct word_list {
     int32_t *ids;
     size_t id_count, id_room;
     struct word *words;
     size_t count, room;
-    int32_t *slots;             /* word + 1, 0: free; a power of two of them */
+    int32_t *slots; /* word + 1, 0: free; a power of two of them */
     uint64_t mask;
     int32_t longest;
-    char digest[33];
+    char digest[DIGEST_TEXT];
 };
 
 static uint64_t hash_of(const int32_t *ids, int32_t n)
@@ -39,7 +41,8 @@ static int32_t find(const struct word_list *w, const int32_t *ids, int32_t n)
         int32_t index = w->slots[slot] - 1;
 
         if (index < 0) return -1;
-        if (w->words[index].length == n && memcmp(w->ids + w->words[index].at, ids, (size_t)n * sizeof *ids) == 0) return index;
+        if (w->words[index].length == n && memcmp(w->ids + w->words[index].at, ids, (size_t)n * sizeof *ids) == 0)
+            return index;
     }
 }
 
@@ -76,7 +79,8 @@ static status read_words(struct word_list *w, const char *path, const struct voc
         s = stream_line(in, LINE_LIMIT, &text, &n);
         if (s != ST_OK) break;
         if (utf8_valid(text, n) != n)
-            s = fault(ST_INPUT, "%s:%lld: invalid UTF-8, expected a word a line", path, (long long)stream_line_number(in));
+            s = fault(ST_INPUT, "%s:%lld: invalid UTF-8, expected a word a line", path,
+                      (long long)stream_line_number(in));
         tokens.count = 0;
         if (s == ST_OK) s = wordpiece_encode(v, text, strcspn(text, " \t\r"), &tokens);
         if (s == ST_OK) s = add(w, &tokens, unknown);
@@ -101,7 +105,7 @@ static status make_table(struct word_list *w)
         w->slots[slot] = (int32_t)i + 1;
     }
     for (size_t i = 0; i < w->count; i++) h.low64 = h.low64 * 31 + (uint64_t)w->words[i].length;
-    snprintf(w->digest, sizeof w->digest, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+    digest_text(h, w->digest);
     return ST_OK;
 }
 
@@ -155,7 +159,7 @@ static int32_t match(const struct word_list *w, const int32_t *tokens, int64_t n
 
     for (int32_t i = 0; i < most; i++) ids[i] = token_id(tokens[i]);
     for (int32_t l = most; l > 1; l--) {
-        if (l < n && (tokens[l] & TOKEN_JOINED)) continue;   /* no word ends inside of another */
+        if (l < n && (tokens[l] & TOKEN_JOINED)) continue; /* no word ends inside of another */
         if (find(w, ids, l) >= 0) return l;
     }
     return 1;

@@ -9,7 +9,7 @@ enum bad_line { BAD_SKIP, BAD_REFUSE };
 
 struct predict_config {
     const char *model, *data, *task, *out;
-    int input, bad, log;        /* enum line_form, enum bad_line */
+    int input, bad, log; /* enum line_form, enum bad_line */
     int64_t batch_tokens;
     struct machine_config machine;
 };

@@ -23,12 +23,12 @@ struct lines {
     const struct meta *meta;
     enum line_form form;
     int standard_input;
-    char *first;                    /* table: the first line, cut at its tabs */
+    char *first; /* table: the first line, cut at its tabs */
     const char *column[COLUMN_LIMIT];
     int columns;
-    struct source source;           /* of the reader */
-    struct reader *reader;          /* SQuAD; the stream is its */
-    int64_t questions;              /* it has given */
+    struct source source;  /* of the reader */
+    struct reader *reader; /* SQuAD; the stream is its */
+    int64_t questions;     /* it has given */
 };
 
 /* One value is told from lines before anything is read. */
@@ -46,7 +46,8 @@ static status find_form(struct lines *l)
     } while (nested < 0);
     if (nested != 1) return ST_OK;
     if (l->meta->kind == TASK_EXTRACTIVE) return l->form = LINES_SQUAD, ST_OK;
-    return fault(ST_INPUT, "%s: is one JSON value (as SQuAD files are), expected JSON lines: an object a line", l->name);
+    return fault(ST_INPUT, "%s: is one JSON value (as SQuAD files are), expected JSON lines: an object a line",
+                 l->name);
 }
 
 static status open_form(struct lines *l)
@@ -116,8 +117,10 @@ static status read_names(struct lines *l, const char *text, size_t n)
     while (at && l->columns < COLUMN_LIMIT) l->column[l->columns++] = strsep(&at, "\t");
     for (int i = 0; i < l->meta->fields; i++)
         if (column_of(l, l->meta->field[i]) < 0)
-            return fault(ST_INPUT, "%s:%lld: found no column \"%s\"; expected JSON lines, or a first line that names the "
-                         "columns between tabs", l->name, (long long)lines_number(l), l->meta->field[i]);
+            return fault(ST_INPUT,
+                         "%s:%lld: found no column \"%s\"; expected JSON lines, or a first line that names the "
+                         "columns between tabs",
+                         l->name, (long long)lines_number(l), l->meta->field[i]);
     return ST_OK;
 }
 

@@ -14,19 +14,20 @@ enum line_form { LINES_AUTO, LINES_JSON, LINES_TEXT, LINES_TABLE, LINES_SQUAD };
 
 struct lines;
 
-/* Local. path: a file (gz, xz too), or "-": standard input. LINES_AUTO: what it begins with tells: one
- * value in SQuAD's form (extraction), else the first line's first character "{", else the number of fields. meta must outlive it.
- * ST_INPUT (said). */
+/* Local. path: a file (gz, xz too), or "-": standard input. LINES_AUTO: what it begins with tells: one value in
+ * SQuAD's form (extraction), else the first line's first character "{", else the number of fields. meta must outlive
+ * it. ST_INPUT (reported). */
 status lines_open(const char *path, enum line_form form, const struct meta *meta, struct lines **out);
 void lines_close(struct lines **lines);
 
 /* Local. The next line as an object (*row; json_decref is the caller's), or NULL and *why, which never varies. Lines of
- * white space are passed over in JSON and tables. ST_END after the last; ST_INPUT (said) when the file is damaged or a
- * table's first line lacks a field. */
+ * white space are passed over in JSON and tables. ST_END after the last; ST_INPUT (reported) when the file is damaged
+ * or a table's first line lacks a field. */
 status lines_next(struct lines *lines, json_t **row, const char **why);
 
-/* Local. The number of the line (SQuAD: of the question) that came last, from 1; the name for messages; 1 when nothing more stands ready, so that what
- * there is had better be answered first (standard input alone: files never keep one waiting). */
+/* Local. The number of the line (SQuAD: of the question) that came last, from 1; the name for messages; 1 when nothing
+ * more stands ready, so that what there is had better be answered first (standard input alone: files never keep one
+ * waiting). */
 int64_t lines_number(const struct lines *lines);
 const char *lines_name(const struct lines *lines);
 int lines_wait(const struct lines *lines);

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-struct walk { const char *at, *end; };
+struct walk {
+    const char *at, *end;
+};
 
 static int next_char(struct walk *w)
 {

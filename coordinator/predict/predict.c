@@ -1,4 +1,5 @@
-/* Opening: the coordinator checks that task, encoder and vocabulary belong together; every worker gets prompts and head. */
+/* Opening: the coordinator checks that task, encoder and vocabulary belong together; every worker gets prompts and
+ * head. */
 #include "coordinator/predict/predict.h"
 
 #include <string.h>
@@ -8,7 +9,9 @@
 #include "cluster/base/memory.h"
 
 /* What all ranks must know before they open their encoders. */
-struct facts { int32_t layers, tokens, hidden, longest; };
+struct facts {
+    int32_t layers, tokens, hidden, longest;
+};
 
 static status load_vocabulary(struct predict *p)
 {
@@ -16,8 +19,8 @@ static status load_vocabulary(struct predict *p)
 
     TRY(vocabulary_load(p->source.model, &p->vocabulary));
     if (strcmp(vocabulary_digest(p->vocabulary), t->vocabulary_digest) == 0) return ST_OK;
-    return fault(ST_INPUT, "%s: another vocabulary (%s) than the task was tuned with (%s)", vocabulary_path(p->vocabulary),
-                 vocabulary_digest(p->vocabulary), t->vocabulary_digest);
+    return fault(ST_INPUT, "%s: another vocabulary (%s) than the task was tuned with (%s)",
+                 vocabulary_path(p->vocabulary), vocabulary_digest(p->vocabulary), t->vocabulary_digest);
 }
 
 static status check_encoder(const struct predict *p, const struct model_source *model)
@@ -71,9 +74,15 @@ static status broadcast_prompts(struct predict *p)
 static status open_worker(struct predict *p)
 {
     const struct machine_config *m = &p->config->machine;
-    struct compute_options o = {.groups = 1, .batch = 1, .divide = 1, .unit_examples = (int32_t)m->unit_examples,
-                                .longest = p->longest, .prompt_tokens = p->tokens, .memory = (size_t)m->unit_memory,
-                                .threads = pool_threads(p->replica.pool), .use = UNIT_EVALUATE};
+    struct compute_options o = {.groups = 1,
+                                .batch = 1,
+                                .divide = 1,
+                                .unit_examples = (int32_t)m->unit_examples,
+                                .longest = p->longest,
+                                .prompt_tokens = p->tokens,
+                                .memory = (size_t)m->unit_memory,
+                                .threads = pool_threads(p->replica.pool),
+                                .use = UNIT_EVALUATE};
 
     return compute_open(p->replica.encoder, p->replica.pool, &o, &p->compute);
 }

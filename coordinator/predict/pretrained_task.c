@@ -45,7 +45,7 @@ static status compose(struct bank *b, int task, struct tuned *out, struct tuned_
     x = r + gates;
     bank_gates(b, b->router + (size_t)task * gates, s, r);
     for (int32_t l = 0; l < b->layers; l++) {
-        bank_intrinsic(b, l, r + (size_t)l * (size_t)b->modules, x);
+        bank_intrinsic(b, l, r, x);
         for (int32_t i = 0; i < b->intrinsic; i++) u[i] = (float)x[i];
         TRY(bank_compose(b, l, 1, u, prompt + (size_t)l * b->columns));
     }
@@ -64,13 +64,15 @@ static status describe(struct look *k, const char *data, const char *id, struct 
     const struct option_list one = {1, &id};
     const char *description;
 
-    t->form = (struct input_form){.prompt = k->bank.tokens, .first_placeholder = (int32_t)k->config.prompt.first_placeholder,
-                                  .max_length = (int)k->config.prompt.max_length, .reference = k->config.reference.form};
+    t->form = (struct input_form){.prompt = k->bank.tokens,
+                                  .first_placeholder = (int32_t)k->config.prompt.first_placeholder,
+                                  .max_length = (int)k->config.prompt.max_length,
+                                  .reference = k->config.reference.form};
     if (t->form.max_length > k->model.positions) t->form.max_length = (int)k->model.positions;
     TRY(dataset_open(data, &one, &t->form, &k->data));
     if (strcmp(dataset_vocabulary_digest(k->data), k->bank.state.vocabulary_digest) != 0)
-        return fault(ST_INPUT, "%s: imported with another vocabulary (%s) than the data of the checkpoint %s (%s)", data,
-                     dataset_vocabulary_digest(k->data), k->checkpoint, k->bank.state.vocabulary_digest);
+        return fault(ST_INPUT, "%s: imported with another vocabulary (%s) than the data of the checkpoint %s (%s)",
+                     data, dataset_vocabulary_digest(k->data), k->checkpoint, k->bank.state.vocabulary_digest);
     description = dataset_description(k->data, 0, &t->description_bytes);
     TRY(mem_keep_text(&out->keep, description, t->description_bytes, &t->description));
     TRY(meta_parse(data, t->description, t->description_bytes, &t->meta));
@@ -81,7 +83,8 @@ static status describe(struct look *k, const char *data, const char *id, struct 
     return input_rule_init(&t->meta, &t->form, &t->rule);
 }
 
-static status load_config(const char *folder, const char *model, const char *data, struct look *k, struct pretrained_task *seen)
+static status load_config(const char *folder, const char *model, const char *data, struct look *k,
+                          struct pretrained_task *seen)
 {
     char path[CHECKPOINT_PATH_BYTES];
 
@@ -116,8 +119,8 @@ static status load(const char *checkpoint, const char *model, const char *data, 
     return compose(&k->bank, task, out, out->task);
 }
 
-status pretrained_task_load(const char *checkpoint, const char *model, const char *data, const char *id, struct pretrained_task *seen,
-                 struct tuned *out)
+status pretrained_task_load(const char *checkpoint, const char *model, const char *data, const char *id,
+                            struct pretrained_task *seen, struct tuned *out)
 {
     struct look k = {.checkpoint = checkpoint};
     status s;

@@ -5,12 +5,14 @@
 
 #include "coordinator/tune/tuned.h"
 
-struct pretrained_task { char model[4096], data[4096]; };
+struct pretrained_task {
+    char model[4096], data[4096];
+};
 
-/* Local. checkpoint: a run's folder or a checkpoint of `mp2 pretrain`. model, data: folders, "" for those that the run's
- * config.resolved.yaml names (left in seen). id: the task, "" when the run has one alone. out: method "zero-shot", the same
- * bits as `mp2 evaluate` composes; tuned_fini. ST_INPUT (said). */
-status pretrained_task_load(const char *checkpoint, const char *model, const char *data, const char *id, struct pretrained_task *seen,
-                 struct tuned *out);
+/* Local. checkpoint: a run's folder or a checkpoint of `mp2 pretrain`. model, data: folders, "" for those that the
+ * run's config.resolved.yaml names (left in seen). id: the task, "" when the run has one alone. out: method
+ * "zero-shot", the same bits as `mp2 evaluate` composes; tuned_fini. ST_INPUT (reported). */
+status pretrained_task_load(const char *checkpoint, const char *model, const char *data, const char *id,
+                            struct pretrained_task *seen, struct tuned *out);
 
 #endif

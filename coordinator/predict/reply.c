@@ -1,5 +1,6 @@
-/* Option scores are as worker/score/score.c's; log-probabilities are theirs over the row's options, so they add up to one. A span's
- * is that of its start plus that of its end over the context's tokens of its window and "no answer", as in a loss. */
+/* Option scores are as worker/score/score.c's; log-probabilities are theirs over the row's options, so they add up to
+ * one. A span's is that of its start plus that of its end over the context's tokens of its window and "no answer", as
+ * in a loss. */
 #include "coordinator/predict/reply.h"
 
 #include <errno.h>
@@ -18,7 +19,8 @@ void asked_fini(struct asked *a)
     memset(a, 0, sizeof *a);
 }
 
-/* A float as the shortest decimal that reads back as the same float; the printer's 17 digits would show its tail in binary. */
+/* A float as the shortest decimal that reads back as the same float; the printer's 17 digits would show its tail in
+ * binary. */
 static json_t *number(double x)
 {
     char text[32];
@@ -120,7 +122,8 @@ static void put_span(const struct reply_rule *rule, const struct asked *a, const
     if (!r->none) return;
     json_object_set_new(out, "no_answer",
                         json_pack("{s:o,s:o}", "log_probability",
-                                  number((double)r->detail[2] + (double)r->detail[3] - sums), "logits", pair(r->detail + 2)));
+                                  number((double)r->detail[2] + (double)r->detail[3] - sums), "logits",
+                                  pair(r->detail + 2)));
 }
 
 /* ---- the line ---- */

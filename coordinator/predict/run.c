@@ -1,5 +1,6 @@
-/* Rounds. The coordinator reads lines until every worker has batch_tokens of work, or until it would have to wait for more;
- * the windows of all their questions are one array of words, cut where workers' shares end; results come back in its order. */
+/* Rounds. The coordinator reads lines until every worker has batch_tokens of work, or until it would have to wait for
+ * more; the windows of all their questions are one array of words, cut where workers' shares end; results come back in
+ * its order. */
 #include <math.h>
 #include <string.h>
 
@@ -15,13 +16,15 @@ enum { ROUND_LINES = 1 << 16, BAD_SAID = 10 };
 
 /* One window of a question, as it was sent. */
 struct window {
-    size_t word, detail;           /* where its words and its detail begin */
+    size_t word, detail; /* where its words and its detail begin */
     int32_t options, skip, first;
     int none;
 };
 
 /* What a worker gets and gives back in a round. */
-struct parcel { int64_t words, windows, details; };
+struct parcel {
+    int64_t words, windows, details;
+};
 
 struct round {
     struct predict *p;
@@ -31,8 +34,8 @@ struct round {
     struct predict_result *result;
     struct example_buffer buffer;
     int ended;
-    status refused;                /* bad: refuse, and there was one: what is before it is still answered */
-    struct asked *asked;           /* lines of this round */
+    status refused;      /* bad: refuse, and there was one: what is before it is still answered */
+    struct asked *asked; /* lines of this round */
     size_t count, room;
     struct window *windows;
     size_t window_count, window_room, details;
@@ -40,7 +43,7 @@ struct round {
     struct score_batch_result *results;
     float *detail;
     size_t result_room, detail_room;
-    struct parcel *parcels;        /* (workers); on all ranks. words -1 in the first: no more rounds */
+    struct parcel *parcels; /* (workers); on all ranks. words -1 in the first: no more rounds */
 };
 
 /* ---- filling a round ---- */
@@ -53,8 +56,8 @@ static status add_window(struct round *r, int number)
     TRY(question_window(r->question, number, &r->buffer, &x));
     marks = example_marks(&x, r->rule.product, r->p->source.task->form.reference != FORM_RIGHT);
     TRY(mem_grow(&r->windows, &r->window_room, r->window_count + 1, sizeof *r->windows));
-    r->windows[r->window_count++] = (struct window){r->words.count, r->details, x.options, x.context_skip, x.context_first,
-                                                    x.none_first >= 0};
+    r->windows[r->window_count++] = (struct window){r->words.count, r->details,      x.options,
+                                                    x.context_skip, x.context_first, x.none_first >= 0};
     r->details += score_batch_detail(&marks);
     r->result->tokens += x.length;
     return score_batch_add(&r->words, x.ids, x.length, 0, -1, -1, &marks);
@@ -74,8 +77,8 @@ static void bad_line(struct round *r, struct asked *a)
     status s = ST_INPUT;
 
     if (r->result->bad++ < BAD_SAID)
-        s = fault(ST_INPUT, "%s:%lld: %s%s%s", lines_name(r->lines), (long long)a->line, a->why, a->detail[0] ? ": " : "",
-                  a->detail);
+        s = fault(ST_INPUT, "%s:%lld: %s%s%s", lines_name(r->lines), (long long)a->line, a->why,
+                  a->detail[0] ? ": " : "", a->detail);
     if (r->p->config->bad != BAD_REFUSE) return;
     r->refused = s;
     r->ended = 1;
@@ -135,7 +138,8 @@ static void deal(struct round *r)
 
         while (next < r->window_count && (r->windows[next].word < goal || w == workers - 1)) next++;
         r->parcels[w] = (struct parcel){
-            (int64_t)((next < r->window_count ? r->windows[next].word : r->words.count) - words), (int64_t)(next - first),
+            (int64_t)((next < r->window_count ? r->windows[next].word : r->words.count) - words),
+            (int64_t)(next - first),
             (int64_t)((next < r->window_count ? r->windows[next].detail : r->details) - details)};
     }
 }
@@ -179,7 +183,8 @@ static status answer(struct predict *p, const struct parcel *k, struct exchange 
         s = exchange_wait(p->comm, &x);
     }
     exchange_fini(&x);
-    if (s == ST_OK) s = score_batch_run_detailed(&p->compute, p->message, (size_t)k->words, &prompts, p->head, results, detail);
+    if (s == ST_OK)
+        s = score_batch_run_detailed(&p->compute, p->message, (size_t)k->words, &prompts, p->head, results, detail);
     if (s != ST_OK) comm_abort(p->comm, s);
     exchange_send(p->comm, sent, results, (size_t)k->windows * sizeof *results, 0, TAG_PREDICT_RESULT);
     exchange_send(p->comm, sent, detail, (size_t)k->details * sizeof *detail, 0, TAG_PREDICT_DETAIL);

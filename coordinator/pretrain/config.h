@@ -22,7 +22,9 @@ struct mixture_config {
     int gate_noise;
 };
 
-struct reference_config { int form, padding, idle_rows, product, sum_groups, loss; };
+struct reference_config {
+    int form, padding, idle_rows, product, sum_groups, loss;
+};
 
 struct pretrain_config {
     const char *run, *model, *data;
@@ -32,7 +34,7 @@ struct pretrain_config {
     struct prompt_config prompt;
     struct train_config train;
     struct mixture_config mixture;
-    int loss;                   /* enum loss_over, unless reference.loss (train_loss) */
+    int loss; /* enum loss_over, unless reference.loss (train_loss) */
     struct reference_config reference;
     struct eval_config eval;
     struct keep_config keep;
@@ -43,7 +45,7 @@ struct pretrain_config {
 extern const struct option pretrain_options[];
 extern const size_t pretrain_option_count;
 
-/* Local. tau of a step (0 …): max(least, tau exp(-decay t)) (method.md Q30). */
+/* Local. tau of a step (0 …): max(least, tau exp(-decay t)) (worker/README.md, Q30). */
 double mixture_tau(const struct mixture_config *m, int64_t step);
 
 #endif

@@ -14,10 +14,15 @@ static status open_parameters(struct pretrain_coordinator *c)
 {
     const struct pretrain_shape *s = c->shape;
     const struct prompt_config *p = &c->config->prompt;
-    struct parameters_shape shape = {.layers = (int)s->layers, .modules = (int)s->modules, .d = (int)s->intrinsic,
-                                     .hidden = (int)s->hidden, .tasks = (int)s->tasks,
-                                     .idle_rows = c->config->reference.idle_rows, .z_start = p->module_start,
-                                     .router_start = p->router_start, .router_centre = p->router_centre};
+    struct parameters_shape shape = {.layers = (int)s->layers,
+                                     .modules = (int)s->modules,
+                                     .d = (int)s->intrinsic,
+                                     .hidden = (int)s->hidden,
+                                     .tasks = (int)s->tasks,
+                                     .idle_rows = c->config->reference.idle_rows,
+                                     .z_start = p->module_start,
+                                     .router_start = p->router_start,
+                                     .router_centre = p->router_centre};
 
     return parameters_new(&shape, (uint64_t)c->config->seed, &c->parameters);
 }
@@ -31,8 +36,8 @@ static status open_draws(struct pretrain_coordinator *c)
     TRY(mem_keep_new(&c->keep, s->groups * s->gates, sizeof *c->uniform, &c->uniform));
     TRY(mem_keep_new(&c->keep, 2 * s->groups * s->gates, sizeof *gates, &gates));
     for (int g = 0; g < s->groups; g++)
-        c->draws[g] = (struct group_draw){.s = gates + 2 * g * s->gates, .r = gates + (2 * g + 1) * s->gates,
-                                          .u = c->u + g * s->u};
+        c->draws[g] = (struct group_draw){
+            .s = gates + 2 * g * s->gates, .r = gates + (2 * g + 1) * s->gates, .u = c->u + g * s->u};
     return ST_OK;
 }
 
@@ -132,8 +137,10 @@ struct rates pretrain_rates(const struct pretrain_config *config, int64_t step)
     const struct mixture_config *m = &config->mixture;
     double factor = train_rate_factor(t, step - 1);
 
-    return (struct rates){.router = m->router_rate * factor, .z = t->rate * factor,
-                          .a = t->rate * m->projection_factor * factor, .head = t->rate * m->head_factor * factor,
+    return (struct rates){.router = m->router_rate * factor,
+                          .z = t->rate * factor,
+                          .a = t->rate * m->projection_factor * factor,
+                          .head = t->rate * m->head_factor * factor,
                           .adamw = t->adamw};
 }
 
@@ -266,7 +273,7 @@ static void fill_times(struct pretrain_coordinator *c, double planned, double re
 
     m->flops = 0;
     for (int g = 0; g < c->shape->groups; g++)
-        for (int i = 0; i < c->shape->batch; i++) 
+        for (int i = 0; i < c->shape->batch; i++)
             m->flops += model_config_flops(c->encoder, plan->groups[g].lengths[i], plan->groups[g].read[i]);
     for (int w = 0; w < c->workers; w++) {
         m->compute_seconds = fmax(m->compute_seconds, c->reports.members[w].seconds);

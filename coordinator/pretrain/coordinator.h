@@ -20,18 +20,18 @@
 
 /* The workers' reports of a step, as they arrive. */
 struct pretrain_reports {
-    size_t bytes;               /* of one */
-    char *data;                 /* (workers) of them */
-    unsigned char *heard;       /* (workers) whose is there */
-    struct member_report *members;   /* (workers) */
-    double *losses;             /* (groups, batch) of all slots */
+    size_t bytes;                  /* of one */
+    char *data;                    /* (workers) of them */
+    unsigned char *heard;          /* (workers) whose is there */
+    struct member_report *members; /* (workers) */
+    double *losses;                /* (groups, batch) of all slots */
 };
 
 /* What a step found out: from the workers' sums, or read back from its record. Enough for its update. */
 struct pretrain_outcome {
-    struct record_group *groups;     /* loss, counts */
-    double *grad_u;             /* (groups, layers, d): g = A G */
-    double *grad_head;          /* (2, H), the sum over groups */
+    struct record_group *groups; /* loss, counts */
+    double *grad_u;              /* (groups, layers, d): g = A G */
+    double *grad_head;           /* (2, H), the sum over groups */
 };
 
 /* A Step message and what it points to. */
@@ -41,7 +41,7 @@ struct pretrain_message {
     Mp2__Group **pointers;
 };
 
-struct task_scores;             /* scores.h */
+struct task_scores; /* scores.h */
 
 struct pretrain_coordinator {
     const struct pretrain_config *config;
@@ -49,23 +49,23 @@ struct pretrain_coordinator {
     const struct model_config *encoder;
     int workers;
     struct mem_keep keep;
-    struct dataset *data;       /* owned */
+    struct dataset *data; /* owned */
     struct planner *planner;
     struct parameters *parameters;
-    struct group_draw *draws;   /* (groups) their u are go's */
-    double *uniform;            /* (groups, layers, K) router noise */
-    float *u, *head;            /* go's */
+    struct group_draw *draws; /* (groups) their u are go's */
+    double *uniform;          /* (groups, layers, K) router noise */
+    float *u, *head;          /* go's */
     struct pretrain_reports reports;
     struct pretrain_gradients gradients;
     struct pretrain_outcome outcome;
     struct record_buffer record;
     struct pretrain_message message;
-    int64_t *units;             /* (workers) units dealt in this step */
-    struct state_task *tasks;   /* (tasks) as a checkpoint's state has them, with the loss of the first visit */
-    Mp2__TaskInfo *infos, **info_pointers;   /* (tasks) what the stream is told of them */
-    struct state_value values[4];            /* of a checkpoint's state */
-    uint32_t *placeholders;                  /* (P) */
-    struct task_scores *scores; /* of the last evaluation */
+    int64_t *units;           /* (workers) units dealt in this step */
+    struct state_task *tasks; /* (tasks) as a checkpoint's state has them, with the loss of the first visit */
+    Mp2__TaskInfo *infos, **info_pointers; /* (tasks) what the stream is told of them */
+    struct state_value values[4];          /* of a checkpoint's state */
+    uint32_t *placeholders;                /* (P) */
+    struct task_scores *scores;            /* of the last evaluation */
 };
 
 /* What it works on; all of it outlives the coordinator, but data, which becomes its own (and NULL here) in any case. */

@@ -82,11 +82,11 @@ static void tell(struct pretrain *p, struct progress *progress, Mp2__Run__State 
 
     if (!progress) return;
     pretrain_describe(p, &run);
-    run.command = (char *)(uintptr_t)"evaluate";
+    run.command = (char *)(uintptr_t) "evaluate";
     run.state = state;
     run.done = (uint64_t)done;
     run.total = (uint64_t)p->facts.shape.tasks;
-    run.unit = (char *)(uintptr_t)"tasks";
+    run.unit = (char *)(uintptr_t) "tasks";
     run.workers = (uint32_t)p->comm->workers;
     if (done > 0) run.n_tasks = 0;
     progress_post(progress, &run.base);
@@ -127,7 +127,8 @@ static status score_split(struct pretrain *p, struct scorer *x, enum split split
 status pretrain_check_rows(const struct pretrain *p, enum split split, const char *checkpoint)
 {
     static const char *const reasons[SPLIT_COUNT] = {
-        [SPLIT_TRAIN] = "none is published", [SPLIT_DEV] = "none is published, and the tasks' entries let none be drawn",
+        [SPLIT_TRAIN] = "none is published",
+        [SPLIT_DEV] = "none is published, and the tasks' entries let none be drawn",
         [SPLIT_TEST] = "none is published, and the import draws one for downstream tasks alone",
         [SPLIT_POOL] = "only tasks that are upstream and downstream ones have it"};
     const struct dataset *d = p->coordinator->data;

@@ -13,36 +13,36 @@
 /* One group as it is planned. */
 struct planned_group {
     int task;
-    int64_t visit;              /* of the task: earlier draws of it */
-    int64_t *rows;              /* (batch) by slot */
-    int32_t *lengths;           /* (batch) by slot, tokens */
-    int32_t *read;              /* (batch) by slot: tokens that the last layer computes */
+    int64_t visit;    /* of the task: earlier draws of it */
+    int64_t *rows;    /* (batch) by slot */
+    int32_t *lengths; /* (batch) by slot, tokens */
+    int32_t *read;    /* (batch) by slot: tokens that the last layer computes */
     int64_t tokens;
 };
 
 /* A step, ready to be dealt. */
 struct planned_step {
-    int64_t step;               /* 0: none */
+    int64_t step; /* 0: none */
     struct planned_group *groups;
     struct deal deal;
-    struct assignment_message *messages;   /* (workers) */
-    double *cost;               /* (workers) predicted, of what each was dealt */
+    struct assignment_message *messages; /* (workers) */
+    double *cost;                        /* (workers) predicted, of what each was dealt */
 };
 
 struct planner {
     const struct pretrain_config *config;
     const struct pretrain_shape *shape;
     int workers;
-    struct dataset *data;       /* the caller's */
+    struct dataset *data; /* the caller's */
     struct mem_keep keep;
     struct schedule *schedule;
-    struct planned_step now, next;   /* the step under way; the one that is planned while workers compute */
-    double *speed;              /* (workers) measured: predicted cost a second */
-    int64_t *rows_of_task;      /* (T) */
+    struct planned_step now, next; /* the step under way; the one that is planned while workers compute */
+    double *speed;                 /* (workers) measured: predicted cost a second */
+    int64_t *rows_of_task;         /* (T) */
     struct example_buffer buffer;
-    int64_t *drawn_rows;        /* (batch) in the order of the draw */
+    int64_t *drawn_rows; /* (batch) in the order of the draw */
     int32_t *drawn_lengths, *order;
-    double *slot_cost;          /* (groups) predicted, of a slot */
+    double *slot_cost; /* (groups) predicted, of a slot */
 };
 
 /* config, shape and data outlive the planner. */

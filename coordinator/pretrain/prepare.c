@@ -25,9 +25,14 @@ static status check_sizes(const struct pretrain_config *c, const struct model_co
 static struct pretrain_shape find_shape(const struct pretrain_config *c, const struct model_config *m,
                                         const struct dataset *data, int longest)
 {
-    struct pretrain_shape s = {.layers = c->prompt.depth == DEPTH_DEEP ? m->layers : 1, .tokens = c->prompt.tokens,
-                               .hidden = m->hidden, .modules = c->prompt.modules, .intrinsic = c->prompt.intrinsic,
-                               .tasks = dataset_tasks(data), .groups = c->train.groups, .batch = c->train.batch,
+    struct pretrain_shape s = {.layers = c->prompt.depth == DEPTH_DEEP ? m->layers : 1,
+                               .tokens = c->prompt.tokens,
+                               .hidden = m->hidden,
+                               .modules = c->prompt.modules,
+                               .intrinsic = c->prompt.intrinsic,
+                               .tasks = dataset_tasks(data),
+                               .groups = c->train.groups,
+                               .batch = c->train.batch,
                                .longest = longest};
 
     pretrain_shape_complete(&s);

@@ -120,10 +120,18 @@ void pretrain_close(struct pretrain *p)
 
 struct job pretrain_job(struct pretrain *p)
 {
-    return (struct job){.command = "pretrain", .self = p, .introduce = pretrain_introduce, .step = pretrain_step,
-                        .commit = pretrain_commit, .flush = pretrain_flush, .replay = pretrain_replay,
-                        .evaluate = pretrain_evaluate, .tensors = pretrain_tensors, .state = pretrain_state,
-                        .restore = pretrain_restore, .describe = pretrain_describe};
+    return (struct job){.command = "pretrain",
+                        .self = p,
+                        .introduce = pretrain_introduce,
+                        .step = pretrain_step,
+                        .commit = pretrain_commit,
+                        .flush = pretrain_flush,
+                        .replay = pretrain_replay,
+                        .evaluate = pretrain_evaluate,
+                        .tensors = pretrain_tensors,
+                        .state = pretrain_state,
+                        .restore = pretrain_restore,
+                        .describe = pretrain_describe};
 }
 
 /* About, for the forecast: G and u of each group as floats, g as doubles, and a little. */
@@ -138,12 +146,21 @@ struct loop_options pretrain_loop_options(const struct pretrain *p, const char *
 {
     const struct pretrain_config *c = p->config;
 
-    return (struct loop_options){.run = c->run, .resume = resume, .config = resolved, .config_digest = p->config_digest,
-                                 .steps = c->train.steps, .eval_every = c->eval.every, .eval_subset = c->eval.rows > 0,
-                                 .eval_final = c->eval.final, .checkpoint_every = c->keep.every,
-                                 .checkpoints_kept = (int)c->keep.count, .sync_ms = (int)c->keep.sync_ms,
-                                 .skips = c->train.skips, .accept_break = c->machine.accept_break,
-                                 .record_bytes = record_bytes(&p->facts.shape), .watch = c->watch};
+    return (struct loop_options){.run = c->run,
+                                 .resume = resume,
+                                 .config = resolved,
+                                 .config_digest = p->config_digest,
+                                 .steps = c->train.steps,
+                                 .eval_every = c->eval.every,
+                                 .eval_subset = c->eval.rows > 0,
+                                 .eval_final = c->eval.final,
+                                 .checkpoint_every = c->keep.every,
+                                 .checkpoints_kept = (int)c->keep.count,
+                                 .sync_ms = (int)c->keep.sync_ms,
+                                 .skips = c->train.skips,
+                                 .accept_break = c->machine.accept_break,
+                                 .record_bytes = record_bytes(&p->facts.shape),
+                                 .watch = c->watch};
 }
 
 status pretrain_load(struct pretrain *p, const char *checkpoint, int64_t *step)

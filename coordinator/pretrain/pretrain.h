@@ -16,26 +16,26 @@
 #include "worker/model/replica.h"
 #include "worker/pretrain.h"
 
-enum { PRETRAIN_TENSORS = 13 };   /* of a checkpoint */
+enum { PRETRAIN_TENSORS = 13 }; /* of a checkpoint */
 
 /* What all ranks have. */
 struct pretrain {
     struct comm *comm;
     const struct pretrain_config *config;
-    char config_digest[DIGEST_TEXT], about[256];   /* about: the libraries of the products */
-    char all_tokens_digest[DIGEST_TEXT];           /* config_digest, were losses over all tokens */
+    char config_digest[DIGEST_TEXT], about[256]; /* about: the libraries of the products */
+    char all_tokens_digest[DIGEST_TEXT];         /* config_digest, were losses over all tokens */
     struct pretrain_facts facts;
     struct mem_keep keep;
     struct replica replica;
-    struct blocks blocks;          /* of 64 columns of A, over the workers */
+    struct blocks blocks; /* of 64 columns of A, over the workers */
     struct reduce reduce;
     struct pretrain_go go;
-    int64_t applied;               /* AdamW steps taken */
-    double limit_flops;            /* FLOP/s of all workers' products, measured at the start */
+    int64_t applied;    /* AdamW steps taken */
+    double limit_flops; /* FLOP/s of all workers' products, measured at the start */
     struct checkpoint_tensor tensors[PRETRAIN_TENSORS];
     size_t tensor_count;
-    struct pretrain_worker *worker;             /* NULL: this rank is none */
-    struct pretrain_coordinator *coordinator;   /* NULL: this rank is not */
+    struct pretrain_worker *worker;           /* NULL: this rank is none */
+    struct pretrain_coordinator *coordinator; /* NULL: this rank is not */
 };
 
 /* Collective. Everything but the run's folder. config is the same on all ranks and stays the caller's. */
@@ -62,7 +62,8 @@ status pretrain_replay(void *self, int64_t step, const struct journal_record *re
 
 /* For struct job: dev scores. */
 status pretrain_evaluate(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out);
-/* Coordinator, local, before pretrain_evaluate_split. ST_INPUT (reported: why, and which tasks) when the split has no rows at all. */
+/* Coordinator, local, before pretrain_evaluate_split. ST_INPUT (reported: why, and which tasks) when the split has no
+ * rows at all. */
 status pretrain_check_rows(const struct pretrain *p, enum split split, const char *checkpoint);
 /* For `mp2 evaluate`: every row of a split, task by task as messages to those who watch. */
 status pretrain_evaluate_split(struct pretrain *p, enum split split);

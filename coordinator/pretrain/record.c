@@ -24,9 +24,14 @@ status pretrain_record_make(struct pretrain_coordinator *c, int64_t step, enum r
                             struct job_step *out)
 {
     const struct pretrain_shape *s = c->shape;
-    struct record_step r = {.step = (uint64_t)step, .layers = (uint32_t)s->layers, .intrinsic = (uint32_t)s->intrinsic,
-                            .hidden = (uint32_t)s->hidden, .columns = (uint64_t)s->columns,
-                            .group_count = (size_t)s->groups, .groups = c->outcome.groups, .skipped = skipped};
+    struct record_step r = {.step = (uint64_t)step,
+                            .layers = (uint32_t)s->layers,
+                            .intrinsic = (uint32_t)s->intrinsic,
+                            .hidden = (uint32_t)s->hidden,
+                            .columns = (uint64_t)s->columns,
+                            .group_count = (size_t)s->groups,
+                            .groups = c->outcome.groups,
+                            .skipped = skipped};
 
     for (int g = 0; g < s->groups; g++) {
         struct record_group *group = &c->outcome.groups[g];

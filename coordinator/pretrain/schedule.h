@@ -1,9 +1,11 @@
 /* What a step trains: task, rows and router noise as functions of (seed, step, group) alone, so that a run that is
- * stopped, resumed or resized goes on with the same batches (method.md section 12, Q12 and Q13; design.md section 6).
+ * stopped, resumed or resized goes on with the same batches (coordinator/README.md, "Schedule"; worker/README.md, Q12,
+ * Q13).
  *
- * The tasks are drawn uniformly, whatever their size. A task's rows form an endless stream: epoch after epoch, each in a keyed
- * permutation of its own; the task's v-th visit takes the next `batch` rows of the stream, so batches cross epochs and no row
- * is left out. v is the number of earlier draws of the task, found again by drawing from step 0 (schedule_seek). */
+ * The tasks are drawn uniformly, whatever their size. A task's rows form an endless stream: epoch after epoch, each in
+ * a keyed permutation of its own; the task's v-th visit takes the next `batch` rows of the stream, so batches cross
+ * epochs and no row is left out. v is the number of earlier draws of the task, found again by drawing from step 0
+ * (schedule_seek). */
 #ifndef MP2_COORDINATOR_PRETRAIN_SCHEDULE_H
 #define MP2_COORDINATOR_PRETRAIN_SCHEDULE_H
 
@@ -14,9 +16,9 @@
 struct schedule {
     uint64_t seed;
     int tasks, groups, batch;
-    const int64_t *rows;       /* training rows of each task, all >= 1; the caller's */
-    int64_t step;              /* visits are counted up to the beginning of this step */
-    int64_t *visits;           /* of each task; owned */
+    const int64_t *rows; /* training rows of each task, all >= 1; the caller's */
+    int64_t step;        /* visits are counted up to the beginning of this step */
+    int64_t *visits;     /* of each task; owned */
 };
 
 /* Local. At step 0. */

@@ -98,7 +98,11 @@ void task_scores_router(struct task_scores *s, const float *router, struct job_e
 
 /* ---- the table ---- */
 
-struct means { const char *what; double score, majority; int n; };
+struct means {
+    const char *what;
+    double score, majority;
+    int n;
+};
 
 /* Of the tasks of one kind and, where group is not NULL, of that group. */
 static struct means means_of(const struct task_scores *s, enum split split, const char *what, int extractive,

@@ -11,16 +11,16 @@
 
 struct task_scores {
     struct mem_keep keep;
-    struct dataset *data;       /* the caller's */
+    struct dataset *data; /* the caller's */
     const struct pretrain_shape *shape;
-    int complete;               /* all tasks were scored at least once */
-    struct eval_result *results;   /* (tasks) the last ones */
+    int complete;                /* all tasks were scored at least once */
+    struct eval_result *results; /* (tasks) the last ones */
     Mp2__Eval eval;
-    Mp2__Score *scores, **pointers;   /* (tasks) */
+    Mp2__Score *scores, **pointers; /* (tasks) */
     struct record_eval_task *tasks;
     Mp2__Router router;
-    float *chances;             /* (T,L,K) */
-    char **names;               /* (T) */
+    float *chances; /* (T,L,K) */
+    char **names;   /* (T) */
 };
 
 /* data and shape outlive the scores. */

@@ -59,8 +59,8 @@ static status send_gradients(struct pretrain *p)
     TRY(comm_agree(p->comm, w ? pretrain_worker_grad_u(w) : ST_OK));
     TRY(comm_or_abort(p->comm, reduce_collect(&p->reduce, (int)s->groups, grad, to->prompts)));
     TRY(comm_or_abort(p->comm, reduce_sum_to_coordinator(&p->reduce, deal, heads, s->head, to->head)));
-    return comm_or_abort(p->comm, reduce_grad_u(&p->reduce, w ? w->columns.grad_u : NULL,
-                                                (size_t)(s->groups * s->intrinsic), to->u));
+    return comm_or_abort(
+        p->comm, reduce_grad_u(&p->reduce, w ? w->columns.grad_u : NULL, (size_t)(s->groups * s->intrinsic), to->u));
 }
 
 status pretrain_step(void *self, int64_t step, struct membership *membership, struct job_step *out)

@@ -1,4 +1,4 @@
-/* Gradients of method.md section 5; AdamW as PyTorch has it, in double on f32 state. */
+/* Gradients of worker/README.md, "Exact gradients"; AdamW as PyTorch has it, in double on f32 state. */
 #include "coordinator/prompt/parameters.h"
 
 #include <math.h>
@@ -46,8 +46,12 @@ status parameters_new(const struct parameters_shape *shape, uint64_t seed, struc
 
     *out = NULL;
     TRY(mem_alloc(1, sizeof *p, &p));
-    *p = (struct parameters){.layers = shape->layers, .modules = shape->modules, .d = shape->d, .hidden = shape->hidden,
-                             .tasks = shape->tasks, .idle_rows = shape->idle_rows};
+    *p = (struct parameters){.layers = shape->layers,
+                             .modules = shape->modules,
+                             .d = shape->d,
+                             .hidden = shape->hidden,
+                             .tasks = shape->tasks,
+                             .idle_rows = shape->idle_rows};
     s = moments_new(gates * d, &p->z);
     if (s == ST_OK) s = moments_new(tasks * gates, &p->router);
     if (s == ST_OK) s = moments_new(2 * (size_t)shape->hidden, &p->head);
@@ -120,9 +124,12 @@ static void update_routers(struct parameters *p, const struct rates *rates, cons
 }
 
 /* Of z and the routers, into p->work; drawn, behind them: which tasks were drawn. */
-struct gradients { double *dz, *dtheta, *drawn; };
+struct gradients {
+    double *dz, *dtheta, *drawn;
+};
 
-static struct gradients find_gradients(struct parameters *p, int groups, const struct group_draw *draws, const double *g)
+static struct gradients find_gradients(struct parameters *p, int groups, const struct group_draw *draws,
+                                       const double *g)
 {
     size_t gates = (size_t)p->layers * (size_t)p->modules;
     double *dz = p->work, *dtheta = dz + p->z.count, *drawn = dtheta + p->router.count;
@@ -136,8 +143,9 @@ static struct gradients find_gradients(struct parameters *p, int groups, const s
             size_t at = (size_t)l * (size_t)p->modules;
 
             router_backward(p->modules, p->d, draw->s + at, draw->r + at, p->z.value + at * (size_t)p->d,
-                            g + ((size_t)n * (size_t)p->layers + (size_t)l) * (size_t)p->d, draw->uniform ? draw->tau : 1.0,
-                            dz + at * (size_t)p->d, dtheta + (size_t)draw->task * gates + at);
+                            g + ((size_t)n * (size_t)p->layers + (size_t)l) * (size_t)p->d,
+                            draw->uniform ? draw->tau : 1.0, dz + at * (size_t)p->d,
+                            dtheta + (size_t)draw->task * gates + at);
         }
     }
     return (struct gradients){dz, dtheta, drawn};

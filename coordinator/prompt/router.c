@@ -1,6 +1,6 @@
 /* Relaxed Bernoulli gates (Maddison et al. 2017): s = sigmoid((logit(v) + theta) / tau), normalised to sum one.
- * Gradients of method.md section 5:  dz_k = r_k g,  dr_k = z_k . g,  ds_k = (dr_k - sum_j r_j dr_j) / S,
- * dtheta_k = ds_k s_k (1 - s_k) / tau. */
+ * Gradients of worker/README.md, "Exact gradients":  dz_k = r_k g,  dr_k = z_k . g,  ds_k = (dr_k - sum_j r_j dr_j) /
+ * S, dtheta_k = ds_k s_k (1 - s_k) / tau. */
 #include "coordinator/prompt/router.h"
 
 #include <math.h>
@@ -37,8 +37,8 @@ void router_mix(int modules, int d, const double *r, const float *z, double *u)
     }
 }
 
-void router_backward(int modules, int d, const double *s, const double *r, const float *z, const double *g,
-                     double tau, double *dz, double *dtheta)
+void router_backward(int modules, int d, const double *s, const double *r, const float *z, const double *g, double tau,
+                     double *dz, double *dtheta)
 {
     double total = 1e-12, mean = 0, dr[ROUTER_MODULES_MOST];
 

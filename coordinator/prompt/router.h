@@ -1,9 +1,9 @@
-/* The relaxed-Bernoulli router and the small algebra around it, all in double (design.md 5a.5).
- * One layer at a time; K modules, d intrinsic dimensions. Source: method.md sections 2 and 5. */
+/* The relaxed-Bernoulli router and the small algebra around it, all in double (worker/README.md, "Small algebra").
+ * One layer at a time; K modules, d intrinsic dimensions. Source: worker/README.md, "Router", "Exact gradients". */
 #ifndef MP2_COORDINATOR_PROMPT_ROUTER_H
 #define MP2_COORDINATOR_PROMPT_ROUTER_H
 
-enum { ROUTER_MODULES_MOST = 256 };   /* K is at most this */
+enum { ROUTER_MODULES_MOST = 256 }; /* K is at most this */
 
 /* Local. Forward of one layer.
  *   theta    K router logits of the task
@@ -17,7 +17,7 @@ void router_mix(int modules, int d, const double *r, const float *z, double *u);
 
 /* Local. Backward of both, given g = A G = dL/du (d):
  *   dz (K,d) and dtheta (K) are added to. tau as in forward; 1 in evaluation mode. */
-void router_backward(int modules, int d, const double *s, const double *r, const float *z, const double *g,
-                     double tau, double *dz, double *dtheta);
+void router_backward(int modules, int d, const double *s, const double *r, const float *z, const double *g, double tau,
+                     double *dz, double *dtheta);
 
 #endif

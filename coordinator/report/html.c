@@ -1,54 +1,20 @@
-/* report.html: one file that needs nothing else. Tables and bars are plain HTML and CSS, so that they can be read, printed and
- * walked through without a script; learning curves are dygraphs' (as on the monitor's page), router maps a table that the
- * script colours. Style, script and library are built into the program. */
+/* report.html: one file that needs nothing else. Tables and bars are plain HTML and CSS, so that they can be read,
+ * printed and walked through without a script; learning curves are dygraphs' (as on the monitor's page), router maps a
+ * table that the script colours. Style, script and library are built into the program. */
 #include "coordinator/report/html.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "coordinator/report/assets.h"
-
-void html_text(FILE *to, const char *text)
-{
-    for (; *text; text++) switch (*text) {
-        case '&': fputs("&amp;", to); break;
-        case '<': fputs("&lt;", to); break;
-        case '>': fputs("&gt;", to); break;
-        case '"': fputs("&quot;", to); break;
-        case '\'': fputs("&#39;", to); break;
-        default: fputc(*text, to);
-        }
-}
-
-void html_stat(FILE *to, const struct stat *s)
-{
-    if (s->n == 0) fputs("–", to);
-    else if (s->n == 1) fprintf(to, "%.1f", 100 * s->mean);
-    else fprintf(to, "%.1f ± %.1f", 100 * s->mean, 100 * s->sd);
-}
-
-void html_count(FILE *to, double n)
-{
-    static const struct { double limit; const char *suffix; } scale[] = {{1e9, "G"}, {1e6, "M"}, {1e4, "k"}};
-
-    for (size_t i = 0; i < sizeof scale / sizeof *scale; i++)
-        if (n >= scale[i].limit) {
-            fprintf(to, "%.3g&nbsp;%s", n / (scale[i].limit == 1e4 ? 1e3 : scale[i].limit), scale[i].suffix);
-            return;
-        }
-    fprintf(to, "%.0f", n);
-}
-
-/* ---- the page ---- */
+#include "coordinator/report/html_text.h"
 
 static void put_asset(FILE *to, const char *name)
 {
     for (size_t i = 0; i < report_asset_count; i++)
-        if (strcmp(report_asset_table[i].name, name) == 0)
-            fwrite(report_asset_table[i].data, 1, report_asset_table[i].size, to);
+        if (strcmp(report_assets[i].name, name) == 0) fwrite(report_assets[i].data, 1, report_assets[i].size, to);
 }
 
 /* JSON inside of <script>: with no "<" in it, nothing can end or change the script. */
@@ -75,17 +41,22 @@ static void put_head(const struct report *r, FILE *to)
     fputs("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
           "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline'; "
-          "style-src 'unsafe-inline'; img-src data:\">\n<title>mp2 report</title>\n<style>\n", to);
+          "style-src 'unsafe-inline'; img-src data:\">\n<title>mp2 report</title>\n<style>\n",
+          to);
     put_asset(to, "dygraph.min.css");
     fputc('\n', to);
     put_asset(to, "report.css");
-    fputs("</style>\n<body>\n<a class=\"skip\" href=\"#methods\">to the results</a>\n<header><h1>Few-shot tuning compared</h1>\n<p>", to);
+    fputs("</style>\n<body>\n<a class=\"skip\" href=\"#methods\">to the results</a>\n<header><h1>Few-shot tuning "
+          "compared</h1>\n<p>",
+          to);
     html_text(to, r->run);
     fprintf(to, "</p>\n<p>%zu of %zu cells: %zu task%s × %zu method%s × %zu seed%s (", r->found, cells, r->tasks,
             r->tasks == 1 ? "" : "s", r->methods, r->methods == 1 ? "" : "s", r->seeds, r->seeds == 1 ? "" : "s");
     for (size_t i = 0; i < r->seeds; i++) fprintf(to, "%s%lld", i ? ", " : "", (long long)r->seed[i]);
-    fputs("). Scores are in percent (accuracy, or F1 for extraction) on the tasks' evaluation rows; ± is the sample standard "
-          "deviation over seeds.</p></header>\n<main>\n", to);
+    fputs("). Scores are in percent (accuracy, or F1 for extraction) on the tasks' evaluation rows; ± is the sample "
+          "standard "
+          "deviation over seeds.</p></header>\n<main>\n",
+          to);
 }
 
 static int has_router(const struct report *r)
@@ -97,20 +68,29 @@ static int has_router(const struct report *r)
 
 static void put_curves(FILE *to)
 {
-    fputs("<section id=\"curves\"><h2>Learning curves</h2>\n<div class=\"tools\"><label>task <select id=\"curve-task\"></select></label>\n"
-          "<label>of <select id=\"curve-what\"><option value=\"dev\">dev score, %</option><option value=\"loss\">training loss</option></select></label></div>\n"
+    fputs("<section id=\"curves\"><h2>Learning curves</h2>\n<div class=\"tools\"><label>task <select "
+          "id=\"curve-task\"></select></label>\n"
+          "<label>of <select id=\"curve-what\"><option value=\"dev\">dev score, %</option><option "
+          "value=\"loss\">training loss</option></select></label></div>\n"
           "<div class=\"chart\" id=\"chart\"></div><p class=\"legend\" id=\"legend\"></p>\n"
-          "<p class=\"soft\">Means over seeds. Along the axis: share of the cell's own steps or losses, so that methods of different length stand "
-          "beside each other. Zero-shot has no course.</p><noscript>The curves need a script; every point is in the cells' curve.jsonl.</noscript></section>\n", to);
+          "<p class=\"soft\">Means over seeds. Along the axis: share of the cell's own steps or losses, so that "
+          "methods of different length stand "
+          "beside each other. Zero-shot has no course.</p><noscript>The curves need a script; every point is in the "
+          "cells' curve.jsonl.</noscript></section>\n",
+          to);
 }
 
 static void put_heat(FILE *to)
 {
-    fputs("<section id=\"routers\"><h2>Routers</h2>\n<div class=\"tools\"><label>method <select id=\"heat-method\"></select></label>\n"
+    fputs("<section id=\"routers\"><h2>Routers</h2>\n<div class=\"tools\"><label>method <select "
+          "id=\"heat-method\"></select></label>\n"
           "<label>layer <select id=\"heat-layer\"></select></label></div>\n"
-          "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"router gates\"><table id=\"heat\"></table></div>\n"
+          "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"router gates\"><table "
+          "id=\"heat\"></table></div>\n"
           "<p class=\"scale\">0 <i></i> <span id=\"heat-most\">1</span></p>"
-          "<p class=\"soft\">Each task's normalised gates (they add up to 1 over the modules), means over seeds.</p></section>\n", to);
+          "<p class=\"soft\">Each task's normalised gates (they add up to 1 over the modules), means over "
+          "seeds.</p></section>\n",
+          to);
 }
 
 static status put_page(const struct report *r, FILE *to)

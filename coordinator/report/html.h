@@ -1,5 +1,5 @@
-/* The parts of report.html. Local functions that write to a stream; whoever opened it checks it at its end. Internal to
- * coordinator/report. */
+/* The sections of report.html. Local functions that write to a stream; whoever opened it checks it at its end.
+ * Internal to coordinator/report. */
 #ifndef MP2_COORDINATOR_REPORT_HTML_H
 #define MP2_COORDINATOR_REPORT_HTML_H
 
@@ -9,17 +9,10 @@
 
 #include "coordinator/report/report.h"
 
-/* Text between tags or in a quoted attribute. */
-void html_text(FILE *to, const char *text);
-/* "61.2 ± 1.3", "61.2", "–": percent of a score in 0 … 1. */
-void html_stat(FILE *to, const struct stat *s);
-/* "1.2 M", "64": at most four digits and a suffix. */
-void html_count(FILE *to, double n);
-
-/* The head of a table with a row a task and a column a method that is wanted (NULL: all), up to its body. kind: class of those
- * columns, "" none. second: a column behind the task's, NULL: none. */
-void html_head(const struct report *r, int (*wanted)(const struct report *r, size_t method), const char *kind, const char *second,
-               FILE *to);
+/* The head of a table with a row a task and a column a method that is wanted (NULL: all), up to its body. kind: class
+ * of those columns, "" none. second: a column behind the task's, NULL: none. */
+void html_head(const struct report *r, int (*wanted)(const struct report *r, size_t method), const char *kind,
+               const char *second, FILE *to);
 
 /* Sections that need no script. */
 void html_methods(const struct report *r, FILE *to);

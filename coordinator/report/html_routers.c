@@ -1,13 +1,16 @@
-/* Routers: which modules a task uses, and the data behind the maps and curves. Gates are means over the seeds' cells. */
+/* Routers: which modules a task uses, and the data behind the maps and curves. Gates are means over the seeds' cells.
+ */
 #include <math.h>
 #include <string.h>
 
 #include "coordinator/report/html.h"
+#include "coordinator/report/html_text.h"
 
 enum { MODULES_MOST = 256 };
 
 /* Gates of a task by a method, (layers,modules) into out; 0: no seed has any, or they differ in shape. */
-static int mean_gates(const struct report *r, size_t task, size_t method, int32_t *layers, int32_t *modules, double **out)
+static int mean_gates(const struct report *r, size_t task, size_t method, int32_t *layers, int32_t *modules,
+                      double **out)
 {
     size_t n = 0, count = 0;
 
@@ -61,7 +64,8 @@ static void put_active(FILE *to, const double *share, int modules)
             if (!shown[k] && share[k] > 1.0 / modules && (most < 0 || share[k] > share[most])) most = k;
         if (most < 0) break;
         shown[most] = 1;
-        fprintf(to, "%s<b>%d</b>&nbsp;<span class=\"soft\">%.0f&nbsp;%%</span>", n ? ", " : "", most, 100 * share[most]);
+        fprintf(to, "%s<b>%d</b>&nbsp;<span class=\"soft\">%.0f&nbsp;%%</span>", n ? ", " : "", most,
+                100 * share[most]);
     }
 }
 
@@ -78,8 +82,10 @@ void html_modules(const struct report *r, FILE *to)
 {
     double share[MODULES_MOST];
 
-    fputs("<section id=\"modules\"><h2>Modules that a task activates</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"modules\">"
-          "<table>\n", to);
+    fputs("<section id=\"modules\"><h2>Modules that a task activates</h2>\n<div class=\"scroll\" tabindex=\"0\" "
+          "role=\"region\" aria-label=\"modules\">"
+          "<table>\n",
+          to);
     html_head(r, has_router, "text", NULL, to);
     for (size_t t = 0; t < r->tasks; t++) {
         fputs("<tr><th scope=\"row\">", to);
@@ -93,7 +99,9 @@ void html_modules(const struct report *r, FILE *to)
         }
         fputs("</tr>\n", to);
     }
-    fputs("</tbody></table></div>\n<p class=\"soft\">Modules whose gates, over all layers, are above an equal share, with their share.</p></section>\n", to);
+    fputs("</tbody></table></div>\n<p class=\"soft\">Modules whose gates, over all layers, are above an equal share, "
+          "with their share.</p></section>\n",
+          to);
 }
 
 /* ---- data for the script ---- */
@@ -173,7 +181,8 @@ static json_t *routers_of(const struct report *r, size_t method)
         double *gates;
 
         if (mean_gates(r, t, method, &layers, &modules, &gates))
-            json_array_append_new(tasks, json_pack("{s:s,s:o}", "id", r->task[t], "gates", gates_json(gates, layers, modules)));
+            json_array_append_new(
+                tasks, json_pack("{s:s,s:o}", "id", r->task[t], "gates", gates_json(gates, layers, modules)));
         mem_free(gates);
     }
     return tasks;

@@ -3,14 +3,15 @@
 #include <stdlib.h>
 
 #include "coordinator/report/html.h"
+#include "coordinator/report/html_text.h"
 
 static void put_swatch(FILE *to, enum method method)
 {
     fprintf(to, "<i class=\"swatch m%d\"></i> ", (int)method);
 }
 
-void html_head(const struct report *r, int (*wanted)(const struct report *r, size_t method), const char *kind, const char *second,
-               FILE *to)
+void html_head(const struct report *r, int (*wanted)(const struct report *r, size_t method), const char *kind,
+               const char *second, FILE *to)
 {
     fputs("<thead><tr><th class=\"text\" scope=\"col\">task</th>", to);
     if (second) fprintf(to, "<th scope=\"col\">%s</th>", second);
@@ -58,14 +59,22 @@ void html_methods(const struct report *r, FILE *to)
 {
     int other = report_method(r, METHOD_PROMPT);
 
-    fputs("<section id=\"methods\"><h2>Methods</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"methods\"><table>\n"
-          "<thead><tr><th class=\"text\" scope=\"col\">method</th><th scope=\"col\">mean score</th><th scope=\"col\">tasks</th>"
-          "<th scope=\"col\">cells</th><th scope=\"col\">difference from prompt tuning</th><th scope=\"col\">tuned numbers</th>"
-          "<th scope=\"col\">steps</th><th scope=\"col\">losses</th><th scope=\"col\">seconds a cell</th></tr></thead><tbody>\n", to);
+    fputs("<section id=\"methods\"><h2>Methods</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+          "aria-label=\"methods\"><table>\n"
+          "<thead><tr><th class=\"text\" scope=\"col\">method</th><th scope=\"col\">mean score</th><th "
+          "scope=\"col\">tasks</th>"
+          "<th scope=\"col\">cells</th><th scope=\"col\">difference from prompt tuning</th><th scope=\"col\">tuned "
+          "numbers</th>"
+          "<th scope=\"col\">steps</th><th scope=\"col\">losses</th><th scope=\"col\">seconds a "
+          "cell</th></tr></thead><tbody>\n",
+          to);
     for (size_t m = 0; m < r->methods; m++) put_method(r, m, other, to);
-    fputs("</tbody></table></div>\n<p class=\"soft\">Mean over the tasks that have a cell for every seed (their number stands beside it), ± over "
-          "seeds. Differences are cell by cell: the same task and seed, ± over the n pairs. Steps: of gradient; losses: evaluated by "
-          "the black box.</p></section>\n", to);
+    fputs("</tbody></table></div>\n<p class=\"soft\">Mean over the tasks that have a cell for every seed (their number "
+          "stands beside it), ± over "
+          "seeds. Differences are cell by cell: the same task and seed, ± over the n pairs. Steps: of gradient; "
+          "losses: evaluated by "
+          "the black box.</p></section>\n",
+          to);
 }
 
 /* ---- bars ---- */
@@ -83,8 +92,8 @@ static void put_bar(const struct report *r, size_t task, size_t m, FILE *to)
     if (s.n == 0) return;
     fputs("<tr><th scope=\"row\">", to);
     html_text(to, method_title(r->method[m]));
-    fprintf(to, "</th><td class=\"bar\"><span class=\"track\"><i class=\"m%d\" style=\"width:%.2f%%\"></i>", (int)r->method[m],
-            inside(100 * s.mean));
+    fprintf(to, "</th><td class=\"bar\"><span class=\"track\"><i class=\"m%d\" style=\"width:%.2f%%\"></i>",
+            (int)r->method[m], inside(100 * s.mean));
     if (s.n > 1) {
         low = inside(100 * (s.mean - s.sd));
         high = inside(100 * (s.mean + s.sd));
@@ -98,9 +107,10 @@ static void put_bar(const struct report *r, size_t task, size_t m, FILE *to)
 static void put_majority(const struct cell_result *any, FILE *to)
 {
     if (!(any->majority > 0)) return;
-    fprintf(to, "<tr class=\"soft\"><th scope=\"row\">most frequent label</th><td class=\"bar\"><span class=\"track\">"
-            "<i class=\"none\" style=\"width:%.2f%%\"></i></span></td><td>%.1f</td><td class=\"n\"></td></tr>\n", inside(100 * any->majority),
-            100 * any->majority);
+    fprintf(to,
+            "<tr class=\"soft\"><th scope=\"row\">most frequent label</th><td class=\"bar\"><span class=\"track\">"
+            "<i class=\"none\" style=\"width:%.2f%%\"></i></span></td><td>%.1f</td><td class=\"n\"></td></tr>\n",
+            inside(100 * any->majority), 100 * any->majority);
 }
 
 void html_bars(const struct report *r, FILE *to)
@@ -119,7 +129,9 @@ void html_bars(const struct report *r, FILE *to)
         put_majority(any, to);
         fputs("</tbody></table>\n", to);
     }
-    fputs("</div><p class=\"soft\">Bars go from 0 to 100 percent; the thin line is one sample standard deviation to either side.</p></section>\n", to);
+    fputs("</div><p class=\"soft\">Bars go from 0 to 100 percent; the thin line is one sample standard deviation to "
+          "either side.</p></section>\n",
+          to);
 }
 
 /* ---- the plain tables ---- */
@@ -136,7 +148,9 @@ void html_tasks(const struct report *r, FILE *to)
 {
     char rows[64];
 
-    fputs("<section id=\"tasks\"><h2>All scores</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"all scores\"><table>\n", to);
+    fputs("<section id=\"tasks\"><h2>All scores</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+          "aria-label=\"all scores\"><table>\n",
+          to);
     html_head(r, NULL, "", "test rows", to);
     for (size_t t = 0; t < r->tasks; t++) {
         fputs("<tr><th scope=\"row\">", to);
@@ -153,7 +167,9 @@ void html_tasks(const struct report *r, FILE *to)
         fputs("</tr>\n", to);
     }
     fputs("</tbody></table></div>\n", to);
-    if (mixed(r)) fputs("<p class=\"warn\">* seeds of different configurations: run the report again to make them alike.</p>", to);
+    if (mixed(r))
+        fputs("<p class=\"warn\">* seeds of different configurations: run the report again to make them alike.</p>",
+              to);
     fputs("</section>\n", to);
 }
 
@@ -166,9 +182,12 @@ static void put_real(FILE *to, double x, double scale, int digits)
 void html_cells(const struct report *r, FILE *to)
 {
     fputs("<section id=\"cells\"><h2>Cells</h2><details><summary>every cell</summary>\n"
-          "<div class=\"scroll tall\" tabindex=\"0\" role=\"region\" aria-label=\"every cell\"><table>\n<thead><tr>", to);
-    for (const char *const *name = (const char *const[]){"task", "method", "seed", "k", "dev before", "dev", "test", "rows", "steps",
-                                                         "losses", "tuned numbers", "best at", "seconds", NULL}; *name; name++)
+          "<div class=\"scroll tall\" tabindex=\"0\" role=\"region\" aria-label=\"every cell\"><table>\n<thead><tr>",
+          to);
+    for (const char *const *name =
+             (const char *const[]){"task", "method", "seed", "k", "dev before", "dev", "test", "rows", "steps",
+                                   "losses", "tuned numbers", "best at", "seconds", NULL};
+         *name; name++)
         fprintf(to, "<th scope=\"col\">%s</th>", *name);
     fputs("</tr></thead><tbody>\n", to);
     for (size_t i = 0; i < r->tasks * r->methods * r->seeds; i++) {
@@ -183,8 +202,8 @@ void html_cells(const struct report *r, FILE *to)
         put_real(to, c->untuned_dev, 100, 1);
         put_real(to, c->dev, 100, 1);
         put_real(to, c->test, 100, 1);
-        fprintf(to, "<td>%lld</td><td>%lld</td><td>%lld</td><td>%lld</td><td>", (long long)c->test_rows, (long long)c->steps,
-                (long long)c->evaluations, (long long)c->parameters);
+        fprintf(to, "<td>%lld</td><td>%lld</td><td>%lld</td><td>%lld</td><td>", (long long)c->test_rows,
+                (long long)c->steps, (long long)c->evaluations, (long long)c->parameters);
         html_text(to, c->best_stage);
         fprintf(to, " %lld</td>", (long long)c->best_at);
         put_real(to, c->seconds, 1, 1);

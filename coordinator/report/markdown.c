@@ -25,9 +25,12 @@ static void put_row_end(FILE *to, size_t columns)
 
 static void put_methods(const struct report *r, FILE *to)
 {
-    fputs("\n## Methods\n\nScores are means over the tasks that have a cell for every seed, the deviation is that of these means over seeds; "
-          "compare methods with equal numbers of tasks.\n\n| method | mean score, % | tasks | cells | tuned numbers | steps | "
-          "losses evaluated | seconds a cell |\n", to);
+    fputs("\n## Methods\n\nScores are means over the tasks that have a cell for every seed, the deviation is that of "
+          "these means over seeds; "
+          "compare methods with equal numbers of tasks.\n\n| method | mean score, % | tasks | cells | tuned numbers | "
+          "steps | "
+          "losses evaluated | seconds a cell |\n",
+          to);
     put_row_end(to, 7);
     for (size_t m = 0; m < r->methods; m++) {
         struct method_stat s = report_method_stat(r, m);
@@ -36,14 +39,18 @@ static void put_methods(const struct report *r, FILE *to)
         put_stat(to, &s.score);
         fprintf(to, " | %zu | %zu | ", s.tasks, s.cells);
         if (s.cells == 0) fputs("– | – | – | – |\n", to);
-        else fprintf(to, "%lld | %.0f | %.0f | %.1f |\n", (long long)s.most_parameters, s.steps, s.evaluations, s.seconds.mean);
+        else
+            fprintf(to, "%lld | %.0f | %.0f | %.1f |\n", (long long)s.most_parameters, s.steps, s.evaluations,
+                    s.seconds.mean);
     }
 }
 
 static void put_tasks(const struct report *r, FILE *to)
 {
-    fputs("\n## Tasks\n\nTest score in percent, mean ± sample standard deviation (n seeds); majority: always the most frequent label.\n\n"
-          "| task | metric | test rows | majority |", to);
+    fputs("\n## Tasks\n\nTest score in percent, mean ± sample standard deviation (n seeds); majority: always the most "
+          "frequent label.\n\n"
+          "| task | metric | test rows | majority |",
+          to);
     for (size_t m = 0; m < r->methods; m++) fprintf(to, " %s |", method_title(r->method[m]));
     fputc('\n', to);
     put_row_end(to, r->methods + 3);
@@ -70,8 +77,11 @@ static void put_paired(const struct report *r, FILE *to)
     int other = report_method(r, METHOD_PROMPT);
 
     if (other < 0) return;
-    fprintf(to, "\n## Differences from %s\n\nCell by cell, the same task and seed; points of the score.\n\n| method | mean | "
-            "sample standard deviation | n | better | worse |\n", method_title(METHOD_PROMPT));
+    fprintf(
+        to,
+        "\n## Differences from %s\n\nCell by cell, the same task and seed; points of the score.\n\n| method | mean | "
+        "sample standard deviation | n | better | worse |\n",
+        method_title(METHOD_PROMPT));
     put_row_end(to, 5);
     for (size_t m = 0; m < r->methods; m++) {
         struct paired p = report_paired(r, m, (size_t)other);
@@ -128,8 +138,10 @@ static void put_csv(const struct report *r, FILE *to)
 
 static void put_cells(const struct report *r, FILE *to)
 {
-    fputs("task,method,seed,k,metric,untuned_dev,dev,dev_loss,test,test_loss,test_split,test_rows,majority,steps,evaluations,"
-          "parameters,best_stage,best_at,seconds,ranks,config_digest\n", to);
+    fputs("task,method,seed,k,metric,untuned_dev,dev,dev_loss,test,test_loss,test_split,test_rows,majority,steps,"
+          "evaluations,"
+          "parameters,best_stage,best_at,seconds,ranks,config_digest\n",
+          to);
     for (size_t i = 0; i < r->tasks * r->methods * r->seeds; i++) {
         const struct cell_result *c = &r->cells[i].result;
 

@@ -21,7 +21,8 @@ static double real_of(const json_t *o, const char *key)
     return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
-static status take_point(const char *path, int64_t line, const char *text, size_t n, struct report_cell *cell, size_t *room)
+static status take_point(const char *path, int64_t line, const char *text, size_t n, struct report_cell *cell,
+                         size_t *room)
 {
     json_t *o = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
     struct report_point p;
@@ -72,8 +73,8 @@ static status read_cell(const struct report *r, size_t task, size_t method, size
     if (s == ST_END) return ST_OK;
     TRY(s);
     cell->there = 1;
-    if (strcmp(cell->result.task, r->task[task]) != 0 || strcmp(cell->result.method, method_text(r->method[method])) != 0 ||
-        cell->result.seed != r->seed[seed])
+    if (strcmp(cell->result.task, r->task[task]) != 0 ||
+        strcmp(cell->result.method, method_text(r->method[method])) != 0 || cell->result.seed != r->seed[seed])
         return fault(ST_INPUT, "%s/result.json: is of another cell", folder);
     if (!is_plain(cell->result.metric) || !is_plain(cell->result.test_split) || !is_plain(cell->result.best_stage) ||
         !is_plain(cell->result.config_digest))
@@ -81,7 +82,8 @@ static status read_cell(const struct report *r, size_t task, size_t method, size
     return read_curve(folder, cell);
 }
 
-static status copy_axes(const struct option_list *tasks, const enum method *methods, const int64_t *seeds, struct report *r)
+static status copy_axes(const struct option_list *tasks, const enum method *methods, const int64_t *seeds,
+                        struct report *r)
 {
     enum method *method;
     int64_t *seed;
@@ -98,7 +100,8 @@ static status copy_axes(const struct option_list *tasks, const enum method *meth
     return mem_keep_new(&r->keep, r->tasks * r->methods * r->seeds, sizeof *r->cells, &r->cells);
 }
 
-static status collect(const struct option_list *tasks, const enum method *methods, const int64_t *seeds, struct report *r)
+static status collect(const struct option_list *tasks, const enum method *methods, const int64_t *seeds,
+                      struct report *r)
 {
     TRY(copy_axes(tasks, methods, seeds, r));
     for (size_t t = 0; t < r->tasks; t++)

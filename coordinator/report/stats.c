@@ -30,7 +30,7 @@ static void stat_add(struct stat *s, double value)
         return;
     }
     s->mean += before / (double)s->n;
-    s->sd += before * (value - s->mean);          /* the sum of squares, until stat_done */
+    s->sd += before * (value - s->mean); /* the sum of squares, until stat_done */
 }
 
 static void stat_done(struct stat *s)

@@ -11,29 +11,32 @@ struct score_pass_options {
     const struct scorer_rules *rules;
     struct dataset *data;
     int workers;
-    evaluate_row *each;             /* NULL: nobody wants to see rows */
+    evaluate_row *each; /* NULL: nobody wants to see rows */
     void *arg;
 };
 
 /* A window of a row, as it was sent. */
-struct score_window { int64_t row; int32_t number; };
+struct score_window {
+    int64_t row;
+    int32_t number;
+};
 
 struct score_pass {
     struct score_pass_options o;
     struct scored_rows what;
     struct mem_keep keep;
-    int64_t rows, next;             /* how many, and the next one's place */
-    int64_t total;                  /* rows of the split */
-    int64_t words_left;             /* about, of the rows not sent yet */
+    int64_t rows, next; /* how many, and the next one's place */
+    int64_t total;      /* rows of the split */
+    int64_t words_left; /* about, of the rows not sent yet */
     struct example_buffer buffer;
     /* a round */
-    struct assignment_message *messages;   /* (workers) */
-    struct score_window **windows;  /* (workers): what was sent */
-    size_t *counts, *rooms;         /* (workers) of windows */
-    struct score_batch_result *results;    /* of all workers, in their order */
+    struct assignment_message *messages; /* (workers) */
+    struct score_window **windows;       /* (workers): what was sent */
+    size_t *counts, *rooms;              /* (workers) of windows */
+    struct score_batch_result *results;  /* of all workers, in their order */
     size_t result_room;
     /* the row whose windows are coming in */
-    int64_t row;                    /* -1: none */
+    int64_t row; /* -1: none */
     struct answer best;
     int best_window;
     double loss;

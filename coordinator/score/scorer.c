@@ -74,8 +74,8 @@ static status run_rounds(struct scorer *x, struct score_pass *pass, struct eval_
 status score_rows(struct scorer *x, const struct scored_rows *what, evaluate_row *each, void *arg,
                   struct eval_result *out)
 {
-    const struct score_pass_options o = {.rules = &x->rules, .data = x->data, .workers = x->comm->workers, .each = each,
-                                         .arg = arg};
+    const struct score_pass_options o = {
+        .rules = &x->rules, .data = x->data, .workers = x->comm->workers, .each = each, .arg = arg};
     struct score_pass pass = {0}, *mine = comm_is_coordinator(x->comm) ? &pass : NULL;
     status s = open_rounds(x);
 

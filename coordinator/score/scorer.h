@@ -1,5 +1,5 @@
-/* Scores of a task's rows: dealt to the workers, answered there, counted here (method.md section 4 with Q9, Q10: every
- * row once, each by its own options, mean over rows). */
+/* Scores of a task's rows: dealt to the workers, answered there, counted here (worker/README.md, "Scores", Q9, Q10:
+ * every row once, each by its own options, mean over rows). */
 #ifndef MP2_COORDINATOR_SCORE_SCORER_H
 #define MP2_COORDINATOR_SCORE_SCORER_H
 
@@ -10,9 +10,9 @@
 
 struct eval_result {
     int64_t rows;
-    double score;             /* accuracy or F1, mean over rows; NAN: no rows */
-    double loss;              /* mean over the rows whose answer the encoder saw */
-    int64_t correct;          /* labels and choices */
+    double score;    /* accuracy or F1, mean over rows; NAN: no rows */
+    double loss;     /* mean over the rows whose answer the encoder saw */
+    int64_t correct; /* labels and choices */
 };
 
 /* What to do with every row's answer besides counting; coordinator. predicted: option, or -1 and the answer's token
@@ -22,33 +22,38 @@ typedef status evaluate_row(void *arg, int task, int64_t row, int predicted, con
 
 /* How rows are shown and answers scored. */
 struct scorer_rules {
-    int padding;              /* reference: padding is attended, up to the longest of 32 rows */
-    int product;              /* reference: options by the product of logits */
-    int independent;          /* reference: start and end of a span each for itself */
-    int64_t batch_tokens;     /* dealt to a worker at a time */
-    uint64_t seed;            /* of keyed subsets */
+    int padding;          /* reference: padding is attended, up to the longest of 32 rows */
+    int product;          /* reference: options by the product of logits */
+    int independent;      /* reference: start and end of a span each for itself */
+    int64_t batch_tokens; /* dealt to a worker at a time */
+    uint64_t seed;        /* of keyed subsets */
 };
 
 /* Who scores: the coordinator has the data, the workers an encoder and prompts. What follows the line is the scorer's
  * own. */
 struct scorer {
     struct comm *comm;
-    struct membership *membership;    /* told who has answered; NULL: nobody watches */
+    struct membership *membership; /* told who has answered; NULL: nobody watches */
     struct scorer_rules rules;
-    struct dataset *data;             /* coordinator */
-    struct compute *compute;          /* workers, as below */
+    struct dataset *data;    /* coordinator */
+    struct compute *compute; /* workers, as below */
     struct encoder_prompts prompts;
-    const float *head;                /* (2,H) */
+    const float *head; /* (2,H) */
     /* ---- */
-    struct scoring_size *sizes;       /* (workers) of a round */
+    struct scoring_size *sizes; /* (workers) of a round */
     size_t size_room;
-    struct exchange exchange, incoming;   /* of all messages; of a worker's own, before it answers */
+    struct exchange exchange, incoming; /* of all messages; of a worker's own, before it answers */
     struct scoring_worker worker;
 };
 void scorer_fini(struct scorer *x);
 
 /* Which rows; coordinator. rows NULL: a keyed subset of at most count (0: all) of the split. */
-struct scored_rows { int task; enum split split; const int64_t *rows; int64_t count; };
+struct scored_rows {
+    int task;
+    enum split split;
+    const int64_t *rows;
+    int64_t count;
+};
 
 /* Collective; all ranks return the same status. Score the rows; the result is the coordinator's. what, each and arg
  * count on the coordinator alone. Prompts and head are composed, no update is pending. */

@@ -18,19 +18,19 @@ struct bayes {
     struct bayes_options o;
     int count;
     size_t x_room, loss_room;
-    double *x;                  /* (count,n) */
-    double *loss;               /* (count) as told */
-    double *asked;              /* (n) */
+    double *x;     /* (count,n) */
+    double *loss;  /* (count) as told */
+    double *asked; /* (n) */
     int waiting;
-    double *looks, *mean, *deviation;   /* (looks,n), (looks), (looks) */
-    int *start;                 /* (starts) the best looks */
+    double *looks, *mean, *deviation; /* (looks,n), (looks), (looks) */
+    int *start;                       /* (starts) the best looks */
 };
 
 /* What NLopt maximises. */
 struct promise {
     const struct gp *gp;
     double kappa;
-    double *work, *d_mean, *d_deviation;    /* (3 * points), (n), (n) */
+    double *work, *d_mean, *d_deviation; /* (3 * points), (n), (n) */
 };
 
 static status check_options(const struct bayes_options *o)
@@ -166,10 +166,10 @@ static status most_promising(struct bayes *b, const struct gp *gp)
     if (s == ST_OK) s = mem_alloc(3 * (size_t)gp->points, sizeof *p.work, &p.work);
     if (s == ST_OK) s = mem_alloc((size_t)b->o.n, sizeof *p.d_mean, &p.d_mean);
     if (s == ST_OK) s = mem_alloc((size_t)b->o.n, sizeof *p.d_deviation, &p.d_deviation);
-    if (s == ST_OK && (nlopt_set_max_objective(search, promise_at, &p) < 0 ||
-                       nlopt_set_lower_bounds1(search, b->o.lower) < 0 ||
-                       nlopt_set_upper_bounds1(search, b->o.upper) < 0 ||
-                       nlopt_set_ftol_rel(search, 1e-9) < 0 || nlopt_set_maxeval(search, REFINEMENTS) < 0))
+    if (s == ST_OK &&
+        (nlopt_set_max_objective(search, promise_at, &p) < 0 || nlopt_set_lower_bounds1(search, b->o.lower) < 0 ||
+         nlopt_set_upper_bounds1(search, b->o.upper) < 0 || nlopt_set_ftol_rel(search, 1e-9) < 0 ||
+         nlopt_set_maxeval(search, REFINEMENTS) < 0))
         s = fault(ST_SYSTEM, "NLopt refused its options");
     if (s == ST_OK) s = look_around(b, gp);
     if (s == ST_OK) s = refine(b, search);

@@ -12,17 +12,17 @@
 #include "cluster/base/status.h"
 
 struct bayes_options {
-    int n;                      /* dimensions */
-    double lower, upper;        /* of every coordinate, finite */
-    int random;                 /* points before the first model, >= 1 */
-    double kappa;               /* 2 */
-    int looks, starts;          /* of the acquisition; 0: 10,000 and 10 */
+    int n;               /* dimensions */
+    double lower, upper; /* of every coordinate, finite */
+    int random;          /* points before the first model, >= 1 */
+    double kappa;        /* 2 */
+    int looks, starts;   /* of the acquisition; 0: 10,000 and 10 */
     struct random_key key;
 };
 
 struct bayes;
 
-/* ST_USAGE (said) on options out of range. */
+/* ST_USAGE (reported) on options out of range. */
 status bayes_new(const struct bayes_options *o, struct bayes **out);
 void bayes_destroy(struct bayes **b);
 

@@ -3,7 +3,9 @@
 #ifndef MP2_COORDINATOR_SEARCH_BOX_H
 #define MP2_COORDINATOR_SEARCH_BOX_H
 
-struct box { double lower, upper, below, above; };   /* below, above: half the margins' width inside */
+struct box {
+    double lower, upper, below, above;
+}; /* below, above: half the margins' width inside */
 
 /* Local. lower < upper; either may be infinite. */
 void box_init(struct box *b, double lower, double upper);

@@ -12,33 +12,38 @@
 #include "cluster/base/memory.h"
 #include "coordinator/search/box.h"
 
-enum { HISTORY = 64 };          /* generations that the stopping rule looks back, at most */
+enum { HISTORY = 64 }; /* generations that the stopping rule looks back, at most */
 
 static const double CONDITION_LIMIT = 1e14;
 
-struct rates { double mueff, cs, damps, cc, c1, cmu; };
+struct rates {
+    double mueff, cs, damps, cc, c1, cmu;
+};
 
-struct ranked { double loss; int member; };
+struct ranked {
+    double loss;
+    int member;
+};
 
 struct cma {
     int n, population, parents;
     struct rates rates;
     struct box box;
     struct random_key key;
-    double sigma, first_sigma, chi;    /* chi: the expected length of a standard normal vector */
-    double *w;                  /* (population) descending; the first `parents` are positive and add up to 1 */
-    double *mean;               /* (n) where the box is unfolded */
-    double *C, *B, *D;          /* (n,n), (n,n), (n): D the square roots of the eigenvalues */
-    double *p_c, *p_sigma;      /* (n) */
-    double *z, *y;              /* (n,population) this generation */
-    double *shift, *work;       /* (n), (n,max(n,population)) scratch */
-    double *next;               /* (n,n) scratch */
-    struct ranked *order;       /* (population) */
-    double *best, best_loss;    /* (n) within the box */
+    double sigma, first_sigma, chi; /* chi: the expected length of a standard normal vector */
+    double *w;                      /* (population) descending; the first `parents` are positive and add up to 1 */
+    double *mean;                   /* (n) where the box is unfolded */
+    double *C, *B, *D;              /* (n,n), (n,n), (n): D the square roots of the eigenvalues */
+    double *p_c, *p_sigma;          /* (n) */
+    double *z, *y;                  /* (n,population) this generation */
+    double *shift, *work;           /* (n), (n,max(n,population)) scratch */
+    double *next;                   /* (n,n) scratch */
+    struct ranked *order;           /* (population) */
+    double *best, best_loss;        /* (n) within the box */
     int found;
     int64_t generation, decomposed;
     int asked;
-    double bests[HISTORY];      /* best loss of the latest generations, a ring */
+    double bests[HISTORY]; /* best loss of the latest generations, a ring */
 };
 
 static double sum(const double *x, int n)
@@ -231,7 +236,7 @@ static void decompose(struct cma *c)
 status cma_ask(struct cma *c, double *x)
 {
     int n = c->n, all = c->population;
-    double gap = 1 / ((c->rates.c1 + c->rates.cmu) * n * 10);   /* the tutorial's appendix B.2: O(n^2) on average */
+    double gap = 1 / ((c->rates.c1 + c->rates.cmu) * n * 10); /* the tutorial's appendix B.2: O(n^2) on average */
 
     if (!c->asked) {
         struct random_key key = random_derive(c->key, (uint32_t)c->generation, (uint32_t)(c->generation >> 32), 0, 0);

@@ -12,11 +12,11 @@
 #include "cluster/base/status.h"
 
 struct cma_options {
-    int n;                      /* dimensions, >= 2 */
-    int population;             /* 0: 4 + 3 ln n */
-    double sigma;               /* first step size, > 0 */
-    const double *start;        /* (n) first mean, within the bounds */
-    double lower, upper;        /* of every coordinate; -INFINITY, INFINITY: none */
+    int n;               /* dimensions, >= 2 */
+    int population;      /* 0: 4 + 3 ln n */
+    double sigma;        /* first step size, > 0 */
+    const double *start; /* (n) first mean, within the bounds */
+    double lower, upper; /* of every coordinate; -INFINITY, INFINITY: none */
     struct random_key key;
 };
 
@@ -25,7 +25,7 @@ enum cma_stop { CMA_GOES_ON, CMA_NO_PROGRESS, CMA_TINY_STEPS, CMA_ILL_CONDITIONE
 
 struct cma;
 
-/* ST_USAGE (said) on options out of range. */
+/* ST_USAGE (reported) on options out of range. */
 status cma_new(const struct cma_options *o, struct cma **out);
 void cma_destroy(struct cma **c);
 int cma_population(const struct cma *c);

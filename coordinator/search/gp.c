@@ -15,8 +15,9 @@ enum { SCAN = 24, REFINE = 40, CHUNK = 256 };
 
 static const double SCALE_LEAST = 1e-5, SCALE_MOST = 1e5, SQRT5 = 2.23606797749978969641;
 static const double TWO_PI = 6.28318530717958647693;
-/* Least pivot, squared, of a factorisation that is trusted: rounding errors of about n * DBL_EPSILON / PIVOT_LEAST remain in the
- * mean, so that every BLAS kernel gives the same to about 1e-7. A noise above it (the search's is 1e-6) never meets it. */
+/* Least pivot, squared, of a factorisation that is trusted: rounding errors of about n * DBL_EPSILON / PIVOT_LEAST
+ * remain in the mean, so that every BLAS kernel gives the same to about 1e-7. A noise above it (the search's is 1e-6)
+ * never meets it. */
 static const double PIVOT_LEAST = 1e-7;
 
 static double kernel(double distance, double scale)
@@ -117,7 +118,7 @@ static double factorise(struct gp *g, double scale, double jitter)
     }
     if (LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'L', n, g->L, n) != 0) return -INFINITY;
     for (int64_t i = 0; i < n; i++) least = fmin(least, g->L[i + i * n]);
-    if (least * least < PIVOT_LEAST) return -INFINITY;   /* what is left is too much rounding error */
+    if (least * least < PIVOT_LEAST) return -INFINITY; /* what is left is too much rounding error */
     if (LAPACKE_dpotrs(LAPACK_COL_MAJOR, 'L', n, 1, g->L, n, g->alpha, n) != 0) return -INFINITY;
     for (int64_t i = 0; i < n; i++) {
         fit += (g->y[i] - g->mean) / g->deviation * g->alpha[i];

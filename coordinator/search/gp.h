@@ -14,27 +14,27 @@
 
 struct gp {
     int dimensions, points;
-    double *x;                  /* (points,dimensions) */
-    double *y;                  /* (points) as given */
-    double noise;               /* asked for, on the diagonal (of normalised values) */
-    double jitter;              /* what it took: noise, or more where the kernel matrix was singular */
-    double scale;               /* length scale; set by gp_fit or gp_condition */
-    double likelihood;          /* log marginal likelihood of the normalised values at scale */
-    double mean, deviation;     /* of y */
-    double *distance;           /* (points,points) scratch */
-    double *L;                  /* (points,points) Cholesky factor, column-major lower */
-    double *alpha;              /* (points) K^-1 y */
+    double *x;              /* (points,dimensions) */
+    double *y;              /* (points) as given */
+    double noise;           /* asked for, on the diagonal (of normalised values) */
+    double jitter;          /* what it took: noise, or more where the kernel matrix was singular */
+    double scale;           /* length scale; set by gp_fit or gp_condition */
+    double likelihood;      /* log marginal likelihood of the normalised values at scale */
+    double mean, deviation; /* of y */
+    double *distance;       /* (points,points) scratch */
+    double *L;              /* (points,points) Cholesky factor, column-major lower */
+    double *alpha;          /* (points) K^-1 y */
     size_t x_room, y_room, distance_room, L_room, alpha_room;
 };
 
-/* ST_USAGE (said) on dimensions or noise below what makes sense. */
+/* ST_USAGE (reported) on dimensions or noise below what makes sense. */
 status gp_init(struct gp *g, int dimensions, double noise);
 void gp_fini(struct gp *g);
 
 /* One more observation; both must be finite. Predictions wait for gp_fit or gp_condition. */
 status gp_add(struct gp *g, const double *x, double y);
 
-/* Posterior given a length scale; gp_fit chooses it. ST_USAGE without points; ST_NUMBER (said) when no jitter up to
+/* Posterior given a length scale; gp_fit chooses it. ST_USAGE without points; ST_NUMBER (reported) when no jitter up to
  * 1 makes the kernel matrix positive. */
 status gp_condition(struct gp *g, double scale);
 status gp_fit(struct gp *g);

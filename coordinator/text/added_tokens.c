@@ -32,8 +32,8 @@ status added_tokens_put(struct added_tokens *list, const struct added_token *tok
 
     TRY(check_token(token));
     if (before && before->id >= 0 && token->id >= 0 && before->id != token->id)
-        return fault(ST_INPUT, "%s: the added token \"%.60s\" has the id %lld, in %s it has %lld", token->file, token->text,
-                     (long long)token->id, before->file, (long long)before->id);
+        return fault(ST_INPUT, "%s: the added token \"%.60s\" has the id %lld, in %s it has %lld", token->file,
+                     token->text, (long long)token->id, before->file, (long long)before->id);
     if (before) {
         if (before->id < 0) before->id = token->id;
         return ST_OK;

@@ -80,7 +80,8 @@ static status keep_page(struct char_table *t, const uint32_t *page, const uint32
     return ST_OK;
 }
 
-static void make_page(const struct vocabulary *v, int32_t unknown, const struct clean_up *clean, uint32_t first, uint32_t *page)
+static void make_page(const struct vocabulary *v, int32_t unknown, const struct clean_up *clean, uint32_t first,
+                      uint32_t *page)
 {
     if (unicode_is_plain(first, first + CHAR_PAGE - 1)) {
         memset(page, 0, CHAR_PAGE * sizeof *page);
@@ -89,7 +90,8 @@ static void make_page(const struct vocabulary *v, int32_t unknown, const struct 
     for (uint32_t i = 0; i < CHAR_PAGE; i++) page[i] = make_entry(v, unknown, clean, first + i);
 }
 
-status char_table_new(const struct vocabulary *v, int32_t unknown, const struct clean_up *clean, struct char_table **out)
+status char_table_new(const struct vocabulary *v, int32_t unknown, const struct clean_up *clean,
+                      struct char_table **out)
 {
     uint32_t page[CHAR_PAGE];
 

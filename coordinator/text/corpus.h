@@ -11,18 +11,18 @@
 #include "cluster/base/stream.h"
 
 struct corpus {
-    char **paths;               /* in the order of reading */
+    char **paths; /* in the order of reading */
     size_t count, room;
-    int64_t bytes;              /* of all files, as they lie on disk */
+    int64_t bytes; /* of all files, as they lie on disk */
     /* the place of corpus_next */
     struct stream *stream;
     size_t file;
-    int64_t bytes_before;       /* of the files already read */
-    int starts;                 /* the last piece began its file */
+    int64_t bytes_before; /* of the files already read */
+    int starts;           /* the last piece began its file */
 };
 
 /* Local. A file counts as it is; a folder for its files that end in .txt, .txt.gz or .txt.xz, in the order of their
- * names' bytes (folders in it are not entered). ST_INPUT (said): something does not exist, a folder without such
+ * names' bytes (folders in it are not entered). ST_INPUT (reported): something does not exist, a folder without such
  * files, or no text at all. */
 status corpus_open(const struct option_list *texts, struct corpus *out);
 void corpus_close(struct corpus *c);

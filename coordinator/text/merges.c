@@ -11,23 +11,37 @@
 
 enum { FIRST_PAIRS = 1024, PIECE_BYTES = 2 + 4 * WORD_CHARS_MOST, PROGRESS_EVERY = 64 };
 
-struct spelled { size_t at; uint32_t n; int64_t count; };            /* a word: symbols + at */
-struct pair { uint64_t key; int64_t count; uint64_t round; uint32_t *words; size_t word_count, word_room; };
-struct candidate { int64_t count; uint64_t key; uint32_t pair; };
+struct spelled {
+    size_t at;
+    uint32_t n;
+    int64_t count;
+}; /* a word: symbols + at */
+struct pair {
+    uint64_t key;
+    int64_t count;
+    uint64_t round;
+    uint32_t *words;
+    size_t word_count, word_room;
+};
+struct candidate {
+    int64_t count;
+    uint64_t key;
+    uint32_t pair;
+};
 
 struct learner {
-    struct text_count *pieces;      /* a symbol is an item of it */
+    struct text_count *pieces; /* a symbol is an item of it */
     uint32_t *symbols;
     size_t symbol_count, symbol_room;
     struct spelled *words;
     size_t word_count, word_room;
     struct pair *pairs;
     size_t pair_count, pair_room;
-    uint32_t *slots;                /* pair + 1, 0: free */
+    uint32_t *slots; /* pair + 1, 0: free */
     size_t mask;
     struct candidate *heap;
     size_t heap_count, heap_room;
-    uint32_t *touched;              /* pairs that became more frequent in this round */
+    uint32_t *touched; /* pairs that became more frequent in this round */
     size_t touched_count, touched_room;
     uint64_t round;
     int64_t least;

@@ -11,16 +11,19 @@
 
 enum { PIECE_START = 0, PIECE_WITHIN = 1, PIECE_NODE_LIMIT = 1 << 24 };
 
-struct piece_edge { uint32_t key, to; };   /* key: node << 8 | byte; to 0: free */
+struct piece_edge {
+    uint32_t key, to;
+}; /* key: node << 8 | byte; to 0: free */
 
 struct piece_trie {
     struct piece_edge *edges;
     uint32_t mask;
-    int32_t *ids;               /* a node's piece, -1 when none ends there */
+    int32_t *ids; /* a node's piece, -1 when none ends there */
     size_t id_room;
     uint32_t node_count;
 };
 
+/* Local. An empty one; ST_MEMORY (reported): then, too, fini frees what there is. */
 status piece_trie_init(struct piece_trie *t);
 void piece_trie_fini(struct piece_trie *t);
 

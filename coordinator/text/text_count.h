@@ -8,17 +8,22 @@
 
 #include "cluster/base/status.h"
 
-struct counted { size_t at; uint32_t n; int64_t count; };   /* text: bytes + at */
+struct counted {
+    size_t at;
+    uint32_t n;
+    int64_t count;
+}; /* text: bytes + at */
 
 struct text_count {
     struct counted *items;
     size_t item_count, item_room;
     char *bytes;
     size_t byte_count, byte_room;
-    uint32_t *slots;            /* item + 1, 0: free */
+    uint32_t *slots; /* item + 1, 0: free */
     size_t mask;
 };
 
+/* Local. An empty one; ST_MEMORY (reported): then, too, fini frees what there is. */
 status text_count_init(struct text_count *t);
 void text_count_fini(struct text_count *t);
 

@@ -1,6 +1,6 @@
-/* Two tries over bytes. The raw one is walked over the text's own bytes; the other one over what each character of the text
- * becomes: a Chinese character has a space on either side then, as in the library, so that a token of Chinese words is found
- * where these characters stand side by side, and nowhere else. */
+/* Two tries over bytes. The raw one is walked over the text's own bytes; the other one over what each character of the
+ * text becomes: a Chinese character has a space on either side then, as in the library, so that a token of Chinese
+ * words is found where these characters stand side by side, and nowhere else. */
 #include "coordinator/text/token_cutter.h"
 
 #include <string.h>
@@ -13,11 +13,11 @@
 enum { FORM_ROOM = 24 };
 
 struct token_cutter {
-    struct piece_trie raw, cleaned;    /* both from PIECE_START */
+    struct piece_trie raw, cleaned; /* both from PIECE_START */
     size_t raw_count, cleaned_count;
-    unsigned char begins[256];         /* 1: a raw token begins with that byte */
+    unsigned char begins[256]; /* 1: a raw token begins with that byte */
     struct clean_up clean;
-    struct char_table *chars;          /* without a vocabulary: characters for characters */
+    struct char_table *chars; /* without a vocabulary: characters for characters */
 };
 
 /* ---- what a character becomes ------------------------------------------------------------------------------------ */
@@ -32,7 +32,8 @@ static int put_char(uint32_t c, int apart, char *out)
     return n;
 }
 
-/* The bytes that c becomes: none when it is removed, -1 when it is taken apart or its place depends on its neighbours. */
+/* The bytes that c becomes: none when it is removed, -1 when it is taken apart or its place depends on its neighbours.
+ */
 static int clean_form(const struct token_cutter *t, uint32_t c, char out[FORM_ROOM])
 {
     uint32_t entry, value;
@@ -71,10 +72,12 @@ static status add_form(struct token_cutter *t, const struct added_token *token, 
 {
     int32_t other = find_form(t, form, n);
 
-    if (n == 0) return fault(ST_INPUT, "%s: nothing of the added token \"%.60s\" is left after clean-up", token->file, token->text);
+    if (n == 0)
+        return fault(ST_INPUT, "%s: nothing of the added token \"%.60s\" is left after clean-up", token->file,
+                     token->text);
     if (other >= 0)
-        return fault(ST_INPUT, "%s: the added tokens with the ids %d and %d, \"%.60s\", are the same after clean-up", token->file, other,
-                     id, token->text);
+        return fault(ST_INPUT, "%s: the added tokens with the ids %d and %d, \"%.60s\", are the same after clean-up",
+                     token->file, other, id, token->text);
     return piece_trie_add(&t->cleaned, PIECE_START, form, n, id);
 }
 
@@ -96,8 +99,10 @@ static status add_cleaned(struct token_cutter *t, const struct added_token *toke
         if (whole) n += (size_t)m;
     }
     if (!whole)
-        s = fault(ST_INPUT, "%s: the added token \"%.60s\" has a character that clean-up takes apart, expected \"normalized\": false",
-                  token->file, token->text);
+        s = fault(
+            ST_INPUT,
+            "%s: the added token \"%.60s\" has a character that clean-up takes apart, expected \"normalized\": false",
+            token->file, token->text);
     else s = add_form(t, token, id, form, n);
     mem_free(form);
     t->cleaned_count++;
@@ -123,17 +128,19 @@ static int has_outer_space(const struct added_token *t)
 static status add_token(struct token_cutter *t, const struct added_token *token, int32_t id)
 {
     if (token->whole_word)
-        return fault(ST_INPUT, "%s: the added token \"%.60s\" has \"single_word\": true, expected false", token->file, token->text);
+        return fault(ST_INPUT, "%s: the added token \"%.60s\" has \"single_word\": true, expected false", token->file,
+                     token->text);
     if (token->cleaned && has_outer_space(token))
-        return fault(ST_INPUT, "%s: the added token \"%.60s\" begins or ends with white space", token->file, token->text);
+        return fault(ST_INPUT, "%s: the added token \"%.60s\" begins or ends with white space", token->file,
+                     token->text);
     if (token->cleaned) return add_cleaned(t, token, id);
     t->begins[(unsigned char)token->text[0]] = 1;
     t->raw_count++;
     return piece_trie_add(&t->raw, PIECE_START, token->text, token->n, id);
 }
 
-status token_cutter_new(const struct added_token *tokens, const int32_t *ids, size_t count, const struct clean_up *clean,
-                        struct token_cutter **out)
+status token_cutter_new(const struct added_token *tokens, const int32_t *ids, size_t count,
+                        const struct clean_up *clean, struct token_cutter **out)
 {
     status s;
 
@@ -210,7 +217,8 @@ static int cleaned_at(const struct token_cutter *t, const char *text, size_t at,
     return found;
 }
 
-int token_cutter_cleaned(const struct token_cutter *cutter, const char *text, size_t from, size_t to, struct token_cut *out)
+int token_cutter_cleaned(const struct token_cutter *cutter, const char *text, size_t from, size_t to,
+                         struct token_cut *out)
 {
     uint32_t c;
 

@@ -10,8 +10,13 @@
 /* ---- special tokens ---------------------------------------------------------------------------------------------- */
 
 /* The special tokens that have a name of their own and, here, one text. */
-static const struct { const char *key, *text; } named[] = {
-    {"unk_token", "[UNK]"}, {"sep_token", "[SEP]"}, {"pad_token", "[PAD]"}, {"cls_token", "[CLS]"}, {"mask_token", "[MASK]"}};
+static const struct {
+    const char *key, *text;
+} named[] = {{"unk_token", "[UNK]"},
+             {"sep_token", "[SEP]"},
+             {"pad_token", "[PAD]"},
+             {"cls_token", "[CLS]"},
+             {"mask_token", "[MASK]"}};
 
 /* A special token is a text, or an object with its text and flags. */
 static status put_special(const char *file, const json_t *value, struct added_tokens *list)
@@ -29,7 +34,8 @@ static status check_named(const char *file, const char *key, const json_t *value
 
     if (json_is_null(value)) return ST_OK;
     if (!text || strcmp(text, expected) != 0)
-        return fault(ST_INPUT, "%s: \"%s\" is \"%.60s\", expected \"%s\"", file, key, text ? text : "no text", expected);
+        return fault(ST_INPUT, "%s: \"%s\" is \"%.60s\", expected \"%s\"", file, key, text ? text : "no text",
+                     expected);
     if (json_is_true(json_object_get(value, "normalized")))
         return fault(ST_INPUT, "%s: \"%s\" has \"normalized\": true, expected false", file, key);
     return ST_OK;
@@ -104,7 +110,8 @@ static status take_decoder(struct tokenizer_config *c, const char *file, const j
     if (!decoder) return ST_OK;
     if (!json_is_object(decoder)) return fault(ST_INPUT, "%s: \"added_tokens_decoder\" is no object", file);
     c->listed = 1;
-    json_object_foreach(decoder, key, token) {
+    json_object_foreach(decoder, key, token)
+    {
         json_t *id = json_string(key);
         int64_t number = tokenizer_id(id);
 
@@ -134,7 +141,8 @@ static status take_ids(struct tokenizer_config *c, const char *file, const json_
     json_t *value;
     size_t n;
 
-    json_object_keylen_foreach((json_t *)(uintptr_t)root, text, n, value) {
+    json_object_keylen_foreach((json_t *)(uintptr_t)root, text, n, value)
+    {
         struct added_token t = {.text = text, .n = n, .id = tokenizer_id(value), .file = file};
 
         if (t.id < 0) return fault(ST_INPUT, "%s: the id of \"%.60s\" is no whole number from 0", file, text);
@@ -144,7 +152,8 @@ static status take_ids(struct tokenizer_config *c, const char *file, const json_
     return ST_OK;
 }
 
-status tokenizer_config_take(struct tokenizer_config *c, enum tokenizer_file which, const char *path, const json_t *root)
+status tokenizer_config_take(struct tokenizer_config *c, enum tokenizer_file which, const char *path,
+                             const json_t *root)
 {
     const char *file;
 
@@ -156,7 +165,8 @@ status tokenizer_config_take(struct tokenizer_config *c, enum tokenizer_file whi
 
 const char *tokenizer_file_name(enum tokenizer_file which)
 {
-    static const char *const names[TOKENIZER_FILES] = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"};
+    static const char *const names[TOKENIZER_FILES] = {"tokenizer_config.json", "special_tokens_map.json",
+                                                       "added_tokens.json"};
 
     return names[which];
 }

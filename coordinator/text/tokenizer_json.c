@@ -1,5 +1,5 @@
-/* The file's order of pieces means nothing, their ids do. An id that no piece has becomes an empty line, as a row of the table
- * without a name. */
+/* The file's order of pieces means nothing, their ids do. An id that no piece has becomes an empty line, as a row of
+ * the table without a name. */
 #include "coordinator/text/tokenizer_json.h"
 
 #include <string.h>
@@ -33,7 +33,8 @@ int64_t tokenizer_id(const json_t *value)
     double number = json_number_value(value);
     int64_t id = 0;
 
-    if (json_is_number(value)) return number >= 0 && number < 1e15 && number == (double)(int64_t)number ? (int64_t)number : -1;
+    if (json_is_number(value))
+        return number >= 0 && number < 1e15 && number == (double)(int64_t)number ? (int64_t)number : -1;
     if (!text || !*text || strlen(text) > 15) return -1;
     for (; *text >= '0' && *text <= '9'; text++) id = id * 10 + (*text - '0');
     return *text ? -1 : id;
@@ -42,7 +43,8 @@ int64_t tokenizer_id(const json_t *value)
 status tokenizer_put_token(const char *file, const json_t *object, int64_t id, int cleaned, struct added_tokens *list)
 {
     const json_t *content = json_object_get(object, "content");
-    struct added_token t = {.text = json_string_value(content), .n = json_string_length(content), .id = id, .file = file};
+    struct added_token t = {
+        .text = json_string_value(content), .n = json_string_length(content), .id = id, .file = file};
 
     if (!t.text) return fault(ST_INPUT, "%s: an added token without \"content\"", file);
     TRY(tokenizer_flag(file, object, "normalized", cleaned, &t.cleaned));
@@ -51,7 +53,8 @@ status tokenizer_put_token(const char *file, const json_t *object, int64_t id, i
 }
 
 /* The text under a key of an object inside, such as model.type. */
-static status expect_text(const char *file, const json_t *root, const char *inside, const char *key, const char *expected)
+static status expect_text(const char *file, const json_t *root, const char *inside, const char *key,
+                          const char *expected)
 {
     const json_t *object = json_object_get(root, inside);
     const char *found = json_string_value(json_object_get(object, key));
@@ -63,15 +66,21 @@ static status expect_text(const char *file, const json_t *root, const char *insi
 
 /* ---- pieces ------------------------------------------------------------------------------------------------------ */
 
-struct piece_list { const char **text; size_t *n; int64_t count, room; };
+struct piece_list {
+    const char **text;
+    size_t *n;
+    int64_t count, room;
+};
 
 static status put_piece(const char *file, const char *text, size_t n, int64_t id, struct piece_list *list)
 {
     if (id < 0 || id >= list->room)
-        return fault(ST_INPUT, "%s: the id of \"%.60s\" is no whole number from 0 to %lld", file, text, (long long)list->room - 1);
+        return fault(ST_INPUT, "%s: the id of \"%.60s\" is no whole number from 0 to %lld", file, text,
+                     (long long)list->room - 1);
     if (memchr(text, '\n', n)) return fault(ST_INPUT, "%s: a piece with a line end, id %lld", file, (long long)id);
     if (list->text[id])
-        return fault(ST_INPUT, "%s: \"%.60s\" and \"%.60s\" both have the id %lld", file, list->text[id], text, (long long)id);
+        return fault(ST_INPUT, "%s: \"%.60s\" and \"%.60s\" both have the id %lld", file, list->text[id], text,
+                     (long long)id);
     list->text[id] = text;
     list->n[id] = n;
     if (id >= list->count) list->count = id + 1;
@@ -106,7 +115,8 @@ static status read_pieces(const char *file, const json_t *model, struct tokenize
     if (list.room > ID_LIMIT) list.room = ID_LIMIT;
     s = mem_alloc((size_t)list.room, sizeof *list.text, &list.text);
     if (s == ST_OK) s = mem_alloc((size_t)list.room, sizeof *list.n, &list.n);
-    json_object_keylen_foreach(vocab, text, n, value) {
+    json_object_keylen_foreach(vocab, text, n, value)
+    {
         if (s != ST_OK) break;
         s = put_piece(file, text, n, tokenizer_id(value), &list);
     }
@@ -125,7 +135,8 @@ static status read_model(const char *file, const json_t *root, struct tokenizer_
     TRY(expect_text(file, root, "model", "unk_token", "[UNK]"));
     TRY(expect_text(file, root, "model", "continuing_subword_prefix", "##"));
     if (longest && tokenizer_id(longest) != WORD_CHARS)
-        return fault(ST_INPUT, "%s: \"max_input_chars_per_word\" is %g, expected %d", file, json_number_value(longest), WORD_CHARS);
+        return fault(ST_INPUT, "%s: \"max_input_chars_per_word\" is %g, expected %d", file, json_number_value(longest),
+                     WORD_CHARS);
     return read_pieces(file, model, out);
 }
 
@@ -150,7 +161,8 @@ static status read_added(const char *file, const json_t *root, struct added_toke
     const json_t *array = json_object_get(root, "added_tokens"), *token;
     size_t i;
 
-    json_array_foreach(array, i, token) {
+    json_array_foreach(array, i, token)
+    {
         int64_t id = tokenizer_id(json_object_get(token, "id"));
 
         if (id < 0) return fault(ST_INPUT, "%s: an added token without an \"id\" from 0", file);

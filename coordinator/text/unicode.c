@@ -2,8 +2,13 @@
 #include "coordinator/text/unicode.h"
 
 enum {
-    HANGUL = 0xac00, HANGUL_COUNT = 11172, HANGUL_L = 0x1100, HANGUL_V = 0x1161, HANGUL_T = 0x11a7,
-    HANGUL_V_COUNT = 21, HANGUL_T_COUNT = 28
+    HANGUL = 0xac00,
+    HANGUL_COUNT = 11172,
+    HANGUL_L = 0x1100,
+    HANGUL_V = 0x1161,
+    HANGUL_T = 0x11a7,
+    HANGUL_V_COUNT = 21,
+    HANGUL_T_COUNT = 28
 };
 
 /* The last element of a sorted table whose first code point is not above c, NULL when there is none. Every element
@@ -76,8 +81,8 @@ int unicode_is_plain(uint32_t first, uint32_t last)
     const struct unicode_class_range *a = find_range(unicode_classes, unicode_classes_count, sizeof *a, last);
     const struct unicode_combining_range *b = find_range(unicode_combinings, unicode_combinings_count, sizeof *b, last);
     const struct unicode_lower_range *c = find_range(unicode_lowers, unicode_lowers_count, sizeof *c, last);
-    const struct unicode_decomposition *d =
-        find_range(unicode_decompositions, unicode_decompositions_count, sizeof *d, last);
+    const struct unicode_decomposition *d = find_range(unicode_decompositions, unicode_decompositions_count, sizeof *d,
+                                                       last);
 
     return (!a || a->last < first) && (!b || b->last < first) && (!c || c->last < first) && (!d || d->from < first) &&
            (last < HANGUL || first >= HANGUL + HANGUL_COUNT);

@@ -9,18 +9,30 @@
 #include <stdint.h>
 
 enum unicode_class {
-    UNICODE_LETTER,        /* whatever the others are not: part of a word */
-    UNICODE_DROP,          /* control, format and private characters, U+0000, U+FFFD: removed, and do not part words */
-    UNICODE_SPACE,         /* parts words */
-    UNICODE_CHINESE,       /* a word of its own */
-    UNICODE_MARK,          /* nonspacing mark: removed after decomposition */
-    UNICODE_PUNCTUATION    /* a word of its own */
+    UNICODE_LETTER,     /* whatever the others are not: part of a word */
+    UNICODE_DROP,       /* control, format and private characters, U+0000, U+FFFD: removed, and do not part words */
+    UNICODE_SPACE,      /* parts words */
+    UNICODE_CHINESE,    /* a word of its own */
+    UNICODE_MARK,       /* nonspacing mark: removed after decomposition */
+    UNICODE_PUNCTUATION /* a word of its own */
 };
 
-struct unicode_class_range { uint32_t first, last; enum unicode_class what; };
-struct unicode_combining_range { uint32_t first, last; int order; };
-struct unicode_lower_range { uint32_t first, last; int step; int32_t delta; };
-struct unicode_decomposition { uint32_t from, to[4]; };   /* complete; unused places are 0 */
+struct unicode_class_range {
+    uint32_t first, last;
+    enum unicode_class what;
+};
+struct unicode_combining_range {
+    uint32_t first, last;
+    int order;
+};
+struct unicode_lower_range {
+    uint32_t first, last;
+    int step;
+    int32_t delta;
+};
+struct unicode_decomposition {
+    uint32_t from, to[4];
+}; /* complete; unused places are 0 */
 
 /* Sorted by code point. Hangul syllables are not in the last one: they follow a rule. */
 extern const struct unicode_class_range unicode_classes[];

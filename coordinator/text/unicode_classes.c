@@ -1,6 +1,8 @@
 /* Made by tests/reference/make_unicode.py from the behaviour of tokenizers 0.23.3; not to be edited. */
 #include "coordinator/text/unicode.h"
 
+/* clang-format off */
+
 const struct unicode_class_range unicode_classes[] = {
     {0x0, 0x8, UNICODE_DROP}, {0x9, 0xa, UNICODE_SPACE}, {0xb, 0xc, UNICODE_DROP}, {0xd, 0xd, UNICODE_SPACE},
     {0xe, 0x1f, UNICODE_DROP}, {0x20, 0x20, UNICODE_SPACE}, {0x21, 0x2f, UNICODE_PUNCTUATION},

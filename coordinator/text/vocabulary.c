@@ -1,5 +1,5 @@
-/* The file's bytes are kept; a piece is an offset and a length in them. Ids are found through one open hash table. Added tokens
- * stand behind the lines, once the tables of WordPiece are made: no word is ever cut into them. */
+/* The file's bytes are kept; a piece is an offset and a length in them. Ids are found through one open hash table.
+ * Added tokens stand behind the lines, once the tables of WordPiece are made: no word is ever cut into them. */
 #include "coordinator/text/vocabulary.h"
 
 #include <stdio.h>
@@ -19,15 +19,17 @@ enum { DIGEST_ROOM = 33 };
 
 static const char *const special_names[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
 
-struct piece { uint32_t at, n; };
+struct piece {
+    uint32_t at, n;
+};
 
 struct vocabulary {
     char *name;
-    char *text;                  /* the pieces, a 0 behind each */
+    char *text; /* the pieces, a 0 behind each */
     struct piece *pieces;
     size_t count, room, lines;
     int files, odd_json;
-    int32_t *slots;              /* id + 1, 0: free */
+    int32_t *slots; /* id + 1, 0: free */
     uint32_t mask;
     char digest[DIGEST_ROOM];
     struct char_table *chars;
@@ -87,7 +89,7 @@ static void digest_rest(const struct vocabulary *v, const struct added_tokens *a
 {
     const struct clean_up *c = &v->tables.clean;
     const unsigned char how[4] = {0, (unsigned char)c->lower, (unsigned char)c->strip, (unsigned char)c->chinese};
-    uint64_t sum = 0;   /* in whatever order the files name them */
+    uint64_t sum = 0; /* in whatever order the files name them */
 
     if (!c->lower || !c->strip || !c->chinese) XXH3_128bits_update(state, how, sizeof how);
     for (size_t i = 0; added && i < added->count; i++) {
@@ -209,18 +211,18 @@ static status add_piece(struct vocabulary *v, const struct added_token *t, size_
     return ST_OK;
 }
 
-/* A token that is a piece has the piece's id, another one the next behind all pieces: so the library deals ids, whatever the
- * file says, and a file that says something else is one that nobody can follow. */
+/* A token that is a piece has the piece's id, another one the next behind all pieces: so the library deals ids,
+ * whatever the file says, and a file that says something else is one that nobody can follow. */
 static status place_token(struct vocabulary *v, const struct added_token *t, size_t *bytes, size_t *text_room)
 {
     int32_t id = vocabulary_id(v, t->text, t->n);
 
     if (id < 0 && t->id >= 0 && t->id != (int64_t)v->count)
-        return fault(ST_INPUT, "%s: the added token \"%.60s\" has the id %lld, expected %zu, the next one behind %s", t->file, t->text,
-                     (long long)t->id, v->count, v->name);
+        return fault(ST_INPUT, "%s: the added token \"%.60s\" has the id %lld, expected %zu, the next one behind %s",
+                     t->file, t->text, (long long)t->id, v->count, v->name);
     if (id >= 0 && t->id >= 0 && t->id != id)
-        return fault(ST_INPUT, "%s: the added token \"%.60s\" has the id %lld, in %s it has %d", t->file, t->text, (long long)t->id,
-                     v->name, id);
+        return fault(ST_INPUT, "%s: the added token \"%.60s\" has the id %lld, in %s it has %d", t->file, t->text,
+                     (long long)t->id, v->name, id);
     return id >= 0 ? ST_OK : add_piece(v, t, bytes, text_room);
 }
 
@@ -302,7 +304,8 @@ status vocabulary_parse(const char *name, const char *data, size_t bytes, struct
     struct vocabulary_parts parts = {.path = name, .bytes = bytes, .clean = &clean_up_standard};
 
     *out = NULL;
-    if (bytes > VOCABULARY_LIMIT) return fault(ST_INPUT, "%s: %zu bytes, expected at most %d", name, bytes, VOCABULARY_LIMIT);
+    if (bytes > VOCABULARY_LIMIT)
+        return fault(ST_INPUT, "%s: %zu bytes, expected at most %d", name, bytes, VOCABULARY_LIMIT);
     TRY(mem_text(data, bytes, &parts.lines));
     return vocabulary_build(&parts, out);
 }

@@ -1,6 +1,6 @@
-/* The files of a vocabulary, in the forms that transformers writes: up to version 4 a vocab.txt, and beside it what was added
- * to it and how texts are cleaned; from version 5 on a tokenizer.json with all of it. Where the libraries' versions read a
- * folder differently, or drop something, it is said. */
+/* The files of a vocabulary, in the forms that transformers writes: up to version 4 a vocab.txt, and beside it what
+ * was added to it and how texts are cleaned; from version 5 on a tokenizer.json with all of it. Where the libraries'
+ * versions read a folder differently, or drop something, it is said. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +16,8 @@ static const char plain_name[] = "vocab.txt", json_name[] = "tokenizer.json";
 enum { PATH_ROOM = 4096, LETTERS = 26 };
 
 struct folder {
-    char path[PATH_ROOM], plain[PATH_ROOM], json[PATH_ROOM];   /* the folder and its two files; "" where one is not there */
+    char path[PATH_ROOM], plain[PATH_ROOM],
+        json[PATH_ROOM]; /* the folder and its two files; "" where one is not there */
     struct tokenizer_json pieces;
     struct tokenizer_config config;
     struct added_tokens added;
@@ -34,7 +35,7 @@ static int folder_of(const char *path, char out[PATH_ROOM])
     if (file_is_folder(path)) return 1;
     if (strcmp(name, plain_name) != 0 && strcmp(name, json_name) != 0) return 0;
     strcpy(out + (name - path), name == path ? "." : "");
-    return file_exists(path) || vocabulary_in(out);   /* a name that is not there is told as it was given */
+    return file_exists(path) || vocabulary_in(out); /* a name that is not there is told as it was given */
 }
 
 static status find_file(const char *folder, const char *name, char out[PATH_ROOM])
@@ -48,7 +49,8 @@ int vocabulary_in(const char *folder)
 {
     char path[PATH_ROOM];
 
-    return (find_file(folder, plain_name, path) == ST_OK && *path) || (find_file(folder, json_name, path) == ST_OK && *path);
+    return (find_file(folder, plain_name, path) == ST_OK && *path) ||
+           (find_file(folder, json_name, path) == ST_OK && *path);
 }
 
 /* ---- added tokens ------------------------------------------------------------------------------------------------ */
@@ -93,7 +95,8 @@ static void say_unused(const struct folder *f, const struct added_tokens *list)
         const struct added_token *t = &list->items[i];
 
         if (added_tokens_find(&f->added, t->text, t->n)) continue;
-        log_warn("tokenizer-tokens", "file=%s token=\"%.60s\" why=\"not in added_tokens_decoder of tokenizer_config.json; not used\"",
+        log_warn("tokenizer-tokens",
+                 "file=%s token=\"%.60s\" why=\"not in added_tokens_decoder of tokenizer_config.json; not used\"",
                  t->file, t->text);
         return;
     }
@@ -121,8 +124,8 @@ static const char *truth(int value)
     return value ? "true" : "false";
 }
 
-/* transformers cleans texts as tokenizer_config.json says, and as its own defaults are where that is silent; only the classes
- * of tokenizers alone follow tokenizer.json. */
+/* transformers cleans texts as tokenizer_config.json says, and as its own defaults are where that is silent; only the
+ * classes of tokenizers alone follow tokenizer.json. */
 static void choose_clean_up(struct folder *f)
 {
     const struct clean_up *json = &f->pieces.clean;
@@ -135,10 +138,11 @@ static void choose_clean_up(struct folder *f)
         f->config.lower_said = 1;
     }
     if (json->lower == clean->lower && json->strip == clean->strip && json->chinese == clean->chinese) return;
-    log_warn("tokenizer-clean-up", "file=%s lowercase=%s strip_accents=%s handle_chinese_chars=%s why=\"tokenizer_config.json says %s, "
-             "%s and %s (do_lower_case, strip_accents, tokenize_chinese_chars), and is followed, as in transformers\"", f->json,
-             truth(json->lower), truth(json->strip), truth(json->chinese), truth(clean->lower), truth(clean->strip),
-             truth(clean->chinese));
+    log_warn("tokenizer-clean-up",
+             "file=%s lowercase=%s strip_accents=%s handle_chinese_chars=%s why=\"tokenizer_config.json says %s, "
+             "%s and %s (do_lower_case, strip_accents, tokenize_chinese_chars), and is followed, as in transformers\"",
+             f->json, truth(json->lower), truth(json->strip), truth(json->chinese), truth(clean->lower),
+             truth(clean->strip), truth(clean->chinese));
 }
 
 /* The number of letters from first on that are pieces. */
@@ -160,11 +164,16 @@ static void say_case(const struct folder *f, const struct vocabulary *v)
     int capitals = count_letters(v, 'A'), small = count_letters(v, 'a');
 
     if (!f->config.clean.lower && 2 * capitals < LETTERS && small > capitals)
-        log_warn("tokenizer-case", "file=%s capitals=%d letters=%d why=\"do_lower_case is false, but most capitals are no pieces: words "
-                 "with them are unknown\"", vocabulary_path(v), capitals, small);
+        log_warn("tokenizer-case",
+                 "file=%s capitals=%d letters=%d why=\"do_lower_case is false, but most capitals are no pieces: words "
+                 "with them are unknown\"",
+                 vocabulary_path(v), capitals, small);
     if (f->config.clean.lower && !f->config.lower_said && 2 * capitals > LETTERS)
-        log_warn("tokenizer-case", "file=%s capitals=%d why=\"capitals are pieces, but no tokenizer_config.json says do_lower_case: false, "
-                 "so every letter becomes lower case\"", vocabulary_path(v), capitals);
+        log_warn(
+            "tokenizer-case",
+            "file=%s capitals=%d why=\"capitals are pieces, but no tokenizer_config.json says do_lower_case: false, "
+            "so every letter becomes lower case\"",
+            vocabulary_path(v), capitals);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
@@ -199,8 +208,10 @@ static status read_lines(struct folder *f)
     if (!*f->json) return ST_OK;
     TRY(lines_differ(f, p->lines, p->bytes, &p->odd_json));
     if (p->odd_json)
-        log_warn("vocabulary-files", "files=\"%s %s\" why=\"their pieces differ; vocab.txt is followed, transformers follows tokenizer.json\"",
-                 f->plain, f->json);
+        log_warn(
+            "vocabulary-files",
+            "files=\"%s %s\" why=\"their pieces differ; vocab.txt is followed, transformers follows tokenizer.json\"",
+            f->plain, f->json);
     return ST_OK;
 }
 
@@ -255,8 +266,10 @@ status vocabulary_expect(const char *folder, const char *digest, const char *who
     if (!vocabulary_in(folder)) return ST_OK;
     TRY(vocabulary_load(folder, &v));
     if (strcmp(vocabulary_digest(v), digest) != 0)
-        s = fault(ST_INPUT, "%s: of another vocabulary (digest %s) than the encoder's, %s (digest %s; pieces, added tokens and "
-                  "tokenizer_config.json count)", whose, digest, vocabulary_path(v), vocabulary_digest(v));
+        s = fault(ST_INPUT,
+                  "%s: of another vocabulary (digest %s) than the encoder's, %s (digest %s; pieces, added tokens and "
+                  "tokenizer_config.json count)",
+                  whose, digest, vocabulary_path(v), vocabulary_digest(v));
     vocabulary_destroy(&v);
     return s;
 }
@@ -288,8 +301,8 @@ static status copy_beside(const char *from, const char *folder, const char *name
 
 static status make_config(const char *folder, int64_t positions)
 {
-    json_t *root = json_pack("{s:s, s:b, s:I}", "tokenizer_class", "BertTokenizer", "do_lower_case", 1, "model_max_length",
-                             (json_int_t)positions);
+    json_t *root = json_pack("{s:s, s:b, s:I}", "tokenizer_class", "BertTokenizer", "do_lower_case", 1,
+                             "model_max_length", (json_int_t)positions);
     char path[PATH_ROOM], *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
     status s = text ? file_join(path, sizeof path, folder, tokenizer_file_name(TOKENIZER_CONFIG))
                     : fault(ST_MEMORY, "out of memory: %s", tokenizer_file_name(TOKENIZER_CONFIG));

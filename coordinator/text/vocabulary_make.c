@@ -27,24 +27,22 @@ enum { SPECIALS = sizeof specials / sizeof *specials };
 
 #define AT(field) offsetof(struct vocabulary_plan, field)
 const struct option vocabulary_plan_options[] = {
-    {"texts", OPTION_LIST, AT(texts), NULL, 0, 0, AFFECTS_RESULT, "",
-     "files and folders of text, UTF-8, plain, gzip or xz", NULL},
-    {"vocab", OPTION_TEXT, AT(vocab), NULL, 0, 0, AFFECTS_PLACEMENT, "", "the file to write", NULL},
-    {"size", OPTION_INT, AT(size), "21128", 200, 1e6, AFFECTS_RESULT, "rows", "the most the vocabulary may have", NULL},
-    {"least", OPTION_INT, AT(least), "5", 1, 1e9, AFFECTS_RESULT, "",
-     "occurrences that a character, or two neighbours within a word, need to become a piece", NULL},
-    {"characters", OPTION_INT, AT(characters), "12000", 1, 1e6, AFFECTS_RESULT, "",
-     "the most single characters taken from the text, by frequency", NULL},
-    {"unused", OPTION_INT, AT(unused), "99", 0, 1e5, AFFECTS_RESULT, "rows",
-     "[unused] rows between [PAD] and [UNK]", NULL},
-    {"placeholder.first", OPTION_INT, AT(placeholder.first), "1000", 0, 1e6, AFFECTS_RESULT, "",
-     "first id kept as an [unused] row for prompts", NULL},
-    {"placeholder.count", OPTION_INT, AT(placeholder.count), "100", 0, 1e5, AFFECTS_RESULT, "rows",
-     "how many ids are kept for prompts", NULL},
-    {"always", OPTION_TEXT, AT(always), "，。、；：？！…—·“”‘’（）《》〈〉【】「」『』￥％", 0, 0, AFFECTS_RESULT, "",
-     "characters that become pieces whether they occur or not (those of ASCII always do)", NULL},
-    {"words", OPTION_INT, AT(words), "4M", 1000, 1e9, AFFECTS_RESULT, "",
-     "the most different words held; above it the rarest are forgotten", NULL},
+    LIST_OPTION("texts", AT(texts), NULL, RESULT, "files and folders of text, UTF-8, plain, gzip or xz"),
+    TEXT_OPTION("vocab", AT(vocab), NULL, PLACEMENT, "the file to write"),
+    INT_OPTION("size", AT(size), "21128", 200, 1e6, RESULT, "rows", "the most the vocabulary may have"),
+    INT_OPTION("least", AT(least), "5", 1, 1e9, RESULT, "",
+               "occurrences that a character, or two neighbours within a word, need to become a piece"),
+    INT_OPTION("characters", AT(characters), "12000", 1, 1e6, RESULT, "",
+               "the most single characters taken from the text, by frequency"),
+    INT_OPTION("unused", AT(unused), "99", 0, 1e5, RESULT, "rows", "[unused] rows between [PAD] and [UNK]"),
+    INT_OPTION("placeholder.first", AT(placeholder.first), "1000", 0, 1e6, RESULT, "",
+               "first id kept as an [unused] row for prompts"),
+    INT_OPTION("placeholder.count", AT(placeholder.count), "100", 0, 1e5, RESULT, "rows",
+               "how many ids are kept for prompts"),
+    TEXT_OPTION("always", AT(always), "，。、；：？！…—·“”‘’（）《》〈〉【】「」『』￥％", RESULT,
+                "characters that become pieces whether they occur or not (those of ASCII always do)"),
+    INT_OPTION("words", AT(words), "4M", 1000, 1e9, RESULT, "",
+               "the most different words held; above it the rarest are forgotten"),
 };
 const size_t vocabulary_plan_option_count = sizeof vocabulary_plan_options / sizeof *vocabulary_plan_options;
 
@@ -52,10 +50,10 @@ struct maker {
     const struct vocabulary_plan *plan;
     struct char_table *chars;
     struct text_count words;
-    struct text_count letters;      /* single characters as pieces ("中", "a", "##a") with their occurrences */
-    struct text_count pieces;       /* the vocabulary's pieces in order */
-    int64_t *alone;                 /* occurrences of the characters that are words of their own */
-    int64_t forget;                 /* words that occurred less often were forgotten; 0: none */
+    struct text_count letters; /* single characters as pieces ("中", "a", "##a") with their occurrences */
+    struct text_count pieces;  /* the vocabulary's pieces in order */
+    int64_t *alone;            /* occurrences of the characters that are words of their own */
+    int64_t forget;            /* words that occurred less often were forgotten; 0: none */
     struct bar bar;
 };
 
@@ -169,8 +167,10 @@ static status choose_letters(struct maker *m, size_t most)
     TRY(words_each(m->chars, ascii, 0x7f - 0x21, add_always, m));
     TRY(words_each(m->chars, m->plan->always, strlen(m->plan->always), add_always, m));
     if (m->pieces.item_count > most)
-        return fault(ST_INPUT, "size: %" PRId64 " rows, expected room for %zu characters that are always there beside %"
-                     PRId64 " fixed rows", m->plan->size, m->pieces.item_count, m->plan->size - (int64_t)most);
+        return fault(ST_INPUT,
+                     "size: %" PRId64 " rows, expected room for %zu characters that are always there beside %" PRId64
+                     " fixed rows",
+                     m->plan->size, m->pieces.item_count, m->plan->size - (int64_t)most);
     TRY(mem_alloc(n, sizeof *order, &order));
     for (size_t i = 0; i < n; i++) order[i] = i;
     qsort_r(order, n, sizeof *order, more_frequent, &m->letters);
@@ -280,7 +280,7 @@ status vocabulary_make(const struct vocabulary_plan *plan, struct vocabulary_mad
 
     memset(made, 0, sizeof *made);
     TRY(check_plan(plan));
-    TRY(file_out_open(plan->vocab, &out));   /* before the long work, not after it */
+    TRY(file_out_open(plan->vocab, &out)); /* before the long work, not after it */
     s = make(&m, made);
     if (s == ST_OK) {
         write_rows(&m, out.stream, made);

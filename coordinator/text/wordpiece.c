@@ -26,18 +26,20 @@
 
 enum { WORD_CHARS = 100, WORD_BYTES = 4 * WORD_CHARS, COMBINING_CLASSES = 256 };
 
-struct span { uint32_t start, end; };
+struct span {
+    uint32_t start, end;
+};
 
 struct encoder {
     const struct vocabulary_tables *tables;
     struct token_list *out;
     const char *text;
     size_t size;
-    size_t segment;              /* where the text after the last special token begins */
+    size_t segment; /* where the text after the last special token begins */
     /* the word so far; beyond WORD_CHARS only the count and the last end go on */
     size_t chars, bytes;
     uint32_t last_end;
-    struct span spans[WORD_BYTES];   /* a byte of the word -> the character of the text it came from */
+    struct span spans[WORD_BYTES]; /* a byte of the word -> the character of the text it came from */
     char word[WORD_BYTES];
 };
 
@@ -147,7 +149,11 @@ static status add_several(struct encoder *e, uint32_t c, uint32_t start, uint32_
 }
 
 /* One character of a cluster: where it stands, what it decomposes to, how many of these are in the sorted part. */
-struct source { size_t at, end; uint32_t parts[4]; int count, first; };
+struct source {
+    size_t at, end;
+    uint32_t parts[4];
+    int count, first;
+};
 
 /* The character at `at`, characters that clean-up removes skipped; 0 when the segment ends or one that is not
  * decomposed with its neighbours (white space, Chinese) stands there. first: the parts before it are starters. */
@@ -225,7 +231,7 @@ static status add_class(struct encoder *e, size_t at, int order, struct source *
 static status cluster(struct encoder *e, size_t at, size_t *next)
 {
     size_t start = cluster_start(e, at);
-    struct source s, place;
+    struct source s = {0}, place;
     int head = 1, more = 0;
 
     next_source(e, start, &s);

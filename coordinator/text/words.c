@@ -41,9 +41,7 @@ static status add(struct splitter *s, uint32_t c, uint32_t entry)
     case CHAR_LETTER: add_char(s, value ? value : c); break;
     case CHAR_SPACE: return end_word(s);
     case CHAR_SINGLE:
-    case CHAR_BRACKET:
-        TRY(end_word(s));
-        return s->use(s->arg, &(struct word){NULL, 0, value});
+    case CHAR_BRACKET: TRY(end_word(s)); return s->use(s->arg, &(struct word){NULL, 0, value});
     case CHAR_SEVERAL:
     case CHAR_CLUSTER: add_parts(s, c); break;
     case CHAR_DROP: break;

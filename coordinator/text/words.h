@@ -8,10 +8,14 @@
 #include "cluster/base/status.h"
 #include "coordinator/text/char_table.h"
 
-enum { WORD_CHARS_MOST = 100 };   /* a longer word is [UNK] and is not given */
+enum { WORD_CHARS_MOST = 100 }; /* a longer word is [UNK] and is not given */
 
 /* alone: the character that is a word of its own (Chinese, punctuation), and n is 0; else 0 and text are n bytes. */
-struct word { const char *text; size_t n; uint32_t alone; };
+struct word {
+    const char *text;
+    size_t n;
+    uint32_t alone;
+};
 typedef status word_use(void *arg, const struct word *word);
 
 /* Local. chars: a table without a vocabulary. Special tokens are not looked for, invalid UTF-8 is left out, and marks

@@ -31,9 +31,9 @@ static status check_state(const char *folder, const struct bank *b)
 
     if (strcmp(s->kind, "pretrain") != 0)
         return fault(ST_INPUT, "%s: a checkpoint of %.40s, expected one of mp2 pretrain", folder, s->kind);
-    if (s->layers != (uint32_t)b->layers || s->modules != (uint32_t)b->modules || s->prompt_tokens != (uint32_t)b->tokens ||
-        s->intrinsic != (uint32_t)b->intrinsic || (int64_t)s->task_count != b->file.tasks ||
-        s->placeholder_count != (size_t)b->tokens)
+    if (s->layers != (uint32_t)b->layers || s->modules != (uint32_t)b->modules ||
+        s->prompt_tokens != (uint32_t)b->tokens || s->intrinsic != (uint32_t)b->intrinsic ||
+        (int64_t)s->task_count != b->file.tasks || s->placeholder_count != (size_t)b->tokens)
         return fault(ST_INPUT, "%s: state.pb and prompts.safetensors have different sizes", folder);
     if (b->modules > ROUTER_MODULES_MOST)
         return fault(ST_INPUT, "%s: %d modules, expected at most %d", folder, b->modules, ROUTER_MODULES_MOST);
@@ -95,7 +95,7 @@ static status open_folder(const char *folder, const struct model_config *model, 
     b->columns = (size_t)b->tokens * (size_t)b->hidden;
     TRY(check_state(folder, b));
     TRY(digest_state(folder, b->digest));
-    TRY(kernels_choose(ISA_AUTO, &b->kernels));   /* f32: the same bits in every set */
+    TRY(kernels_choose(ISA_AUTO, &b->kernels)); /* f32: the same bits in every set */
     TRY(read_whole(b, b->file.z, &b->z));
     TRY(read_whole(b, b->file.router, &b->router));
     TRY(read_whole(b, b->file.head, &b->head));
@@ -145,7 +145,8 @@ void bank_mix(const struct bank *b, const float *modules, const double *r, float
         for (size_t j = 0; j < b->columns; j++) {
             double sum = 0;
 
-            for (int32_t k = 0; k < b->modules; k++) sum += r[l * b->modules + k] * (double)modules[(size_t)k * b->columns + j];
+            for (int32_t k = 0; k < b->modules; k++)
+                sum += r[l * b->modules + k] * (double)modules[(size_t)k * b->columns + j];
             prompts[j] = (float)sum;
         }
 }

@@ -19,25 +19,25 @@ static const double ROUTER_BOUND = 5, KAPPA = 2;
 struct search {
     struct black_box *b;
     struct ledger *ledger;
-    struct black_box_config config;   /* resolved */
+    struct black_box_config config; /* resolved */
     int32_t layers, gates, d;
     const char *stage;
-    int replayed;               /* the last losses were known */
+    int replayed; /* the last losses were known */
     /* the state as it is */
-    float *prompts;             /* (layers,P,H) */
-    double *r;                  /* (layers,K) */
+    float *prompts; /* (layers,P,H) */
+    double *r;      /* (layers,K) */
     double loss;
     /* of a request */
-    double *points, *losses;    /* (most,d or layers*K), (most) */
-    float *x;                   /* (population,d) */
-    float *sets;                /* (most sets or candidates) */
+    double *points, *losses; /* (most,d or layers*K), (most) */
+    float *x;                /* (population,d) */
+    float *sets;             /* (most sets or candidates) */
     size_t set_room;
-    double *s;                  /* (layers,K) */
-    float *theta;               /* (layers,K) */
-    int placed;                 /* the oracle holds prompts */
+    double *s;    /* (layers,K) */
+    float *theta; /* (layers,K) */
+    int placed;   /* the oracle holds prompts */
     /* the last look at dev */
-    double dev[2];              /* score, loss */
-    int looked;                 /* it was at the state as it is */
+    double dev[2]; /* score, loss */
+    int looked;    /* it was at the state as it is */
     struct mem_keep keep;
 };
 
@@ -186,7 +186,10 @@ static status evaluate_next(struct search *s, struct bayes *bayes, int *checked)
 
 static status search_router(struct search *s)
 {
-    struct bayes_options o = {.n = s->gates, .lower = -ROUTER_BOUND, .upper = ROUTER_BOUND, .kappa = KAPPA,
+    struct bayes_options o = {.n = s->gates,
+                              .lower = -ROUTER_BOUND,
+                              .upper = ROUTER_BOUND,
+                              .kappa = KAPPA,
                               .random = (int)s->config.router_random,
                               .key = random_derive(s->b->key, STREAM_ROUTER, 0, 0, 0)};
     const struct dev_curve *c = s->b->dev_curve;
@@ -220,8 +223,12 @@ static status open_layers(struct search *s, struct cma **cma)
     double bound = s->layers > 1 && c->bound > 0 ? c->bound : INFINITY;
 
     for (int32_t l = 0; l < s->layers; l++) {
-        struct cma_options o = {.n = s->d, .population = (int)c->population, .start = s->points, .lower = -bound,
-                                .upper = bound, .key = random_derive(s->b->key, STREAM_PROMPT, (uint32_t)l, 0, 0)};
+        struct cma_options o = {.n = s->d,
+                                .population = (int)c->population,
+                                .start = s->points,
+                                .lower = -bound,
+                                .upper = bound,
+                                .key = random_derive(s->b->key, STREAM_PROMPT, (uint32_t)l, 0, 0)};
 
         o.sigma = c->sigma > 0 ? c->sigma : s->layers > 1 && l == 0 ? 0.5 : 0.1;
         bank_intrinsic(s->b->bank, l, s->r, s->points);
@@ -349,8 +356,11 @@ static status begin(struct search *s)
 
 status black_box_run(struct black_box *b)
 {
-    struct search s = {.b = b, .config = resolve(&b->config, b->bank->layers), .layers = b->bank->layers,
-                       .gates = b->bank->layers * b->bank->modules, .d = b->bank->intrinsic};
+    struct search s = {.b = b,
+                       .config = resolve(&b->config, b->bank->layers),
+                       .layers = b->bank->layers,
+                       .gates = b->bank->layers * b->bank->modules,
+                       .d = b->bank->intrinsic};
     status done, closed;
 
     b->evaluations = 0;

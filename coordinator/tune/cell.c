@@ -44,7 +44,10 @@ static status make_digest(const struct cell_work *w, char out[33])
 /* ---- before ---- */
 
 /* What all ranks must know. */
-struct brief { int32_t cached, layers, tokens, gradients, int8, full; int64_t count; };
+struct brief {
+    int32_t cached, layers, tokens, gradients, int8, full;
+    int64_t count;
+};
 
 /* Is it done already? A result of another configuration is not looked at. */
 static status find_cached(struct cell_work *w, int *cached)
@@ -130,7 +133,9 @@ static status prepare(struct cell_work *w, struct brief *brief)
     TRY(few_shot_draw(t->data, w->cell->task, w->k, (uint64_t)w->cell->seed, &w->draw));
     TRY(cell_save_examples(w->folder, &w->draw));
     TRY(cell_choose(w));
-    *brief = (struct brief){.layers = w->bank->layers, .tokens = w->bank->tokens, .count = w->draw.train_count,
+    *brief = (struct brief){.layers = w->bank->layers,
+                            .tokens = w->bank->tokens,
+                            .count = w->draw.train_count,
                             .gradients = w->cell->method != METHOD_BLACK_BOX,
                             .int8 = w->cell->method == METHOD_BLACK_BOX && t->config->black_box.int8,
                             .full = w->cell->method == METHOD_FULL};
@@ -139,8 +144,8 @@ static status prepare(struct cell_work *w, struct brief *brief)
 
 /* ---- after ---- */
 
-/* The test rows: published ones; of tasks without, the dev split, which tuning has not seen (its few dev examples are drawn
- * from train or pool). */
+/* The test rows: published ones; of tasks without, the dev split, which tuning has not seen (its few dev examples are
+ * drawn from train or pool). */
 static enum split test_split(const struct cell_work *w)
 {
     return dataset_rows(w->t->data, w->cell->task, SPLIT_TEST) > 0 ? SPLIT_TEST : SPLIT_DEV;
@@ -156,8 +161,8 @@ static status test(struct cell_work *w, struct oracle *oracle)
     r->test = r->test_loss = NAN;
     if (dataset_rows(w->t->data, w->cell->task, split) == 0) return ST_OK;
     tuning_tell(w->t, MP2__RUN__STATE__EVALUATING, w->dev_curve.phase);
-    TRY(oracle_score(oracle, split, NULL, w->t->config->test_rows, w->dev_curve.best_prompts, w->dev_curve.best_head, NULL,
-                     NULL, &e));
+    TRY(oracle_score(oracle, split, NULL, w->t->config->test_rows, w->dev_curve.best_prompts, w->dev_curve.best_head,
+                     NULL, NULL, &e));
     r->test = e.score;
     r->test_loss = e.loss;
     r->test_rows = e.rows;
@@ -206,10 +211,18 @@ static status save_encoder(const struct cell_work *w, struct tuned *tuned)
 static status save_tuned(const struct cell_work *w)
 {
     const struct dev_curve *c = &w->dev_curve;
-    struct tuned_task task = {.form = w->t->form, .product = w->t->config->reference.product,
-                              .method = method_text(w->cell->method), .seed = w->cell->seed, .k = w->k, .dev = c->best.dev,
-                              .layers = w->bank->layers, .prompt = c->best_prompts, .head = c->best_head};
-    struct tuned tuned = {.encoder_layers = (int32_t)w->t->replica.facts.config.layers, .hidden = w->bank->hidden, .count = 1,
+    struct tuned_task task = {.form = w->t->form,
+                              .product = w->t->config->reference.product,
+                              .method = method_text(w->cell->method),
+                              .seed = w->cell->seed,
+                              .k = w->k,
+                              .dev = c->best.dev,
+                              .layers = w->bank->layers,
+                              .prompt = c->best_prompts,
+                              .head = c->best_head};
+    struct tuned tuned = {.encoder_layers = (int32_t)w->t->replica.facts.config.layers,
+                          .hidden = w->bank->hidden,
+                          .count = 1,
                           .task = &task};
     float *gates;
     char path[4096 + 16];
@@ -248,9 +261,13 @@ static status begin(struct cell_work *w, struct oracle *oracle)
     const struct dev_curve_sizes sizes = {w->bank->layers, w->bank->tokens, w->bank->hidden, w->bank->modules};
     struct tuning *t = w->t;
 
-    w->dev_curve = (struct dev_curve){.oracle = oracle, .task = w->task->id, .method = method_text(w->cell->method),
-                                      .metric = task_metric_text(w->task->metric), .seed = w->cell->seed,
-                                      .draw = &w->draw, .watch = {t->progress, &t->bar, &t->folder, t->done}};
+    w->dev_curve = (struct dev_curve){.oracle = oracle,
+                                      .task = w->task->id,
+                                      .method = method_text(w->cell->method),
+                                      .metric = task_metric_text(w->task->metric),
+                                      .seed = w->cell->seed,
+                                      .draw = &w->draw,
+                                      .watch = {t->progress, &t->bar, &t->folder, t->done}};
     TRY(dev_curve_open(&w->dev_curve, &sizes, w->folder));
     tuning_tell(t, MP2__RUN__STATE__RUNNING, w->dev_curve.phase);
     if (t->progress)
@@ -299,9 +316,15 @@ static status run_parts(struct cell_work *w, struct oracle *oracle)
 static status open_full(struct cell_work *w, struct oracle *oracle)
 {
     const struct tune_config *c = w->t->config;
-    const struct full_options o = {.comm = w->t->comm, .replica = &w->t->replica, .model = c->model, .oracle = oracle,
-                                   .epochs = c->full.epochs, .check_every = c->dev_every, .rate = c->full.rate,
-                                   .decay = c->weight_decay, .loss = train_loss(c->loss, c->reference.loss)};
+    const struct full_options o = {.comm = w->t->comm,
+                                   .replica = &w->t->replica,
+                                   .model = c->model,
+                                   .oracle = oracle,
+                                   .epochs = c->full.epochs,
+                                   .check_every = c->dev_every,
+                                   .rate = c->full.rate,
+                                   .decay = c->weight_decay,
+                                   .loss = train_loss(c->loss, c->reference.loss)};
 
     return full_open(&o, &w->full);
 }
@@ -310,14 +333,24 @@ static status run_cell(struct cell_work *w, const struct brief *b)
 {
     const struct tuning *t = w->t;
     const struct tune_config *c = t->config;
-    const struct oracle_options o = {.comm = t->comm, .replica = &t->replica, .layers = b->layers, .tokens = b->tokens,
-                                     .longest = t->longest, .gradients = b->gradients, .int8 = b->int8,
-                                     .loss = train_loss(c->loss, c->reference.loss), .machine = &c->machine,
-                                     .rules = {.padding = c->reference.padding, .product = c->reference.product,
+    const struct oracle_options o = {.comm = t->comm,
+                                     .replica = &t->replica,
+                                     .layers = b->layers,
+                                     .tokens = b->tokens,
+                                     .longest = t->longest,
+                                     .gradients = b->gradients,
+                                     .int8 = b->int8,
+                                     .loss = train_loss(c->loss, c->reference.loss),
+                                     .machine = &c->machine,
+                                     .rules = {.padding = c->reference.padding,
+                                               .product = c->reference.product,
                                                .independent = t->form.reference != FORM_RIGHT,
                                                .batch_tokens = c->batch_tokens},
-                                     .data = t->data, .task = w->cell->task, .split = w->draw.split,
-                                     .rows = w->draw.train, .count = b->count};
+                                     .data = t->data,
+                                     .task = w->cell->task,
+                                     .split = w->draw.split,
+                                     .rows = w->draw.train,
+                                     .count = b->count};
     struct oracle *oracle;
     status s;
 

@@ -22,17 +22,33 @@ void cell_result_fini(struct cell_result *r)
 /* ---- one list of the plain fields, for both ways ---- */
 
 enum field_type { FIELD_TEXT, FIELD_REAL, FIELD_WHOLE, FIELD_INT };
-struct field { const char *name; enum field_type type; size_t offset, room; };
+struct field {
+    const char *name;
+    enum field_type type;
+    size_t offset, room;
+};
 
 #define AT(field) offsetof(struct cell_result, field)
-#define TEXT(field) {#field, FIELD_TEXT, AT(field), sizeof ((struct cell_result *)0)->field}
-#define REAL(field) {#field, FIELD_REAL, AT(field), 0}
-#define WHOLE(field) {#field, FIELD_WHOLE, AT(field), 0}
+#define TEXT(field)                                                           \
+    {                                                                         \
+#field, FIELD_TEXT, AT(field), sizeof((struct cell_result *)0)->field \
+    }
+#define REAL(field)                      \
+    {                                    \
+#field, FIELD_REAL, AT(field), 0 \
+    }
+#define WHOLE(field)                      \
+    {                                     \
+#field, FIELD_WHOLE, AT(field), 0 \
+    }
 
 static const struct field fields[] = {
-    TEXT(task), TEXT(method), WHOLE(seed), {"k", FIELD_INT, AT(k), 0}, TEXT(metric), REAL(dev), REAL(dev_loss), REAL(test),
-    REAL(test_loss), TEXT(test_split), WHOLE(test_rows), REAL(majority), REAL(untuned_dev), REAL(train_loss), WHOLE(steps),
-    WHOLE(evaluations), WHOLE(parameters), TEXT(best_stage), WHOLE(best_at), REAL(seconds), WHOLE(ranks), TEXT(config_digest)};
+    TEXT(task),        TEXT(method),       WHOLE(seed),      {"k", FIELD_INT, AT(k), 0},
+    TEXT(metric),      REAL(dev),          REAL(dev_loss),   REAL(test),
+    REAL(test_loss),   TEXT(test_split),   WHOLE(test_rows), REAL(majority),
+    REAL(untuned_dev), REAL(train_loss),   WHOLE(steps),     WHOLE(evaluations),
+    WHOLE(parameters), TEXT(best_stage),   WHOLE(best_at),   REAL(seconds),
+    WHOLE(ranks),      TEXT(config_digest)};
 
 enum { FIELD_COUNT = sizeof fields / sizeof *fields };
 
@@ -126,7 +142,8 @@ status cell_save(const char *folder, const struct cell_result *r)
 
 static status wrong(const char *path, const char *what)
 {
-    return fault(ST_INPUT, "%s: \"%s\" is missing or no value of its kind; remove the file to run the cell again", path, what);
+    return fault(ST_INPUT, "%s: \"%s\" is missing or no value of its kind; remove the file to run the cell again", path,
+                 what);
 }
 
 static status take_field(const char *path, const json_t *root, const struct field *f, struct cell_result *r)
@@ -145,7 +162,8 @@ static status take_field(const char *path, const json_t *root, const struct fiel
         return ST_OK;
     case FIELD_WHOLE:
     case FIELD_INT:
-        if (!json_is_integer(v) || (f->type == FIELD_INT && llabs(json_integer_value(v)) > INT32_MAX)) return wrong(path, f->name);
+        if (!json_is_integer(v) || (f->type == FIELD_INT && llabs(json_integer_value(v)) > INT32_MAX))
+            return wrong(path, f->name);
         if (f->type == FIELD_INT) *(int *)(void *)at = (int)json_integer_value(v);
         else *(int64_t *)(void *)at = json_integer_value(v);
         return ST_OK;

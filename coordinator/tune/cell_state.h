@@ -15,9 +15,9 @@ struct cell_work {
     char folder[4096], digest[33];
     int k;
     struct few_shot draw;
-    struct bank *bank;          /* what is tuned: t->bank, t->single, or fresh */
-    struct bank fresh;          /* sizes of a prompt that starts from nothing */
-    struct full *full;          /* NULL: the encoder is frozen */
+    struct bank *bank; /* what is tuned: t->bank, t->single, or fresh */
+    struct bank fresh; /* sizes of a prompt that starts from nothing */
+    struct full *full; /* NULL: the encoder is frozen */
     struct dev_curve dev_curve;
     struct cell_result *result;
 };
@@ -25,8 +25,8 @@ struct cell_work {
 /* Local. Choose the bank; sizes of what is tuned are then w->bank's. */
 status cell_choose(struct cell_work *w);
 
-/* Coordinator, inside a dialogue with the oracle: tune. The dev_curve then has the best state; result gets steps, evaluations,
- * parameters, seconds. Not for full tuning. */
+/* Coordinator, inside a dialogue with the oracle: tune. The dev_curve then has the best state; result gets steps,
+ * evaluations, parameters, seconds. Not for full tuning. */
 status cell_tune(struct cell_work *w, struct oracle *oracle);
 
 /* Coordinator, local. Full tuning's start (full_begin); result gets steps and parameters. */

@@ -18,7 +18,11 @@ static status fresh_bank(struct cell_work *w, int32_t layers)
 {
     const struct bank *b = &w->t->bank;
 
-    w->fresh = (struct bank){.layers = layers, .modules = 1, .tokens = b->tokens, .hidden = b->hidden, .columns = b->columns,
+    w->fresh = (struct bank){.layers = layers,
+                             .modules = 1,
+                             .tokens = b->tokens,
+                             .hidden = b->hidden,
+                             .columns = b->columns,
                              .kernels = b->kernels};
     w->bank = &w->fresh;
     return ST_OK;
@@ -88,7 +92,8 @@ static status best_row(const struct cell_work *w, struct oracle *oracle, int *be
     return done;
 }
 
-/* The router's logits: a seen task's row, or near 0. Zero-shot takes the task's own row, or exactly 0: all modules alike. */
+/* The router's logits: a seen task's row, or near 0. Zero-shot takes the task's own row, or exactly 0: all modules
+ * alike. */
 static status start_router(const struct cell_work *w, struct oracle *oracle, float *theta)
 {
     const struct bank *b = w->bank;
@@ -108,7 +113,9 @@ static status start_router(const struct cell_work *w, struct oracle *oracle, flo
     return ST_OK;
 }
 
-struct start { float *theta, *modules, *head; };
+struct start {
+    float *theta, *modules, *head;
+};
 
 static void start_head(const struct cell_work *w, float *head)
 {
@@ -196,8 +203,12 @@ static int64_t tuned_numbers(const struct gradient *g)
 static status tune_black_box(struct cell_work *w, struct oracle *oracle)
 {
     const struct tune_config *c = w->t->config;
-    struct black_box b = {.bank = w->bank, .oracle = oracle, .dev_curve = &w->dev_curve, .config = c->black_box,
-                          .reference = c->reference.choice, .key = key_of(w, FRESH_SEARCH)};
+    struct black_box b = {.bank = w->bank,
+                          .oracle = oracle,
+                          .dev_curve = &w->dev_curve,
+                          .config = c->black_box,
+                          .reference = c->reference.choice,
+                          .key = key_of(w, FRESH_SEARCH)};
     float *theta;
     status s;
 
@@ -217,8 +228,12 @@ static status tune_black_box(struct cell_work *w, struct oracle *oracle)
 static status tune_gradient(struct cell_work *w, struct oracle *oracle)
 {
     const struct tune_config *c = w->t->config;
-    struct gradient g = {.bank = w->bank, .oracle = oracle, .dev_curve = &w->dev_curve, .warm = c->reference.moments,
-                         .check_every = c->dev_every, .decay = c->weight_decay};
+    struct gradient g = {.bank = w->bank,
+                         .oracle = oracle,
+                         .dev_curve = &w->dev_curve,
+                         .warm = c->reference.moments,
+                         .check_every = c->dev_every,
+                         .decay = c->weight_decay};
     struct start start = {NULL, NULL, NULL};
     status s;
 
@@ -245,8 +260,8 @@ status cell_tune(struct cell_work *w, struct oracle *oracle)
 status cell_begin_full(struct cell_work *w)
 {
     char snapshot[4096 + 16];
-    struct full_start start = {.dev_curve = &w->dev_curve, .kernels = &w->t->bank.kernels, .snapshot = snapshot,
-                               .digest = w->digest};
+    struct full_start start = {
+        .dev_curve = &w->dev_curve, .kernels = &w->t->bank.kernels, .snapshot = snapshot, .digest = w->digest};
     float *head;
 
     snprintf(snapshot, sizeof snapshot, "%.4000s/snapshot", w->folder);

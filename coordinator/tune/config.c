@@ -1,5 +1,5 @@
-/* The rows. Defaults are method.md's sections 7 to 9 where it has one; the baselines' are their items' or, where those are
- * for other sizes, what dev scores of a few tasks asked for. */
+/* The rows. Defaults are the method's (worker/README.md, "Black box") where it has one; the baselines' are their
+ * papers' or, where those are for other sizes, what dev scores of a few tasks asked for. */
 #include "coordinator/tune/config.h"
 
 #include <errno.h>
@@ -11,53 +11,83 @@
 #define AT(field) offsetof(struct tune_config, field)
 
 const struct option tune_options[] = {
-    {"run", OPTION_TEXT, AT(run), NULL, 0, 0, AFFECTS_PLACEMENT, "", "folder of the run: one folder a cell (task, method, seed)", NULL},
-    {"model", OPTION_TEXT, AT(model), NULL, 0, 0, AFFECTS_PLACEMENT, "", "folder of the encoder that the prompts were trained over", NULL},
-    {"data", OPTION_TEXT, AT(data), NULL, 0, 0, AFFECTS_PLACEMENT, "", "folder of the imported tasks (mp2 data import)", NULL},
-    {"prompts", OPTION_TEXT, AT(prompts), NULL, 0, 0, AFFECTS_PLACEMENT, "", "run of mp2 pretrain, or one of its checkpoints", NULL},
-    {"tasks", OPTION_LIST, AT(tasks), NULL, 0, 0, AFFECTS_PLACEMENT, "", "ids of the tasks to tune", NULL},
-    {"methods", OPTION_LIST, AT(methods), "gradient", 0, 0, AFFECTS_PLACEMENT, "", "gradient, black-box, router, prompt, deep-prompt, single, full, zero-shot", NULL},
-    {"seeds", OPTION_LIST, AT(seeds), "8,13,21,42,100", 0, 0, AFFECTS_PLACEMENT, "", "of the few examples and of everything drawn; one cell each", NULL},
-    {"k", OPTION_INT, AT(k), "0", 0, 1e6, AFFECTS_RESULT, "examples", "per label (in all where there are no labels) to train on, and as many for dev; 0: as the task says", NULL},
-    {"start", OPTION_TEXT, AT(start), "", 0, 0, AFFECTS_RESULT, "", "router to begin with: empty: near 0; seen: the task's own row where it was pre-trained; best: that pre-trained row whose training loss is least; or a pre-trained task's id", NULL},
-    {"dev_every", OPTION_INT, AT(dev_every), "25", 1, 1e9, AFFECTS_RESULT, "steps", "between looks at the dev examples; the best state is kept", NULL},
-    {"weight_decay", OPTION_REAL, AT(weight_decay), "0.01", 0, 1, AFFECTS_RESULT, "", "AdamW's, of all gradient methods", NULL},
-    {"fresh_head", OPTION_BOOL, AT(fresh_head), "false", 0, 0, AFFECTS_RESULT, "", "prompt, deep-prompt and full begin with a fresh head instead of the pre-trained one", NULL},
-    {"test_rows", OPTION_INT, AT(test_rows), "0", 0, 1e9, AFFECTS_RESULT, "rows", "at most so many rows of the test split, a keyed subset; 0: all", NULL},
-    {"batch_tokens", OPTION_INT, AT(batch_tokens), "16Ki", 512, 1e8, AFFECTS_PLACEMENT, "tokens", "dealt to a worker at a time when rows are scored", NULL},
-    {"log", OPTION_CHOICE, AT(log), "warn", 0, 0, AFFECTS_PLACEMENT, "", "what is said on standard error", "silent|error|warn|info|debug"},
+    TEXT_OPTION("run", AT(run), NULL, PLACEMENT, "folder of the run: one folder a cell (task, method, seed)"),
+    TEXT_OPTION("model", AT(model), NULL, PLACEMENT, "folder of the encoder that the prompts were trained over"),
+    TEXT_OPTION("data", AT(data), NULL, PLACEMENT, "folder of the imported tasks (mp2 data import)"),
+    TEXT_OPTION("prompts", AT(prompts), NULL, PLACEMENT, "run of mp2 pretrain, or one of its checkpoints"),
+    LIST_OPTION("tasks", AT(tasks), NULL, PLACEMENT, "ids of the tasks to tune"),
+    LIST_OPTION("methods", AT(methods), "gradient", PLACEMENT,
+                "gradient, black-box, router, prompt, deep-prompt, single, full, zero-shot"),
+    LIST_OPTION("seeds", AT(seeds), "8,13,21,42,100", PLACEMENT,
+                "of the few examples and of everything drawn; one cell each"),
+    INT_OPTION("k", AT(k), "0", 0, 1e6, RESULT, "examples",
+               "per label (in all where there are no labels) to train on, and as many for dev; 0: as the task says"),
+    TEXT_OPTION("start", AT(start), "", RESULT,
+                "router to begin with: empty: near 0; seen: the task's own row where it was pre-trained; best: that "
+                "pre-trained row whose training loss is least; or a pre-trained task's id"),
+    INT_OPTION("dev_every", AT(dev_every), "25", 1, 1e9, RESULT, "steps",
+               "between looks at the dev examples; the best state is kept"),
+    REAL_OPTION("weight_decay", AT(weight_decay), "0.01", 0, 1, RESULT, "", "AdamW's, of all gradient methods"),
+    BOOL_OPTION("fresh_head", AT(fresh_head), "false", RESULT,
+                "prompt, deep-prompt and full begin with a fresh head instead of the pre-trained one"),
+    INT_OPTION("test_rows", AT(test_rows), "0", 0, 1e9, RESULT, "rows",
+               "at most so many rows of the test split, a keyed subset; 0: all"),
+    INT_OPTION("batch_tokens", AT(batch_tokens), "16Ki", 512, 1e8, PLACEMENT, "tokens",
+               "dealt to a worker at a time when rows are scored"),
+    CHOICE_OPTION("log", AT(log), "warn", "silent|error|warn|info|debug", PLACEMENT, "what is said on standard error"),
 
     TRAIN_LOSS_OPTION(struct tune_config, loss),
 
-    {"router.epochs", OPTION_INT, AT(router.epochs), "500", 0, 1e9, AFFECTS_RESULT, "epochs", "of the router alone: stage one of gradient, all of router", NULL},
-    {"router.rate", OPTION_REAL, AT(router.rate), "3e-3", 0, 10, AFFECTS_RESULT, "", "learning rate", NULL},
-    {"gradient.epochs", OPTION_INT, AT(gradient.epochs), "500", 0, 1e9, AFFECTS_RESULT, "epochs", "of the modules' prompts and the head: stage two", NULL},
-    {"gradient.rate", OPTION_REAL, AT(gradient.rate), "0", 0, 10, AFFECTS_RESULT, "", "learning rate; 0: 2e-5 for deep prompts, 3e-4 for shallow ones", NULL},
-    {"prompt.epochs", OPTION_INT, AT(prompt.epochs), "1000", 0, 1e9, AFFECTS_RESULT, "epochs", "of a fresh prompt before the first layer, and the head", NULL},
-    {"prompt.rate", OPTION_REAL, AT(prompt.rate), "5e-3", 0, 10, AFFECTS_RESULT, "", "learning rate", NULL},
-    {"deep_prompt.epochs", OPTION_INT, AT(deep_prompt.epochs), "1000", 0, 1e9, AFFECTS_RESULT, "epochs", "of fresh prompts before every layer, and the head", NULL},
-    {"deep_prompt.rate", OPTION_REAL, AT(deep_prompt.rate), "5e-3", 0, 10, AFFECTS_RESULT, "", "learning rate", NULL},
-    {"single.prompts", OPTION_TEXT, AT(single_prompts), "", 0, 0, AFFECTS_PLACEMENT, "", "run or checkpoint of mp2 pretrain with prompt.modules: 1", NULL},
-    {"single.epochs", OPTION_INT, AT(single.epochs), "1000", 0, 1e9, AFFECTS_RESULT, "epochs", "of the one pre-trained prompt and the head", NULL},
-    {"single.rate", OPTION_REAL, AT(single.rate), "0", 0, 10, AFFECTS_RESULT, "", "learning rate; 0: as gradient.rate", NULL},
-    {"full.epochs", OPTION_INT, AT(full.epochs), "100", 0, 1e9, AFFECTS_RESULT, "epochs", "of all weights of the encoder, and the head", NULL},
-    {"full.rate", OPTION_REAL, AT(full.rate), "2e-5", 0, 10, AFFECTS_RESULT, "", "learning rate", NULL},
+    INT_OPTION("router.epochs", AT(router.epochs), "500", 0, 1e9, RESULT, "epochs",
+               "of the router alone: stage one of gradient, all of router"),
+    REAL_OPTION("router.rate", AT(router.rate), "3e-3", 0, 10, RESULT, "", "learning rate"),
+    INT_OPTION("gradient.epochs", AT(gradient.epochs), "500", 0, 1e9, RESULT, "epochs",
+               "of the modules' prompts and the head: stage two"),
+    REAL_OPTION("gradient.rate", AT(gradient.rate), "0", 0, 10, RESULT, "",
+                "learning rate; 0: 2e-5 for deep prompts, 3e-4 for shallow ones"),
+    INT_OPTION("prompt.epochs", AT(prompt.epochs), "1000", 0, 1e9, RESULT, "epochs",
+               "of a fresh prompt before the first layer, and the head"),
+    REAL_OPTION("prompt.rate", AT(prompt.rate), "5e-3", 0, 10, RESULT, "", "learning rate"),
+    INT_OPTION("deep_prompt.epochs", AT(deep_prompt.epochs), "1000", 0, 1e9, RESULT, "epochs",
+               "of fresh prompts before every layer, and the head"),
+    REAL_OPTION("deep_prompt.rate", AT(deep_prompt.rate), "5e-3", 0, 10, RESULT, "", "learning rate"),
+    TEXT_OPTION("single.prompts", AT(single_prompts), "", PLACEMENT,
+                "run or checkpoint of mp2 pretrain with prompt.modules: 1"),
+    INT_OPTION("single.epochs", AT(single.epochs), "1000", 0, 1e9, RESULT, "epochs",
+               "of the one pre-trained prompt and the head"),
+    REAL_OPTION("single.rate", AT(single.rate), "0", 0, 10, RESULT, "", "learning rate; 0: as gradient.rate"),
+    INT_OPTION("full.epochs", AT(full.epochs), "100", 0, 1e9, RESULT, "epochs",
+               "of all weights of the encoder, and the head"),
+    REAL_OPTION("full.rate", AT(full.rate), "2e-5", 0, 10, RESULT, "", "learning rate"),
 
-    {"black_box.router_evaluations", OPTION_INT, AT(black_box.router_evaluations), "0", 0, 1e5, AFFECTS_RESULT, "losses", "of Bayesian optimisation of the router; 0: 100 deep, 200 shallow", NULL},
-    {"black_box.router_random", OPTION_INT, AT(black_box.router_random), "20", 1, 1e5, AFFECTS_RESULT, "losses", "of these at random points", NULL},
-    {"black_box.router_check", OPTION_INT, AT(black_box.router_check), "10", 1, 1e9, AFFECTS_RESULT, "losses", "between looks at dev", NULL},
-    {"black_box.evaluations", OPTION_INT, AT(black_box.evaluations), "0", 0, 1e9, AFFECTS_RESULT, "losses", "of CMA-ES; 0: 3,000 deep, 7,800 shallow", NULL},
-    {"black_box.population", OPTION_INT, AT(black_box.population), "20", 4, 1e5, AFFECTS_RESULT, "", "candidates of a generation", NULL},
-    {"black_box.check", OPTION_INT, AT(black_box.check), "100", 1, 1e9, AFFECTS_RESULT, "losses", "between looks at dev", NULL},
-    {"black_box.sigma", OPTION_REAL, AT(black_box.sigma), "0", 0, 1e3, AFFECTS_RESULT, "", "first step size; 0: 0.5 for the first layer of deep prompts, else 0.1", NULL},
-    {"black_box.bound", OPTION_REAL, AT(black_box.bound), "5", 0, 1e6, AFFECTS_RESULT, "", "of intrinsic vectors (deep); 0: none", NULL},
-    {"black_box.int8", OPTION_BOOL, AT(black_box.int8), "false", 0, 0, AFFECTS_RESULT, "", "losses of candidates from products in whole numbers of 8 bits (CPUs with AVX-512 VNNI), nearly twice as fast; looks at dev and the test are as ever", NULL},
+    INT_OPTION("black_box.router_evaluations", AT(black_box.router_evaluations), "0", 0, 1e5, RESULT, "losses",
+               "of Bayesian optimisation of the router; 0: 100 deep, 200 shallow"),
+    INT_OPTION("black_box.router_random", AT(black_box.router_random), "20", 1, 1e5, RESULT, "losses",
+               "of these at random points"),
+    INT_OPTION("black_box.router_check", AT(black_box.router_check), "10", 1, 1e9, RESULT, "losses",
+               "between looks at dev"),
+    INT_OPTION("black_box.evaluations", AT(black_box.evaluations), "0", 0, 1e9, RESULT, "losses",
+               "of CMA-ES; 0: 3,000 deep, 7,800 shallow"),
+    INT_OPTION("black_box.population", AT(black_box.population), "20", 4, 1e5, RESULT, "",
+               "candidates of a generation"),
+    INT_OPTION("black_box.check", AT(black_box.check), "100", 1, 1e9, RESULT, "losses", "between looks at dev"),
+    REAL_OPTION("black_box.sigma", AT(black_box.sigma), "0", 0, 1e3, RESULT, "",
+                "first step size; 0: 0.5 for the first layer of deep prompts, else 0.1"),
+    REAL_OPTION("black_box.bound", AT(black_box.bound), "5", 0, 1e6, RESULT, "",
+                "of intrinsic vectors (deep); 0: none"),
+    BOOL_OPTION("black_box.int8", AT(black_box.int8), "false", RESULT,
+                "losses of candidates from products in int8 (CPUs with AVX-512 VNNI), nearly "
+                "twice as fast; looks at dev and the test are as ever"),
 
-    {"reference.few_shot", OPTION_BOOL, AT(reference.few_shot), "false", 0, 0, AFFECTS_RESULT, "", "k of the authors' gradient descent: 32 over the labels, 8 from ten labels on", NULL},
-    {"reference.moments", OPTION_BOOL, AT(reference.moments), "false", 0, 0, AFFECTS_RESULT, "", "one AdamW over both stages: prompts and head enter stage two with the moments of stage one", NULL},
-    {"reference.padding", OPTION_BOOL, AT(reference.padding), "false", 0, 0, AFFECTS_RESULT, "", "attend padding, as the reference does", NULL},
-    {"reference.product", OPTION_BOOL, AT(reference.product), "false", 0, 0, AFFECTS_RESULT, "", "score an option by the product of its logits instead of their sum", NULL},
-    {"reference.choice", OPTION_BOOL, AT(reference.choice), "false", 0, 0, AFFECTS_RESULT, "", "black box: keep the best of the points that were checked on dev, not the optimum", NULL},
+    BOOL_OPTION("reference.few_shot", AT(reference.few_shot), "false", RESULT,
+                "k of the authors' gradient descent: 32 over the labels, 8 from ten labels on"),
+    BOOL_OPTION("reference.moments", AT(reference.moments), "false", RESULT,
+                "one AdamW over both stages: prompts and head enter stage two with the moments of stage one"),
+    BOOL_OPTION("reference.padding", AT(reference.padding), "false", RESULT, "attend padding, as the reference does"),
+    BOOL_OPTION("reference.product", AT(reference.product), "false", RESULT,
+                "score an option by the product of its logits instead of their sum"),
+    BOOL_OPTION("reference.choice", AT(reference.choice), "false", RESULT,
+                "black box: keep the best of the points that were checked on dev, not the optimum"),
     REFERENCE_LOSS_OPTION(struct tune_config, reference.loss),
 
     MACHINE_OPTIONS(struct tune_config, machine, "8"),
@@ -95,12 +125,16 @@ status tune_methods(const struct tune_config *c, enum method methods[METHOD_COUN
         enum method method;
 
         if (method_parse(c->methods.items[i], &method) != 0)
-            return fault(ST_INPUT, "methods: found \"%.40s\", expected gradient, black-box, router, prompt, deep-prompt, single, "
-                         "full or zero-shot", c->methods.items[i]);
+            return fault(ST_INPUT,
+                         "methods: found \"%.40s\", expected gradient, black-box, router, prompt, deep-prompt, single, "
+                         "full or zero-shot",
+                         c->methods.items[i]);
         for (size_t j = 0; j < *count; j++)
             if (methods[j] == method) return fault(ST_INPUT, "methods: %s stands there twice", method_text(method));
         if (method == METHOD_SINGLE && !c->single_prompts[0])
-            return fault(ST_INPUT, "single.prompts: method single needs a checkpoint that was pre-trained with prompt.modules: 1");
+            return fault(
+                ST_INPUT,
+                "single.prompts: method single needs a checkpoint that was pre-trained with prompt.modules: 1");
         methods[(*count)++] = method;
     }
     return ST_OK;
@@ -118,10 +152,14 @@ int tune_has_method(const struct tune_config *c, enum method method)
 /* Which sections of the table a method reads. */
 static int section_counts(void *arg, const char *name)
 {
-    static const char *const sections[METHOD_COUNT] = {
-        [METHOD_GRADIENT] = "router gradient", [METHOD_BLACK_BOX] = "black_box", [METHOD_ROUTER] = "router",
-        [METHOD_PROMPT] = "prompt", [METHOD_DEEP_PROMPT] = "deep_prompt", [METHOD_SINGLE] = "single gradient",
-        [METHOD_FULL] = "full", [METHOD_ZERO_SHOT] = ""};
+    static const char *const sections[METHOD_COUNT] = {[METHOD_GRADIENT] = "router gradient",
+                                                       [METHOD_BLACK_BOX] = "black_box",
+                                                       [METHOD_ROUTER] = "router",
+                                                       [METHOD_PROMPT] = "prompt",
+                                                       [METHOD_DEEP_PROMPT] = "deep_prompt",
+                                                       [METHOD_SINGLE] = "single gradient",
+                                                       [METHOD_FULL] = "full",
+                                                       [METHOD_ZERO_SHOT] = ""};
     enum method method = *(const enum method *)arg;
     size_t n = strcspn(name, ".");
     const char *p = sections[method];

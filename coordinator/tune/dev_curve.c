@@ -11,7 +11,7 @@
 #include "cluster/base/memory.h"
 #include "cluster/base/stop.h"
 
-static const double SHOW_EVERY = 0.2;   /* seconds between step messages */
+static const double SHOW_EVERY = 0.2; /* seconds between step messages */
 
 status dev_curve_open(struct dev_curve *c, const struct dev_curve_sizes *sizes, const char *folder)
 {
@@ -69,7 +69,7 @@ static void tell_check(struct dev_curve *c, const struct dev_curve_point *p, int
     score.rows = (uint64_t)rows;
     m.step = (uint64_t)(c->watch.base + c->done);
     m.phase = c->phase;
-    m.split = (char *)(uintptr_t)"dev";
+    m.split = (char *)(uintptr_t) "dev";
     m.n_scores = 1;
     m.scores = scores;
     m.mean = p->dev;
@@ -170,7 +170,8 @@ status dev_curve_check(struct dev_curve *c, struct dev_curve_point *at, const st
 
     at->dev = 0;
     TRY(check_finite(c, at));
-    TRY(oracle_score(c->oracle, c->draw->split, c->draw->dev, c->draw->dev_count, state->prompts, state->head, NULL, NULL, &dev));
+    TRY(oracle_score(c->oracle, c->draw->split, c->draw->dev, c->draw->dev_count, state->prompts, state->head, NULL,
+                     NULL, &dev));
     at->dev = dev.score;
     at->dev_loss = dev.loss;
     TRY(dev_curve_note(c, at, state));
@@ -191,7 +192,8 @@ status dev_curve_resume(struct dev_curve *c, const struct dev_curve_point *point
 
 void dev_curve_put_point(const struct dev_curve_point *p, int stage, double to[DEV_CURVE_NUMBERS])
 {
-    const double numbers[DEV_CURVE_NUMBERS] = {stage, (double)p->step, (double)p->evaluations, p->loss, p->dev, p->dev_loss, p->best};
+    const double numbers[DEV_CURVE_NUMBERS] = {stage,       (double)p->step, (double)p->evaluations, p->loss, p->dev,
+                                               p->dev_loss, p->best};
 
     memcpy(to, numbers, sizeof numbers);
 }
@@ -199,7 +201,11 @@ void dev_curve_put_point(const struct dev_curve_point *p, int stage, double to[D
 /* Returns the stage's number; 0 where it is none that fits an int. */
 int dev_curve_take_point(const double from[DEV_CURVE_NUMBERS], struct dev_curve_point *p)
 {
-    *p = (struct dev_curve_point){.step = (int64_t)from[1], .evaluations = (int64_t)from[2], .loss = from[3], .dev = from[4],
-                               .dev_loss = from[5], .best = from[6] != 0};
+    *p = (struct dev_curve_point){.step = (int64_t)from[1],
+                                  .evaluations = (int64_t)from[2],
+                                  .loss = from[3],
+                                  .dev = from[4],
+                                  .dev_loss = from[5],
+                                  .best = from[6] != 0};
     return from[0] >= 0 && from[0] < 1024 ? (int)from[0] : 0;
 }

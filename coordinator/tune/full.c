@@ -108,7 +108,7 @@ static status compute(struct full *f)
     TRY(comm_broadcast(f->comm, f->head, head * sizeof *f->head, 0));
     memset(f->losses, 0, (size_t)f->facts.examples * sizeof *f->losses);
     if (f->worker) s = full_worker_compute(f->worker, f->head, &f->ranges, f->losses);
-    if (s != ST_OK && f->comm->size > 1) comm_abort(f->comm, s);   /* others wait for this one's part */
+    if (s != ST_OK && f->comm->size > 1) comm_abort(f->comm, s); /* others wait for this one's part */
     TRY(s);
     TRY(ranges_sum(&f->ranges, &f->grad));
     TRY(reduce_sum_to_coordinator(&f->reduce, &f->facts.deal, heads, head,

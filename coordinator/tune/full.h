@@ -18,12 +18,12 @@
 /* The same on all ranks. */
 struct full_options {
     struct comm *comm;
-    struct replica *replica;    /* its encoder has the tuned weights until full_close */
-    const char *model;          /* the encoder's folder: where weights begin */
-    struct oracle *oracle;      /* open, outside a dialogue; the training examples are its */
+    struct replica *replica; /* its encoder has the tuned weights until full_close */
+    const char *model;       /* the encoder's folder: where weights begin */
+    struct oracle *oracle;   /* open, outside a dialogue; the training examples are its */
     int64_t epochs, check_every;
     double rate, decay;
-    enum loss_over loss;        /* what losses are over */
+    enum loss_over loss; /* what losses are over */
 };
 
 struct full;

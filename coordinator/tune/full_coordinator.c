@@ -9,7 +9,7 @@
 #include "cluster/comm/tree.h"
 #include "worker/full.h"
 
-static const double SNAPSHOT_SHARE = 10;   /* seconds of work for each one that snapshots take */
+static const double SNAPSHOT_SHARE = 10; /* seconds of work for each one that snapshots take */
 
 /* ---- opening ---- */
 
@@ -30,8 +30,8 @@ status full_coordinator_open(const struct full_options *o, const struct full_fac
     status s;
 
     TRY(mem_alloc(1, sizeof **out, out));
-    **out = (struct full_coordinator){.facts = facts, .epochs = o->epochs, .check_every = o->check_every,
-                                      .rate = o->rate, .decay = o->decay};
+    **out = (struct full_coordinator){
+        .facts = facts, .epochs = o->epochs, .check_every = o->check_every, .rate = o->rate, .decay = o->decay};
     s = open_arrays(*out);
     if (s != ST_OK) full_coordinator_close(out);
     return s;
@@ -57,7 +57,7 @@ void full_coordinator_begin(struct full_coordinator *c)
 void full_coordinator_resumed(struct full_coordinator *c)
 {
     c->earlier = c->seconds;
-    c->checked = c->dev_curve->count > 0;   /* a snapshot is made after a check */
+    c->checked = c->dev_curve->count > 0; /* a snapshot is made after a check */
 }
 
 static void count_seconds(struct full_coordinator *c)
@@ -94,7 +94,7 @@ static int save_is_due(const struct full_coordinator *c, int64_t step)
 
 status full_coordinator_check(struct full_coordinator *c, const float *head, int64_t step, struct full_order *order)
 {
-    struct dev_curve_state state = {head, head, NULL};   /* of prompts, no float is read */
+    struct dev_curve_state state = {head, head, NULL}; /* of prompts, no float is read */
     struct dev_curve_point point = {.step = step, .loss = c->loss};
 
     snprintf(point.stage, sizeof point.stage, "%s", step > 0 ? "full" : "start");

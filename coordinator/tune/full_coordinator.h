@@ -14,14 +14,14 @@ struct full_coordinator {
     struct dev_curve *dev_curve;
     const struct kernels *kernels;
     char digest[33];
-    float *d_head, *head_m, *head_v;   /* (2,H) */
-    float *whole;               /* all weights, once they are collected */
-    double *leaves;             /* (examples) scratch of the mean */
-    double loss;                /* of the step */
-    int checked;                /* the state was scored already, by the process that left the snapshot */
-    double seconds;             /* of work, resumes included */
-    double earlier, started;    /* of the processes before; this one's clock */
-    double saved, saving;       /* the clock after the last snapshot, and how long it took */
+    float *d_head, *head_m, *head_v; /* (2,H) */
+    float *whole;                    /* all weights, once they are collected */
+    double *leaves;                  /* (examples) scratch of the mean */
+    double loss;                     /* of the step */
+    int checked;                     /* the state was scored already, by the process that left the snapshot */
+    double seconds;                  /* of work, resumes included */
+    double earlier, started;         /* of the processes before; this one's clock */
+    double saved, saving;            /* the clock after the last snapshot, and how long it took */
     struct mem_keep keep;
 };
 

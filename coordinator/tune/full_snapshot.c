@@ -21,8 +21,8 @@ static int64_t most_points(const struct full *f)
 
 static struct checkpoint_tensor tensor_of(const char *name, enum tensor_type type, struct part part)
 {
-    return (struct checkpoint_tensor){.file = "full.safetensors", .spec = {.name = name, .type = type, .rank = 1},
-                                      .part = part};
+    return (struct checkpoint_tensor){
+        .file = "full.safetensors", .spec = {.name = name, .type = type, .rank = 1}, .part = part};
 }
 
 /* A worker's own range of an array like the weights. */
@@ -30,8 +30,8 @@ static struct checkpoint_tensor range_tensor(const struct full *f, const char *n
 {
     const struct full_worker *w = f->worker;
     int64_t count = f->facts.flat.count;
-    struct checkpoint_tensor t =
-        tensor_of(name, TENSOR_F32, w ? part_range(count, w->first, w->last - w->first, own) : part_none(count));
+    struct checkpoint_tensor t = tensor_of(name, TENSOR_F32,
+                                           w ? part_range(count, w->first, w->last - w->first, own) : part_none(count));
 
     t.spec.shape[0] = count;
     return t;
@@ -41,8 +41,8 @@ static struct checkpoint_tensor range_tensor(const struct full *f, const char *n
 static struct checkpoint_tensor own_tensor(const struct full *f, const char *name, enum tensor_type type, int64_t rows,
                                            int64_t columns, void *data)
 {
-    struct checkpoint_tensor t =
-        tensor_of(name, type, f->coordinator ? part_whole(rows * columns, data) : part_none(rows * columns));
+    struct checkpoint_tensor t = tensor_of(
+        name, type, f->coordinator ? part_whole(rows * columns, data) : part_none(rows * columns));
 
     t.spec.rank = 2;
     t.spec.shape[0] = rows;

@@ -11,17 +11,17 @@ struct full {
     struct full_options o;
     struct comm *comm;
     struct full_facts facts;
-    struct blocks blocks;       /* of the weights: a worker's range */
+    struct blocks blocks; /* of the weights: a worker's range */
     struct ranges ranges;
     struct reduce reduce;
-    float *head;                /* (2,H): the coordinator's, sent in every step */
-    double *losses;             /* (examples) by slot */
-    const float *grad;          /* of the own range, of the step */
-    int64_t step;               /* updates made */
-    int stale;                  /* ranges changed since the encoders got them */
-    char snapshot[4096];        /* folder; the coordinator's, on all ranks once full_run has begun */
-    struct full_coordinator *coordinator;   /* NULL: not this rank */
-    struct full_worker *worker;             /* likewise */
+    float *head;                          /* (2,H): the coordinator's, sent in every step */
+    double *losses;                       /* (examples) by slot */
+    const float *grad;                    /* of the own range, of the step */
+    int64_t step;                         /* updates made */
+    int stale;                            /* ranges changed since the encoders got them */
+    char snapshot[4096];                  /* folder; the coordinator's, on all ranks once full_run has begun */
+    struct full_coordinator *coordinator; /* NULL: not this rank */
+    struct full_worker *worker;           /* likewise */
     struct mem_keep keep;
 };
 

@@ -84,7 +84,8 @@ static void update(struct gradient *g, const struct stage *stage, int first)
         group_clear(&g->modules);
         group_clear(&g->head);
     }
-    bank_back(g->bank, g->modules.value, g->s, g->r, g->d_prompts, modules ? g->d_modules : NULL, router ? g->d_theta : NULL);
+    bank_back(g->bank, g->modules.value, g->s, g->r, g->d_prompts, modules ? g->d_modules : NULL,
+              router ? g->d_theta : NULL);
     for (size_t i = 0; router && i < g->router.size; i++) g->d_router[i] = (float)g->d_theta[i];
     group_update(g, &g->router, stage->router, g->d_router);
     group_update(g, &g->modules, stage->prompts, g->d_modules);
@@ -98,8 +99,8 @@ static status compute(struct gradient *g, double *loss)
     bank_mix(g->bank, g->modules.value, g->r, g->prompts);
     TRY(oracle_gradient(g->oracle, g->prompts, g->head.value, loss, g->d_prompts, g->d_head));
     if (isfinite(*loss)) return ST_OK;
-    return fault(ST_NUMBER, "%s: the training loss is not finite at step %lld; a lower rate may help", g->dev_curve->phase,
-                 (long long)g->step);
+    return fault(ST_NUMBER, "%s: the training loss is not finite at step %lld; a lower rate may help",
+                 g->dev_curve->phase, (long long)g->step);
 }
 
 static status check(struct gradient *g, double loss)
@@ -121,7 +122,7 @@ status gradient_run(struct gradient *g)
 
     TRY(gradient_load(g));
     before = g->seconds;
-    checked = g->dev_curve->count > 0;   /* a snapshot is made after a check */
+    checked = g->dev_curve->count > 0; /* a snapshot is made after a check */
     for (;; g->step++) {
         const struct stage *stage;
         double loss = 0;

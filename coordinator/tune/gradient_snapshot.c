@@ -1,5 +1,5 @@
-/* A snapshot is a safetensors file: what moves with its moments (what has not moved yet is left out: it is as the cell began),
- * the best state, the curve. Counts are in its metadata. */
+/* A snapshot is a safetensors file: what moves with its moments (what has not moved yet is left out: it is as the cell
+ * began), the best state, the curve. Counts are in its metadata. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,14 +19,15 @@ struct list {
     size_t count;
 };
 
-static void add(struct list *l, const char *name, enum tensor_type type, int64_t rows, int64_t columns, const void *data)
+static void add(struct list *l, const char *name, enum tensor_type type, int64_t rows, int64_t columns,
+                const void *data)
 {
     l->specs[l->count] = (struct tensor_spec){.name = name, .type = type, .rank = 2, .shape = {rows, columns}};
     l->data[l->count++] = data;
 }
 
-static const char *const names[3][3] = {{"router", "router.m", "router.v"}, {"modules", "modules.m", "modules.v"},
-                                        {"head", "head.m", "head.v"}};
+static const char *const names[3][3] = {
+    {"router", "router.m", "router.v"}, {"modules", "modules.m", "modules.v"}, {"head", "head.m", "head.v"}};
 
 /* ---- writing ---- */
 
@@ -36,13 +37,15 @@ status gradient_save(const struct gradient *g, double seconds)
     const struct gradient_group *groups[3] = {&g->router, &g->modules, &g->head};
     struct list l = {.count = 0};
     char step[32], spent[32], applied[96];
-    const struct safetensors_text texts[] = {{"applied", applied}, {"digest", g->digest}, {"seconds", spent}, {"step", step}};
+    const struct safetensors_text texts[] = {
+        {"applied", applied}, {"digest", g->digest}, {"seconds", spent}, {"step", step}};
     double *curve;
     status s;
 
     TRY(mem_alloc(c->count * DEV_CURVE_NUMBERS, sizeof *curve, &curve));
     for (size_t i = 0; i < c->count; i++)
-        dev_curve_put_point(&c->points[i], stages_number(&g->stages, c->points[i].stage), curve + i * DEV_CURVE_NUMBERS);
+        dev_curve_put_point(&c->points[i], stages_number(&g->stages, c->points[i].stage),
+                            curve + i * DEV_CURVE_NUMBERS);
     add(&l, "curve", TENSOR_F64, (int64_t)c->count, DEV_CURVE_NUMBERS, curve);
     add(&l, "best.gates", TENSOR_F64, 1, (int64_t)c->gate_count, c->best_gates);
     add(&l, "best.prompts", TENSOR_F32, 1, (int64_t)c->bank, c->best_prompts);
@@ -66,7 +69,8 @@ status gradient_save(const struct gradient *g, double seconds)
 
 static status damaged(const struct gradient *g)
 {
-    return fault(ST_INPUT, "%s: no snapshot of this cell, or a damaged one; remove it to begin the cell anew", g->snapshot);
+    return fault(ST_INPUT, "%s: no snapshot of this cell, or a damaged one; remove it to begin the cell anew",
+                 g->snapshot);
 }
 
 static status read_floats(const struct safetensors *f, const char *name, size_t count, float *out)

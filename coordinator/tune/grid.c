@@ -9,8 +9,8 @@ status grid_make(const struct tune_config *c, struct grid *g)
 }
 
 /* Every rank goes through the same cells; what a rank's own table of tasks lacks, the index stands for. */
-static status run_cells(struct tuning *t, const struct grid *g, void (*each)(void *arg, const struct cell_result *result),
-                        void *arg)
+static status run_cells(struct tuning *t, const struct grid *g,
+                        void (*each)(void *arg, const struct cell_result *result), void *arg)
 {
     for (size_t task = 0; task < g->tasks; task++)
         for (size_t m = 0; m < g->method_count; m++)

@@ -10,11 +10,11 @@ struct grid {
     size_t method_count, seed_count, tasks;
 };
 
-/* Local. ST_INPUT (said) on what is no method or seed. */
+/* Local. ST_INPUT (reported) on what is no method or seed. */
 status grid_make(const struct tune_config *c, struct grid *g);
 
-/* Collective. Run every cell that is not done; each (may be NULL) is told every result on the coordinator. g counts on the
- * coordinator. ST_END: the run was asked to stop. */
+/* Collective. Run every cell that is not done; each (may be NULL) is told every result on the coordinator. g counts on
+ * the coordinator. ST_END: the run was asked to stop. */
 status grid_run(struct tuning *t, struct grid *g, void (*each)(void *arg, const struct cell_result *result), void *arg);
 
 #endif

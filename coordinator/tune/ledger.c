@@ -10,9 +10,12 @@
 #include "cluster/base/memory.h"
 #include "cluster/store/journal.h"
 
-enum { DIGEST_BYTES = 40 };     /* a whole number of words */
+enum { DIGEST_BYTES = 40 }; /* a whole number of words */
 
-struct entry { uint32_t kind; size_t at, count; };   /* its values start at values[at] */
+struct entry {
+    uint32_t kind;
+    size_t at, count;
+}; /* its values start at values[at] */
 
 struct ledger {
     char folder[4096];
@@ -23,7 +26,7 @@ struct ledger {
     size_t value_count, value_room;
     double *payload;
     size_t payload_room;
-    double seconds, opened;     /* seconds of those before; when this one began */
+    double seconds, opened; /* seconds of those before; when this one began */
 };
 
 static status damaged(const struct ledger *l, uint64_t number)

@@ -28,8 +28,11 @@ static status compare(const char *folder, const json_t *was, const struct made_w
     /* What another configuration left is not gone on from. */
     if (strcmp(text_of(was, "digest"), is->digest) != 0) return ST_OK;
     if (strcmp(set, is->instruction_set) == 0 && strcmp(libraries, is->libraries) == 0) return ST_OK;
-    return fault(ST_INPUT, "%s: cannot be resumed exactly: it was computed with %s, %s; here it would be %s, %s (remove the folder to "
-                 "begin the cell anew)", folder, set, libraries, is->instruction_set, is->libraries);
+    return fault(
+        ST_INPUT,
+        "%s: cannot be resumed exactly: it was computed with %s, %s; here it would be %s, %s (remove the folder to "
+        "begin the cell anew)",
+        folder, set, libraries, is->instruction_set, is->libraries);
 }
 
 static status write_down(const char *path, const struct made_with *is)
@@ -67,5 +70,6 @@ status made_with_remove(const char *folder)
     char path[PATH_BYTES];
 
     snprintf(path, sizeof path, "%s/made_with.json", folder);
-    return unlink(path) == 0 || errno == ENOENT ? ST_OK : fault(ST_IO, "%s: cannot be removed: %s", path, strerror(errno));
+    return unlink(path) == 0 || errno == ENOENT ? ST_OK
+                                                : fault(ST_IO, "%s: cannot be removed: %s", path, strerror(errno));
 }

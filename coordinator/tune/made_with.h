@@ -4,11 +4,13 @@
 
 #include "cluster/base/status.h"
 
-struct made_with { const char *digest, *instruction_set, *libraries; };   /* digest: of the cell's configuration */
+struct made_with {
+    const char *digest, *instruction_set, *libraries;
+}; /* digest: of the cell's configuration */
 
-/* Local. Before a cell begins or goes on in its folder: begun says that there is something to go on from. ST_INPUT (said) when that
- * was computed with another instruction set or other libraries. *anew: nobody knows with what, so it must go. Then the folder
- * says what is. */
+/* Local. Before a cell begins or goes on in its folder: begun says that there is something to go on from. ST_INPUT
+ * (reported) when that was computed with another instruction set or other libraries. *anew: nobody knows with what, so
+ * it must go. Then the folder says what is. */
 status made_with_check(const char *folder, int begun, const struct made_with *is, int *anew);
 
 /* Local. The cell is done. */

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-static const struct { const char *text, *title; } names[METHOD_COUNT] = {
+static const struct {
+    const char *text, *title;
+} names[METHOD_COUNT] = {
     [METHOD_GRADIENT] = {"gradient", "MP2, two-stage gradient"},
     [METHOD_BLACK_BOX] = {"black-box", "MP2, black box"},
     [METHOD_ROUTER] = {"router", "MP2, router alone"},

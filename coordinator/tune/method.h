@@ -3,14 +3,15 @@
 #define MP2_COORDINATOR_TUNE_METHOD_H
 
 enum method {
-    METHOD_GRADIENT,            /* MP2: the router, then composed prompts and head, by gradient (method.md section 8) */
-    METHOD_BLACK_BOX,           /* MP2: the router by Bayesian optimisation, then CMA-ES per layer (section 9) */
-    METHOD_ROUTER,              /* MP2: the router alone: K numbers a layer */
-    METHOD_PROMPT,              /* baseline: a fresh prompt before the first layer (prompt tuning), with the head */
-    METHOD_DEEP_PROMPT,         /* baseline: a fresh prompt before every layer (as P-tuning v2), with the head */
-    METHOD_SINGLE,              /* baseline: one pre-trained prompt without modules (a checkpoint with K = 1), tuned */
-    METHOD_FULL,                /* baseline: all weights of the encoder, with the head */
-    METHOD_ZERO_SHOT,           /* nothing is tuned: a seen task's router, else the mean of the modules */
+    METHOD_GRADIENT,    /* MP2: the router, then composed prompts and head, by gradient (worker/README.md, "Tuning by
+                           gradient") */
+    METHOD_BLACK_BOX,   /* MP2: the router by Bayesian optimisation, then CMA-ES per layer (section 9) */
+    METHOD_ROUTER,      /* MP2: the router alone: K numbers a layer */
+    METHOD_PROMPT,      /* baseline: a fresh prompt before the first layer (prompt tuning), with the head */
+    METHOD_DEEP_PROMPT, /* baseline: a fresh prompt before every layer (as P-tuning v2), with the head */
+    METHOD_SINGLE,      /* baseline: one pre-trained prompt without modules (a checkpoint with K = 1), tuned */
+    METHOD_FULL,        /* baseline: all weights of the encoder, with the head */
+    METHOD_ZERO_SHOT,   /* nothing is tuned: a seen task's router, else the mean of the modules */
     METHOD_COUNT
 };
 

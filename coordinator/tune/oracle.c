@@ -13,13 +13,13 @@
 struct oracle {
     struct comm *comm;
     struct oracle_facts facts;
-    float *values, *head;       /* of the request under way: oracle_values floats; (2,H) */
+    float *values, *head; /* of the request under way: oracle_values floats; (2,H) */
     size_t value_room;
     struct blocks blocks;
     struct reduce reduce;
     struct scorer scorer;
-    struct oracle_coordinator *coordinator;   /* NULL: not this rank */
-    struct oracle_worker *worker;             /* likewise */
+    struct oracle_coordinator *coordinator; /* NULL: not this rank */
+    struct oracle_worker *worker;           /* likewise */
 };
 
 /* ---- opening: the examples travel once ---- */
@@ -46,10 +46,14 @@ static status open_buffers(struct oracle *t, const struct oracle_options *o)
 
 static status open_worker(struct oracle *t, const struct oracle_options *o)
 {
-    const struct oracle_worker_options wo = {.replica = o->replica, .worker = t->comm->worker,
+    const struct oracle_worker_options wo = {.replica = o->replica,
+                                             .worker = t->comm->worker,
                                              .unit_examples = (int32_t)o->machine->unit_examples,
-                                             .unit_memory = (size_t)o->machine->unit_memory, .longest = o->longest,
-                                             .gradients = o->gradients, .int8 = o->int8, .loss = o->loss};
+                                             .unit_memory = (size_t)o->machine->unit_memory,
+                                             .longest = o->longest,
+                                             .gradients = o->gradients,
+                                             .int8 = o->int8,
+                                             .loss = o->loss};
 
     TRY(oracle_worker_open(&wo, &t->facts, &t->worker));
     t->scorer.compute = &t->worker->compute;
@@ -95,8 +99,10 @@ status oracle_open(const struct oracle_options *o, struct oracle **out)
     *out = NULL;
     TRY(comm_agree(o->comm, mem_alloc(1, sizeof *t, &t)));
     t->comm = o->comm;
-    t->facts = (struct oracle_facts){.layers = o->layers, .tokens = o->tokens,
-                                     .hidden = (int32_t)o->replica->facts.config.hidden, .workers = o->comm->workers};
+    t->facts = (struct oracle_facts){.layers = o->layers,
+                                     .tokens = o->tokens,
+                                     .hidden = (int32_t)o->replica->facts.config.hidden,
+                                     .workers = o->comm->workers};
     s = open_all(t, o);
     if (s == ST_OK) *out = t;
     else oracle_close(&t);
@@ -134,8 +140,8 @@ const struct assignment *oracle_assignment(const struct oracle *t)
 /* A request with what belongs to it on the coordinator; elsewhere the request alone. */
 struct call {
     struct oracle_request request;
-    const float *values, *head;                /* given (oracle_messages.h) */
-    double *losses;                            /* wanted, as all below */
+    const float *values, *head; /* given (oracle_messages.h) */
+    double *losses;             /* wanted, as all below */
     float *d_prompts, *d_head;
     const struct scored_rows *rows;
     evaluate_row *each;
@@ -147,7 +153,7 @@ static status send_values(struct oracle *t, const struct call *c)
 {
     size_t values = oracle_values(&t->facts, &c->request), head = oracle_head_values(&t->facts, &c->request);
 
-    if (values > oracle_bank(&t->facts))   /* room for a bank is there from the start */
+    if (values > oracle_bank(&t->facts)) /* room for a bank is there from the start */
         TRY(comm_agree(t->comm, mem_grow(&t->values, &t->value_room, values, sizeof *t->values)));
     if (t->coordinator) {
         memcpy(t->values, c->values, values * sizeof *t->values);
@@ -266,14 +272,18 @@ static status ask(struct oracle *t, struct call c)
 status oracle_gradient(struct oracle *t, const float *prompts, const float *head, double *loss, float *d_prompts,
                        float *d_head)
 {
-    return ask(t, (struct call){.request = {.op = ORACLE_GRADIENT}, .values = prompts, .head = head, .losses = loss,
-                                .d_prompts = d_prompts, .d_head = d_head});
+    return ask(t, (struct call){.request = {.op = ORACLE_GRADIENT},
+                                .values = prompts,
+                                .head = head,
+                                .losses = loss,
+                                .d_prompts = d_prompts,
+                                .d_head = d_head});
 }
 
 status oracle_loss(struct oracle *t, int32_t n, const float *sets, const float *head, double *losses)
 {
-    return ask(t, (struct call){.request = {.op = ORACLE_LOSS, .count = n}, .values = sets, .head = head,
-                                .losses = losses});
+    return ask(
+        t, (struct call){.request = {.op = ORACLE_LOSS, .count = n}, .values = sets, .head = head, .losses = losses});
 }
 
 status oracle_place(struct oracle *t, const float *prompts, const float *head)
@@ -283,7 +293,8 @@ status oracle_place(struct oracle *t, const float *prompts, const float *head)
 
 status oracle_losses(struct oracle *t, int32_t layer, int32_t n, const float *candidates, double *losses)
 {
-    return ask(t, (struct call){.request = {.op = ORACLE_LOSSES, .layer = layer, .count = n}, .values = candidates,
+    return ask(t, (struct call){.request = {.op = ORACLE_LOSSES, .layer = layer, .count = n},
+                                .values = candidates,
                                 .losses = losses});
 }
 
@@ -297,6 +308,11 @@ status oracle_score(struct oracle *t, enum split split, const int64_t *rows, int
 {
     const struct scored_rows what = {t->coordinator->task, split, rows, count};
 
-    return ask(t, (struct call){.request = {.op = ORACLE_SCORE}, .values = prompts, .head = head, .rows = &what,
-                                .each = each, .arg = arg, .result = out});
+    return ask(t, (struct call){.request = {.op = ORACLE_SCORE},
+                                .values = prompts,
+                                .head = head,
+                                .rows = &what,
+                                .each = each,
+                                .arg = arg,
+                                .result = out});
 }

@@ -12,8 +12,8 @@
  *
  * With one rank the coordinator does the work itself inside each request. What a worker does is in worker/oracle.h,
  * what travels in worker/oracle_messages.h. Answers are exact: losses come back example by example and are summed on
- * the coordinator, gradients along the batch's tree (design.md 5a.3), so they depend on neither ranks nor threads nor
- * the size of units. */
+ * the coordinator, gradients along the batch's tree (cluster/README.md, "Tree of sums"), so they depend on neither
+ * ranks nor threads nor the size of units. */
 #ifndef MP2_COORDINATOR_TUNE_ORACLE_H
 #define MP2_COORDINATOR_TUNE_ORACLE_H
 
@@ -25,19 +25,19 @@
 struct oracle_options {
     struct comm *comm;
     const struct replica *replica;
-    int32_t layers;             /* of the prompts that are tuned: the encoder's, or 1 (before the first layer alone) */
-    int32_t tokens;             /* P */
-    int32_t longest;            /* rows of the longest input: the form's max_length */
-    int gradients;              /* 1: oracle_gradient will be called */
-    enum loss_over loss;        /* what losses are over */
-    int int8;                   /* likewise: computed in int8, by the replica's second encoder */
+    int32_t layers;      /* of the prompts that are tuned: the encoder's, or 1 (before the first layer alone) */
+    int32_t tokens;      /* P */
+    int32_t longest;     /* rows of the longest input: the form's max_length */
+    int gradients;       /* 1: oracle_gradient will be called */
+    enum loss_over loss; /* what losses are over */
+    int int8;            /* likewise: computed in int8, by the replica's second encoder */
     const struct machine_config *machine;
     struct scorer_rules rules;
     /* coordinator */
     struct dataset *data;
     int task;
-    enum split split;           /* where the training rows are from */
-    const int64_t *rows;        /* (count) training rows; copied */
+    enum split split;    /* where the training rows are from */
+    const int64_t *rows; /* (count) training rows; copied */
     int64_t count;
 };
 

@@ -12,7 +12,7 @@
 struct packing {
     const struct oracle_options *o;
     struct oracle_facts *facts;
-    int32_t *lengths, *order;   /* (examples) of the rows as given; their numbers in the order of slots */
+    int32_t *lengths, *order; /* (examples) of the rows as given; their numbers in the order of slots */
     struct assignment_message message;
     struct example_buffer buffer;
 };
@@ -30,8 +30,8 @@ static status add_examples(struct packing *p)
 
         TRY(dataset_example(o->data, o->task, o->split, o->rows[p->order[slot]], &p->buffer, &e));
         marks = example_marks(&e, o->rules.product, o->rules.independent);
-        TRY(assignment_message_add(&p->message, &(struct assignment_example){0, slot, e.length, width, e.start, e.end,
-                                                                             marks, e.ids}));
+        TRY(assignment_message_add(
+            &p->message, &(struct assignment_example){0, slot, e.length, width, e.start, e.end, marks, e.ids}));
     }
     return ST_OK;
 }
@@ -74,7 +74,7 @@ status oracle_coordinator_open(const struct oracle_options *o, struct oracle_fac
     status s = mem_alloc(1, sizeof **out, out);
 
     if (s == ST_OK) s = pack_examples(&p);
-    facts->words = p.message.words;   /* facts' from here on */
+    facts->words = p.message.words; /* facts' from here on */
     facts->word_count = p.message.count;
     mem_free(p.lengths);
     mem_free(p.order);

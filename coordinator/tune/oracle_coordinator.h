@@ -8,10 +8,10 @@
 
 struct oracle_coordinator {
     const struct oracle_facts *facts;
-    int task;                   /* whose rows are scored */
-    double *received;           /* losses as workers answer, worker after worker */
+    int task;         /* whose rows are scored */
+    double *received; /* losses as workers answer, worker after worker */
     size_t received_room;
-    double *by_slot;            /* the same in the order of slots, member after member */
+    double *by_slot; /* the same in the order of slots, member after member */
     size_t by_slot_room;
 };
 

@@ -6,10 +6,17 @@
 #include <stdint.h>
 
 /* Rates of 0: does not move. name stays the caller's. */
-struct stage { const char *name; int64_t epochs; double router, prompts, head; };
+struct stage {
+    const char *name;
+    int64_t epochs;
+    double router, prompts, head;
+};
 
 enum { STAGES_MOST = 4 };
-struct stages { struct stage list[STAGES_MOST]; int count; };
+struct stages {
+    struct stage list[STAGES_MOST];
+    int count;
+};
 
 void stages_add(struct stages *s, struct stage stage);
 

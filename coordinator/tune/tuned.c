@@ -103,7 +103,8 @@ static status add_tensor(struct writer *w, const char *id, const char *what, con
     *spec = (struct tensor_spec){.name = w->name[w->count], .type = TENSOR_F32, .rank = rank};
     for (int i = 0; i < rank; i++) count *= spec->shape[i] = shape[i];
     for (int64_t i = 0; i < count; i++)
-        if (!isfinite(values[i])) return fault(ST_INPUT, "a tuned file: %s holds a value that is not finite", spec->name);
+        if (!isfinite(values[i]))
+            return fault(ST_INPUT, "a tuned file: %s holds a value that is not finite", spec->name);
     w->data[w->count++] = values;
     return ST_OK;
 }
@@ -165,8 +166,9 @@ static status print(json_t *root, char **text, size_t *n)
     *text = json_dumps(root, JSON_INDENT(1) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     if (!*text) return fault(ST_MEMORY, "out of memory: a tuned file's description");
     *n = strlen(*text);
-    return *n <= JSON_LIMIT ? ST_OK : fault(ST_INPUT, "a tuned file: a description of %zu bytes, expected at most %d", *n,
-                                            JSON_LIMIT);
+    return *n <= JSON_LIMIT
+               ? ST_OK
+               : fault(ST_INPUT, "a tuned file: a description of %zu bytes, expected at most %d", *n, JSON_LIMIT);
 }
 
 static status digest_file(const char *path, char out[33])

@@ -1,5 +1,5 @@
-/* Reading a tuned file. Both halves are foreign: every number is checked before it is used, every tensor must be one that a
- * task asks for. */
+/* Reading a tuned file. Both halves are foreign: every number is checked before it is used, every tensor must be one
+ * that a task asks for. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +15,10 @@
 enum { LAYERS_MOST = 4096, HIDDEN_MOST = 1 << 20, LENGTH_MOST = 1 << 20, MODULES_MOST = 256 };
 
 struct reading {
-    const char *name;              /* of the JSON, for messages */
+    const char *name; /* of the JSON, for messages */
     const struct safetensors *tensors;
     struct tuned *t;
-    size_t used;                   /* tensors that some task asked for */
+    size_t used; /* tensors that some task asked for */
 };
 
 static status broken(const struct reading *r, const char *task, const char *key, const char *expected)
@@ -65,8 +65,8 @@ static status read_form(const struct reading *r, const char *id, const json_t *o
     TRY(want_int(r, id, o, "prompt_tokens", 0, LENGTH_MOST, &prompt));
     TRY(want_int(r, id, o, "first_placeholder", 0, 1 << 24, &first));
     TRY(want_int(r, id, o, "max_length", 8, LENGTH_MOST, &length));
-    task->form = (struct input_form){.prompt = (int)prompt, .first_placeholder = (int32_t)first,
-                                     .max_length = (int)length, .reference = -1};
+    task->form = (struct input_form){
+        .prompt = (int)prompt, .first_placeholder = (int32_t)first, .max_length = (int)length, .reference = -1};
     for (int i = 0; form && i < WORDING_COUNT; i++)
         if (strcmp(form, tuned_form_names[i]) == 0) task->form.reference = i;
     if (task->form.reference < 0) return broken(r, id, "form", "right, run or head");
@@ -89,7 +89,8 @@ static status read_origin(const struct reading *r, const char *id, const json_t 
     task->k = (int)k;
     task->modules = (int32_t)modules;
     task->dev = json_is_number(dev) ? json_number_value(dev) : NAN;
-    if (!json_is_null(dev) && !(task->dev >= 0 && task->dev <= 1)) return broken(r, id, "dev", "null or a number from 0 to 1");
+    if (!json_is_null(dev) && !(task->dev >= 0 && task->dev <= 1))
+        return broken(r, id, "dev", "null or a number from 0 to 1");
     return ST_OK;
 }
 
@@ -105,15 +106,16 @@ static status read_description(const struct reading *r, const char *id, const js
     free(text);
     TRY(s);
     TRY(meta_parse(r->name, task->description, task->description_bytes, &task->meta));
-    if (!is_word(task->meta.id, 64) || strcmp(task->meta.id, id) != 0) return broken(r, id, "input", "the description of that task");
+    if (!is_word(task->meta.id, 64) || strcmp(task->meta.id, id) != 0)
+        return broken(r, id, "input", "the description of that task");
     if (strcmp(task->meta.vocabulary, r->t->vocabulary_digest) != 0)
         return broken(r, id, "input", "a description in the file's vocabulary");
     return input_rule_init(&task->meta, &task->form, &task->rule);
 }
 
 /* *out NULL when the file has no such tensor and may lack it. */
-static status read_tensor(struct reading *r, const char *id, const char *what, int needed, int rank, const int64_t *shape,
-                          const float **out)
+static status read_tensor(struct reading *r, const char *id, const char *what, int needed, int rank,
+                          const int64_t *shape, const float **out)
 {
     const struct tensor *tensor;
     char name[TUNED_NAME_BYTES];
@@ -140,7 +142,8 @@ static status read_tensors(struct reading *r, const char *id, const json_t *o, s
     if (depth && strcmp(depth, "deep") == 0) task->layers = r->t->encoder_layers;
     else if (depth && strcmp(depth, "shallow") == 0) task->layers = 1;
     else if (!depth || strcmp(depth, "none") != 0) return broken(r, id, "depth", "deep, shallow or none");
-    if (task->layers > 0 && task->form.prompt < 1) return broken(r, id, "prompt_tokens", "at least 1 where there is a prompt");
+    if (task->layers > 0 && task->form.prompt < 1)
+        return broken(r, id, "prompt_tokens", "at least 1 where there is a prompt");
     if (task->layers == 0 && task->modules > 0) return broken(r, id, "modules", "0 where there is no prompt");
     TRY(read_tensor(r, id, "head.weight", 1, 2, (int64_t[]){2, hidden}, &task->head));
     if (task->layers > 0)
@@ -173,8 +176,8 @@ static status read_top(struct reading *r, const json_t *root)
 
     TRY(want_int(r, "", root, "version", 1, INT32_MAX, &version));
     if (version > TUNED_VERSION)
-        return fault(ST_INPUT, "%s: a tuned file of version %lld; this program reads up to %d", r->name, (long long)version,
-                     TUNED_VERSION);
+        return fault(ST_INPUT, "%s: a tuned file of version %lld; this program reads up to %d", r->name,
+                     (long long)version, TUNED_VERSION);
     TRY(want_digest(r, root, "encoder_digest", r->t->encoder_digest));
     TRY(want_digest(r, root, "vocabulary_digest", r->t->vocabulary_digest));
     TRY(want_digest(r, root, "tensors_digest", digest));
@@ -197,7 +200,7 @@ static status read_root(struct reading *r, const json_t *root)
     if (n < 1 || n > TUNED_TASK_LIMIT) return broken(r, "", "tasks", "a list of 1 to 256 tasks");
     TRY(mem_keep_new(&r->t->keep, n, sizeof *r->t->task, &r->t->task));
     for (size_t i = 0; i < n; i++) {
-        r->t->count = i + 1;       /* what tuned_fini has to look at */
+        r->t->count = i + 1; /* what tuned_fini has to look at */
         TRY(read_task(r, json_array_get(list, i), &r->t->task[i]));
     }
     if (r->used == r->tensors->count) return ST_OK;

@@ -22,7 +22,8 @@ static status find_form(struct tuning *t, const struct model_config *m)
     const struct state *s = &t->bank.state;
     const struct state_value *longest = state_find(s, "max_length"), *form = state_find(s, "form");
 
-    t->form = (struct input_form){.prompt = t->bank.tokens, .first_placeholder = (int32_t)s->placeholders[0], .max_length = 512};
+    t->form = (struct input_form){
+        .prompt = t->bank.tokens, .first_placeholder = (int32_t)s->placeholders[0], .max_length = 512};
     if (longest && longest->type == STATE_WHOLE && longest->whole > 0 && longest->whole < m->positions)
         t->form.max_length = (int)longest->whole;
     else if (t->form.max_length > m->positions) t->form.max_length = (int)m->positions;
@@ -52,8 +53,8 @@ static status open_single(struct tuning *t, const struct model_config *m)
                      c->single_prompts, b->modules);
     if (b->tokens != t->bank.tokens || b->state.placeholders[0] != t->bank.state.placeholders[0])
         return fault(ST_INPUT, "single.prompts: %s has a prompt of %d tokens from id %u, expected %d from %u as in %s",
-                     c->single_prompts, b->tokens, b->state.placeholders[0], t->bank.tokens, t->bank.state.placeholders[0],
-                     c->prompts);
+                     c->single_prompts, b->tokens, b->state.placeholders[0], t->bank.tokens,
+                     t->bank.state.placeholders[0], c->prompts);
     return ST_OK;
 }
 
@@ -74,7 +75,8 @@ static status check_tasks(struct tuning *t)
     }
     if (t->config->start[0] && strcmp(t->config->start, "seen") != 0 && strcmp(t->config->start, "best") != 0 &&
         bank_task(&t->bank, t->config->start) < 0)
-        return fault(ST_INPUT, "start: %s was not among the tasks that %s was trained on", t->config->start, t->config->prompts);
+        return fault(ST_INPUT, "start: %s was not among the tasks that %s was trained on", t->config->start,
+                     t->config->prompts);
     return ST_OK;
 }
 
@@ -95,7 +97,8 @@ static status read_inputs(struct tuning *t, struct model_source **model)
     TRY(dataset_open(c->data, &c->tasks, &t->form, &t->data));
     if (t->bank.state.vocabulary_digest[0] &&
         strcmp(t->bank.state.vocabulary_digest, dataset_vocabulary_digest(t->data)) != 0)
-        return fault(ST_INPUT, "%s: imported with another vocabulary than the data that %s was trained on", c->data, c->prompts);
+        return fault(ST_INPUT, "%s: imported with another vocabulary than the data that %s was trained on", c->data,
+                     c->prompts);
     TRY(vocabulary_expect(c->model, dataset_vocabulary_digest(t->data), c->data));
     return check_tasks(t);
 }
@@ -103,7 +106,8 @@ static status read_inputs(struct tuning *t, struct model_source **model)
 static status open_run(struct tuning *t)
 {
     /* What earlier runs said of their cells stays: a cell that goes on says its last steps again. */
-    struct progress_options po = {.folder = t->config->run, .watch = t->config->watch, .resume = 1, .resume_step = UINT64_MAX};
+    struct progress_options po = {
+        .folder = t->config->run, .watch = t->config->watch, .resume = 1, .resume_step = UINT64_MAX};
 
     TRY(run_folder_open(t->config->run, RUN_FOLDER_EITHER, 3000, &t->folder));
     TRY(run_folder_save_config(&t->folder, t->resolved, strlen(t->resolved)));
@@ -118,15 +122,17 @@ static status say_libraries(struct tuning *t)
     if (t->replica.encoder) snprintf(product, sizeof product, "%s", matmul_about(t->replica.encoder->matmul));
     /* The last worker is one in any case; a coordinator may have no encoder. */
     TRY(comm_broadcast(t->comm, product, sizeof product, t->comm->size - 1));
-    snprintf(t->about, sizeof t->about, "%s, %.80s %.20s, glibc %.20s", product, openblas_get_config(), openblas_get_corename(),
-             gnu_get_libc_version());
+    snprintf(t->about, sizeof t->about, "%s, %.80s %.20s, glibc %.20s", product, openblas_get_config(),
+             openblas_get_corename(), gnu_get_libc_version());
     return ST_OK;
 }
 
 static status open_all(struct tuning *t, struct model_source **model)
 {
-    struct machine_encoder encoder = {.folder = t->config->model, .spill = t->config->run,
-                                      .int8 = t->config->black_box.int8 && tune_has_method(t->config, METHOD_BLACK_BOX)};
+    struct machine_encoder encoder = {.folder = t->config->model,
+                                      .spill = t->config->run,
+                                      .int8 = t->config->black_box.int8 &&
+                                              tune_has_method(t->config, METHOD_BLACK_BOX)};
     status s = stop_install();
 
     if (s == ST_OK && comm_is_coordinator(t->comm)) {
@@ -140,8 +146,8 @@ static status open_all(struct tuning *t, struct model_source **model)
     return say_libraries(t);
 }
 
-status tuning_open(struct comm *c, const struct tune_config *config, const struct options *options, const char *resolved,
-                   const char *command, struct tuning *t)
+status tuning_open(struct comm *c, const struct tune_config *config, const struct options *options,
+                   const char *resolved, const char *command, struct tuning *t)
 {
     struct model_source *model = NULL;
     status s;
@@ -163,8 +169,11 @@ status tuning_open(struct comm *c, const struct tune_config *config, const struc
 void tuning_close(struct tuning *t, status ended)
 {
     if (t->progress && t->total > 0)
-        tuning_tell(t, ended == ST_OK ? MP2__RUN__STATE__FINISHED : ended == ST_END ? MP2__RUN__STATE__STOPPED
-                                                                                     : MP2__RUN__STATE__FAILED, "");
+        tuning_tell(t,
+                    ended == ST_OK    ? MP2__RUN__STATE__FINISHED
+                    : ended == ST_END ? MP2__RUN__STATE__STOPPED
+                                      : MP2__RUN__STATE__FAILED,
+                    "");
     progress_destroy(&t->progress);
     run_folder_close(&t->folder);
     dataset_close(&t->data);
@@ -198,7 +207,7 @@ static void fill(const struct tuning *t, Mp2__Run *run)
     run->workers = (uint32_t)t->comm->workers;
     run->done = (uint64_t)t->done;
     run->total = (uint64_t)t->total;
-    run->unit = (char *)(uintptr_t)"steps";
+    run->unit = (char *)(uintptr_t) "steps";
 }
 
 static status tell_with_tasks(struct tuning *t, Mp2__Run *run)

@@ -16,24 +16,25 @@ struct tuning {
     const struct options *options;
     const char *command, *resolved;
     struct replica replica;
-    int32_t longest;            /* rows of the longest input */
-    char about[256];            /* the libraries that results depend on */
+    int32_t longest; /* rows of the longest input */
+    char about[256]; /* the libraries that results depend on */
     /* coordinator */
-    struct input_form form;     /* as the prompts were trained: placeholders, length, wording */
-    struct dataset *data;       /* of the configured tasks, in their order */
-    struct bank bank;           /* of prompts */
-    struct bank single;         /* of single.prompts; layers 0: none */
+    struct input_form form; /* as the prompts were trained: placeholders, length, wording */
+    struct dataset *data;   /* of the configured tasks, in their order */
+    struct bank bank;       /* of prompts */
+    struct bank single;     /* of single.prompts; layers 0: none */
     struct run_folder folder;
     struct progress *progress;
     struct bar bar;
     char encoder_digest[33];
-    int64_t done, total;        /* steps of all cells, for the bar; total is the command's to set */
+    int64_t done, total; /* steps of all cells, for the bar; total is the command's to set */
 };
 
-/* Collective. The run folder is locked and gets config.resolved.yaml. config, options and resolved (YAML) stay the caller's.
- * ST_INPUT (said) when prompts do not fit the encoder, a task is missing, or a task has fewer examples than 2 k. */
-status tuning_open(struct comm *c, const struct tune_config *config, const struct options *options, const char *resolved,
-                   const char *command, struct tuning *t);
+/* Collective. The run folder is locked and gets config.resolved.yaml. config, options and resolved (YAML) stay the
+ * caller's. ST_INPUT (reported) when prompts do not fit the encoder, a task is missing, or a task has fewer examples
+ * than 2 k. */
+status tuning_open(struct comm *c, const struct tune_config *config, const struct options *options,
+                   const char *resolved, const char *command, struct tuning *t);
 /* Collective by habit, local in fact. ended: what became of the run, for those who watch. */
 void tuning_close(struct tuning *t, status ended);
 

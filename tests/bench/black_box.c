@@ -1,13 +1,13 @@
-/* Not a test: what a candidate of the black box costs at CPT-large's size with random weights, over a whole round of stage
- * two, as the oracle works: what lies below a layer is kept, all candidates of the layer share it. compare_black_box.py runs
- * PyTorch on the same lengths, padded.
- *     black_box_bench CASE all|answers[-int8] whole|pair [--threads N] [--layers N]   CASE: short, middle or long; a line of JSON
- * int8: as with black_box.int8, products in whole numbers of 8 bits.
- * pair: of the round only a low layer and the high one as far from the top, whose mean is the round's (a candidate's cost is
- * linear in its layer): for busy machines. answers: the loss is over the tokens that answers are read from, two options or a context, and the last layer is computed
- * for these alone.
- * Lengths are those of real few-shot batches, P = 50 included: AFQMC, ChnSentiCorp, CMRC 2018. A round has one candidate a
- * layer here; moving up a layer, which 20 candidates share, counts a twentieth. */
+/* Not a test: what a candidate of the black box costs at CPT-large's size with random weights, over a whole round of
+ * stage two, as the oracle works: what lies below a layer is kept, all candidates of the layer share it.
+ * compare_black_box.py runs PyTorch on the same lengths, padded.
+ *     black_box_bench CASE all|answers[-int8] whole|pair [--threads N] [--layers N]
+ * CASE: short, middle or long; a line of JSON. int8: as with black_box.int8, products in int8.
+ * pair: of the round only a low layer and the high one as far from the top, whose mean is the round's (a candidate's
+ * cost is linear in its layer): for busy machines. answers: the loss is over the tokens that answers are read from, two
+ * options or a context, and the last layer is computed for these alone.
+ * Lengths are those of real few-shot batches, P = 50 included: AFQMC, ChnSentiCorp, CMRC 2018. A round has one
+ * candidate a layer here; moving up a layer, which 20 candidates share, counts a twentieth. */
 #include <stdio.h>
 #include <string.h>
 
@@ -22,17 +22,25 @@ enum { BATCH = 32, TOKENS = 50, VOCABULARY = 21128, POPULATION = 20 };
 static const struct bench_case {
     const char *name;
     int32_t lengths[BATCH];
-    int32_t context;            /* extraction: where the context begins; 0: two options of two tokens at the end */
+    int32_t context; /* extraction: where the context begins; 0: two options of two tokens at the end */
 } CASES[] = {
-    {"short", {125, 121, 119, 117, 117, 114, 111, 108, 108, 106, 106, 104, 103, 102, 102, 101,
-               99, 99, 99, 98, 96, 96, 96, 95, 95, 95, 95, 95, 94, 93, 92, 88}, 0},
-    {"middle", {407, 334, 273, 261, 259, 255, 255, 250, 249, 247, 238, 229, 209, 209, 201, 161,
-                144, 136, 129, 129, 128, 126, 125, 119, 116, 116, 115, 113, 110, 99, 95, 92}, 0},
-    {"long", {512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 474, 457,
-              447, 437, 435, 413, 412, 408, 405, 405, 400, 391, 373, 364, 346, 339, 318, 512}, 62},
+    {"short",
+     {125, 121, 119, 117, 117, 114, 111, 108, 108, 106, 106, 104, 103, 102, 102, 101,
+      99,  99,  99,  98,  96,  96,  96,  95,  95,  95,  95,  95,  94,  93,  92,  88},
+     0},
+    {"middle",
+     {407, 334, 273, 261, 259, 255, 255, 250, 249, 247, 238, 229, 209, 209, 201, 161,
+      144, 136, 129, 129, 128, 126, 125, 119, 116, 116, 115, 113, 110, 99,  95,  92},
+     0},
+    {"long",
+     {512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 474, 457,
+      447, 437, 435, 413, 412, 408, 405, 405, 400, 391, 373, 364, 346, 339, 318, 512},
+     62},
 };
 
-struct spent { double clock, cpu; };
+struct spent {
+    double clock, cpu;
+};
 
 struct round_bench {
     struct bench_encoder bench;
@@ -58,7 +66,7 @@ static status open_bench(struct round_bench *r, const struct bench_options *o, c
     for (int i = 0; i < BATCH; i++) {
         for (int32_t k = 0; k < c->lengths[i]; k++) ids[k] = 1000 + (k * 31 + i * 17) % 20000;
         if (!unit_batch_add(&r->batch, ids, c->lengths[i], 0, c->context ? c->context : c->lengths[i] - 3,
-                       c->context ? c->context + 1 : c->lengths[i] - 2))
+                            c->context ? c->context + 1 : c->lengths[i] - 2))
             return fault(ST_SYSTEM, "no room for a batch");
     }
     TRY(unit_new(r->bench.encoder, rows, BATCH, TOKENS, o->threads, UNIT_EVALUATE, &r->unit));
@@ -80,7 +88,7 @@ static void mark(struct round_bench *r, const struct bench_case *c)
 
         r->marks[i] = NO_MARKS;
         r->marks[i].options = c->context ? 0 : 2;
-        r->marks[i].option = (const int32_t (*)[2])r->option[i];
+        r->marks[i].option = (const int32_t(*)[2])r->option[i];
         r->marks[i].context_first = c->context;
         r->marks[i].context_last = n - 21;
         for (int k = 0; k < 2; k++) r->option[i][k][1] = (r->option[i][k][0] = n - 6 + 3 * k) + 1;
@@ -112,8 +120,12 @@ static void add(struct spent *sum, struct spent more, double weight)
 static status run_round(struct round_bench *r, int32_t layers, int answers, int pair, struct spent *out)
 {
     const struct encoder *e = r->bench.encoder;
-    struct unit_inputs in = {.batch = &r->batch, .prompts = r->prompts, .head = r->head, .batch_examples = BATCH,
-                             .marks = r->marks, .loss = answers ? LOSS_ANSWERS : LOSS_ALL};
+    struct unit_inputs in = {.batch = &r->batch,
+                             .prompts = r->prompts,
+                             .head = r->head,
+                             .batch_examples = BATCH,
+                             .marks = r->marks,
+                             .loss = answers ? LOSS_ANSWERS : LOSS_ALL};
     struct unit_outputs results = {.loss = r->loss};
     size_t bytes = (size_t)r->batch.rows * 1024 * sizeof(float);
     double share = pair ? 0.5 : 1.0 / layers;
@@ -147,9 +159,10 @@ static status run(const struct bench_options *o, const struct bench_case *c, con
     if (s == ST_OK) mark(&r, c);
     if (s == ST_OK) s = run_round(&r, o->layers, answers, pair, &spent);
     if (s == ST_OK)
-        printf("{\"bench\":\"black-box\",\"case\":\"%s %s\",\"layers\":%d,\"threads\":%d,\"tokens\":%d,\"seconds\":%.4f,"
-               "\"cpu\":%.4f}\n", c->name, what, o->layers, o->threads, r.batch.tokens,
-               spent.clock, spent.cpu);
+        printf(
+            "{\"bench\":\"black-box\",\"case\":\"%s %s\",\"layers\":%d,\"threads\":%d,\"tokens\":%d,\"seconds\":%.4f,"
+            "\"cpu\":%.4f}\n",
+            c->name, what, o->layers, o->threads, r.batch.tokens, spent.clock, spent.cpu);
     close_bench(&r);
     return s;
 }

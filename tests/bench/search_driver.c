@@ -1,7 +1,7 @@
 /* Not a test: what the optimisers need on functions of known truth, for compare_search.py, which runs the Python
  * packages on the same.
- *     search_driver cma FUNCTION DIMENSIONS POPULATION SIGMA START TARGET LIMIT SEEDS   evaluations, or -1; a line a seed
- *     search_driver bayes branin|hartmann RANDOM EVALUATIONS SEEDS       the best value after each; a line a seed
+ *     search_driver cma FUNCTION DIMENSIONS POPULATION SIGMA START TARGET LIMIT SEEDS  evaluations, or -1; a line a
+ * seed search_driver bayes branin|hartmann RANDOM EVALUATIONS SEEDS       the best value after each; a line a seed
  *     search_driver fit DIMENSIONS < rows of x … y                       length scale and likelihood */
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +17,11 @@
 static int one_cma(const char *function, int n, int population, double sigma, double start, double target, int limit,
                    uint64_t seed)
 {
-    struct cma_options o = {.n = n, .population = population, .sigma = sigma, .lower = -INFINITY, .upper = INFINITY,
+    struct cma_options o = {.n = n,
+                            .population = population,
+                            .sigma = sigma,
+                            .lower = -INFINITY,
+                            .upper = INFINITY,
                             .key = random_seed(seed, RANDOM_SEARCH)};
     double *first, *x, *loss, best = INFINITY;
     struct cma *c;
@@ -49,7 +53,11 @@ static int run_bayes(const char *function, int random, int evaluations, int seed
     int n = function_dimensions(function);
 
     for (int seed = 1; seed <= seeds; seed++) {
-        struct bayes_options o = {.n = n, .lower = 0, .upper = 1, .random = random, .kappa = 2,
+        struct bayes_options o = {.n = n,
+                                  .lower = 0,
+                                  .upper = 1,
+                                  .random = random,
+                                  .kappa = 2,
                                   .key = random_seed((uint64_t)seed, RANDOM_SEARCH)};
         double x[16], best = INFINITY;
         struct bayes *b;

@@ -3,8 +3,8 @@
  * garbage, 10 have wrong keys. The crowd runs in a process of its own. Prints a JSON line: median step times, their
  * ratio, and the ratio of two halves of the rounds without a crowd (the noise).
  *   watchers FOLDER [rounds] [steps] [threads]
- *   watchers crowd ADDRESS      the crowd alone, until it is killed: watchers.py sets it on a real run. Prints every second how
- *                               many messages it has had */
+ *   watchers crowd ADDRESS      the crowd alone, until it is killed: watchers.py sets it on a real run. Prints every
+ *                               second how many messages it has had */
 #include <arpa/inet.h>
 #include <math.h>
 #include <signal.h>
@@ -83,7 +83,9 @@ static void crowd(const char *address)
 
 /* ---- training ---- */
 
-struct work { float *a, *b, *c; };
+struct work {
+    float *a, *b, *c;
+};
 
 static void multiply(void *arg, int thread, int threads)
 {
@@ -151,7 +153,7 @@ static status bench(const char *folder, int rounds, int steps, int threads)
         count[r % 2] += steps;
         child = fork();
         if (child == 0) crowd(publisher_address(progress_publisher(p)));
-        sleep(2);   /* all connected */
+        sleep(2); /* all connected */
         run_round(pool, &w, p, steps, loud + crowded);
         crowded += steps;
         kill(child, SIGKILL);
@@ -162,10 +164,11 @@ static status bench(const char *folder, int rounds, int steps, int threads)
     a = median(quiet[0], count[0]);
     b = median(quiet[1], count[1]);
     with = median(loud, crowded);
-    printf("{\"bench\":\"watchers\",\"step_alone_seconds\":%.6f,\"step_crowd_seconds\":%.6f,\"ratio\":%.4f,\"noise\":%.4f,"
-           "\"refused\":%llu,\"dropped\":%llu}\n", (a + b) / 2, with, 2 * with / (a + b), b / a,
-               (unsigned long long)stats.refused,
-           (unsigned long long)stats.dropped);
+    printf(
+        "{\"bench\":\"watchers\",\"step_alone_seconds\":%.6f,\"step_crowd_seconds\":%.6f,\"ratio\":%.4f,\"noise\":%.4f,"
+        "\"refused\":%llu,\"dropped\":%llu}\n",
+        (a + b) / 2, with, 2 * with / (a + b), b / a, (unsigned long long)stats.refused,
+        (unsigned long long)stats.dropped);
     progress_destroy(&p);
     pool_destroy(&pool);
     mem_free(w.a);
@@ -179,8 +182,8 @@ static status bench(const char *folder, int rounds, int steps, int threads)
 
 int main(int argc, char **argv)
 {
-    int rounds = argc > 2 ? atoi(argv[2]) : 6, steps = argc > 3 ? atoi(argv[3]) : 200, threads = argc > 4
-        ? atoi(argv[4]) : 2;
+    int rounds = argc > 2 ? atoi(argv[2]) : 6, steps = argc > 3 ? atoi(argv[3]) : 200,
+        threads = argc > 4 ? atoi(argv[4]) : 2;
 
     log_init('C', 0, LOG_WARN);
     if (argc == 3 && strcmp(argv[1], "crowd") == 0) crowd(argv[2]);

@@ -14,7 +14,7 @@ static void mutate(struct random_key key, uint8_t *data, size_t *size)
 {
     unsigned edits = 1 + random_word(key, 0) % 4;
 
-    for (unsigned e = 0; e < edits && *size > 0; e++) {
+    for (unsigned e = 0; e<edits && * size> 0; e++) {
         uint32_t how = random_word(key, 8 + 4 * e), at = random_word(key, 9 + 4 * e) % (uint32_t)*size;
         uint32_t value = random_word(key, 10 + 4 * e), n = 1 + random_word(key, 11 + 4 * e) % 8;
 
@@ -23,7 +23,10 @@ static void mutate(struct random_key key, uint8_t *data, size_t *size)
         case 0: data[at] ^= (uint8_t)(1u << (value & 7)); break;
         case 1: data[at] = (uint8_t)value; break;
         case 2: memset(data + at, value & 1 ? 0xff : 0, n); break;
-        case 3: memmove(data + at, data + at + n, *size - at - n); *size -= n; break;
+        case 3:
+            memmove(data + at, data + at + n, *size - at - n);
+            *size -= n;
+            break;
         case 4: memmove(data + at, data + value % (*size - n + 1), n); break;
         }
     }

@@ -1,4 +1,5 @@
-/* A fuzz target: libFuzzer's entry point, plus the seeds from which the driver without libFuzzer makes its mutations. */
+/* A fuzz target: libFuzzer's entry point, plus the seeds from which the driver without libFuzzer makes its mutations.
+ */
 #ifndef MP2_TESTS_FUZZ_FUZZ_H
 #define MP2_TESTS_FUZZ_FUZZ_H
 

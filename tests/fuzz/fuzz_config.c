@@ -23,8 +23,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 size_t fuzz_seed(int i, uint8_t *out, size_t room)
 {
     static const char *const seeds[] = {
-        "{\"hidden_size\":16,\"num_hidden_layers\":2,\"num_attention_heads\":2,\"intermediate_size\":24,\"vocab_size\":60,"
-        "\"hidden_act\":\"gelu\",\"layer_norm_eps\":1e-12,\"hidden_dropout_prob\":0.1,\"attention_probs_dropout_prob\":0.1,"
+        "{\"hidden_size\":16,\"num_hidden_layers\":2,\"num_attention_heads\":2,\"intermediate_size\":24,\"vocab_size\":"
+        "60,"
+        "\"hidden_act\":\"gelu\",\"layer_norm_eps\":1e-12,\"hidden_dropout_prob\":0.1,\"attention_probs_dropout_prob\":"
+        "0.1,"
         "\"type_vocab_size\":2,\"position_embedding_type\":\"absolute\",\"is_decoder\":false,\"model_type\":\"bert\"}",
         "{\"d_model\":16,\"encoder_layers\":2,\"encoder_attention_heads\":4,\"encoder_ffn_dim\":24,\"vocab_size\":60,"
         "\"activation_dropout\":0.1,\"attention_dropout\":0.1,\"model_type\":\"bart\"}"};

@@ -44,8 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct http_request q = {parts[0], parts[1], parts[2], parts[3], parts[4], size % 2 == 0};
     http_answer(evil_runs(), &q, &answer);
-    if (answer.code < 200 || answer.code > 599 || !answer.type ||
-        (!answer.body && !answer.fixed && answer.size)) abort();
+    if (answer.code < 200 || answer.code > 599 || !answer.type || (!answer.body && !answer.fixed && answer.size))
+        abort();
     free(answer.body);
     if (address_parse("fuzz", parts[1], &address) == ST_OK) address_format(&address, 1, (char[600]){0}, 600);
     return 0;
@@ -53,10 +53,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t fuzz_seed(int i, uint8_t *out, size_t room)
 {
-    static const char *const seeds[] = {
-        "GET\n/api/runs/0/messages\nlocalhost:8080\n0\n1", "GET\n/api/runs\n127.0.0.1",
-            "HEAD\n/api/runs/0/config\n[::1]:80",
-        "GET\n/metrics\nlocalhost", "GET\n/../../etc/passwd\nlocalhost", "GET\n[::1]:4000\nx"};
+    static const char *const seeds[] = {"GET\n/api/runs/0/messages\nlocalhost:8080\n0\n1",
+                                        "GET\n/api/runs\n127.0.0.1",
+                                        "HEAD\n/api/runs/0/config\n[::1]:80",
+                                        "GET\n/metrics\nlocalhost",
+                                        "GET\n/../../etc/passwd\nlocalhost",
+                                        "GET\n[::1]:4000\nx"};
 
     if (i >= 6 || strlen(seeds[i]) > room) return 0;
     memcpy(out, seeds[i], strlen(seeds[i]));

@@ -51,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t fuzz_seed(int i, uint8_t *out, size_t room)
 {
-    static const char seed[] = "{\"metadata\":{\"total_size\":16},\"weight_map\":{\"one\":\"a.safetensors\",\"two\":\"b.safetensors\"}}";
+    static const char seed[] =
+        "{\"metadata\":{\"total_size\":16},\"weight_map\":{\"one\":\"a.safetensors\",\"two\":\"b.safetensors\"}}";
 
     if (i > 0 || sizeof seed > room) return 0;
     memcpy(out, seed, sizeof seed - 1);

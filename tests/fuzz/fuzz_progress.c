@@ -12,7 +12,10 @@
 #include "cluster/watch/message_json.h"
 #include "tests/fuzz/fuzz.h"
 
-struct target { struct history *history; struct summary summary; };
+struct target {
+    struct history *history;
+    struct summary summary;
+};
 
 static void on_reset(void *arg)
 {

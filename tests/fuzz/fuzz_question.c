@@ -1,5 +1,5 @@
-/* A row of any JSON asked of a task of each kind: refused with a reason, or its windows are inputs with every token inside the
- * vocabulary and every mark inside the row. */
+/* A row of any JSON asked of a task of each kind: refused with a reason, or its windows are inputs with every token
+ * inside the vocabulary and every mark inside the row. */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -17,10 +17,15 @@ static const char *const entries[KINDS] = {
     "    files: {train: f}\n    fields: {t: t, u: u}\n    label: y\n",
     "name: X\nkind: choices\ntemplate: '甲：{t}：'\nshorten: [t]\nsources:\n  - folder: x\n    format: jsonl\n"
     "    files: {train: f}\n    fields: {t: t}\n    options: o\n    answer: y\n",
-    "name: X\nkind: extractive\nno_answer: 乙\ntemplate: '甲乙：{context}：{t}'\nsources:\n  - folder: x\n    format: jsonl\n"
+    "name: X\nkind: extractive\nno_answer: 乙\ntemplate: '甲乙：{context}：{t}'\nsources:\n  - folder: x\n    format: "
+    "jsonl\n"
     "    files: {train: f}\n    fields: {context: context, t: t}\n    answers: a\n    impossible: n\n"};
 
-struct kind { struct meta meta; struct input_rule rule; struct question *question; };
+struct kind {
+    struct meta meta;
+    struct input_rule rule;
+    struct question *question;
+};
 
 static struct vocabulary *vocabulary;
 static struct kind kinds[KINDS];
@@ -91,9 +96,11 @@ size_t fuzz_seed(int i, uint8_t *out, size_t room)
 {
     static const char *const seeds[] = {
         "{\"t\": \"甲乙\", \"u\": 10, \"context\": \"丙丁甲\", \"options\": [\"甲\", \"乙丙\", 1], \"id\": null}",
-        "{\"t\": \"ab [MASK] 0 \", \"u\": [\"x\"], \"context\": \"甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁\","
+        "{\"t\": \"ab [MASK] 0 \", \"u\": [\"x\"], \"context\": "
+        "\"甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁\","
         " \"options\": [\"\", \"乙\"]}",
-        "{\"t\": \"甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁\", \"u\": true, \"context\": \"\\u0000甲\", \"options\": \"no\"}"};
+        "{\"t\": \"甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁甲乙丙丁\", \"u\": true, \"context\": "
+        "\"\\u0000甲\", \"options\": \"no\"}"};
     size_t n;
 
     if (i >= (int)(sizeof seeds / sizeof *seeds)) return 0;

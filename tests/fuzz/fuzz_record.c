@@ -56,10 +56,17 @@ size_t fuzz_seed(int i, uint8_t *out, size_t room)
 {
     static float u[6], gradient[2 * 8], losses[4];
     static double g[6], head[2 * 4];
-    struct record_group groups[2] = {{.task = 3, .rows = 4, .u = u, .gradient = gradient, .a_gradient = g,
-        .slot_loss = losses}, {.task = 5, .rows = 4, .u = u, .gradient = gradient, .a_gradient = g}};
-    struct record_step step = {.step = 9, .layers = 2, .intrinsic = 3, .columns = 8, .hidden = 4, .group_count = 2,
-        .groups = groups, .head_gradient = head};
+    struct record_group groups[2] = {
+        {.task = 3, .rows = 4, .u = u, .gradient = gradient, .a_gradient = g, .slot_loss = losses},
+        {.task = 5, .rows = 4, .u = u, .gradient = gradient, .a_gradient = g}};
+    struct record_step step = {.step = 9,
+                               .layers = 2,
+                               .intrinsic = 3,
+                               .columns = 8,
+                               .hidden = 4,
+                               .group_count = 2,
+                               .groups = groups,
+                               .head_gradient = head};
     struct record_eval_task tasks[2] = {{0, 100, 0.5, 1.5}, {1, 50, 0.25, 2.5}};
     struct record_eval eval = {.step = 9, .task_count = 2, .tasks = tasks, .mean = 0.375, .best = 1};
     struct record_run run = {.step = 9, .event = RECORD_RESUME, .config_digest = "abc", .precision = "f32", .ranks = 3};

@@ -1,5 +1,6 @@
-/* Any bytes as a file of questions and answers, as a table, nested JSON with rows that reach their parents, or SQuAD's forms: rows or
- * reasons, and of every row that is used the texts fit its tokens and score between 0 and 1. The first byte says the format. */
+/* Any bytes as a file of questions and answers, as a table, nested JSON with rows that reach their parents, or SQuAD's
+ * forms: rows or reasons, and of every row that is used the texts fit its tokens and score between 0 and 1. The first
+ * byte says the format. */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
@@ -15,7 +16,9 @@
 
 enum { FORMATS = 3, MOST = 5000 };
 
-#define HEAD "name: X\nkind: extractive\ntemplate: '：“{context}”问{question}'\nsources:\n  - folder: x\n    files: {train: f}\n    answers: answers\n"
+#define HEAD                                                                                                               \
+    "name: X\nkind: extractive\ntemplate: '：“{context}”问{question}'\nsources:\n  - folder: x\n    files: {train: " \
+    "f}\n    answers: answers\n"
 static const char *const entries[FORMATS] = {
     HEAD "    format: table\n    csv: true\n    columns: [c, q, answers]\n    fields: {context: c, question: q}\n",
     HEAD "    format: json\n    rows: [\"*.r.*\", a]\n    fields: {context: ../c, question: q}\n",
@@ -96,11 +99,14 @@ size_t fuzz_seed(int i, uint8_t *out, size_t room)
 {
     static const char *const texts[] = {
         "\0甲乙丙,甲,乙\r\n\"甲,\n\"\"乙\",丙,\"乙\"\n\"甲\n丙,\"乙\",甲\n𠀀甲\"乙,0,甲\n",
-        "\1[{\"c\":\"甲乙𠀀丙\",\"r\":[{\"q\":\"0\",\"answers\":{\"text\":[\"丙\",\"丁\"],\"answer_start\":[4,0]}},{\"q\":1,\"answers\":[\"乙\"]},2],"
+        "\1[{\"c\":\"甲乙𠀀丙\",\"r\":[{\"q\":\"0\",\"answers\":{\"text\":[\"丙\",\"丁\"],\"answer_start\":[4,0]}},{"
+        "\"q\":1,\"answers\":[\"乙\"]},2],"
         "\"a\":[3]},{\"r\":{\"x\":{\"q\":\"甲\",\"answers\":\"甲\"}}}]",
-        "\2{\"version\":\"1\",\"data\":[{\"title\":\"a\",\"paragraphs\":[{\"context\":\"ab甲丙\",\"qas\":[{\"question\":\"0\",\"id\":\"1\",\"answers\":"
+        "\2{\"version\":\"1\",\"data\":[{\"title\":\"a\",\"paragraphs\":[{\"context\":\"ab甲丙\",\"qas\":[{"
+        "\"question\":\"0\",\"id\":\"1\",\"answers\":"
         "[{\"text\":\"甲\",\"answer_start\":2}]}]}]},{\"qas\":[]}]}",
-        "\2[{\"context_id\":\"1\",\"context_text\":\"甲㐂\",\"qas\":[{\"query_id\":\"1\",\"query_text\":\"0\",\"answers\":[\"㐂\",\"甲㐂\"]}]}]"};
+        "\2[{\"context_id\":\"1\",\"context_text\":\"甲㐂\",\"qas\":[{\"query_id\":\"1\",\"query_text\":\"0\","
+        "\"answers\":[\"㐂\",\"甲㐂\"]}]}]"};
     size_t n;
 
     if (i >= (int)(sizeof texts / sizeof *texts)) return 0;

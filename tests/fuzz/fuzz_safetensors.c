@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    unsigned char *exact = malloc(size ? size : 1);   /* nothing behind the last byte that could be read unseen */
+    unsigned char *exact = malloc(size ? size : 1); /* nothing behind the last byte that could be read unseen */
     struct safetensors file;
     float out[64];
 
@@ -27,8 +27,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t fuzz_seed(int i, uint8_t *out, size_t room)
 {
-    static const struct tensor_spec specs[] = {
-        {"a", TENSOR_F64, 2, {3, 2}}, {"b.weight", TENSOR_F32, 3, {1, 2, 3}}, {"c", TENSOR_BF16, 1, {5}}, {"d", TENSOR_I64, 0, {0}}};
+    static const struct tensor_spec specs[] = {{"a", TENSOR_F64, 2, {3, 2}},
+                                               {"b.weight", TENSOR_F32, 3, {1, 2, 3}},
+                                               {"c", TENSOR_BF16, 1, {5}},
+                                               {"d", TENSOR_I64, 0, {0}}};
     static const struct safetensors_text text = {"format", "pt"};
     struct safetensors_layout layout;
     size_t n;

@@ -64,8 +64,17 @@ size_t fuzz_seed(int i, uint8_t *out, size_t room)
                                           {.name = "b", .type = STATE_REAL, .real = 2},
                                           {.name = "c", .type = STATE_TEXT, .text = "x"}};
     static uint32_t placeholders[] = {1000, 1001};
-    struct state s = {.kind = "pretrain", .step = 7, .seed = 1, .task_count = 2, .tasks = tasks, .tau = 1,
-                      .file_count = 1, .files = files, .value_count = 3, .values = values, .placeholder_count = 2,
+    struct state s = {.kind = "pretrain",
+                      .step = 7,
+                      .seed = 1,
+                      .task_count = 2,
+                      .tasks = tasks,
+                      .tau = 1,
+                      .file_count = 1,
+                      .files = files,
+                      .value_count = 3,
+                      .values = values,
+                      .placeholder_count = 2,
                       .placeholders = placeholders};
     size_t bytes;
     void *data;

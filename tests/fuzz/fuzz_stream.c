@@ -38,9 +38,7 @@ size_t fuzz_seed(int i, uint8_t *out, size_t room)
     z_stream z = {0};
 
     switch (i) {
-    case 0:
-        memcpy(out, text, sizeof text - 1);
-        return sizeof text - 1;
+    case 0: memcpy(out, text, sizeof text - 1); return sizeof text - 1;
     case 1:
         if (deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return 0;
         z.next_in = (unsigned char *)(uintptr_t)text;
@@ -53,7 +51,9 @@ size_t fuzz_seed(int i, uint8_t *out, size_t room)
         return n;
     case 2:
         return lzma_easy_buffer_encode(0, LZMA_CHECK_CRC32, NULL, (const uint8_t *)text, sizeof text - 1, out, &n,
-                                       room) == LZMA_OK ? n : 0;
+                                       room) == LZMA_OK
+                   ? n
+                   : 0;
     default: return 0;
     }
 }

@@ -34,15 +34,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #define OD "ccollections\nOrderedDict\n)R"
-#define STORAGE "(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\0" "0X\x03\0\0\0" "cpuK\x06tQ"
-#define TENSOR(offset, size, stride) "ctorch._utils\n_rebuild_tensor_v2\n(" STORAGE "K" offset size stride "\x89" OD "tR"
+#define STORAGE                                            \
+    "(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\0" \
+    "0X\x03\0\0\0"                                         \
+    "cpuK\x06tQ"
+#define TENSOR(offset, size, stride) \
+    "ctorch._utils\n_rebuild_tensor_v2\n(" STORAGE "K" offset size stride "\x89" OD "tR"
 
 size_t fuzz_seed(int i, uint8_t *out, size_t room)
 {
-    static const char plain[] = "\x80\x02" OD "q\x01(X\x01\0\0\0aq\x02" TENSOR("\x01", "K\x02K\x02\x86", "K\x01K\x03\x86")
-        "X\x01\0\0\0bh\x02X\x01\0\0\0c" TENSOR("\0", "K\x05\x85", "K\0\x85") "u}X\x09\0\0\0_metadata" OD "sb.";
-    static const char values[] = "\x80\x04\x95\x10\0\0\0\0\0\0\0}\x94(\x8c\x01i\x94J\xff\xff\xff\xff\x8c\x01t\x88\x89N\x87\x8c\x01s]("
-        "\x8c\x02hi\x94h\x02" "eK\x01G\x3f\xf8\0\0\0\0\0\0u.";
+    static const char plain[] = "\x80\x02" OD "q\x01(X\x01\0\0\0aq\x02" TENSOR(
+        "\x01", "K\x02K\x02\x86",
+        "K\x01K\x03\x86") "X\x01\0\0\0bh\x02X\x01\0\0\0c" TENSOR("\0", "K\x05\x85",
+                                                                 "K\0\x85") "u}X\x09\0\0\0_metadata" OD "sb.";
+    static const char values[] =
+        "\x80\x04\x95\x10\0\0\0\0\0\0\0}\x94(\x8c\x01i\x94J\xff\xff\xff\xff\x8c\x01t\x88\x89N\x87\x8c\x01s]("
+        "\x8c\x02hi\x94h\x02"
+        "eK\x01G\x3f\xf8\0\0\0\0\0\0u.";
     static const float numbers[6] = {1, 2, 3, 4, 5, 6};
     struct test_zip *zip = malloc(sizeof *zip);
     size_t n = 0;

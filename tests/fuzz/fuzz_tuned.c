@@ -1,5 +1,5 @@
-/* A tuned file of any bytes: refused, or every value of it can be used and inputs be made. The input is the JSON's length
- * (4 bytes), the JSON, the safetensors file. */
+/* A tuned file of any bytes: refused, or every value of it can be used and inputs be made. The input is the JSON's
+ * length (4 bytes), the JSON, the safetensors file. */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
@@ -65,7 +65,8 @@ static const char *const entries[] = {
     "    files: {train: f}\n    fields: {t: t}\n    label: y\n",
     "name: X\nkind: choices\ntemplate: '甲：{t}：'\nshorten: [t]\nsources:\n  - folder: x\n    format: jsonl\n"
     "    files: {train: f}\n    fields: {t: t}\n    options: o\n    answer: y\n",
-    "name: X\nkind: extractive\nno_answer: 乙\ntemplate: '甲乙：{context}：{question}'\nsources:\n  - folder: x\n    format: jsonl\n"
+    "name: X\nkind: extractive\nno_answer: 乙\ntemplate: '甲乙：{context}：{question}'\nsources:\n  - folder: x\n    "
+    "format: jsonl\n"
     "    files: {train: f}\n    fields: {context: c, question: q}\n    answers: a\n    impossible: n\n"};
 
 static status describe(const char *entry, struct tuned *t, struct tuned_task *task, char **description)
@@ -107,8 +108,13 @@ static size_t join(const char *path, uint8_t *out, size_t room)
 size_t fuzz_seed(int i, uint8_t *out, size_t room)
 {
     static const float values[64] = {1, 2, 3};
-    struct tuned_task task = {.form = {2, 5, 32, 0}, .method = "gradient", .layers = 2, .modules = 2, .prompt = values,
-                              .head = values, .router = values};
+    struct tuned_task task = {.form = {2, 5, 32, 0},
+                              .method = "gradient",
+                              .layers = 2,
+                              .modules = 2,
+                              .prompt = values,
+                              .head = values,
+                              .router = values};
     struct tuned t = {.encoder_layers = 2, .hidden = 2, .count = 1, .task = &task};
     char folder[] = "/tmp/mp2-fuzz-XXXXXX", path[64], *description;
     size_t n;

@@ -8,6 +8,7 @@ wrong() { echo "$1"; faults=$((faults + 1)); }
 
 # anchors PAGE: what its headings are called in links: small letters, no punctuation, hyphens for blanks.
 anchors() {
+    # shellcheck disable=SC2016
     sed -n '/^```/,/^```/!s/^#\{1,6\} *//p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^[:alnum:]_ -]//g; s/ /-/g'
 }
 

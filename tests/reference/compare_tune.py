@@ -5,7 +5,7 @@ usage: compare_tune.py MP2 FOLDER gradient|full answers|all [warm]     (torch, s
 
 FOLDER holds a small world and a pre-trained run (model/, data/, run/: what tests/system/tune.sh leaves behind). The program
 takes a task's router row, the modules z A and the head from the checkpoint, the rows from the cell's examples.json, and goes
-through both stages of the schedule (method.md section 8), or trains all weights (full). It prints the largest relative
+through both stages of the schedule (worker/README.md, "Tuning by gradient"), or trains all weights (full). It prints the largest relative
 difference of the losses over all steps, and of the gates of the best state: below 1e-6 and 1e-5 in f32.
 """
 

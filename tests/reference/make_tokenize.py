@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/reference/tokenize.txt: what Hugging Face's BertTokenizerFast makes of three sets of lines, as checksums.
+"""Writes tests/reference/tokenize.txt: what Hugging Face's BertTokenizerFast makes of sets of lines, as checksums.
 
 usage: make_tokenize.py VOCAB CORPUS > tests/reference/tokenize.txt     (needs transformers; minutes)
 
@@ -7,6 +7,7 @@ A row is: set, lines, tokens, CRC-32 of the ids, CRC-32 of the byte offsets. The
 its ids, the offsets as start and end a token, all as 32-bit little endian. The sets:
   points  every code point, alone and in two contexts, with the vocabulary of vocabulary_lines()
   mixed   lines put together by a fixed generator, invalid UTF-8 included, with the same vocabulary
+  points-FORM, mixed-FORM  the same with another clean-up (FORMS), and with added tokens (ADDED)
   real    the first 1,900 lines of each CORPUS/*.txt.xz (in name order) with VOCAB
 tests/coordinator/text/test_wordpiece_reference.c makes the same lines and compares."""
 import codecs
@@ -19,10 +20,15 @@ import tempfile
 import zlib
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-from transformers import BertTokenizerFast  # noqa: E402
+from transformers import AddedToken, BertTokenizerFast  # noqa: E402
 
 SPACES = {0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000}
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+FORMS = {"cased": dict(do_lower_case=False), "accents": dict(strip_accents=False),
+         "cased-strip": dict(do_lower_case=False, strip_accents=True), "joined": dict(tokenize_chinese_chars=False)}
+# As they are written, and after clean-up.
+RAW = ["K", "[MASK]x", "\u4e07", "xxxxxxxx"]
+CLEANED = ["ab", "Q", "\u4e01", "\u4e02\u4e03", "z\u4e0f", "\u00c0c", "w v"]
 REAL_LINES = 1900
 MIXED_LINES = 100000
 
@@ -33,11 +39,14 @@ def vocabulary_lines():
     return SPECIALS + [chr(c) for c in chars] + ["##" + chr(c) for c in chars if c < 0x2000]
 
 
-def tokenizer(lines):
+def tokenizer(lines, added=False, **settings):
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "vocab.txt"), "w", encoding="utf-8", newline="\n") as out:
             out.writelines(line + "\n" for line in lines)
-        return BertTokenizerFast.from_pretrained(folder)._tokenizer
+        t = BertTokenizerFast.from_pretrained(folder, **settings)
+        if added:
+            t.add_tokens([AddedToken(x, normalized=False) for x in RAW] + [AddedToken(x, normalized=True) for x in CLEANED])
+        return t._tokenizer
 
 
 def point_lines():
@@ -121,5 +130,11 @@ def row(name, encoder, lines):
 made = tokenizer(vocabulary_lines())
 row("points", made, point_lines())
 row("mixed", made, mixed_lines())
+for form, settings in FORMS.items():
+    made = tokenizer(vocabulary_lines(), **settings)
+    row("points-" + form, made, point_lines())
+    row("mixed-" + form, made, mixed_lines())
+row("mixed-added", tokenizer(vocabulary_lines(), added=True), mixed_lines())
+row("mixed-added-cased", tokenizer(vocabulary_lines(), added=True, do_lower_case=False), mixed_lines())
 with open(sys.argv[1], encoding="utf-8") as vocab:
     row("real", tokenizer(vocab.read().split("\n")[:-1]), real_lines(sys.argv[2]))

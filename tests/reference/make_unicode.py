@@ -86,7 +86,7 @@ def write(name, tables):
     """One C file of tables (type, name, rows as text)."""
     with open(os.path.join(sys.argv[1], name), "w") as out:
         print(f"/* Made by tests/reference/make_unicode.py from the behaviour of tokenizers {tokenizers.__version__}; not to be "
-              "edited. */\n#include \"coordinator/text/unicode.h\"", file=out)
+              "edited. */\n#include \"coordinator/text/unicode.h\"\n\n/* clang-format off */", file=out)
         for kind, table, rows in tables:
             print(f"\nconst struct {kind} {table}[] = {{", file=out)
             line = "   "

@@ -48,10 +48,12 @@ static double branin(int n, const double *x)
 static double hartmann(int n, const double *x)
 {
     static const double alpha[4] = {1.0, 1.2, 3.0, 3.2};
-    static const double A[4][6] = {{10, 3, 17, 3.5, 1.7, 8}, {0.05, 10, 17, 0.1, 8, 14}, {3, 3.5, 1.7, 10, 17, 8},
-                                   {17, 8, 0.05, 10, 0.1, 14}};
-    static const double P[4][6] = {{.1312, .1696, .5569, .0124, .8283, .5886}, {.2329, .4135, .8307, .3736, .1004, .9991},
-                                   {.2348, .1451, .3522, .2883, .3047, .6650}, {.4047, .8828, .8732, .5743, .1091, .0381}};
+    static const double A[4][6] = {
+        {10, 3, 17, 3.5, 1.7, 8}, {0.05, 10, 17, 0.1, 8, 14}, {3, 3.5, 1.7, 10, 17, 8}, {17, 8, 0.05, 10, 0.1, 14}};
+    static const double P[4][6] = {{.1312, .1696, .5569, .0124, .8283, .5886},
+                                   {.2329, .4135, .8307, .3736, .1004, .9991},
+                                   {.2348, .1451, .3522, .2883, .3047, .6650},
+                                   {.4047, .8828, .8732, .5743, .1091, .0381}};
     double f = 0;
 
     for (int i = 0; i < 4; i++) {
@@ -63,9 +65,12 @@ static double hartmann(int n, const double *x)
     return f;
 }
 
-static const struct { const char *name; double (*value)(int, const double *); int dimensions; } FUNCTIONS[] = {
-    {"sphere", sphere, 0},       {"ellipsoid", ellipsoid, 0}, {"rosenbrock", rosenbrock, 0},
-    {"rastrigin", rastrigin, 0}, {"branin", branin, 2},       {"hartmann", hartmann, 6}};
+static const struct {
+    const char *name;
+    double (*value)(int, const double *);
+    int dimensions;
+} FUNCTIONS[] = {{"sphere", sphere, 0},       {"ellipsoid", ellipsoid, 0}, {"rosenbrock", rosenbrock, 0},
+                 {"rastrigin", rastrigin, 0}, {"branin", branin, 2},       {"hartmann", hartmann, 6}};
 
 double function_value(const char *name, int n, const double *x)
 {

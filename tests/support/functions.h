@@ -1,5 +1,5 @@
-/* Functions with known minima, as the literature has them: sphere, ellipsoid (condition 1e6), rosenbrock, rastrigin (minimum
- * 0); branin and hartmann (six dimensions) over the unit cube (minima 0.397887 and -3.32237). */
+/* Functions with known minima, as the literature has them: sphere, ellipsoid (condition 1e6), rosenbrock, rastrigin
+ * (minimum 0); branin and hartmann (six dimensions) over the unit cube (minima 0.397887 and -3.32237). */
 #ifndef MP2_TESTS_SUPPORT_FUNCTIONS_H
 #define MP2_TESTS_SUPPORT_FUNCTIONS_H
 

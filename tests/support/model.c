@@ -10,8 +10,16 @@
 
 struct model_config test_model_config(void)
 {
-    return (struct model_config){.layers = 2, .hidden = 16, .heads = 2, .feed_forward = 24, .positions = 20, .vocab = 60,
-                                 .types = 2, .eps = 1e-12, .hidden_dropout = 0.1, .attention_dropout = 0.1};
+    return (struct model_config){.layers = 2,
+                                 .hidden = 16,
+                                 .heads = 2,
+                                 .feed_forward = 24,
+                                 .positions = 20,
+                                 .vocab = 60,
+                                 .types = 2,
+                                 .eps = 1e-12,
+                                 .hidden_dropout = 0.1,
+                                 .attention_dropout = 0.1};
 }
 
 status test_model_read(void *arg, const char *name, int64_t first, int64_t count, float *out)

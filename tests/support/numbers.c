@@ -50,9 +50,15 @@ double array_at(const struct array *a, int64_t i)
     return ((const float *)a->data)[i];
 }
 
-void *array_from(const struct array *a, int64_t i) { return (char *)a->data + (size_t)i * number_size(a->type); }
+void *array_from(const struct array *a, int64_t i)
+{
+    return (char *)a->data + (size_t)i * number_size(a->type);
+}
 
-float *floats_new(int64_t n, uint64_t seed, double spread) { return array_new(NUMBER_F32, n, seed, spread).data; }
+float *floats_new(int64_t n, uint64_t seed, double spread)
+{
+    return array_new(NUMBER_F32, n, seed, spread).data;
+}
 
 double *doubles_new(int64_t n)
 {
@@ -71,7 +77,7 @@ void array_near(const char *what, const struct array *a, const double *expected,
         double error = fabs(array_at(a, i) - expected[i]);
 
         largest = fmax(largest, fabs(expected[i]));
-        if (!(error <= worst)) {   /* a NaN is the worst */
+        if (!(error <= worst)) { /* a NaN is the worst */
             worst = error;
             at = i;
             if (error != error) break;
@@ -110,9 +116,12 @@ double dropout_of(const struct dropout *d, uint32_t site, struct row_place place
 
 int kernels_next(enum isa *isa, struct kernels *out)
 {
+    static int said[ISA_AVX512BF16 + 1];
+
     while (*isa < ISA_AVX512BF16) {
         *isa = (enum isa)(*isa + 1);
         if (isa_usable(*isa)) return kernels_choose(*isa, out) == ST_OK;
+        if (!said[*isa]++) test_say_skipped(isa_name(*isa), "this CPU cannot run these kernels");
     }
     return 0;
 }

@@ -1,5 +1,5 @@
-/* Arrays of f32 or bf16 for tests of arithmetic: random contents, exact sizes (so that a sanitizer sees the first byte too
- * many), and comparison with a double reference by the largest error. */
+/* Arrays of f32 or bf16 for tests of arithmetic: random contents, exact sizes (so that a sanitizer sees the first byte
+ * too many), and comparison with a double reference by the largest error. */
 #ifndef MP2_TESTS_SUPPORT_NUMBERS_H
 #define MP2_TESTS_SUPPORT_NUMBERS_H
 
@@ -33,7 +33,8 @@ float bf16_value(uint16_t x);
 int dropout_keeps(const struct dropout *d, uint32_t site, struct row_place place, int64_t column);
 double dropout_of(const struct dropout *d, uint32_t site, struct row_place place, int64_t column, double x);
 
-/* The next usable set of kernels, starting behind *isa (ISA_AUTO: the first); 0 when there are no more. */
+/* The next usable set of kernels, starting behind *isa (ISA_AUTO: the first); 0 when there are no more. Sets that this
+ * CPU cannot run are reported as skipped. */
 int kernels_next(enum isa *isa, struct kernels *out);
 
 #endif

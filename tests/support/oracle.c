@@ -51,8 +51,12 @@ void oracle_examples_make(struct oracle_facts *f, int32_t examples, int workers)
         assert_int_equal(assignment_message_add(&m, &e), ST_OK);
     }
     deal_fini(&deal);
-    *f = (struct oracle_facts){.layers = ORACLE_LAYERS, .tokens = ORACLE_TOKENS, .hidden = ORACLE_HIDDEN,
-                               .workers = workers, .words = m.words, .word_count = m.count};
+    *f = (struct oracle_facts){.layers = ORACLE_LAYERS,
+                               .tokens = ORACLE_TOKENS,
+                               .hidden = ORACLE_HIDDEN,
+                               .workers = workers,
+                               .words = m.words,
+                               .word_count = m.count};
     assert_int_equal(oracle_facts_read(f), ST_OK);
 }
 
@@ -102,8 +106,13 @@ static void make_data(struct oracle_world *w)
 
 static void open_replica(struct oracle_world *w, int int8)
 {
-    struct replica_options ro = {.folder = w->model, .spill = w->folder, .precision = PRECISION_F32,
-                                 .engine = ENGINE_ONEDNN, .threads = 1 + w->comm->rank % 2, .exact = 1, .int8 = int8};
+    struct replica_options ro = {.folder = w->model,
+                                 .spill = w->folder,
+                                 .precision = PRECISION_F32,
+                                 .engine = ENGINE_ONEDNN,
+                                 .threads = 1 + w->comm->rank % 2,
+                                 .exact = 1,
+                                 .int8 = int8};
     struct model_source *model = NULL;
 
     if (comm_is_coordinator(w->comm)) assert_int_equal(model_source_open(w->model, &model), ST_OK);
@@ -114,8 +123,14 @@ static void open_replica(struct oracle_world *w, int int8)
 void oracle_world_open(struct oracle_world *w, struct comm *comm, int32_t layers, int gradients, int int8)
 {
     const struct machine_config machine = {.unit_examples = 4, .unit_memory = 1 << 24};
-    struct oracle_options o = {.comm = comm, .replica = &w->replica, .layers = layers, .tokens = ORACLE_TOKENS,
-                               .longest = ORACLE_LONGEST, .gradients = gradients, .int8 = int8, .machine = &machine,
+    struct oracle_options o = {.comm = comm,
+                               .replica = &w->replica,
+                               .layers = layers,
+                               .tokens = ORACLE_TOKENS,
+                               .longest = ORACLE_LONGEST,
+                               .gradients = gradients,
+                               .int8 = int8,
+                               .machine = &machine,
                                .rules = {.batch_tokens = 512}};
 
     memset(w, 0, sizeof *w);

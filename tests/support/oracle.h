@@ -28,8 +28,8 @@ enum { ORACLE_EXAMPLES = 14 };
 
 struct oracle_world {
     struct comm *comm;
-    char folder[256], model[512];   /* on all ranks */
-    struct tasks tasks;             /* coordinator, as data and draw: ORACLE_EXAMPLES to train on, as many for dev */
+    char folder[256], model[512]; /* on all ranks */
+    struct tasks tasks;           /* coordinator, as data and draw: ORACLE_EXAMPLES to train on, as many for dev */
     struct dataset *data;
     struct few_shot draw;
     struct replica replica;

@@ -6,9 +6,9 @@
 #include "cluster/base/file.h"
 #include "tests/support/support.h"
 
-const char *const tasks_characters[] = {"，", "：", "？", "“", "”", "。", "甲", "乙", "丙", "丁", "戊", "己", "庚", "辛", "壬", "癸",
-                                        "子", "丑", "寅", "卯", "是", "否", "无", "问", "文", "0", "1", "2", "3", "4", "5", "6",
-                                        "7", "8", "9", "对", NULL};
+const char *const tasks_characters[] = {"，", "：", "？", "“",  "”",  "。", "甲", "乙", "丙", "丁", "戊", "己", "庚",
+                                        "辛", "壬", "癸", "子", "丑", "寅", "卯", "是", "否", "无", "问", "文", "0",
+                                        "1",  "2",  "3",  "4",  "5",  "6",  "7",  "8",  "9",  "对", NULL};
 
 void tasks_open(struct tasks *t)
 {
@@ -23,8 +23,10 @@ void tasks_open(struct tasks *t)
     assert_int_equal(file_make_folder(text), ST_OK);
     assert_int_equal(file_make_folder(t->catalogue), ST_OK);
     n = (size_t)snprintf(text, sizeof text, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n");
-    for (int i = TASKS_PLACEHOLDER; i < TASKS_CHARACTERS; i++) n += (size_t)snprintf(text + n, sizeof text - n, "[p%d]\n", i);
-    for (int i = 0; tasks_characters[i]; i++) n += (size_t)snprintf(text + n, sizeof text - n, "%s\n", tasks_characters[i]);
+    for (int i = TASKS_PLACEHOLDER; i < TASKS_CHARACTERS; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "[p%d]\n", i);
+    for (int i = 0; tasks_characters[i]; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s\n", tasks_characters[i]);
     test_file(t->folder, "vocab.txt", text, n, t->vocab, sizeof t->vocab);
 }
 

@@ -1,6 +1,6 @@
-/* world FOLDER [nan]: a small world for the system tests, all of it made here: a vocabulary, published files of three tasks
- * (labels, choices, extraction) under raw/, and a random encoder of 2 layers under model/ ("nan": with weights whose
- * sums overflow). */
+/* world FOLDER [nan]: a small world for the system tests, all of it made here: a vocabulary, published files of three
+ * tasks (labels, choices, extraction) under raw/, and a random encoder of 2 layers under model/ ("nan": with weights
+ * whose sums overflow). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +98,8 @@ static void write_spans(const char *folder, const char *name, uint64_t from, uin
     for (uint64_t r = from; r < from + rows; r++) {
         uint64_t length = 20 + below(r, 120), start = below(r + 1, length - 5);
 
-        fprintf(f, "%s{\"title\": \"t\", \"paragraphs\": [{\"id\": \"P%d\", \"context\": \"", r > from ? ", " : "", (int)r);
+        fprintf(f, "%s{\"title\": \"t\", \"paragraphs\": [{\"id\": \"P%d\", \"context\": \"", r > from ? ", " : "",
+                (int)r);
         put_text(f, 7 * r, length);
         fprintf(f, "\", \"qas\": [{\"id\": \"Q%d\", \"question\": \"", (int)r);
         put_text(f, 7 * r + 1, 6);
@@ -121,16 +122,25 @@ static status read_weight(void *arg, const char *name, int64_t first, int64_t co
     for (int64_t i = 0; i < count; i++)
         out[i] = norm ? 1.0f : bias ? 0.0f : (float)(0.08 * random_normal(key, (uint64_t)(first + i)));
     if (*(int *)arg && strstr(name, "layer.1.output.dense.weight"))
-        for (int64_t i = 0; i < count; i++) out[i] = (i & 1) ? 3e38f : -3e38f;   /* finite, but its sums are not */
+        for (int64_t i = 0; i < count; i++) out[i] = (i & 1) ? 3e38f : -3e38f; /* finite, but its sums are not */
     return ST_OK;
 }
 
 static void write_model(const char *folder, int nan)
 {
-    struct model_folder what = {.config = {.layers = 2, .hidden = 48, .heads = 3, .feed_forward = 96, .positions = 256,
-                                           .vocab = VOCABULARY, .types = 2, .eps = 1e-12, .hidden_dropout = 0.1,
+    struct model_folder what = {.config = {.layers = 2,
+                                           .hidden = 48,
+                                           .heads = 3,
+                                           .feed_forward = 96,
+                                           .positions = 256,
+                                           .vocab = VOCABULARY,
+                                           .types = 2,
+                                           .eps = 1e-12,
+                                           .hidden_dropout = 0.1,
                                            .attention_dropout = 0.1},
-                                .type = TENSOR_F32, .read = read_weight, .arg = &nan};
+                                .type = TENSOR_F32,
+                                .read = read_weight,
+                                .arg = &nan};
 
     if (model_folder_write(folder, &what) != ST_OK) exit(1);
 }

@@ -10,7 +10,7 @@ enum { TEST_ZIP_ROOM = 1 << 16 };
 struct test_zip {
     unsigned char bytes[TEST_ZIP_ROOM], directory[TEST_ZIP_ROOM / 4];
     size_t size, directory_size, count;
-    size_t last;                     /* where the last entry's directory record begins */
+    size_t last; /* where the last entry's directory record begins */
 };
 
 void test_zip_init(struct test_zip *zip);

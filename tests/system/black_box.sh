@@ -112,7 +112,7 @@ if "$mp2" tune tune.yaml --set run=int8-1 --set black_box.int8=true > int8-1.txt
     cmp -s one/$cell/tuned.safetensors int8-1/$cell/tuned.safetensors && fail "losses in whole numbers changed nothing"
 else
     grep -q 'AVX-512 VNNI is missing' int8-1.txt || fail "int8: $(tail -5 int8-1.txt)"
-    echo "skipped: int8 on a CPU without AVX-512 VNNI"
+    echo "skipped: this CPU has no AVX-512 VNNI [int8]"
 fi
 mpi 2 "$mp2" tune tune.yaml --set run=blas --set black_box.int8=true --set machine.engine=openblas --set machine.precision=f32 > blas.txt 2>&1
 [ $? = 2 ] && grep -q 'OpenBLAS engine computes in f32 only, not int8' blas.txt || fail "int8 with OpenBLAS: $(tail -5 blas.txt)"

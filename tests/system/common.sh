@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the system tests: arguments MP2 FOLDER WORLD; an empty folder to work in, mpirun with flags that suit one
 # machine, and checks that say what they expected.
 set -u
@@ -39,14 +40,15 @@ wait_for() {
 # kill_rank RANK OF COMMAND… : kills that rank of a job of OF ranks, started last, when COMMAND (sees a step, say) succeeds; the
 # ranks are found before, so that the signal follows at once. $words: what stands behind "mp2" in the job's command line.
 kill_rank() {
-    local rank=$1 of=$2 job=$! ranks=()
+    local rank=$1 of=$2 job=$! pids=()
     shift 2
-    while kill -0 $job 2> /dev/null && [ ${#ranks[@]} != "$of" ]; do
-        mapfile -t ranks < <(pgrep -f "$mp2 $words" | while read -r p; do
+    while kill -0 $job 2> /dev/null && [ ${#pids[@]} != "$of" ]; do
+        # shellcheck disable=SC2154
+        mapfile -t pids < <(pgrep -f "$mp2 $words" | while read -r p; do
             [ "$(cat "/proc/$p/comm" 2> /dev/null)" = mp2 ] && echo "$p"; done | sort -n)
     done
     while kill -0 $job 2> /dev/null && ! "$@" 2> /dev/null; do sleep 0.01; done
-    [ ${#ranks[@]} = "$of" ] && kill -9 "${ranks[$rank]}" 2> /dev/null
+    [ ${#pids[@]} = "$of" ] && kill -9 "${pids[$rank]}" 2> /dev/null
     wait $job
 }
 

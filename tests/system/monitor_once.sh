@@ -22,7 +22,7 @@ for source in run "$(sed 's|^tcp://||' run/stream)"; do
     known=$(lines run/metrics.jsonl '"step":{')
     timeout 60 "$monitor" record --once --out recorded "$source" > once.txt 2>&1 || fail "record --once $source: $? $(cat once.txt)"
     [ "$(lines recorded/metrics.jsonl '"step":{')" -ge "$known" ] || fail "$source: $(lines recorded/metrics.jsonl '"step":{') of $known steps"
-    [ "$(ls recorded | grep -c tfevents)" = 1 ] || fail "$source: $(ls recorded)"
+    [ "$(find recorded -name "*tfevents*" | wc -l)" = 1 ] || fail "$source: $(ls recorded)"
     timeout 60 "$monitor" watch --once --plain "$source" > once.txt 2>&1 || fail "watch --once $source: $?"
     grep -q "^run .*/100000 loss " once.txt || fail "watch --once $source: $(cat once.txt)"
     echo "ok $source"

@@ -4,7 +4,8 @@
 . "$(dirname "$0")/common.sh"
 small_world
 cp vocab.txt model/
-mpi 1 "$mp2" pretrain small.yaml --set train.steps=30 > pretrain.txt 2>&1 || fail "pretrain: $(tail -5 pretrain.txt)"
+# Gates that differ widely from layer to layer: one taken from another layer, or from nowhere, shows in every score.
+mpi 1 "$mp2" pretrain small.yaml --set train.steps=30 --set train.rate=3e-2 --set prompt.router_start=6 --set prompt.module_start=1 > pretrain.txt 2>&1 || fail "pretrain: $(tail -5 pretrain.txt)"
 mpi 1 "$mp2" evaluate run dev > dev.txt 2>&1 || fail "evaluate: $(tail -5 dev.txt)"
 mpi 1 "$mp2" evaluate run test > test.txt 2>&1 || fail "evaluate: $(tail -5 test.txt)"
 
@@ -37,6 +38,13 @@ want dev.txt afqmc "$(awk '$1 == $2 {n++} END {print n / NR}' pairs)"
 # log-probabilities add up to one, and are the logits' softmax
 awk -F'"log_probability":' '{a = $3; b = $4; sub(/,.*/, "", a); sub(/,.*/, "", b); s = exp(a) + exp(b); if (s < 0.999999 || s > 1.000001) exit 1}' labels.jsonl ||
     fail "probabilities do not add up to one"
+
+# The loss of an evaluation is the mean of what predict says of the right answers, to its three digits: scores alone would hardly
+# show a prompt that is a little off.
+said=$(awk '$1 == "afqmc" {print $(NF - 3)}' dev.txt)
+awk -F'"log_probability":' '{print $3 + 0, $4 + 0}' labels.jsonl | paste -d' ' - <(cut -f3 raw/AFQMC/dev.txt) |
+    awk -v said="$said" '{sum -= $3 == 1 ? $2 : $1} END {exit !(sum / NR - said < 0.00051 && said - sum / NR < 0.00051)}' ||
+    fail "afqmc: evaluate has loss $said, predict another: $(head -1 labels.jsonl)"
 
 # Choices with options of their own.
 sed 's/"translation"/"document"/; s/"choices"/"options"/' raw/CCPM/valid.jsonl > choices.jsonl

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/common.sh"
 command -v python3 > /dev/null || { echo "skipped: no python3"; exit 77; }
 mkdir -p raw/x tasks
-printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' ， ： ？ “ ” 是 否 甲 乙 丙 丁 戊 己 庚 辛 '"' , > vocab.txt
+printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' ， ： ？ '“' '”' 是 否 甲 乙 丙 丁 戊 己 庚 辛 '"' , > vocab.txt
 cat > tasks/x.yaml << 'Y'
 name: X
 kind: labels

@@ -23,7 +23,7 @@ grace=1   # mpirun's own default: time for the coordinator to say who died
 # shellcheck disable=SC2086
 mpi 3 "$mp2" pretrain small.yaml $options > first.txt 2>&1 &
 first=$!
-jobs_pids+=($first)
+jobs_pids+=("$first")
 wait_for step-commit first.txt
 "$monitor" record --out recorded run > record.txt 2>&1 & jobs_pids+=($!)
 "$monitor" watch --plain run > watch.txt 2>&1 & jobs_pids+=($!)
@@ -50,7 +50,7 @@ until_lines 1 '"rank":2,"state":"LOST".*its process is gone' run/metrics.jsonl
 # shellcheck disable=SC2086
 mpi 2 "$mp2" pretrain small.yaml $options --resume > second.txt 2>&1 &
 second=$!
-jobs_pids+=($second)
+jobs_pids+=("$second")
 until_lines 1 '"tag":"resume"' recorded/metrics.jsonl
 until_lines 1 '"rank":2,"state":"LOST"' recorded/metrics.jsonl
 until_lines 1 '"rank":1,"state":"LEFT".*because worker 2 was lost' recorded/metrics.jsonl

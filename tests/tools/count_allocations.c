@@ -1,6 +1,6 @@
-/* Takes malloc's place in a program and counts, by the code that calls it: the program's own (mem_alloc and whatever else is
- * linked into it) and each library. When the process ends, a line per caller goes to the file $COUNT_ALLOCATIONS.RANK.
- * Works beside glibc alone, and not beside a sanitizer, which takes malloc's place itself. */
+/* Takes malloc's place in a program and counts, by the code that calls it: the program's own (mem_alloc and whatever
+ * else is linked into it) and each library. When the process ends, a line per caller goes to the file
+ * $COUNT_ALLOCATIONS.RANK. Works beside glibc alone, and not beside a sanitizer, which takes malloc's place itself. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
@@ -21,7 +21,10 @@ extern void *__libc_realloc(void *old, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 
 /* Open addressing by the return address; a full table loses counts of new callers, and says so. */
-static struct { atomic_uintptr_t caller; atomic_long count; } table[CALLERS];
+static struct {
+    atomic_uintptr_t caller;
+    atomic_long count;
+} table[CALLERS];
 static atomic_long lost;
 
 extern const char __executable_start, etext;

@@ -9,7 +9,7 @@
 #include "tests/support/oracle.h"
 #include "tests/support/support.h"
 
-enum { EXAMPLES = 6, HEAD = 2 * ORACLE_HIDDEN };   /* a whole micro-batch and a half one */
+enum { EXAMPLES = 6, HEAD = 2 * ORACLE_HIDDEN }; /* a whole micro-batch and a half one */
 
 static struct comm comm;
 
@@ -93,7 +93,7 @@ static void test_gradient(void **state)
     head = (float *)(uintptr_t)tree_sum_root(&w.worker->heads);
     assert_non_null(head);
     for (int64_t i = 0; i < names_encoder(w.facts.flat.config.layers); i++) {
-        int64_t at = w.facts.flat.offset[i] + (i == NAME_WORD ? 5 * ORACLE_HIDDEN : 0) + 3;   /* a word that occurs */
+        int64_t at = w.facts.flat.offset[i] + (i == NAME_WORD ? 5 * ORACLE_HIDDEN : 0) + 3; /* a word that occurs */
         float *value = w.worker->values + at, was = *value;
         double up, down, slope;
 
@@ -152,7 +152,7 @@ static void test_update(void **state)
 
     (void)state;
     open_world(&w);
-    at = w.facts.flat.offset[NAME_EMBEDDINGS] + 7;   /* of a matrix: it decays */
+    at = w.facts.flat.offset[NAME_EMBEDDINGS] + 7; /* of a matrix: it decays */
     p = (double)w.worker->values[at];
     assert_int_equal(mem_alloc((size_t)w.facts.flat.count, sizeof *grad, &grad), ST_OK);
     for (int step = 1; step <= 2; step++) {
@@ -214,9 +214,9 @@ static void test_frozen(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_facts), cmocka_unit_test(test_gradient),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_facts),  cmocka_unit_test(test_gradient),
                                        cmocka_unit_test(test_losses), cmocka_unit_test(test_update),
-                                       cmocka_unit_test(test_best), cmocka_unit_test(test_frozen)};
+                                       cmocka_unit_test(test_best),   cmocka_unit_test(test_frozen)};
     int failed;
 
     if (comm_init(&comm) != ST_OK) return 1;

@@ -31,8 +31,12 @@ static void open_world(struct world *w, int workers, int gradients)
     oracle_replica_open(&w->replica, w->model, 2);
     oracle_examples_make(&w->facts, EXAMPLES, workers);
     for (int i = 0; i < workers; i++) {
-        const struct oracle_worker_options o = {.replica = &w->replica, .worker = i, .unit_examples = 4,
-                                                .unit_memory = 1 << 24, .longest = 40, .gradients = gradients};
+        const struct oracle_worker_options o = {.replica = &w->replica,
+                                                .worker = i,
+                                                .unit_examples = 4,
+                                                .unit_memory = 1 << 24,
+                                                .longest = 40,
+                                                .gradients = gradients};
 
         assert_int_equal(oracle_worker_open(&o, &w->facts, &w->workers[i]), ST_OK);
     }
@@ -108,8 +112,8 @@ static double loss_alone(const struct world *w, int32_t slot, const float *promp
     const struct assignment_example *e = &w->facts.assignment.examples[slot];
     int32_t align = encoder_row_align(w->replica.encoder), rows = unit_batch_rows(e->length, align);
     struct unit_batch b;
-    struct unit_inputs in = {.batch = &b, .prompts = {ORACLE_LAYERS, ORACLE_TOKENS, prompts}, .head = head,
-                             .batch_examples = 1};
+    struct unit_inputs in = {
+        .batch = &b, .prompts = {ORACLE_LAYERS, ORACLE_TOKENS, prompts}, .head = head, .batch_examples = 1};
     struct unit *u;
     double loss;
     struct unit_outputs out = {.loss = &loss};
@@ -152,8 +156,9 @@ static void test_losses(void **state)
  * of one below it, which what is kept has seen. */
 static void test_candidates(void **state)
 {
-    static const struct { int asked, fixed; } order[] = {{0, 0}, {1, 1}, {2, 2}, {0, 0}, {2, 0},
-                                                         {2, 1}, {2, 2}, {1, 1}, {1, 1}};
+    static const struct {
+        int asked, fixed;
+    } order[] = {{0, 0}, {1, 1}, {2, 2}, {0, 0}, {2, 0}, {2, 1}, {2, 2}, {1, 1}, {1, 1}};
     float placed[BANK], head[HEAD], candidates[MEMBERS * COLUMNS], sets[MEMBERS * BANK];
     double kept[MEMBERS * EXAMPLES], whole[MEMBERS * EXAMPLES];
     struct world w;
@@ -180,8 +185,8 @@ static void test_candidates(void **state)
     close_world(&w);
 }
 
-/* Where an answer can be any token, a loss over answers is one over all tokens; where it can be fewer, the loss is smaller, since
- * the others' share is gone. */
+/* Where an answer can be any token, a loss over answers is one over all tokens; where it can be fewer, the loss is
+ * smaller, since the others' share is gone. */
 static void test_answers(void **state)
 {
     const struct oracle_request r = {ORACLE_LOSS, 0, 1};
@@ -255,8 +260,8 @@ static void test_gradient(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cut), cmocka_unit_test(test_pairs),
-                                       cmocka_unit_test(test_losses), cmocka_unit_test(test_candidates),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cut),     cmocka_unit_test(test_pairs),
+                                       cmocka_unit_test(test_losses),  cmocka_unit_test(test_candidates),
                                        cmocka_unit_test(test_answers), cmocka_unit_test(test_gradient)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,9 +67,15 @@ static int close_world(void **state)
 
 static struct pretrain_worker *worker_new(const struct blocks *blocks, int worker)
 {
-    const struct pretrain_worker_options o = {.shape = &world.shape, .replica = &world.replica, .blocks = blocks,
-                                              .worker = worker, .seed = 11, .dropout = 1, .divide = BATCH * GROUPS,
-                                              .unit_examples = 2, .unit_memory = 1 << 24};
+    const struct pretrain_worker_options o = {.shape = &world.shape,
+                                              .replica = &world.replica,
+                                              .blocks = blocks,
+                                              .worker = worker,
+                                              .seed = 11,
+                                              .dropout = 1,
+                                              .divide = BATCH * GROUPS,
+                                              .unit_examples = 2,
+                                              .unit_memory = 1 << 24};
     struct pretrain_worker *w;
 
     assert_int_equal(pretrain_worker_new(&o, &w), ST_OK);
@@ -98,14 +104,12 @@ static void receive(struct pretrain_worker *w, const struct deal *d, int worker)
         for (int32_t i = 0; d->blocks[b].worker == worker && i < d->blocks[b].node.size; i++) {
             int32_t slot = d->blocks[b].node.first + i, group = d->blocks[b].group, ids[LONGEST];
             int32_t length = 12 + (3 * slot + group) % 8;
-            struct assignment_example e;
+            struct answer_marks marks = {.context_last = length - 1, .none_first = -1, .none_last = -1};
 
             for (int32_t j = 0; j < length; j++) ids[j] = 5 + (7 * slot + 3 * group + j) % 50;
-            e = (struct assignment_example){.group = group, .slot = slot, .length = length, .start = 2, .end = 4, .ids = ids};
-            e.marks = NO_MARKS;
-            e.marks.context_first = 1;
-            e.marks.context_last = length - 2;
-            assert_int_equal(assignment_message_add(&m, &e), ST_OK);
+            assert_int_equal(
+                assignment_message_add(&m, &(struct assignment_example){group, slot, length, 0, 2, 4, marks, ids}),
+                ST_OK);
         }
     assert_true(m.count <= pretrain_assignment_most(&world.shape));
     memcpy(w->message, m.words, m.count * sizeof *m.words);

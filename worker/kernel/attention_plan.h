@@ -5,16 +5,16 @@
 #include "worker/kernel/dropout_bits.h"
 #include "worker/kernel/tile.h"
 
-enum { QUERY_BLOCK = 48 };   /* eight tiles of rows; even, so that pairs of rows do not cross blocks */
+enum { QUERY_BLOCK = 48 }; /* eight tiles of rows; even, so that pairs of rows do not cross blocks */
 
 struct attention_plan {
-    int64_t across;      /* units of a packed row of q or d_ctx, whole vectors */
-    int64_t ld_s;        /* leading dimension of scores: an odd number of cache lines, so that columns do not collide */
-    int64_t ld_o;        /* of sums head size wide */
+    int64_t across; /* units of a packed row of q or d_ctx, whole vectors */
+    int64_t ld_s;   /* leading dimension of scores: an odd number of cache lines, so that columns do not collide */
+    int64_t ld_o;   /* of sums head size wide */
     /* Offsets in scratch, in floats. */
     size_t keep, k_columns, v_columns, v_rows, k_rows, q, d_ctx, q_rows, d_ctx_rows;
     size_t s, d_p, p_pairs, ds_pairs, out, d_k, d_v;
-    size_t forward, backward;   /* floats needed */
+    size_t forward, backward; /* floats needed */
 };
 
 VEC_INLINE size_t plan_take(size_t *end, int64_t floats)
@@ -37,7 +37,7 @@ VEC_INLINE struct attention_plan attention_plan_make(int pairs, const struct att
     p.ld_s = round_up(s, LANES);
     if (p.ld_s / LANES % 2 == 0) p.ld_s += LANES;
     p.ld_o = round_up(d, LANES);
-    p.keep = plan_take(&end, dropout_words(s));   /* two rows of lanes, two bytes each */
+    p.keep = plan_take(&end, dropout_words(s)); /* two rows of lanes, two bytes each */
     p.k_columns = plan_take(&end, columns);
     p.q = plan_take(&end, QUERY_BLOCK * p.across);
     p.s = plan_take(&end, QUERY_BLOCK * p.ld_s);
@@ -57,7 +57,10 @@ VEC_INLINE struct attention_plan attention_plan_make(int pairs, const struct att
     return p;
 }
 
-VEC_INLINE int attention_pairs(const struct attention *a) { return TILE_PAIRS && a->type == NUMBER_BF16; }
+VEC_INLINE int attention_pairs(const struct attention *a)
+{
+    return TILE_PAIRS && a->type == NUMBER_BF16;
+}
 
 /* Which entry of its dropout a query draws. */
 VEC_INLINE struct row_place attention_place(const struct attention *a, int64_t query)

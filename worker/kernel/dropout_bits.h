@@ -1,8 +1,8 @@
 /* Philox4x32-10 over columns: which elements of a row a dropout keeps (kernels.h tells the rule).
  *
- * Eight blocks at a time, each in a 64-bit lane per word of state, so that a 32 x 32 -> 64 bit product is one instruction
- * and its halves need no shuffling. Eight blocks are 64 thresholds. Blocks are dealt to lanes in the order in which the
- * final unpacking puts the 16-bit numbers into the order of columns. */
+ * Eight blocks at a time, each in a 64-bit lane per word of state, so that a 32 x 32 -> 64 bit product is one
+ * instruction and its halves need no shuffling. Eight blocks are 64 thresholds. Blocks are dealt to lanes in the order
+ * in which the final unpacking puts the 16-bit numbers into the order of columns. */
 #ifndef MP2_WORKER_KERNEL_DROPOUT_BITS_H
 #define MP2_WORKER_KERNEL_DROPOUT_BITS_H
 
@@ -11,42 +11,86 @@
 enum { DROPOUT_GROUP = 64, DROPOUT_GROUP_VECS = DROPOUT_GROUP / LANES };
 
 /* keep: `lanes` a row of n columns needs when made in whole groups. */
-VEC_INLINE int64_t dropout_words(int64_t n) { return (n + DROPOUT_GROUP - 1) / DROPOUT_GROUP * DROPOUT_GROUP_VECS; }
+VEC_INLINE int64_t dropout_words(int64_t n)
+{
+    return (n + DROPOUT_GROUP - 1) / DROPOUT_GROUP * DROPOUT_GROUP_VECS;
+}
 
 #define PHILOX_M0 0xd2511f53u
 #define PHILOX_M1 0xcd9e8d57u
 #define PHILOX_W0 0x9e3779b9u
 #define PHILOX_W1 0xbb67ae85u
 
+/* A word of state of as many blocks as a vector has 64-bit lanes; products of low halves; (product >> 32) ^ x ^ key. */
 #ifdef __AVX512F__
 
-VEC_INLINE __m512i dropout_xor_high(__m512i product, __m512i x, uint32_t key)
+typedef __m512i philox_word;
+
+VEC_INLINE philox_word philox_set(uint32_t x)
+{
+    return _mm512_set1_epi64(x);
+}
+VEC_INLINE philox_word philox_multiply(philox_word a, philox_word b)
+{
+    return _mm512_mul_epu32(a, b);
+}
+VEC_INLINE philox_word philox_xor_high(philox_word product, philox_word x, uint32_t key)
 {
     return _mm512_ternarylogic_epi64(_mm512_srli_epi64(product, 32), x, _mm512_set1_epi64(key), 0x96);
 }
+
+#else
+
+typedef __m256i philox_word;
+
+VEC_INLINE philox_word philox_set(uint32_t x)
+{
+    return _mm256_set1_epi64x(x);
+}
+VEC_INLINE philox_word philox_multiply(philox_word a, philox_word b)
+{
+    return _mm256_mul_epu32(a, b);
+}
+VEC_INLINE philox_word philox_xor_high(philox_word product, philox_word x, uint32_t key)
+{
+    return _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(product, 32), x), _mm256_set1_epi64x(key));
+}
+
+#endif
+
+/* The ten rounds, in place. The upper halves of the lanes of x[1] and x[3] are left over from products. */
+VEC_INLINE void philox_rounds(const struct dropout *d, philox_word x[4])
+{
+    const philox_word m0 = philox_set(PHILOX_M0), m1 = philox_set(PHILOX_M1);
+    uint32_t k0 = d->key.k[0], k1 = d->key.k[1];
+
+    for (int round = 0; round < 10; round++) {
+        philox_word p0 = philox_multiply(x[0], m0), p1 = philox_multiply(x[2], m1);
+
+        x[0] = philox_xor_high(p1, x[1], k0);
+        x[2] = philox_xor_high(p0, x[3], k1);
+        x[1] = p1;
+        x[3] = p0;
+        k0 += PHILOX_W0;
+        k1 += PHILOX_W1;
+    }
+}
+
+#ifdef __AVX512F__
 
 /* Columns 64 g .. 64 g + 63. */
 VEC_INLINE void dropout_group(const struct dropout *d, uint32_t site, struct row_place p, uint32_t g, lanes keep[4])
 {
     const __m512i order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7), low = _mm512_set1_epi64(0xffffffff);
-    const __m512i m0 = _mm512_set1_epi64(PHILOX_M0), m1 = _mm512_set1_epi64(PHILOX_M1);
     const __m512i threshold = _mm512_set1_epi16((short)d->threshold);
-    __m512i x0 = _mm512_add_epi64(order, _mm512_set1_epi64(8ll * g)), x1 = _mm512_set1_epi64(p.position);
-    __m512i x2 = _mm512_set1_epi64(site), x3 = _mm512_set1_epi64(p.slot), a, b;
-    uint32_t k0 = d->key.k[0], k1 = d->key.k[1], first, second;
+    philox_word x[4] = {_mm512_add_epi64(order, _mm512_set1_epi64(8ll * g)), philox_set(p.position), philox_set(site),
+                        philox_set(p.slot)},
+                a, b;
+    uint32_t first, second;
 
-    for (int round = 0; round < 10; round++) {
-        __m512i p0 = _mm512_mul_epu32(x0, m0), p1 = _mm512_mul_epu32(x2, m1);
-
-        x0 = dropout_xor_high(p1, x1, k0);
-        x2 = dropout_xor_high(p0, x3, k1);
-        x1 = p1;
-        x3 = p0;
-        k0 += PHILOX_W0;
-        k1 += PHILOX_W1;
-    }
-    a = _mm512_ternarylogic_epi64(low, x0, _mm512_slli_epi64(x1, 32), 0xea);   /* (low & x0) | x1 << 32 */
-    b = _mm512_ternarylogic_epi64(low, x2, _mm512_slli_epi64(x3, 32), 0xea);
+    philox_rounds(d, x);
+    a = _mm512_ternarylogic_epi64(low, x[0], _mm512_slli_epi64(x[1], 32), 0xea); /* (low & x[0]) | x[1] << 32 */
+    b = _mm512_ternarylogic_epi64(low, x[2], _mm512_slli_epi64(x[3], 32), 0xea);
     first = _mm512_cmpge_epu16_mask(_mm512_unpacklo_epi64(a, b), threshold);
     second = _mm512_cmpge_epu16_mask(_mm512_unpackhi_epi64(a, b), threshold);
     keep[0] = (lanes)first;
@@ -57,35 +101,22 @@ VEC_INLINE void dropout_group(const struct dropout *d, uint32_t site, struct row
 
 #else
 
-VEC_INLINE __m256i dropout_xor_high(__m256i product, __m256i x, uint32_t key)
-{
-    return _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(product, 32), x), _mm256_set1_epi64x(key));
-}
-
 /* Columns 32 g .. 32 g + 31. */
-VEC_INLINE void dropout_half_group(const struct dropout *d, uint32_t site, struct row_place p, uint32_t g, lanes keep[2])
+VEC_INLINE void dropout_half_group(const struct dropout *d, uint32_t site, struct row_place p, uint32_t g,
+                                   lanes keep[2])
 {
     const __m256i order = _mm256_setr_epi64x(0, 2, 1, 3), low = _mm256_set1_epi64x(0xffffffff);
-    const __m256i m0 = _mm256_set1_epi64x(PHILOX_M0), m1 = _mm256_set1_epi64x(PHILOX_M1);
     const __m256i threshold = _mm256_set1_epi16((short)d->threshold);
-    __m256i x0 = _mm256_add_epi64(order, _mm256_set1_epi64x(4ll * g)), x1 = _mm256_set1_epi64x(p.position);
-    __m256i x2 = _mm256_set1_epi64x(site), x3 = _mm256_set1_epi64x(p.slot), a, b;
-    uint32_t k0 = d->key.k[0], k1 = d->key.k[1], bits;
+    philox_word x[4] = {_mm256_add_epi64(order, _mm256_set1_epi64x(4ll * g)), philox_set(p.position), philox_set(site),
+                        philox_set(p.slot)},
+                a, b;
+    uint32_t bits;
 
-    for (int round = 0; round < 10; round++) {
-        __m256i p0 = _mm256_mul_epu32(x0, m0), p1 = _mm256_mul_epu32(x2, m1);
-
-        x0 = dropout_xor_high(p1, x1, k0);
-        x2 = dropout_xor_high(p0, x3, k1);
-        x1 = p1;
-        x3 = p0;
-        k0 += PHILOX_W0;
-        k1 += PHILOX_W1;
-    }
-    x0 = _mm256_or_si256(_mm256_and_si256(low, x0), _mm256_slli_epi64(x1, 32));
-    x2 = _mm256_or_si256(_mm256_and_si256(low, x2), _mm256_slli_epi64(x3, 32));
-    a = _mm256_unpacklo_epi64(x0, x2);
-    b = _mm256_unpackhi_epi64(x0, x2);
+    philox_rounds(d, x);
+    x[0] = _mm256_or_si256(_mm256_and_si256(low, x[0]), _mm256_slli_epi64(x[1], 32));
+    x[2] = _mm256_or_si256(_mm256_and_si256(low, x[2]), _mm256_slli_epi64(x[3], 32));
+    a = _mm256_unpacklo_epi64(x[0], x[2]);
+    b = _mm256_unpackhi_epi64(x[0], x[2]);
     a = _mm256_cmpeq_epi16(_mm256_max_epu16(a, threshold), a);
     b = _mm256_cmpeq_epi16(_mm256_max_epu16(b, threshold), b);
     bits = (uint32_t)_mm256_movemask_epi8(_mm256_permute4x64_epi64(_mm256_packs_epi16(a, b), 0xd8));
@@ -116,6 +147,7 @@ VEC_INLINE vec dropout_apply(const struct dropout *d, lanes keep, vec x)
 /* The keep bits of vectors i/16 .. i/16 + 3 of a row, i a multiple of 64; untouched without dropout. */
 VEC_INLINE void dropout_at(const struct dropout *d, uint32_t site, const struct row_place *p, int64_t i, lanes keep[4])
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): where there is dropout, places are given */
     if (d->threshold) dropout_group(d, site, *p, (uint32_t)(i / DROPOUT_GROUP), keep);
 }
 

@@ -1,13 +1,13 @@
 /* GELU with the error function, twice.
  *
- * f32: with t = |x|, the normal tail is Phi(-t) = exp(-t^2/2) Q(t), where Q = erfcx(t/sqrt 2)/2 falls slowly; Q(t) (t + 3)
- * is a polynomial of degree 8 in w = (t - 3)/(t + 3), to 4e-8 for 0 <= t <= 13.5. So the tail keeps its relative accuracy
- * where 1 + erf would cancel, and backward has the density for nothing.
+ * f32: with t = |x|, the normal tail is Phi(-t) = exp(-t^2/2) Q(t), where Q = erfcx(t/sqrt 2)/2 falls slowly; Q(t) (t
+ * + 3) is a polynomial of degree 8 in w = (t - 3)/(t + 3), to 4e-8 for 0 <= t <= 13.5. So the tail keeps its relative
+ * accuracy where 1 + erf would cancel, and backward has the density for nothing.
  *
- * bf16: Phi - 1/2 and GELU' - 1/2 are odd, so x times a polynomial in x^2, on |x| <= c, of the form that is exact at c:
- * beyond c the tail is 0 and 1. Errors 4e-6 and 3e-5, far below the digit that rounding to bf16 leaves, without an
- * exponential: at 512 rows of 4,096 this is the costliest thing between matrix products.
- * All fits by least relative (f32) or absolute (bf16) maximum. */
+ * bf16: Phi - 1/2 and GELU' - 1/2 are odd, so x times a polynomial in x^2, on |x| <= c, of the form that is exact at
+ * c: beyond c the tail is 0 and 1. Errors 4e-6 and 3e-5, far below the digit that rounding to bf16 leaves, without an
+ * exponential: at 512 rows of 4,096 this is the costliest thing between matrix products. All fits by least relative
+ * (f32) or absolute (bf16) maximum. */
 #ifndef MP2_WORKER_KERNEL_GELU_H
 #define MP2_WORKER_KERNEL_GELU_H
 
@@ -34,8 +34,8 @@ VEC_INLINE vec gauss(vec x)
 /* Phi(x), given exp(-x^2/2). */
 VEC_INLINE vec normal(vec x, vec e)
 {
-    static const float fit[] = {7.29083670e-01f, -5.09332243e-01f, 2.30019287e-01f, -4.72569046e-02f, -1.04796621e-02f,
-                                6.92789736e-03f, 1.07712021e-03f, -9.09029699e-04f, -2.70633214e-04f};
+    static const float fit[] = {7.29083670e-01f, -5.09332243e-01f, 2.30019287e-01f,  -4.72569046e-02f, -1.04796621e-02f,
+                                6.92789736e-03f, 1.07712021e-03f,  -9.09029699e-04f, -2.70633214e-04f};
     vec t = vec_abs(x), one = vec_set(1.0f), three = vec_set(3.0f), inverse = vec_div(one, vec_add(t, three)), tail;
 
     tail = vec_mul(vec_mul(e, horner(fit, 8, vec_mul(vec_sub(t, three), inverse))), inverse);
@@ -55,7 +55,7 @@ VEC_INLINE vec odd(const float *fit, int degree, float c, vec x)
 /* Phi(x), as accurate as type asks. */
 VEC_INLINE vec gelu_factor(enum number type, vec x)
 {
-    static const float fit[] = {0.0457949608f, -0.0313886315f, 0.0232479155f, -0.0170250515f, 0.0118373358f,
+    static const float fit[] = {0.0457949608f,   -0.0313886315f, 0.0232479155f,   -0.0170250515f, 0.0118373358f,
                                 -0.00649817052f, 0.00314786206f, -0.00314460055f, 0.00182131029f};
 
     return type == NUMBER_BF16 ? odd(fit, 8, 4.5f, x) : normal(x, gauss(x));

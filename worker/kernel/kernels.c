@@ -11,7 +11,10 @@ void kernels_avx512bf16(struct kernels *k);
 
 static const char *const names[] = {"auto", "avx2", "avx512", "avx512bf16"};
 
-const char *isa_name(enum isa isa) { return names[isa]; }
+const char *isa_name(enum isa isa)
+{
+    return names[isa];
+}
 
 int isa_parse(const char *name, enum isa *isa)
 {

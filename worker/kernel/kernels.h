@@ -1,15 +1,17 @@
 /* Everything the encoder computes between matrix products, and the work on columns of A, as one table of functions.
  *
- * Each file simd_*.c is compiled for AVX2, AVX-512 and AVX-512 with BF16; kernels_choose takes one set per run. Rules that
- * hold for every kernel (design.md 5a.2):
+ * Each file simd_*.c is compiled for AVX2, AVX-512 and AVX-512 with BF16; kernels_choose takes one set per run. Rules
+ * that hold for every kernel (worker/README.md, "Kernels"):
  *   - Local, one thread, no allocation, no state. Threads divide rows, examples, heads or blocks among themselves.
- *   - The bits of a row (of an example and head in attention) are a function of that row (example) and its keys alone: not
- *     of the number of rows, of neighbours, of addresses or of alignment. Sums run over 16 explicit lanes, counted from the
- *     row's first element, and are closed by one fixed tree. With f32 operands all three sets give the same bits.
+ *   - The bits of a row (of an example and head in attention) are a function of that row (example) and its keys alone:
+ *     not of the number of rows, of neighbours, of addresses or of alignment. Sums run over 16 explicit lanes, counted
+ *     from the row's first element, and are closed by one fixed tree. With f32 operands all three sets give the same
+ *     bits.
  *   - Rows are packed, [rows][width] row-major without gaps unless a leading dimension (in elements) is given. No
  *     alignment is needed; 64 bytes are fastest. Nothing is read or written outside the stated elements.
  *   - `type` is the type of matrix inputs and outputs (void pointers); the residual stream and its gradient are f32.
- *     bf16 is rounded to nearest, ties to even, and denormals to 0. It works in every set; only avx512bf16 is fast at it.
+ *     bf16 is rounded to nearest, ties to even, and denormals to 0. It works in every set; only avx512bf16 is fast at
+ *     it.
  *   - In place is fine where said, and otherwise arrays do not overlap. */
 #ifndef MP2_WORKER_KERNEL_KERNELS_H
 #define MP2_WORKER_KERNEL_KERNELS_H
@@ -21,8 +23,11 @@
 #include "cluster/base/status.h"
 #include "worker/kernel/adamw.h"
 
-enum number { NUMBER_F32, NUMBER_BF16, NUMBER_U8, NUMBER_S32 };   /* whole numbers: of int8 products alone */
-static inline size_t number_size(enum number type) { return type == NUMBER_U8 ? 1 : type == NUMBER_BF16 ? 2 : 4; }
+enum number { NUMBER_F32, NUMBER_BF16, NUMBER_U8, NUMBER_S32 }; /* whole numbers: of int8 products alone */
+static inline size_t number_size(enum number type)
+{
+    return type == NUMBER_U8 ? 1 : type == NUMBER_BF16 ? 2 : 4;
+}
 static inline const char *number_name(enum number type)
 {
     static const char *const names[] = {"f32", "bf16", "u8", "s32"};
@@ -33,13 +38,14 @@ static inline const char *number_name(enum number type)
 enum isa { ISA_AUTO, ISA_AVX2, ISA_AVX512, ISA_AVX512BF16 };
 
 /* ---- keyed dropout ----------------------------------------------------------------------------------------------
- * Column c of the row at `position` of the example in batch slot `slot` is kept when a 16-bit number is >= threshold. The
- * number is half c % 2 (0: low) of word (c % 8) / 2 of random_block(key, {c / 8, position, site, slot}). Kept values are
- * multiplied by scale, others become 0. Forward and backward draw the same numbers again; nothing is stored. */
+ * Column c of the row at `position` of the example in batch slot `slot` is kept when a 16-bit number is >= threshold.
+ * The number is half c % 2 (0: low) of word (c % 8) / 2 of random_block(key, {c / 8, position, site, slot}). Kept
+ * values are multiplied by scale, others become 0. Forward and backward draw the same numbers again; nothing is
+ * stored. */
 struct dropout {
-    struct random_key key;   /* of seed, RANDOM_DROPOUT, step and group */
-    uint32_t threshold;      /* of 65,536; 0: no dropout, the identity bit for bit */
-    float scale;             /* 65,536 / (65,536 - threshold) */
+    struct random_key key; /* of seed, RANDOM_DROPOUT, step and group */
+    uint32_t threshold;    /* of 65,536; 0: no dropout, the identity bit for bit */
+    float scale;           /* 65,536 / (65,536 - threshold) */
 };
 
 /* rate in [0,1), rounded to 1/65,536; what lies outside counts as the nearest bound, NaN as 0. */
@@ -47,59 +53,67 @@ struct dropout dropout_make(struct random_key key, double rate);
 
 /* Which dropout of the model: the kind within a layer, or the probabilities of a head. */
 enum dropout_kind { DROPOUT_EMBEDDING, DROPOUT_ATTENTION, DROPOUT_FEED_FORWARD, DROPOUT_HEAD = 16 };
-static inline uint32_t dropout_site(int layer, int kind) { return (uint32_t)layer << 16 | (uint32_t)kind; }
-static inline uint32_t dropout_head_site(int layer, int head) { return dropout_site(layer, DROPOUT_HEAD + head); }
+static inline uint32_t dropout_site(int layer, int kind)
+{
+    return (uint32_t)layer << 16 | (uint32_t)kind;
+}
+static inline uint32_t dropout_head_site(int layer, int head)
+{
+    return dropout_site(layer, DROPOUT_HEAD + head);
+}
 
 /* Where a packed row comes from: the example's slot in the batch and the position in the example. */
-struct row_place { uint32_t slot, position; };
+struct row_place {
+    uint32_t slot, position;
+};
 
 /* ---- arguments ---------------------------------------------------------------------------------------------------*/
 
 /* The end of a sublayer: r = h + dropout(y); out = LN(r) * gamma + beta [+ prompt]. */
 struct norm {
     int64_t rows;
-    int width;                        /* H */
-    float eps;                        /* of the LayerNorm: rstd = 1 / sqrt(variance + eps) */
+    int width; /* H */
+    float eps; /* of the LayerNorm: rstd = 1 / sqrt(variance + eps) */
     enum number type;
-    const struct row_place *place;    /* [rows]; may be NULL when there is neither dropout nor prompt */
+    const struct row_place *place; /* [rows]; may be NULL when there is neither dropout nor prompt */
     struct dropout drop;
     uint32_t site;
-    const float *gamma, *beta;        /* [width] */
-    const float *prompt;              /* [prompt_rows][width], added to the rows at positions 1..prompt_rows: the next
-                                       * layer's prompt; NULL: none */
+    const float *gamma, *beta; /* [width] */
+    const float *prompt;       /* [prompt_rows][width], added to the rows at positions 1..prompt_rows: the next
+                                * layer's prompt; NULL: none */
     int prompt_rows;
 };
 
 /* One head of one example. */
 struct attention {
-    int64_t keys;                     /* S, rows of k and v */
-    int64_t queries;                  /* rows of q, ctx and stats; usually S */
-    const struct row_place *place;    /* [queries] where each comes from, for dropout; NULL: query i is at position i */
-    int width;                        /* head size, 1..256; multiples of 16 are fastest */
-    int64_t ld;                       /* from row to row of q, k, v (and dq, dk, dv), elements: 3H in a [N,3H] buffer */
-    int64_t ld_ctx;                   /* of ctx and d_ctx: H */
+    int64_t keys;                  /* S, rows of k and v */
+    int64_t queries;               /* rows of q, ctx and stats; usually S */
+    const struct row_place *place; /* [queries] where each comes from, for dropout; NULL: query i is at position i */
+    int width;                     /* head size, 1..256; multiples of 16 are fastest */
+    int64_t ld;                    /* from row to row of q, k, v (and dq, dk, dv), elements: 3H in a [N,3H] buffer */
+    int64_t ld_ctx;                /* of ctx and d_ctx: H */
     enum number type;
-    float scale;                      /* 1 / sqrt(head size); > 0 */
+    float scale; /* 1 / sqrt(head size); > 0 */
     struct dropout drop;
-    uint32_t site;                    /* dropout_head_site(layer, head) */
+    uint32_t site; /* dropout_head_site(layer, head) */
     uint32_t slot;
 };
 
-/* A product of whole numbers. A row x stands as q = x / x_scale + 128, 1..255, a column of W as -127..127 times w_scale; what is
- * summed up, sum[i][c] = q[i] . w[c], is exact, and
- *     y[i][c] = (sum[i][c] - offset[c]) * (x_scale[i] w_scale[c]) + bias[c],    offset[c] = 128 sum(w[c])
- * Behind GELU, whose least value is -.16998, q = (x + INT8_FLOOR) / x_scale, 0..255: the floor's part is in the bias, offset 0. */
+/* A product of whole numbers. A row x stands as q = x / x_scale + 128, 1..255, a column of W as -127..127 times
+ * w_scale; what is summed up, sum[i][c] = q[i] . w[c], is exact, and y[i][c] = (sum[i][c] - offset[c]) * (x_scale[i]
+ * w_scale[c]) + bias[c],    offset[c] = 128 sum(w[c]) Behind GELU, whose least value is -.16998, q = (x + INT8_FLOOR) /
+ * x_scale, 0..255: the floor's part is in the bias, offset 0. */
 #define INT8_FLOOR 0.17f
 struct int8_scales {
-    const float *x_scale;             /* [rows] */
-    const float *w_scale, *bias;      /* [width] */
-    const int32_t *offset;            /* [width] */
+    const float *x_scale;        /* [rows] */
+    const float *w_scale, *bias; /* [width] */
+    const int32_t *offset;       /* [width] */
 };
 
-enum { COLUMN_BLOCK = 64 };           /* columns of A in a block; a ragged last block is stored in full, padded with 0 */
+enum { COLUMN_BLOCK = 64 }; /* columns of A in a block; a ragged last block is stored in full, padded with 0 */
 
 struct kernels {
-    const char *name;                 /* "avx2", "avx512", "avx512bf16" */
+    const char *name; /* "avx2", "avx512", "avx512bf16" */
     enum isa isa;
 
     /* ---- rows ---- */
@@ -115,8 +129,8 @@ struct kernels {
                           float *rstd);
 
     /* r = h + dropout(y); out = LN(r) * gamma + beta [+ prompt]. y is of n->type (the sublayer's matrix output, bias
-     * included), h and out f32 (out may be h). out_matrix: out rounded to n->type; NULL: not wanted. xhat [rows][width] of
-     * n->type and rstd [rows]: what backward needs; NULL: not wanted (evaluation). */
+     * included), h and out f32 (out may be h). out_matrix: out rounded to n->type; NULL: not wanted. xhat [rows][width]
+     * of n->type and rstd [rows]: what backward needs; NULL: not wanted (evaluation). */
     void (*norm_forward)(const struct norm *n, const float *h, const void *y, float *out, void *out_matrix, void *xhat,
                          float *rstd);
 
@@ -130,21 +144,24 @@ struct kernels {
                            const float *rstd, float *d_sum);
 
     /* Gradients of gamma and beta over these rows, added row by row to d_gamma, d_beta [width]. d_out is the gradient
-     * behind the LayerNorm: d_a + d_b of norm_backward. dropped: 1 for the embedding's LayerNorm (dropout behind it). */
+     * behind the LayerNorm: d_a + d_b of norm_backward. dropped: 1 for the embedding's LayerNorm (dropout behind it).
+     */
     void (*norm_parameters)(const struct norm *n, int dropped, const float *d_a, const float *d_b, const void *xhat,
                             float *d_gamma, float *d_beta);
 
     /* y = x Phi(x), element by element; y may be x when the types are equal. */
     void (*gelu_forward)(int64_t n, enum number x_type, const void *x, enum number y_type, void *y);
     /* d_x = d_y (Phi(x) + x phi(x)); d_x (x's type) may be x, or d_y when the types are equal. */
-    void (*gelu_backward)(int64_t n, enum number x_type, const void *x, enum number dy_type, const void *d_y, void *d_x);
+    void (*gelu_backward)(int64_t n, enum number x_type, const void *x, enum number dy_type, const void *d_y,
+                          void *d_x);
 
     /* ---- int8 products ---- */
 
     /* q and scale of rows of type. A row that is not finite gets the scale NaN, and so does what is made of it. */
     void (*int8_quantize)(int64_t rows, int width, enum number type, const void *x, uint8_t *q, float *scale);
     /* y of type from sums [rows][width] s32. */
-    void (*int8_dequantize)(int64_t rows, int width, const struct int8_scales *s, const void *sums, enum number type, void *y);
+    void (*int8_dequantize)(int64_t rows, int width, const struct int8_scales *s, const void *sums, enum number type,
+                            void *y);
     /* From the sums straight to q and scale of GELU(y). sums are destroyed. */
     void (*int8_gelu)(int64_t rows, int width, const struct int8_scales *s, void *sums, uint8_t *q, float *scale);
 
@@ -152,22 +169,22 @@ struct kernels {
 
     /* Bytes of scratch for forward and backward of this shape (64-byte aligned by the caller); grows with keys. */
     size_t (*attention_scratch)(const struct attention *a);
-    /* ctx = dropout(softmax(scale q k^T)) v. stats [queries][2] f32: a row's largest scaled score and 1 / sum; NULL: not
-     * wanted (evaluation). */
+    /* ctx = dropout(softmax(scale q k^T)) v. stats [queries][2] f32: a row's largest scaled score and 1 / sum; NULL:
+     * not wanted (evaluation). */
     void (*attention_forward)(const struct attention *a, const void *q, const void *k, const void *v, void *ctx,
                               float *stats, void *scratch);
     /* From d_ctx and what forward saved: d_q [queries], d_k, d_v [keys], all of a->type, leading dimension a->ld; they
      * are written, not added to, and may not be q, k, v. ctx is not needed. */
-    void (*attention_backward)(const struct attention *a, const void *q, const void *k, const void *v, const float *stats,
-                               const void *d_ctx, void *d_q, void *d_k, void *d_v, void *scratch);
+    void (*attention_backward)(const struct attention *a, const void *q, const void *k, const void *v,
+                               const float *stats, const void *d_ctx, void *d_q, void *d_k, void *d_v, void *scratch);
 
     /* ---- plain arrays ---- */
 
     void (*to_bf16)(int64_t n, const float *x, uint16_t *y);
     void (*from_bf16)(int64_t n, const uint16_t *x, float *y);
-    void (*add)(int64_t n, float *a, const float *b);                 /* a += b: one node of the tree over slots */
+    void (*add)(int64_t n, float *a, const float *b); /* a += b: one node of the tree over slots */
     void (*add_double)(int64_t n, double *a, const double *b);
-    void (*axpy)(int64_t n, float alpha, const float *x, float *y);   /* y = fma(alpha, x, y) */
+    void (*axpy)(int64_t n, float alpha, const float *x, float *y); /* y = fma(alpha, x, y) */
     /* h[i] += prompt[place[i].position - 1] where 1 <= position <= prompt_rows; h_matrix (NULL: not wanted) gets every
      * row of h rounded to type. For a first layer whose input is kept from before. */
     void (*add_prompt)(int64_t rows, int width, const struct row_place *place, const float *prompt, int prompt_rows,
@@ -190,7 +207,7 @@ struct kernels {
     void (*head_backward)(int64_t rows, int width, const float *h, const float *head, const float *d_logits, float *d_h,
                           float *d_head);
 
-    /* ---- columns of A: a block is a, m, v, each [d][64] f32; method.md section 5 ---- */
+    /* ---- columns of A: a block is a, m, v, each [d][64] f32; worker/README.md, "Exact gradients" ---- */
 
     /* out[g][64] = sum over i = 0..d-1, in order, of u[g][i] a[i][64]; u [groups][d]. */
     void (*columns_compose)(int d, int groups, const float *u, const float *a, float *out);
@@ -205,8 +222,8 @@ struct kernels {
 
     void (*adamw)(const struct adamw *w, int64_t n, const float *grad, float *p, float *m, float *v);
     /* Softmax cross entropy of rows of vocabulary logits: loss[i] = log sum exp - logit[target[i]]; d_logits (of type,
-     * leading dimension ld_d, may be logits itself when f32; NULL: loss only) = (p - onehot) * factor. best[i] (NULL: not
-     * wanted): index of the row's first largest logit. A target < 0: loss 0, gradient 0. */
+     * leading dimension ld_d, may be logits itself when f32; NULL: loss only) = (p - onehot) * factor. best[i] (NULL:
+     * not wanted): index of the row's first largest logit. A target < 0: loss 0, gradient 0. */
     void (*vocabulary_loss)(int64_t rows, int vocabulary, const float *logits, int64_t ld, const int32_t *target,
                             float factor, enum number type, void *d_logits, int64_t ld_d, double *loss, int32_t *best);
 
@@ -215,7 +232,7 @@ struct kernels {
     double (*peak)(enum number type, int64_t rounds, float *sink);
 };
 
-/* Local. ISA_AUTO: the best set this CPU and system can run. ST_INPUT (said) when the asked one cannot run here. */
+/* Local. ISA_AUTO: the best set this CPU and system can run. ST_INPUT (reported) when the asked one cannot run here. */
 status kernels_choose(enum isa isa, struct kernels *out);
 
 /* Local. Whether this CPU and system can run a set; its name ("auto" for ISA_AUTO); the isa of a name, -1 for none. */

@@ -23,6 +23,7 @@ VEC_INLINE void norm_finish(enum number type, const struct norm *n, int64_t row,
     float one_over;
     vec mean = vec_set(vec_sum4(sum) / (float)w), square[4] = {vec_zero(), vec_zero(), vec_zero(), vec_zero()}, scale;
 
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): where there is a prompt, places are given */
     if (n->prompt && place->position >= 1 && place->position <= (uint32_t)n->prompt_rows)
         prompt = n->prompt + (size_t)(place->position - 1) * (size_t)w;
     for (int i = 0; i < w; i += 64)

@@ -1,6 +1,6 @@
-/* Attention, forward. Scores of 48 queries against all keys lie in scratch; a row's softmax is computed there, in place:
- * exponentials without their sum are the operand of the second product, whose result is divided by the sum. Dropout
- * takes terms out of the product, never out of the sum. */
+/* Attention, forward. Scores of 48 queries against all keys lie in scratch; a row's softmax is computed there, in
+ * place: exponentials without their sum are the operand of the second product, whose result is divided by the sum.
+ * Dropout takes terms out of the product, never out of the sum. */
 #include <math.h>
 
 #include "worker/kernel/attention_plan.h"
@@ -29,15 +29,14 @@ VEC_INLINE float largest_score(int64_t n, const float *s)
 }
 
 /* One row: scores become operands (dropped ones 0); stats: largest scaled score, 1 / sum. */
-VEC_INLINE void softmax_row(int pairs, enum number type, const struct attention *a, int64_t query, float *s, lanes *keep,
-                            float stats[2])
+VEC_INLINE void softmax_row(int pairs, enum number type, const struct attention *a, int64_t query, float *s,
+                            lanes *keep, float stats[2])
 {
     int64_t n = a->keys;
     float most = largest_score(n, s) * a->scale;
     vec sum[4] = {vec_zero(), vec_zero(), vec_zero(), vec_zero()}, scale = vec_set(a->scale), shift = vec_set(-most);
 
-    if (a->drop.threshold)
-        dropout_row(&a->drop, a->site, attention_place(a, query), n, keep);
+    if (a->drop.threshold) dropout_row(&a->drop, a->site, attention_place(a, query), n, keep);
     for (int64_t i = 0; i < n; i += 4 * LANES)
         for (int k = 0; k < 4; k++) {
             int64_t j = i + k * LANES;
@@ -48,7 +47,7 @@ VEC_INLINE void softmax_row(int pairs, enum number type, const struct attention 
             if (n - j < LANES) e = vec_keep(vec_in_row(j, n), e);
             sum[k] = vec_add(sum[k], e);
             if (a->drop.threshold) e = vec_keep(keep[j / LANES], e);
-            if (pairs) vec_store_bf16((uint16_t *)s + j, e);   /* behind what is still to be read */
+            if (pairs) vec_store_bf16((uint16_t *)s + j, e); /* behind what is still to be read */
             else vec_store(s + j, attention_operand(type, e));
         }
     stats[0] = most;
@@ -81,7 +80,7 @@ VEC_INLINE void forward_type(int pairs, enum number type, const struct attention
         KERNEL(tile_product)(pairs, 0, m, d, tile_units(pairs, n), weights, scratch + p.v_rows, out, p.ld_o);
         for (int64_t i = 0; i < m; i++)
             KERNEL(tile_unpack)(type, out + i * p.ld_o, p.ld_o, 1, d, factor[i],
-                        (char *)ctx + (size_t)((first + i) * a->ld_ctx) * number_size(type), a->ld_ctx);
+                                (char *)ctx + (size_t)((first + i) * a->ld_ctx) * number_size(type), a->ld_ctx);
     }
 }
 

@@ -1,9 +1,9 @@
 /* Attention, backward. Probabilities P are computed again from the saved largest score and 1 / sum, to the bits of
- * forward. With M the dropout (0 or its scale), dP = M (dO V^T) and D = sum over keys of P dP (which is also dO . O, so
- * that the context need not be kept):
+ * forward. With M the dropout (0 or its scale), dP = M (dO V^T) and D = sum over keys of P dP (which is also dO . O,
+ * so that the context need not be kept):
  *   dS = P (dP - D)    dQ = scale dS K    dK = scale dS^T Q    dV = (M P)^T dO
- * 48 queries at a time; dK and dV gather in f32. In pairs of bf16, dS is an operand both ways: row by row for dQ, and with
- * the rows 2r and 2r+1 interleaved for dK. */
+ * 48 queries at a time; dK and dV gather in f32. In pairs of bf16, dS is an operand both ways: row by row for dQ, and
+ * with the rows 2r and 2r+1 interleaved for dK. */
 #include "worker/kernel/attention_plan.h"
 #include "worker/kernel/simd.h"
 
@@ -15,8 +15,7 @@ VEC_INLINE float probabilities(const struct attention *a, int64_t query, const f
     vec sum[4] = {vec_zero(), vec_zero(), vec_zero(), vec_zero()};
     vec scale = vec_set(a->scale), shift = vec_set(-stats[0]), inverse = vec_set(stats[1]);
 
-    if (a->drop.threshold)
-        dropout_row(&a->drop, a->site, attention_place(a, query), n, keep);
+    if (a->drop.threshold) dropout_row(&a->drop, a->site, attention_place(a, query), n, keep);
     for (int64_t i = 0; i < n; i += 4 * LANES)
         for (int k = 0; k < 4; k++) {
             int64_t j = i + k * LANES;
@@ -144,11 +143,10 @@ VEC_INLINE void backward_type(int pairs, enum number type, const struct attentio
     KERNEL(tile_unpack)(type, scratch + p.d_v, p.ld_o, n, d, 1.0f, d_v, a->ld);
 }
 
-static void attention_backward(const struct attention *a, const void *q, const void *k, const void *v, const float *stats,
-                               const void *d_ctx, void *d_q, void *d_k, void *d_v, void *scratch)
+static void attention_backward(const struct attention *a, const void *q, const void *k, const void *v,
+                               const float *stats, const void *d_ctx, void *d_q, void *d_k, void *d_v, void *scratch)
 {
-    if (a->type == NUMBER_F32)
-        backward_type(0, NUMBER_F32, a, q, k, v, stats, d_ctx, d_q, d_k, d_v, scratch);
+    if (a->type == NUMBER_F32) backward_type(0, NUMBER_F32, a, q, k, v, stats, d_ctx, d_q, d_k, d_v, scratch);
     else backward_type(TILE_PAIRS, NUMBER_BF16, a, q, k, v, stats, d_ctx, d_q, d_k, d_v, scratch);
 }
 

@@ -1,5 +1,5 @@
-/* Work on blocks of 64 columns of A, and AdamW. All of it is bound by memory: a block's rows are read in order, once. The
- * update composes the next step's prompt from the row it has just written, so that A is not read again for it. */
+/* Work on blocks of 64 columns of A, and AdamW. All of it is bound by memory: a block's rows are read in order, once.
+ * The update composes the next step's prompt from the row it has just written, so that A is not read again for it. */
 #include <math.h>
 
 #include "worker/kernel/simd.h"
@@ -8,14 +8,21 @@
 enum { BLOCK_VECS = COLUMN_BLOCK / LANES };
 
 /* AdamW's constants as floats, each rounded once from double. */
-struct adamw_constants { vec scale, keep, beta1, rest1, beta2, rest2, root, eps, step; };
+struct adamw_constants {
+    vec scale, keep, beta1, rest1, beta2, rest2, root, eps, step;
+};
 
 VEC_INLINE struct adamw_constants adamw_prepare(const struct adamw *w)
 {
-    return (struct adamw_constants){
-        vec_set(w->scale != 0 ? (float)w->scale : 1.0f), vec_set((float)(1.0 - w->lr * w->decay)), vec_set((float)w->beta1), vec_set((float)(1.0 - w->beta1)),
-        vec_set((float)w->beta2), vec_set((float)(1.0 - w->beta2)), vec_set((float)sqrt(w->correction2)),
-        vec_set((float)w->eps), vec_set((float)(w->lr / w->correction1))};
+    return (struct adamw_constants){vec_set(w->scale != 0 ? (float)w->scale : 1.0f),
+                                    vec_set((float)(1.0 - w->lr * w->decay)),
+                                    vec_set((float)w->beta1),
+                                    vec_set((float)(1.0 - w->beta1)),
+                                    vec_set((float)w->beta2),
+                                    vec_set((float)(1.0 - w->beta2)),
+                                    vec_set((float)sqrt(w->correction2)),
+                                    vec_set((float)w->eps),
+                                    vec_set((float)(w->lr / w->correction1))};
 }
 
 /* m and v are updated in place; the new p comes back. */

@@ -5,9 +5,9 @@
 /* Phi(x) + x phi(x). */
 VEC_INLINE vec gelu_slope(enum number type, vec x)
 {
-    static const float fit[] = {0.0449051929f, -0.0368347424f, 0.0387537232f, -0.042407855f, 0.0490075143f,
-                                -0.0505516333f, 0.0242759274f, -0.00927480933f, 0.0292695553f, -0.0209599275f};
-    vec density = vec_set(0.3989422804014327f), e;   /* 1 / sqrt(2 pi) */
+    static const float fit[] = {0.0449051929f,  -0.0368347424f, 0.0387537232f,   -0.042407855f, 0.0490075143f,
+                                -0.0505516333f, 0.0242759274f,  -0.00927480933f, 0.0292695553f, -0.0209599275f};
+    vec density = vec_set(0.3989422804014327f), e; /* 1 / sqrt(2 pi) */
 
     if (type == NUMBER_BF16) return odd(fit, 9, 4.75f, x);
     e = gauss(x);
@@ -30,7 +30,8 @@ static void gelu_forward(int64_t n, enum number x_type, const void *x, enum numb
     else forward_type(n, NUMBER_BF16, x, NUMBER_BF16, y);
 }
 
-VEC_INLINE void backward_type(int64_t n, enum number x_type, const void *x, enum number dy_type, const void *d_y, void *d_x)
+VEC_INLINE void backward_type(int64_t n, enum number x_type, const void *x, enum number dy_type, const void *d_y,
+                              void *d_x)
 {
     for (int64_t i = 0; i < n; i += LANES) {
         vec slope = gelu_slope(x_type, vec_at_type(x_type, x, i, n));

@@ -6,7 +6,8 @@ static void head_forward(int64_t rows, int width, const float *h, const float *h
 {
     for (int64_t row = 0; row < rows; row++) {
         const float *x = h + row * width;
-        vec start[4] = {vec_zero(), vec_zero(), vec_zero(), vec_zero()}, end[4] = {start[0], start[0], start[0], start[0]};
+        vec start[4] = {vec_zero(), vec_zero(), vec_zero(), vec_zero()},
+            end[4] = {start[0], start[0], start[0], start[0]};
 
         for (int i = 0; i < width; i += 64)
             for (int k = 0; k < 4; k++) {

@@ -3,7 +3,10 @@
 #include "worker/kernel/simd.h"
 
 /* 0; NaN where a is not finite. */
-VEC_INLINE vec not_finite(vec a) { return vec_mul(a, vec_zero()); }
+VEC_INLINE vec not_finite(vec a)
+{
+    return vec_mul(a, vec_zero());
+}
 
 /* A step below which numbers count as 0: its inverse would not be finite. */
 static const float LEAST = 1e-30f;
@@ -19,7 +22,8 @@ VEC_INLINE void quantize_row(int64_t width, enum number type, const void *x, uin
             largest[k] = vec_max(vec_abs(a), largest[k]);
             bad = vec_add(bad, not_finite(a));
         }
-    *scale = vec_largest(vec_max(vec_max(largest[0], largest[1]), vec_max(largest[2], largest[3]))) / 127.0f + vec_sum(bad);
+    *scale = vec_largest(vec_max(vec_max(largest[0], largest[1]), vec_max(largest[2], largest[3]))) / 127.0f +
+             vec_sum(bad);
     inverse = vec_set(*scale > LEAST ? 1.0f / *scale : 0.0f);
     for (int64_t i = 0; i < width; i += LANES)
         vec_put_u8(q, i, width, vec_fma(vec_at_type(type, x, i, width), inverse, vec_set(128.0f)));
@@ -43,7 +47,8 @@ VEC_INLINE vec value_at(const struct int8_scales *s, vec x_scale, const int32_t 
     return vec_fma(whole, vec_mul(x_scale, vec_at(s->w_scale, c, width)), vec_at(s->bias, c, width));
 }
 
-static void int8_dequantize(int64_t rows, int width, const struct int8_scales *s, const void *sums, enum number type, void *y)
+static void int8_dequantize(int64_t rows, int width, const struct int8_scales *s, const void *sums, enum number type,
+                            void *y)
 {
     for (int64_t row = 0; row < rows; row++) {
         const int32_t *from = (const int32_t *)sums + row * width;

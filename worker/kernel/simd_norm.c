@@ -1,5 +1,5 @@
-/* The end of a sublayer: dropout, residual, LayerNorm, the next layer's prompt, and back. A row stays in the first cache
- * between its passes: sum, centred squares (two passes, so that no digits cancel), result. */
+/* The end of a sublayer: dropout, residual, LayerNorm, the next layer's prompt, and back. A row stays in the first
+ * cache between its passes: sum, centred squares (two passes, so that no digits cancel), result. */
 #include "worker/kernel/norm_row.h"
 #include "worker/kernel/simd.h"
 
@@ -95,8 +95,8 @@ static void norm_backward(const struct norm *n, const float *d_a, const float *d
     else norm_backward_type(NUMBER_F32, 0, n, d_a, d_b, xhat, rstd, d_h, d_y);
 }
 
-static void embed_backward(const struct norm *n, const float *d_a, const float *d_b, const void *xhat, const float *rstd,
-                           float *d_sum)
+static void embed_backward(const struct norm *n, const float *d_a, const float *d_b, const void *xhat,
+                           const float *rstd, float *d_sum)
 {
     if (n->type == NUMBER_BF16) norm_backward_type(NUMBER_BF16, 1, n, d_a, d_b, xhat, rstd, d_sum, NULL);
     else norm_backward_type(NUMBER_F32, 1, n, d_a, d_b, xhat, rstd, d_sum, NULL);

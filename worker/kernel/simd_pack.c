@@ -27,7 +27,8 @@ VEC_INLINE vec units_at(int pairs, enum number type, const void *row, int64_t u,
     return vec_at_type(type, row, u, width);
 }
 
-VEC_INLINE void pack_a_type(int pairs, enum number type, const void *x, int64_t ld, int64_t rows, int64_t width, float *to)
+VEC_INLINE void pack_a_type(int pairs, enum number type, const void *x, int64_t ld, int64_t rows, int64_t width,
+                            float *to)
 {
     int64_t across = round_up(tile_units(pairs, width), LANES);
 
@@ -45,7 +46,8 @@ VEC_INLINE void pack_rows_type(int pairs, enum number type, const void *x, int64
 #if TILE_PAIRS
                 if (pairs) {
                     __m256i lo = half_row(tile_row(type, x, ld, i), j, width);
-                    __m256i hi = i + 1 < rows ? half_row(tile_row(type, x, ld, i + 1), j, width) : _mm256_setzero_si256();
+                    __m256i hi = i + 1 < rows ? half_row(tile_row(type, x, ld, i + 1), j, width)
+                                              : _mm256_setzero_si256();
                     vec_store(to + j - p, tile_interleave(lo, hi));
                     continue;
                 }
@@ -65,9 +67,8 @@ VEC_INLINE void pack_columns_type(int pairs, enum number type, const void *x, in
                 vec block[LANES];
 
                 for (int64_t i = 0; i < LANES; i++)
-                    block[i] = p + j + i < rows
-                                   ? units_at(pairs, type, tile_row(type, x, ld, p + j + i), u, width)
-                                   : vec_zero();
+                    block[i] = p + j + i < rows ? units_at(pairs, type, tile_row(type, x, ld, p + j + i), u, width)
+                                                : vec_zero();
                 vec_transpose(block);
                 for (int64_t i = 0; i < LANES && u + i < units; i++) vec_store(to + (u + i) * PANEL + j, block[i]);
             }
@@ -89,7 +90,8 @@ void KERNEL(tile_pack_a)(int pairs, enum number type, const void *x, int64_t ld,
     else pack_a_type(0, NUMBER_F32, x, ld, rows, width, to);
 }
 
-void KERNEL(tile_pack_rows)(int pairs, enum number type, const void *x, int64_t ld, int64_t rows, int64_t width, float *to)
+void KERNEL(tile_pack_rows)(int pairs, enum number type, const void *x, int64_t ld, int64_t rows, int64_t width,
+                            float *to)
 {
     if (TILE_PAIRS && pairs) pack_rows_type(TILE_PAIRS, NUMBER_BF16, x, ld, rows, width, to);
     else if (type == NUMBER_BF16) pack_rows_type(0, NUMBER_BF16, x, ld, rows, width, to);

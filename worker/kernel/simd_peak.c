@@ -12,7 +12,7 @@ VEC_INLINE void chains(int pairs, int64_t rounds, float *sink)
     vec sum[CHAINS], a = vec_load(sink), b = vec_load(sink + LANES), total = vec_zero();
 
 #pragma GCC unroll 24
-    for (int i = 0; i < CHAINS; i++) sum[i] = vec_set((float)i);   /* all different: equal ones would be computed once */
+    for (int i = 0; i < CHAINS; i++) sum[i] = vec_set((float)i); /* all different: equal ones would be computed once */
     for (int64_t r = 0; r < rounds; r++)
 #pragma GCC unroll 24
         for (int i = 0; i < CHAINS; i++) sum[i] = tile_step(pairs, a, b, sum[i]);

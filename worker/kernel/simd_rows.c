@@ -57,8 +57,8 @@ static void scatter_add(int64_t rows, int width, const int32_t *index, const flo
     for (int64_t i = 0; i < rows; i++) add(width, out + (size_t)index[i] * (size_t)width, x + i * width);
 }
 
-/* A column's sum stays in registers while the rows pass: of so many columns that a row's part fills whole cache lines and few pages
- * are opened for little. */
+/* A column's sum stays in registers while the rows pass: of so many columns that a row's part fills whole cache lines
+ * and few pages are opened for little. */
 enum { SUM_VECS = 8 };
 
 VEC_INLINE void sum_strip(enum number type, int64_t rows, int64_t n, size_t row_bytes, const void *x, float *out)
@@ -78,7 +78,8 @@ VEC_INLINE void sum_rows_of(enum number type, int64_t rows, int width, int64_t l
     size_t size = number_size(type);
     int i = 0;
 
-    for (; i + STRIP <= width; i += STRIP) sum_strip(type, rows, STRIP, (size_t)ld * size, (const char *)x + (size_t)i * size, out + i);
+    for (; i + STRIP <= width; i += STRIP)
+        sum_strip(type, rows, STRIP, (size_t)ld * size, (const char *)x + (size_t)i * size, out + i);
     if (i < width) sum_strip(type, rows, width - i, (size_t)ld * size, (const char *)x + (size_t)i * size, out + i);
 }
 
@@ -97,7 +98,7 @@ static double sum_squares(int64_t n, const float *x)
         float a[LANES];
 
         vec_store(a, vec_at(x, i, n));
-        for (int k = 0; k < LANES; k++) lane[k] += (double)a[k] * (double)a[k];   /* an exact product */
+        for (int k = 0; k < LANES; k++) lane[k] += (double)a[k] * (double)a[k]; /* an exact product */
     }
     for (int half = LANES / 2; half > 0; half /= 2)
         for (int k = 0; k < half; k++) lane[k] += lane[k + half];

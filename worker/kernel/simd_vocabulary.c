@@ -46,8 +46,8 @@ static int32_t first_equal(const float *x, int n, float most)
     return 0;
 }
 
-VEC_INLINE void write_gradient(enum number type, int n, const float *x, float most, float factor_over_sum, int32_t target,
-                               float factor, void *d)
+VEC_INLINE void write_gradient(enum number type, int n, const float *x, float most, float factor_over_sum,
+                               int32_t target, float factor, void *d)
 {
     float at_target, e[LANES];
 
@@ -55,7 +55,8 @@ VEC_INLINE void write_gradient(enum number type, int n, const float *x, float mo
     vec_store(e, vec_exp(vec_set(x[target] - most)));
     at_target = e[0] * factor_over_sum - factor;
     for (int i = 0; i < n; i += LANES)
-        vec_put_type(type, d, i, n, vec_mul(vec_exp(vec_sub(vec_at(x, i, n), vec_set(most))), vec_set(factor_over_sum)));
+        vec_put_type(type, d, i, n,
+                     vec_mul(vec_exp(vec_sub(vec_at(x, i, n), vec_set(most))), vec_set(factor_over_sum)));
     vec_put_type(type, (char *)d + (size_t)target * number_size(type), 0, 1, vec_set(at_target));
 }
 

@@ -1,6 +1,6 @@
 /* Sixteen floats as one value, with the same meaning on every target: one __m512, or two __m256 under AVX2. Everything
- * here is exactly rounded or an explicit sequence of fused operations, so that kernels written with it give the same bits
- * everywhere. Tails are loaded and stored under a mask and run through the same arithmetic as full vectors.
+ * here is exactly rounded or an explicit sequence of fused operations, so that kernels written with it give the same
+ * bits everywhere. Tails are loaded and stored under a mask and run through the same arithmetic as full vectors.
  *
  * Included by simd_*.c alone (compiled once per target). */
 #ifndef MP2_WORKER_KERNEL_VEC_H
@@ -16,7 +16,7 @@
 
 enum { LANES = 16 };
 
-typedef uint16_t lanes;   /* bit i: lane i takes part */
+typedef uint16_t lanes; /* bit i: lane i takes part */
 
 #ifdef __AVX512F__
 #include "worker/kernel/vec_avx512.h"
@@ -25,7 +25,10 @@ typedef uint16_t lanes;   /* bit i: lane i takes part */
 #endif
 
 /* The first n lanes, n in 0..16. */
-VEC_INLINE lanes vec_first(int64_t n) { return (lanes)((1u << n) - 1u); }
+VEC_INLINE lanes vec_first(int64_t n)
+{
+    return (lanes)((1u << n) - 1u);
+}
 
 /* Lanes i.. of row x of n elements (zero behind its end), and the reverse. */
 VEC_INLINE vec vec_at(const float *x, int64_t i, int64_t n)
@@ -71,7 +74,10 @@ VEC_INLINE lanes vec_in_row(int64_t i, int64_t n)
 }
 
 /* A row's sum is kept in four accumulators of 16 lanes; vector number i/16 goes to accumulator i/16 % 4. */
-VEC_INLINE float vec_sum4(const vec a[4]) { return vec_sum(vec_add(vec_add(a[0], a[1]), vec_add(a[2], a[3]))); }
+VEC_INLINE float vec_sum4(const vec a[4])
+{
+    return vec_sum(vec_add(vec_add(a[0], a[1]), vec_add(a[2], a[3])));
+}
 
 /* e^x for x up to 88 (nonsense above), relative error below 1.2e-7; 0 below -87.3; NaN stays NaN. (Cephes' expf.) */
 VEC_INLINE vec vec_exp(vec x)

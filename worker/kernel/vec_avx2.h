@@ -2,6 +2,7 @@
 #ifndef MP2_WORKER_KERNEL_VEC_AVX2_H
 #define MP2_WORKER_KERNEL_VEC_AVX2_H
 
+/* clang-format off */
 typedef struct { __m256 lo, hi; } vec;
 
 /* A mask's bits as lanes of all ones or all zeros. */
@@ -239,5 +240,6 @@ VEC_INLINE void vec_transpose(vec r[16])
         r[8 + i] = (vec){block[2][i], block[3][i]};
     }
 }
+/* clang-format on */
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef MP2_WORKER_KERNEL_VEC_AVX512_H
 #define MP2_WORKER_KERNEL_VEC_AVX512_H
 
+/* clang-format off */
 typedef __m512 vec;
 
 VEC_INLINE vec vec_zero(void) { return _mm512_setzero_ps(); }
@@ -131,5 +132,6 @@ VEC_INLINE void vec_transpose(vec r[16])
             r[4 * i + 8 + k] = _mm512_shuffle_f32x4(t[4 * i + k], t[8 + 4 * i + k], 0xdd);
         }
 }
+/* clang-format on */
 
 #endif

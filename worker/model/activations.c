@@ -6,7 +6,10 @@
 #include "cluster/base/memory.h"
 #include "worker/model/layout.h"
 
-struct sizes { int64_t rows, hidden, ffn, heads; enum number type; };
+struct sizes {
+    int64_t rows, hidden, ffn, heads;
+    enum number type;
+};
 
 static void *take(struct layout *l, const struct sizes *s, int64_t rows, int64_t width)
 {
@@ -57,8 +60,12 @@ static void lay_layers(struct layout *l, const struct sizes *s, const struct enc
 static size_t attention_bytes(const struct encoder *e, int64_t rows)
 {
     int64_t keys = rows < e->config.positions ? rows : e->config.positions;
-    struct attention a = {.keys = keys, .queries = keys, .width = (int)(e->config.hidden / e->config.heads),
-                          .ld = 3 * e->config.hidden, .ld_ctx = e->config.hidden, .type = e->precision};
+    struct attention a = {.keys = keys,
+                          .queries = keys,
+                          .width = (int)(e->config.hidden / e->config.heads),
+                          .ld = 3 * e->config.hidden,
+                          .ld_ctx = e->config.hidden,
+                          .type = e->precision};
 
     return e->kernels.attention_scratch(&a);
 }
@@ -67,7 +74,7 @@ static void lay_thread(struct layout *l, const struct sizes *s, const struct enc
 {
     t->narrow = take(l, s, ENCODER_BLOCK, s->hidden);
     t->narrow2 = take(l, s, ENCODER_BLOCK, s->hidden);
-    t->wide = take(l, s, ENCODER_BLOCK, 2 * s->ffn);   /* the second half: GELU's input in inference */
+    t->wide = take(l, s, ENCODER_BLOCK, 2 * s->ffn); /* the second half: GELU's input in inference */
     t->sum = layout_floats(l, ENCODER_BLOCK * s->hidden);
     t->attention = layout_take(l, attention_bytes(e, s->rows));
     if (!e->int8) return;
@@ -81,8 +88,11 @@ static size_t lay_all(const struct encoder *e, struct activations *a, void *base
 {
     const struct activations_plan *p = &a->plan;
     struct layout l = {.base = base};
-    struct sizes s = {.rows = unit_batch_rows(p->rows, MATMUL_GRAIN), .hidden = e->config.hidden,
-                      .ffn = e->config.feed_forward, .heads = e->config.heads, .type = e->precision};
+    struct sizes s = {.rows = unit_batch_rows(p->rows, MATMUL_GRAIN),
+                      .hidden = e->config.hidden,
+                      .ffn = e->config.feed_forward,
+                      .heads = e->config.heads,
+                      .type = e->precision};
     struct thread_scratch unused;
 
     a->state = layout_floats(&l, s.rows * s.hidden);
@@ -112,7 +122,7 @@ size_t activations_bytes(const struct encoder *e, const struct activations_plan 
 
 int32_t activations_rows(const struct encoder *e, const struct activations_plan *plan, size_t budget)
 {
-    int32_t fits = 0, over = INT32_MAX / 2 / MATMUL_GRAIN;   /* in grains */
+    int32_t fits = 0, over = INT32_MAX / 2 / MATMUL_GRAIN; /* in grains */
     struct activations_plan p = *plan;
 
     while (over - fits > 1) {

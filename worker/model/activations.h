@@ -5,13 +5,15 @@
 
 #include "worker/model/encoder.h"
 
-enum { ENCODER_BLOCK = 128 };   /* rows that one thread takes through a layer at a time, at most */
-enum { INT8_ROWS = 64 };        /* and through a product of whole numbers, whose sums should stay in the second cache */
+enum { ENCODER_BLOCK = 128 }; /* rows that one thread takes through a layer at a time, at most */
+enum { INT8_ROWS = 64 };      /* and through a product of whole numbers, whose sums should stay in the second cache */
 
-struct row_block { int32_t first, rows; };
+struct row_block {
+    int32_t first, rows;
+};
 
-/* Of one layer; T rows (room for whole grains), t: elements of the encoder's precision. In inference one set of qkv and pre
- * serves all layers and the rest is NULL. */
+/* Of one layer; T rows (room for whole grains), t: elements of the encoder's precision. In inference one set of qkv
+ * and pre serves all layers and the rest is NULL. */
 struct layer_saved {
     void *qkv;                  /* (T,3H) t */
     float *stats;               /* (heads,T,2) of attention's softmax */
@@ -23,19 +25,19 @@ struct layer_saved {
 
 /* What only a sink needs, of one layer at a time. */
 struct sink_saved {
-    void *gelu, *d_down, *d_up, *d_out;   /* (T,F), (T,H), (T,F), (T,H) t */
-    float *d_norm1, *d_norm2;             /* (T,H) */
-    void *embed_xhat;                     /* (T,H) t */
-    float *embed_rstd;                    /* (T) */
+    void *gelu, *d_down, *d_up, *d_out; /* (T,F), (T,H), (T,F), (T,H) t */
+    float *d_norm1, *d_norm2;           /* (T,H) */
+    void *embed_xhat;                   /* (T,H) t */
+    float *embed_rstd;                  /* (T) */
 };
 
 /* One thread's scratch for a block of rows. */
 struct thread_scratch {
-    void *narrow, *narrow2;     /* (ENCODER_BLOCK,H) t */
-    void *wide;                 /* (ENCODER_BLOCK,F) t */
-    float *sum;                 /* (ENCODER_BLOCK,H) */
+    void *narrow, *narrow2; /* (ENCODER_BLOCK,H) t */
+    void *wide;             /* (ENCODER_BLOCK,F) t */
+    float *sum;             /* (ENCODER_BLOCK,H) */
     void *attention;
-    uint8_t *whole;             /* int8: (INT8_ROWS,F), with the scales of rows and the sums (INT8_ROWS, the widest product) */
+    uint8_t *whole; /* int8: (INT8_ROWS,F), with the scales of rows and the sums (INT8_ROWS, the widest product) */
     float *scale;
     void *sums;
 };
@@ -52,11 +54,11 @@ struct activations {
     struct thread_scratch *threads;
     struct row_block *blocks;
     int32_t block_count;
-    int32_t *order;             /* (E) examples, longest first */
-    int32_t *wanted;            /* (E + 1) where each example's rows begin among those that are wanted */
-    int32_t *rows;              /* (T) the rows that are wanted of the last layer, ascending */
-    struct row_place *place;    /* (T) of these */
-    int32_t row_count;          /* -1: all are wanted */
+    int32_t *order;          /* (E) examples, longest first */
+    int32_t *wanted;         /* (E + 1) where each example's rows begin among those that are wanted */
+    int32_t *rows;           /* (T) the rows that are wanted of the last layer, ascending */
+    struct row_place *place; /* (T) of these */
+    int32_t row_count;       /* -1: all are wanted */
 };
 
 /* Local. Cut the batch's rows into blocks for so many threads, order its examples, clear the gaps. */

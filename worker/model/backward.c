@@ -9,7 +9,7 @@
 #include "worker/model/fold.h"
 #include "worker/model/pass.h"
 
-enum { SUM_SLICE = 4096 };   /* floats of a prompt that one thread sums at a time */
+enum { SUM_SLICE = 4096 }; /* floats of a prompt that one thread sums at a time */
 
 /* Whether the prompt before this layer is wanted a gradient of. */
 static int wants_prompt(const struct pass *p, int32_t layer)
@@ -59,8 +59,8 @@ static void *block_place(const struct pass *p, void *kept, void *scratch, int32_
     return kept ? row_at(kept, p->e->precision, first, width) : scratch;
 }
 
-/* LayerNorm 2 and the feed-forward part. back: second part of the gradient of the layer's output (NULL: none); on return
- * the second part of the gradient of LayerNorm 1's output, in t->sum. */
+/* LayerNorm 2 and the feed-forward part. back: second part of the gradient of the layer's output (NULL: none); on
+ * return the second part of the gradient of LayerNorm 1's output, in t->sum. */
 static void block_feed_forward_back(struct pass *p, int thread, const struct row_block *block, const float *back)
 {
     const struct encoder *e = p->e;
@@ -235,12 +235,14 @@ static status sink_layer(const struct pass *p)
 {
     const struct activations *a = p->a;
     const struct layer_saved *saved = &a->layers[p->layer];
-    const struct encoder_layer_view view = {
-        .layer = p->layer, .rows = p->b->rows,
-        .in = {saved->in_qkv, saved->ctx, saved->in_up, a->sink.gelu},
-        .d_out = {a->d_qkv, a->sink.d_out, a->sink.d_up, a->sink.d_down},
-        .xhat1 = saved->xhat1, .xhat2 = saved->xhat2,
-        .d_norm1 = a->sink.d_norm1, .d_norm2 = a->sink.d_norm2};
+    const struct encoder_layer_view view = {.layer = p->layer,
+                                            .rows = p->b->rows,
+                                            .in = {saved->in_qkv, saved->ctx, saved->in_up, a->sink.gelu},
+                                            .d_out = {a->d_qkv, a->sink.d_out, a->sink.d_up, a->sink.d_down},
+                                            .xhat1 = saved->xhat1,
+                                            .xhat2 = saved->xhat2,
+                                            .d_norm1 = a->sink.d_norm1,
+                                            .d_norm2 = a->sink.d_norm2};
 
     return p->sink->layer(p->sink->arg, &view);
 }
@@ -251,7 +253,9 @@ static status sink_embedding(const struct pass *p)
     const struct row_block all = {0, p->b->rows};
     const struct encoder_embedding_view view = {
         .norm = pass_norm(p, &all, 0, DROPOUT_EMBEDDING, w->norm_weight, w->norm_bias, NULL),
-        .xhat = p->a->sink.embed_xhat, .d_out = p->a->sink.d_norm1, .d_sum = p->a->gradient};
+        .xhat = p->a->sink.embed_xhat,
+        .d_out = p->a->sink.d_norm1,
+        .d_sum = p->a->gradient};
 
     return p->sink->embedding(p->sink->arg, &view);
 }

@@ -33,7 +33,8 @@ static status read_int(const struct reader *r, const char *key, int64_t most, in
     if (!json_is_integer(value)) return fault(ST_INPUT, "%s: \"%s\" is no integer", r->path, key);
     *out = json_integer_value(value);
     if (*out < 1 || *out > most)
-        return fault(ST_INPUT, "%s: \"%s\" is %lld, expected 1 to %lld", r->path, key, (long long)*out, (long long)most);
+        return fault(ST_INPUT, "%s: \"%s\" is %lld, expected 1 to %lld", r->path, key, (long long)*out,
+                     (long long)most);
     return ST_OK;
 }
 
@@ -43,7 +44,8 @@ static status read_real(const struct reader *r, const char *key, double standard
 
     *out = value ? json_number_value(value) : standard;
     if (value && !json_is_number(value)) return fault(ST_INPUT, "%s: \"%s\" is no number", r->path, key);
-    if (!(*out >= 0 && *out < 1)) return fault(ST_INPUT, "%s: \"%s\" is %g, expected 0 to 1, 1 excluded", r->path, key, *out);
+    if (!(*out >= 0 && *out < 1))
+        return fault(ST_INPUT, "%s: \"%s\" is %g, expected 0 to 1, 1 excluded", r->path, key, *out);
     return ST_OK;
 }
 
@@ -63,16 +65,16 @@ static status expect_text(const struct reader *r, const char *key, const char *s
     const char *text = value ? json_string_value(value) : standard;
 
     if (text && (strcmp(text, standard) == 0 || (second && strcmp(text, second) == 0))) return ST_OK;
-    return fault(ST_INPUT, "%s: \"%s\" is %s%.80s%s, expected \"%s\"", r->path, key, text ? "\"" : "", text ? text : "no text",
-                 text ? "\"" : "", standard);
+    return fault(ST_INPUT, "%s: \"%s\" is %s%.80s%s, expected \"%s\"", r->path, key, text ? "\"" : "",
+                 text ? text : "no text", text ? "\"" : "", standard);
 }
 
 static status read_bert(const struct reader *r, struct model_config *c)
 {
     int64_t width;
 
-    TRY(expect_text(r, "model_type", "bert", "ernie"));   /* ERNIE is a BERT, at times with a table of task types */
-    TRY(expect_text(r, "hidden_act", "gelu", "gelu_python"));   /* both are erf; the others approximate or differ */
+    TRY(expect_text(r, "model_type", "bert", "ernie"));       /* ERNIE is a BERT, at times with a table of task types */
+    TRY(expect_text(r, "hidden_act", "gelu", "gelu_python")); /* both are erf; the others approximate or differ */
     TRY(expect_text(r, "position_embedding_type", "absolute", NULL));
     TRY(read_int(r, "hidden_size", MOST_WIDTH, -1, &c->hidden));
     TRY(read_int(r, "num_hidden_layers", MOST_LAYERS, -1, &c->layers));
@@ -89,13 +91,14 @@ static status read_bert(const struct reader *r, struct model_config *c)
     c->says_untied = !c->says_untied;
     if (json_is_true(get(r, "is_decoder"))) return fault(ST_INPUT, "%s: a decoder, expected an encoder", r->path);
     if (width != c->hidden)
-        return fault(ST_INPUT, "%s: \"embedding_size\" is %lld, expected \"hidden_size\" %lld", r->path, (long long)width,
-                     (long long)c->hidden);
+        return fault(ST_INPUT, "%s: \"embedding_size\" is %lld, expected \"hidden_size\" %lld", r->path,
+                     (long long)width, (long long)c->hidden);
     if (c->types < 2) return fault(ST_INPUT, "%s: \"type_vocab_size\" is 1, expected at least 2", r->path);
     return ST_OK;
 }
 
-/* CPT builds its encoder as a BERT of these sizes and BERT's defaults: eps, GELU and token types are not in the file. */
+/* CPT builds its encoder as a BERT of these sizes and BERT's defaults: eps, GELU and token types are not in the file.
+ */
 static status read_cpt(const struct reader *r, struct model_config *c)
 {
     TRY(read_int(r, "d_model", MOST_WIDTH, -1, &c->hidden));
@@ -113,7 +116,8 @@ static status read_cpt(const struct reader *r, struct model_config *c)
 static status read_config(const struct reader *r, struct model_config *c)
 {
     const char *type = json_string_value(get(r, "model_type"));
-    int cpt = get(r, "d_model") && (!get(r, "hidden_size") || (type && (strcmp(type, "bart") == 0 || strcmp(type, "cpt") == 0)));
+    int cpt = get(r, "d_model") &&
+              (!get(r, "hidden_size") || (type && (strcmp(type, "bart") == 0 || strcmp(type, "cpt") == 0)));
 
     if (!cpt && !get(r, "hidden_size"))
         return fault(ST_INPUT, "%s: neither \"hidden_size\" (BERT) nor \"d_model\" (CPT)", r->path);

@@ -52,7 +52,8 @@ size_t encoder_weights_bytes(const struct encoder *e)
     return packed_weights_bytes(&e->config, e->precision, e->matmul);
 }
 
-status encoder_weights_pack(const struct encoder *e, const struct packed_weights_source *source, struct pool *pool, void *memory)
+status encoder_weights_pack(const struct encoder *e, const struct packed_weights_source *source, struct pool *pool,
+                            void *memory)
 {
     return packed_weights_fill(&e->config, e->precision, e->matmul, source, pool, memory);
 }

@@ -1,5 +1,6 @@
 /* The frozen BERT-shaped post-LN encoder with prompts: forward, and backward of activations alone down to the prompts
- * (method.md sections 1, 2 and 5). No weight gradient is made; a struct encoder_sink hands out what one needs.
+ * (worker/README.md, "Encoder", "Prompt", "Exact gradients"). No weight gradient is made; a struct encoder_sink hands
+ * out what one needs.
  *
  * Work is divided by rows (products, LayerNorm, GELU, dropout: all of a row's way from attention to attention on one
  * thread, MATMUL_ROWS rows at a time) and by (example, head) for attention; threads meet twice a layer. An example's
@@ -20,67 +21,68 @@
 
 struct encoder_options {
     enum number precision;
-    enum isa isa;               /* of the kernels; ISA_AUTO: the best */
+    enum isa isa; /* of the kernels; ISA_AUTO: the best */
     enum matmul_engine engine;
-    int threads;                /* of the pool that will run it */
-    int check;                  /* measure exactness at start; 0: assume EXACT_ROWS */
-    int int8;                   /* products in whole numbers of 8 bits: inference only, nearly twice as fast, to about 1 % of a
-                                 * hidden state. Each row has a scale of its own, so its bits depend on itself alone */
+    int threads; /* of the pool that will run it */
+    int check;   /* measure exactness at start; 0: assume EXACT_ROWS */
+    int int8;    /* products in int8: inference only, nearly twice as fast, to about 1 % of a
+                  * hidden state. Each row has a scale of its own, so its bits depend on itself alone */
 };
 
 struct encoder {
     struct model_config config;
     enum number precision;
     int int8;
-    enum matmul_exact exact;    /* EXACT_NONE: the caller decides whether to go on */
+    enum matmul_exact exact; /* EXACT_NONE: the caller decides whether to go on */
     struct matmul *matmul;
-    struct kernels kernels;     
-    struct packed_weights weights;     /* empty until encoder_attach */
+    struct kernels kernels;
+    struct packed_weights weights; /* empty until encoder_attach */
 };
 
 /* Memory of one unit: what backward needs, and scratch. Planned once, used again for every unit. */
 struct activations;
 
-/* Prompts of a step, added at positions 1 … P before layers: (layers,P,H) f32. layers is L (deep), 1 (shallow: before layer 0
- * only) or 0 (none). */
+/* Prompts of a step, added at positions 1 … P before layers: (layers,P,H) f32. layers is L (deep), 1 (shallow: before
+ * layer 0 only) or 0 (none). */
 struct encoder_prompts {
     int32_t layers, tokens;
     const float *values;
 };
 
-/* Dropout of a step and group: key is random_derive(random_seed(seed, RANDOM_DROPOUT), step, group, 0, 0). The rates are the
- * model config's; off in evaluation. Slots, layers, heads and positions are counted within (kernels.h). */
+/* Dropout of a step and group: key is random_derive(random_seed(seed, RANDOM_DROPOUT), step, group, 0, 0). The rates
+ * are the model config's; off in evaluation. Slots, layers, heads and positions are counted within (kernels.h). */
 struct encoder_dropout {
     int on;
     struct random_key key;
 };
 
-/* What backward knows when it leaves a layer, for weight gradients: dW = X^T dY of each product, its bias's from d_out,
- * LayerNorm's from xhat and d_norm (kernels.h: norm_parameters with d_a = d_norm, d_b = NULL). Rows are those of the
- * batch; every d_* is 0 in gaps. Called on the thread that called encoder_backward, from the last layer to the first; the
- * pointers are valid during the call. */
+/* What backward knows when it leaves a layer, for weight gradients: dW = X^T dY of each product, its bias's from
+ * d_out, LayerNorm's from xhat and d_norm (kernels.h: norm_parameters with d_a = d_norm, d_b = NULL). Rows are those
+ * of the batch; every d_* is 0 in gaps. Called on the thread that called encoder_backward, from the last layer to the
+ * first; the pointers are valid during the call. */
 struct encoder_layer_view {
     int32_t layer, rows;
-    const void *in[PRODUCT_DOWN + 1];     /* (T,k) of precision: input of QKV, OUT, UP, DOWN */
-    const void *d_out[PRODUCT_DOWN + 1];  /* (T,n) of precision: gradient of their output */
-    const void *xhat1, *xhat2;            /* (T,H) of precision: normalised values behind attention, feed-forward */
-    const float *d_norm1, *d_norm2;       /* (T,H) gradients behind those two LayerNorms */
+    const void *in[PRODUCT_DOWN + 1];    /* (T,k) of precision: input of QKV, OUT, UP, DOWN */
+    const void *d_out[PRODUCT_DOWN + 1]; /* (T,n) of precision: gradient of their output */
+    const void *xhat1, *xhat2;           /* (T,H) of precision: normalised values behind attention, feed-forward */
+    const float *d_norm1, *d_norm2;      /* (T,H) gradients behind those two LayerNorms */
 };
 
 /* The embedding block, after layer 0. */
 struct encoder_embedding_view {
-    struct norm norm;                     /* as embed_forward had it: for norm_parameters with dropped = 1 */
-    const void *xhat;                     /* (T,H) */
-    const float *d_out;                   /* (T,H) behind the dropout */
-    const float *d_sum;                   /* (T,H) gradient of word + position + type */
+    struct norm norm;   /* as embed_forward had it: for norm_parameters with dropped = 1 */
+    const void *xhat;   /* (T,H) */
+    const float *d_out; /* (T,H) behind the dropout */
+    const float *d_sum; /* (T,H) gradient of word + position + type */
 };
 
 struct encoder_sink {
     status (*layer)(void *arg, const struct encoder_layer_view *view);
     status (*embedding)(void *arg, const struct encoder_embedding_view *view);
-    void (*turn)(void *arg);              /* now and then, on that thread, while others work: a moment to look after messages; or NULL */
+    void (*turn)(
+        void *arg); /* now and then, on that thread, while others work: a moment to look after messages; or NULL */
     void *arg;
-    int32_t lowest;                       /* layers below are not visited; above 0: nor is the embedding block */
+    int32_t lowest; /* layers below are not visited; above 0: nor is the embedding block */
 };
 
 /* Local. Compile the products and (check) measure exactness on the pool. Weights are attached afterwards. */
@@ -88,9 +90,11 @@ status encoder_new(const struct model_config *config, const struct encoder_optio
                    struct encoder **out);
 void encoder_destroy(struct encoder **e);
 
-/* Local. The block of packed weights: its size, filling it (pool: on all its threads, as packed_weights_fill says), and using one (that another rank may have filled). */
+/* Local. The block of packed weights: its size, filling it (pool: on all its threads, as packed_weights_fill says),
+ * and using one (that another rank may have filled). */
 size_t encoder_weights_bytes(const struct encoder *e);
-status encoder_weights_pack(const struct encoder *e, const struct packed_weights_source *source, struct pool *pool, void *memory);
+status encoder_weights_pack(const struct encoder *e, const struct packed_weights_source *source, struct pool *pool,
+                            void *memory);
 status encoder_attach(struct encoder *e, void *memory);
 /* Local. Fill the block that is attached anew: for weights that change. The pool is always the same one. */
 status encoder_weights_repack(struct encoder *e, const struct packed_weights_source *source, struct pool *pool);
@@ -100,7 +104,10 @@ int32_t encoder_row_align(const struct encoder *e);
 
 /* Local. Memory for units of at most so many rows and examples. keep: for backward (all layers' activations); 0:
  * inference. sink: backward will be called with one. */
-struct activations_plan { int32_t rows, examples, prompt_tokens, threads; int keep, sink; };
+struct activations_plan {
+    int32_t rows, examples, prompt_tokens, threads;
+    int keep, sink;
+};
 size_t activations_bytes(const struct encoder *e, const struct activations_plan *plan);
 status activations_new(const struct encoder *e, const struct activations_plan *plan, struct activations **out);
 void activations_destroy(struct activations **a);
@@ -117,25 +124,25 @@ float *activations_gradient(struct activations *a);
 status encoder_forward(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
                        const struct encoder_prompts *prompts, const struct encoder_dropout *dropout);
 
-/* The same for layers [first, last) only: first = 0 starts from the ids, otherwise from activations_state, the (T,H) f32 input
- * of layer first before its prompt. After it activations_state is the input of layer last. Inference only. */
-status encoder_forward_range(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
-                             const struct encoder_prompts *prompts, int32_t first, int32_t last);
+/* The same for layers [first, last) only: first = 0 starts from the ids, otherwise from activations_state, the (T,H)
+ * f32 input of layer first before its prompt. After it activations_state is the input of layer last. Inference only. */
+status encoder_forward_range(const struct encoder *e, struct pool *pool, struct activations *a,
+                             const struct unit_batch *b, const struct encoder_prompts *prompts, int32_t first,
+                             int32_t last);
 float *activations_state(struct activations *a);
 
 /* From layer first (as above; above 0: inference only) to the end, for those who want the last hidden states of some
  * rows alone: rows (count), ascending, of any examples. Behind its attention's queries, keys and values the last layer
  * computes only these. Afterwards row j of activations_hidden is that of rows[j], with the bits of encoder_forward, and
  * row j of activations_gradient, which backward takes, is its gradient: that of all others is 0. */
-status encoder_forward_rows(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
-                            const struct encoder_prompts *prompts, const struct encoder_dropout *dropout, int32_t first,
-                            const int32_t *rows, int32_t count);
+status encoder_forward_rows(const struct encoder *e, struct pool *pool, struct activations *a,
+                            const struct unit_batch *b, const struct encoder_prompts *prompts,
+                            const struct encoder_dropout *dropout, int32_t first, const int32_t *rows, int32_t count);
 
 /* Local. From activations_gradient down to the prompts, after encoder_forward (without a sink: or encoder_forward_rows)
  * of the same batch, prompts and dropout.
- *   d_prompts  (layers,P,H) f32: sum of the examples' prompt gradients over the tree of their slots (design.md 5a.3);
- *              NULL: none wanted
- *   sink       NULL, or see struct encoder_sink */
+ *   d_prompts  (layers,P,H) f32: sum of the examples' prompt gradients over the tree of their slots (cluster/README.md,
+ * "Tree of sums"); NULL: none wanted sink       NULL, or see struct encoder_sink */
 status encoder_backward(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
                         const struct encoder_prompts *prompts, const struct encoder_dropout *dropout, float *d_prompts,
                         const struct encoder_sink *sink);

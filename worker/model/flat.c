@@ -52,8 +52,8 @@ int flat_decays(const struct flat *f, int64_t slot)
 }
 
 /* The part of a tensor in [first, last). */
-static void adamw_slot(const struct flat *f, const struct kernels *k, const struct adamw *w, int64_t slot, int64_t first,
-                       int64_t last, const float *grad, float *values, float *m, float *v)
+static void adamw_slot(const struct flat *f, const struct kernels *k, const struct adamw *w, int64_t slot,
+                       int64_t first, int64_t last, const float *grad, float *values, float *m, float *v)
 {
     int64_t from = f->offset[slot], to = from + f->size[slot];
     struct adamw here = *w;
@@ -79,7 +79,8 @@ status flat_copy(const struct flat_view *view, const char *name, int64_t first, 
     int64_t slot = names_find(name, f->config.layers);
 
     if (slot < 0 || slot >= f->slots || first < 0 || count > f->size[slot] - first)
-        return fault(ST_INPUT, "no elements %lld to %lld of a parameter %.200s", (long long)first, (long long)(first + count), name);
+        return fault(ST_INPUT, "no elements %lld to %lld of a parameter %.200s", (long long)first,
+                     (long long)(first + count), name);
     memcpy(out, view->values + f->offset[slot] + first, (size_t)count * sizeof *out);
     return ST_OK;
 }

@@ -1,6 +1,6 @@
-/* All parameters of a masked language model as one array of floats: the canonical tensors (names.h) one behind the other,
- * each starting at a multiple of 64 elements (zeros between). Gradients, moments and masters share the layout, so that sums,
- * ranges and messages need to know nothing of tensors. */
+/* All parameters of a masked language model as one array of floats: the canonical tensors (names.h) one behind the
+ * other, each starting at a multiple of 64 elements (zeros between). Gradients, moments and masters share the layout,
+ * so that sums, ranges and messages need to know nothing of tensors. */
 #ifndef MP2_WORKER_MODEL_FLAT_H
 #define MP2_WORKER_MODEL_FLAT_H
 
@@ -11,17 +11,38 @@ enum { FLAT_GRAIN = 64 };
 
 /* Slots within a layer and the head, in the order of names.h. */
 enum flat_layer_slot {
-    FLAT_QUERY, FLAT_QUERY_BIAS, FLAT_KEY, FLAT_KEY_BIAS, FLAT_VALUE, FLAT_VALUE_BIAS, FLAT_OUT, FLAT_OUT_BIAS, FLAT_NORM1,
-    FLAT_NORM1_BIAS, FLAT_UP, FLAT_UP_BIAS, FLAT_DOWN, FLAT_DOWN_BIAS, FLAT_NORM2, FLAT_NORM2_BIAS
+    FLAT_QUERY,
+    FLAT_QUERY_BIAS,
+    FLAT_KEY,
+    FLAT_KEY_BIAS,
+    FLAT_VALUE,
+    FLAT_VALUE_BIAS,
+    FLAT_OUT,
+    FLAT_OUT_BIAS,
+    FLAT_NORM1,
+    FLAT_NORM1_BIAS,
+    FLAT_UP,
+    FLAT_UP_BIAS,
+    FLAT_DOWN,
+    FLAT_DOWN_BIAS,
+    FLAT_NORM2,
+    FLAT_NORM2_BIAS
 };
-enum flat_head_slot { FLAT_DENSE, FLAT_DENSE_BIAS, FLAT_HEAD_NORM, FLAT_HEAD_NORM_BIAS, FLAT_DECODER_BIAS, FLAT_DECODER };   /* the last where config.untied */
+enum flat_head_slot {
+    FLAT_DENSE,
+    FLAT_DENSE_BIAS,
+    FLAT_HEAD_NORM,
+    FLAT_HEAD_NORM_BIAS,
+    FLAT_DECODER_BIAS,
+    FLAT_DECODER
+}; /* the last where config.untied */
 enum { FLAT_EMBEDDING_NORM = 3, FLAT_EMBEDDING_NORM_BIAS = 4 };
 
 struct flat {
     struct model_config config;
     int64_t slots;
-    int64_t *offset, *size;      /* (slots) first element and elements */
-    int64_t count;               /* of the whole array */
+    int64_t *offset, *size; /* (slots) first element and elements */
+    int64_t count;          /* of the whole array */
 };
 
 /* Local. config with vocab and positions known. */
@@ -38,9 +59,12 @@ static inline int64_t flat_head(const struct flat *f, enum flat_head_slot slot)
     return f->offset[names_encoder(f->config.layers) + slot];
 }
 
-/* Local. The parts in which backward completes a gradient, in that order: the head without the word table (a decoder's own table with it), the layers from the
- * last, the embeddings. */
-static inline int flat_parts(const struct flat *f) { return (int)f->config.layers + 2; }
+/* Local. The parts in which backward completes a gradient, in that order: the head without the word table (a decoder's
+ * own table with it), the layers from the last, the embeddings. */
+static inline int flat_parts(const struct flat *f)
+{
+    return (int)f->config.layers + 2;
+}
 void flat_part(const struct flat *f, int part, int64_t *first, int64_t *last);
 
 /* Local. AdamW decays matrices and tables, not biases and LayerNorms. */
@@ -51,13 +75,16 @@ void flat_adamw(const struct flat *f, const struct kernels *k, const struct adam
                 const float *grad, float *values, float *m, float *v);
 
 /* Weights for packing out of such an array. Both stay the caller's. */
-struct flat_view { const struct flat *flat; const float *values; };
+struct flat_view {
+    const struct flat *flat;
+    const float *values;
+};
 struct packed_weights_source packed_weights_from_flat(const struct flat_view *view);
 
 /* Local. Fill values from a source; head: 0 leaves the head's tensors as they are. */
 status flat_read(const struct flat *f, const struct packed_weights_source *source, int head, float *values);
 
-/* Local. `count` elements from `first` of the tensor of a canonical name. ST_INPUT (said) when there is none. */
+/* Local. `count` elements from `first` of the tensor of a canonical name. ST_INPUT (reported) when there is none. */
 status flat_copy(const struct flat_view *view, const char *name, int64_t first, int64_t count, float *out);
 
 #endif

@@ -1,5 +1,6 @@
-/* The tree over a unit's slots (design.md 5a.3), in place: neighbours are added, then neighbours of neighbours; where the
- * right one is absent the left stands alone. The unit is an aligned block, so this is a node of the batch's tree. */
+/* The tree over a unit's slots (cluster/README.md, "Tree of sums"), in place: neighbours are added, then neighbours of
+ * neighbours; where the right one is absent the left stands alone. The unit is an aligned block, so this is a node of
+ * the batch's tree. */
 #ifndef MP2_WORKER_MODEL_FOLD_H
 #define MP2_WORKER_MODEL_FOLD_H
 
@@ -11,8 +12,7 @@
 static inline void fold_leaves(const struct kernels *k, int64_t count, int64_t stride, int64_t n, float *leaf)
 {
     for (int64_t step = 1; step < count; step *= 2)
-        for (int64_t i = 0; i + step < count; i += 2 * step)
-            k->add(n, leaf + i * stride, leaf + (i + step) * stride);
+        for (int64_t i = 0; i + step < count; i += 2 * step) k->add(n, leaf + i * stride, leaf + (i + step) * stride);
 }
 
 #endif

@@ -30,27 +30,29 @@ static status write_json(const char *folder, const char *name, json_t *root)
 
 static status write_config(const char *folder, const struct model_folder *what)
 {
-    static const char *const dtypes[] = {[TENSOR_F32] = "float32", [TENSOR_F16] = "float16", [TENSOR_BF16] = "bfloat16"};
+    static const char *const dtypes[] = {
+        [TENSOR_F32] = "float32", [TENSOR_F16] = "float16", [TENSOR_BF16] = "bfloat16"};
     const struct model_config *c = &what->config;
 
-    return write_json(folder, "config.json",
+    return write_json(
+        folder, "config.json",
         json_pack("{s:[s], s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:s, s:i, s:b, s:s}",
-            "architectures", what->head ? "BertForMaskedLM" : "BertModel", "model_type", "bert",
-            "vocab_size", (json_int_t)c->vocab, "hidden_size", (json_int_t)c->hidden,
-            "num_hidden_layers", (json_int_t)c->layers, "num_attention_heads", (json_int_t)c->heads,
-            "intermediate_size", (json_int_t)c->feed_forward, "max_position_embeddings", (json_int_t)c->positions,
-            "type_vocab_size", (json_int_t)c->types, "hidden_act", "gelu", "layer_norm_eps", c->eps,
-            "hidden_dropout_prob", c->hidden_dropout, "attention_probs_dropout_prob", c->attention_dropout,
-            "initializer_range", 0.02, "position_embedding_type", "absolute", "pad_token_id", 0,
-            "tie_word_embeddings", !(what->head && c->untied), "torch_dtype", dtypes[what->type]));
+                  "architectures", what->head ? "BertForMaskedLM" : "BertModel", "model_type", "bert", "vocab_size",
+                  (json_int_t)c->vocab, "hidden_size", (json_int_t)c->hidden, "num_hidden_layers",
+                  (json_int_t)c->layers, "num_attention_heads", (json_int_t)c->heads, "intermediate_size",
+                  (json_int_t)c->feed_forward, "max_position_embeddings", (json_int_t)c->positions, "type_vocab_size",
+                  (json_int_t)c->types, "hidden_act", "gelu", "layer_norm_eps", c->eps, "hidden_dropout_prob",
+                  c->hidden_dropout, "attention_probs_dropout_prob", c->attention_dropout, "initializer_range", 0.02,
+                  "position_embedding_type", "absolute", "pad_token_id", 0, "tie_word_embeddings",
+                  !(what->head && c->untied), "torch_dtype", dtypes[what->type]));
 }
 
 /* ---- the weights ------------------------------------------------------------------------------------------------- */
 
 struct writer {
     const struct model_folder *what;
-    int64_t count;                        /* tensors */
-    char (*names)[NAME_ROOM];             /* in the file; canonical ones stand behind bert. */
+    int64_t count;            /* tensors */
+    char (*names)[NAME_ROOM]; /* in the file; canonical ones stand behind bert. */
     struct tensor_spec *specs;
     float *buffer;
     uint16_t *narrow;
@@ -78,7 +80,9 @@ static status name_tensors(struct writer *w)
 
         names_text(slot, c->layers, name, sizeof name);
         if (i > slot) snprintf(w->names[i], sizeof w->names[i], "%s", decoder_bias);
-        else snprintf(w->names[i], sizeof w->names[i], "%s%s", w->what->head && i < names_encoder(c->layers) ? "bert." : "", name);
+        else
+            snprintf(w->names[i], sizeof w->names[i], "%s%s",
+                     w->what->head && i < names_encoder(c->layers) ? "bert." : "", name);
         w->specs[i].name = w->names[i];
         w->specs[i].type = w->what->type;
         w->specs[i].rank = names_shape(slot, c, w->specs[i].shape);

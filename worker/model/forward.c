@@ -1,5 +1,5 @@
-/* Forward. Phases: rows (embedding, or a kept state, up to the first layer's q, k, v); then for every layer attention by
- * (example, head), and rows from its output to the next layer's q, k, v. */
+/* Forward. Phases: rows (embedding, or a kept state, up to the first layer's q, k, v); then for every layer attention
+ * by (example, head), and rows from its output to the next layer's q, k, v. */
 #include "worker/model/int8.h"
 #include "worker/model/pass.h"
 
@@ -79,8 +79,8 @@ static void enter_job(void *arg, int thread, int threads)
             void *xhat = s->embed_xhat ? row_at(s->embed_xhat, e->precision, block->first, hidden) : NULL;
             float *rstd = s->embed_rstd ? s->embed_rstd + block->first : NULL;
 
-            e->kernels.embed_forward(&n, p->b->ids + block->first, w->precision, w->word, w->position,
-                                     w->type + hidden, a->state + at, x, xhat, rstd);
+            e->kernels.embed_forward(&n, p->b->ids + block->first, w->precision, w->word, w->position, w->type + hidden,
+                                     a->state + at, x, xhat, rstd);
         } else {
             e->kernels.add_prompt(block->rows, (int)hidden, p->b->place + block->first, prompt,
                                   prompt ? p->prompts->tokens : 0, e->precision, a->state + at, x);
@@ -102,8 +102,8 @@ static void block_attention_end(struct pass *p, int thread, const struct row_blo
     void *xhat = saved->xhat1 ? row_at(saved->xhat1, e->precision, block->first, hidden) : NULL;
     float *rstd = saved->rstd1 ? saved->rstd1 + block->first : NULL;
 
-    pass_product(p, thread, PRODUCT_OUT, p->layer, block->rows,
-                 row_at(saved->ctx, e->precision, block->first, hidden), t->narrow);
+    pass_product(p, thread, PRODUCT_OUT, p->layer, block->rows, row_at(saved->ctx, e->precision, block->first, hidden),
+                 t->narrow);
     e->kernels.norm_forward(&n, state, t->narrow, state, x, xhat, rstd);
 }
 
@@ -176,8 +176,9 @@ status encoder_forward(const struct encoder *e, struct pool *pool, struct activa
     return forward(&p, NULL, 0);
 }
 
-status encoder_forward_range(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
-                             const struct encoder_prompts *prompts, int32_t first, int32_t last)
+status encoder_forward_range(const struct encoder *e, struct pool *pool, struct activations *a,
+                             const struct unit_batch *b, const struct encoder_prompts *prompts, int32_t first,
+                             int32_t last)
 {
     struct pass p;
 
@@ -188,9 +189,9 @@ status encoder_forward_range(const struct encoder *e, struct pool *pool, struct 
     return forward(&p, NULL, 0);
 }
 
-status encoder_forward_rows(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
-                            const struct encoder_prompts *prompts, const struct encoder_dropout *dropout, int32_t first,
-                            const int32_t *rows, int32_t count)
+status encoder_forward_rows(const struct encoder *e, struct pool *pool, struct activations *a,
+                            const struct unit_batch *b, const struct encoder_prompts *prompts,
+                            const struct encoder_dropout *dropout, int32_t first, const int32_t *rows, int32_t count)
 {
     struct pass p;
 

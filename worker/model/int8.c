@@ -1,11 +1,19 @@
 #include "worker/model/int8.h"
 
 /* A few rows on their way. */
-struct rows_at { struct pass *p; const struct packed_weights_layer *layer; struct thread_scratch *t; int thread; int32_t rows; };
+struct rows_at {
+    struct pass *p;
+    const struct packed_weights_layer *layer;
+    struct thread_scratch *t;
+    int thread;
+    int32_t rows;
+};
 
 static struct int8_scales scales(const struct rows_at *r, int product)
 {
-    return (struct int8_scales){.x_scale = r->t->scale, .w_scale = r->layer->scale[product], .bias = r->layer->bias[product],
+    return (struct int8_scales){.x_scale = r->t->scale,
+                                .w_scale = r->layer->scale[product],
+                                .bias = r->layer->bias[product],
                                 .offset = r->layer->offset[product]};
 }
 
@@ -18,7 +26,8 @@ static void quantize(const struct rows_at *r, const void *x)
 
 static void multiply(const struct rows_at *r, int product)
 {
-    status s = matmul_run(r->p->e->matmul, product, r->thread, r->rows, r->t->whole, r->layer->packed[product], NULL, r->t->sums);
+    status s = matmul_run(r->p->e->matmul, product, r->thread, r->rows, r->t->whole, r->layer->packed[product], NULL,
+                          r->t->sums);
 
     if (s != ST_OK) atomic_store(&r->p->failed, (int)s);
 }

@@ -1,5 +1,5 @@
-/* Forward products of whole numbers over rows of a block: quantized, multiplied, brought back (kernels.h: struct int8_scales).
- * Inside of the encoder; a failure is kept in p->failed. */
+/* Forward products of whole numbers over rows of a block: quantized, multiplied, brought back (kernels.h: struct
+ * int8_scales). Inside of the encoder; a failure is kept in p->failed. */
 #ifndef MP2_WORKER_MODEL_INT8_H
 #define MP2_WORKER_MODEL_INT8_H
 

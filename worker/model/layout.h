@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 struct layout {
-    char *base;      /* NULL: count bytes only */
-    size_t offset;   /* bytes so far */
+    char *base;    /* NULL: count bytes only */
+    size_t offset; /* bytes so far */
 };
 
 /* The next part; NULL while only counting. */

@@ -4,7 +4,8 @@
 #include "cluster/base/log.h"
 
 _Static_assert(sizeof(enum precision_choice) == sizeof(int) && sizeof(enum isa) == sizeof(int) &&
-               sizeof(enum matmul_engine) == sizeof(int), "options write a choice as an int");
+                   sizeof(enum matmul_engine) == sizeof(int),
+               "options write a choice as an int");
 
 /* Units are nodes of a binary tree of examples. */
 static status check(const struct machine_config *m)
@@ -15,9 +16,14 @@ static status check(const struct machine_config *m)
 
 status machine_open(struct comm *c, const struct machine_config *m, const struct machine_encoder *e, struct replica *r)
 {
-    const struct replica_options o = {.folder = e->folder, .spill = e->spill, .precision = m->precision, .isa = m->isa,
-                                      .engine = m->engine, .threads = m->threads ? (int)m->threads : replica_threads(c),
-                                      .exact = m->exact, .int8 = e->int8};
+    const struct replica_options o = {.folder = e->folder,
+                                      .spill = e->spill,
+                                      .precision = m->precision,
+                                      .isa = m->isa,
+                                      .engine = m->engine,
+                                      .threads = m->threads ? (int)m->threads : replica_threads(c),
+                                      .exact = m->exact,
+                                      .int8 = e->int8};
 
     TRY(comm_agree(c, c->rank == 0 ? check(m) : ST_OK));
     return replica_open(c, &o, e->model, r);

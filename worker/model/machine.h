@@ -1,5 +1,5 @@
-/* How a command computes, as its options say it: the rows `machine.…` that pretrain, evaluate, predict and tune share, and
- * the encoder that follows from them. */
+/* How a command computes, as its options say it: the rows `machine.…` that pretrain, evaluate, predict and tune share,
+ * and the encoder that follows from them. */
 #ifndef MP2_WORKER_MODEL_MACHINE_H
 #define MP2_WORKER_MODEL_MACHINE_H
 
@@ -18,32 +18,32 @@ struct machine_config {
 };
 
 /* Their rows. field: the struct machine_config of type; examples: how many are computed together, as text. */
-#define MACHINE_OPTIONS(type, field, examples)                                                                         \
-    {"machine.precision", OPTION_CHOICE, offsetof(type, field.precision), "auto", 0, 0, AFFECTS_RESULT, "",            \
-     "of weights and matrix inputs; auto: bf16 where the CPUs have AVX-512 BF16", "auto|f32|bf16"},                    \
-    {"machine.isa", OPTION_CHOICE, offsetof(type, field.isa), "auto", 0, 0, AFFECTS_RESULT, "",                        \
-     "instruction set; auto: the best that all workers have", "auto|avx2|avx512|avx512bf16"},                          \
-    {"machine.engine", OPTION_CHOICE, offsetof(type, field.engine), "onednn", 0, 0, AFFECTS_RESULT, "",                \
-     "matrix products; openblas is f32 only", "onednn|openblas"},                                                      \
-    {"machine.exact", OPTION_BOOL, offsetof(type, field.exact), "true", 0, 0, AFFECTS_RESULT, "",                      \
-     "refuse machines whose products depend on how rows are dealt", NULL},                                             \
-    {"machine.threads", OPTION_INT, offsetof(type, field.threads), "0", 0, 4096, AFFECTS_PLACEMENT, "",                \
-     "threads a worker; 0: the node's cores over its workers", NULL},                                                  \
-    {"machine.unit_examples", OPTION_INT, offsetof(type, field.unit_examples), examples, 1, 1024, AFFECTS_PLACEMENT,   \
-     "examples", "most examples computed together; a power of two", NULL},                                             \
-    {"machine.unit_memory", OPTION_INT, offsetof(type, field.unit_memory), "1Gi", 1e6, 1e15, AFFECTS_PLACEMENT,        \
-     "bytes", "memory for the activations of the examples computed together", NULL}
+#define MACHINE_OPTIONS(type, field, examples)                                                                     \
+    CHOICE_OPTION("machine.precision", offsetof(type, field.precision), "auto", "auto|f32|bf16", RESULT,           \
+                  "of weights and matrix inputs; auto: bf16 where the CPUs have AVX-512 BF16"),                    \
+        CHOICE_OPTION("machine.isa", offsetof(type, field.isa), "auto", "auto|avx2|avx512|avx512bf16", RESULT,     \
+                      "instruction set; auto: the best that all workers have"),                                    \
+        CHOICE_OPTION("machine.engine", offsetof(type, field.engine), "onednn", "onednn|openblas", RESULT,         \
+                      "matrix products; openblas is f32 only"),                                                    \
+        BOOL_OPTION("machine.exact", offsetof(type, field.exact), "true", RESULT,                                  \
+                    "refuse machines whose products depend on how rows are dealt"),                                \
+        INT_OPTION("machine.threads", offsetof(type, field.threads), "0", 0, 4096, PLACEMENT, "",                  \
+                   "threads a worker; 0: the node's cores over its workers"),                                      \
+        INT_OPTION("machine.unit_examples", offsetof(type, field.unit_examples), examples, 1, 1024, PLACEMENT,     \
+                   "examples", "most examples computed together; a power of two"),                                 \
+        INT_OPTION("machine.unit_memory", offsetof(type, field.unit_memory), "1Gi", 1e6, 1e15, PLACEMENT, "bytes", \
+                   "memory for the activations of the examples computed together")
 
 /* What an encoder is opened from. */
 struct machine_encoder {
-    const char *folder;                  /* the encoder's */
-    const char *spill;                   /* as in struct replica_options */
-    const struct model_source *model;    /* rank 0's opened source, NULL elsewhere */
-    int int8;                            /* a second encoder for searches */
+    const char *folder;               /* the encoder's */
+    const char *spill;                /* as in struct replica_options */
+    const struct model_source *model; /* rank 0's opened source, NULL elsewhere */
+    int int8;                         /* a second encoder for searches */
 };
 
-/* Collective. The encoder, computed as m says (the same on all ranks). ST_INPUT, reported by rank 0, where m asks for what its
- * rows' limits cannot rule out. */
+/* Collective. The encoder, computed as m says (the same on all ranks). ST_INPUT, reported by rank 0, where m asks for
+ * what its rows' limits cannot rule out. */
 status machine_open(struct comm *c, const struct machine_config *m, const struct machine_encoder *e, struct replica *r);
 
 #endif

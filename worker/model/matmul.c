@@ -17,7 +17,10 @@ enum { RUNGS = MATMUL_ROWS / MATMUL_GRAIN };
 /* oneDNN 2.x passes memory descriptors by value in structs, 3.x as objects. */
 #if DNNL_VERSION_MAJOR >= 3
 typedef const_dnnl_memory_desc_t desc_view;
-static desc_view desc_see(const dnnl_memory_desc_t *d) { return *d; }
+static desc_view desc_see(const dnnl_memory_desc_t *d)
+{
+    return *d;
+}
 static dnnl_status_t desc_make(dnnl_memory_desc_t *d, const dnnl_dims_t dims, dnnl_data_type_t type,
                                dnnl_format_tag_t tag)
 {
@@ -28,8 +31,14 @@ static dnnl_status_t desc_make_strided(dnnl_memory_desc_t *d, const dnnl_dims_t 
 {
     return dnnl_memory_desc_create_with_strides(d, 2, dims, type, strides);
 }
-static dnnl_status_t desc_copy(dnnl_memory_desc_t *d, desc_view from) { return dnnl_memory_desc_clone(d, from); }
-static void desc_free(dnnl_memory_desc_t *d) { if (*d) dnnl_memory_desc_destroy(*d); }
+static dnnl_status_t desc_copy(dnnl_memory_desc_t *d, desc_view from)
+{
+    return dnnl_memory_desc_clone(d, from);
+}
+static void desc_free(dnnl_memory_desc_t *d)
+{
+    if (*d) dnnl_memory_desc_destroy(*d);
+}
 static dnnl_status_t matmul_describe(dnnl_primitive_desc_t *out, dnnl_engine_t engine, desc_view x, desc_view w,
                                      desc_view b, desc_view y, dnnl_primitive_attr_t attr)
 {
@@ -37,7 +46,10 @@ static dnnl_status_t matmul_describe(dnnl_primitive_desc_t *out, dnnl_engine_t e
 }
 #else
 typedef const dnnl_memory_desc_t *desc_view;
-static desc_view desc_see(const dnnl_memory_desc_t *d) { return d; }
+static desc_view desc_see(const dnnl_memory_desc_t *d)
+{
+    return d;
+}
 static dnnl_status_t desc_make(dnnl_memory_desc_t *d, const dnnl_dims_t dims, dnnl_data_type_t type,
                                dnnl_format_tag_t tag)
 {
@@ -53,7 +65,10 @@ static dnnl_status_t desc_copy(dnnl_memory_desc_t *d, desc_view from)
     *d = *from;
     return dnnl_success;
 }
-static void desc_free(dnnl_memory_desc_t *d) { (void)d; }
+static void desc_free(dnnl_memory_desc_t *d)
+{
+    (void)d;
+}
 static dnnl_status_t matmul_describe(dnnl_primitive_desc_t *out, dnnl_engine_t engine, desc_view x, desc_view w,
                                      desc_view b, desc_view y, dnnl_primitive_attr_t attr)
 {
@@ -67,14 +82,16 @@ static dnnl_status_t matmul_describe(dnnl_primitive_desc_t *out, dnnl_engine_t e
 struct product {
     struct matmul_spec spec;
     size_t packed_weights_bytes;
-    dnnl_memory_desc_t packed;                 /* one layout for all row counts */
+    dnnl_memory_desc_t packed; /* one layout for all row counts */
     int has_packed;
-    dnnl_primitive_desc_t described[RUNGS];    /* NULL: no such rung */
+    dnnl_primitive_desc_t described[RUNGS]; /* NULL: no such rung */
     dnnl_primitive_t primitive[RUNGS];
 };
 
 /* What a thread needs to run a product. */
-struct lane_product { dnnl_memory_t x[RUNGS], y[RUNGS], scratch[RUNGS], packed, bias; };
+struct lane_product {
+    dnnl_memory_t x[RUNGS], y[RUNGS], scratch[RUNGS], packed, bias;
+};
 
 struct lane {
     dnnl_stream_t stream;
@@ -108,7 +125,8 @@ static dnnl_data_type_t weight_type(const struct matmul_spec *s)
     return s->in == NUMBER_U8 ? dnnl_s8 : dnnl_type(s->in);
 }
 
-/* oneDNN may have been told to use less than the CPU has (DNNL_MAX_CPU_ISA); each set of its list holds the lesser one's bits. */
+/* oneDNN may have been told to use less than the CPU has (DNNL_MAX_CPU_ISA); each set of its list holds the lesser
+ * one's bits. */
 static int dnnl_has(dnnl_cpu_isa_t isa)
 {
     unsigned here = (unsigned)dnnl_get_effective_cpu_isa(), needed = (unsigned)isa;
@@ -127,7 +145,8 @@ int matmul_has_int8(void)
     return isa_usable(ISA_AVX512) && dnnl_has(dnnl_cpu_isa_avx512_core_vnni);
 }
 
-/* Rows of the primitive on a rung, 0: none. A ladder of grains; for a fixed number of rows whole calls, and below the rest. */
+/* Rows of the primitive on a rung, 0: none. A ladder of grains; for a fixed number of rows whole calls, and below the
+ * rest. */
 static int rung_rows(const struct matmul_spec *s, int rung)
 {
     if (s->rows == 0) return (rung + 1) * MATMUL_GRAIN;
@@ -191,7 +210,8 @@ static status product_compile(const struct matmul *m, struct product *p)
         if (why == dnnl_success && !p->has_packed) {
             why = desc_copy(&p->packed, dnnl_primitive_desc_query_md(p->described[i], dnnl_query_weights_md, 0));
             p->has_packed = why == dnnl_success;
-            if (p->has_packed && !p->spec.w_plain) p->packed_weights_bytes = dnnl_memory_desc_get_size(desc_see(&p->packed));
+            if (p->has_packed && !p->spec.w_plain)
+                p->packed_weights_bytes = dnnl_memory_desc_get_size(desc_see(&p->packed));
         }
         if (why != dnnl_success) return broken(why, "describe", &p->spec, rows);
         why = dnnl_primitive_create(&p->primitive[i], p->described[i]);
@@ -235,7 +255,8 @@ static status lane_make(const struct matmul *m, struct lane *lane)
     for (int p = 0; p < m->count; p++)
         for (int i = 0; i < RUNGS; i++) {
             const_dnnl_primitive_desc_t d = m->products[p].described[i];
-            size_t bytes = d ? dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(d, dnnl_query_scratchpad_md, 0)) : 0;
+            size_t bytes = d ? dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(d, dnnl_query_scratchpad_md, 0))
+                             : 0;
 
             if (bytes > most) most = bytes;
         }
@@ -280,7 +301,8 @@ static status open_openblas(struct matmul *m)
         const struct matmul_spec *s = &m->products[i].spec;
 
         if (s->in != NUMBER_F32 || s->out != NUMBER_F32)
-            return fault(ST_INPUT, "the OpenBLAS engine computes in f32 only, not %s: choose precision f32 or engine onednn",
+            return fault(ST_INPUT,
+                         "the OpenBLAS engine computes in f32 only, not %s: choose precision f32 or engine onednn",
                          s->in == NUMBER_U8 ? "int8" : number_name(s->in));
         m->products[i].packed_weights_bytes = s->w_plain ? 0 : (size_t)(s->k * s->n) * sizeof(float);
     }
@@ -298,13 +320,13 @@ status matmul_new(enum matmul_engine engine, const struct matmul_spec *specs, in
         if (specs[i].in == NUMBER_BF16 && !matmul_has_bf16())
             return fault(ST_INPUT, "this CPU cannot multiply bf16 (AVX-512 BF16 is missing): choose precision f32");
         if (specs[i].in == NUMBER_U8 && !matmul_has_int8())
-            return fault(ST_INPUT, "this CPU cannot multiply whole numbers of 8 bits (AVX-512 VNNI is missing): int8 must be false");
+            return fault(ST_INPUT, "this CPU cannot multiply in int8 (AVX-512 VNNI is missing): int8 must be false");
     }
     TRY(mem_alloc(1, sizeof *m, &m));
     m->engine = engine;
     m->count = count;
     m->threads = threads;
-    omp_set_num_threads(1);   /* of this thread: primitives are made for one */
+    omp_set_num_threads(1); /* of this thread: primitives are made for one */
     s = mem_alloc((size_t)count, sizeof *m->products, &m->products);
     if (s == ST_OK) s = mem_alloc((size_t)threads, sizeof *m->lanes, &m->lanes);
     if (s == ST_OK) {
@@ -420,7 +442,10 @@ status matmul_pack(const struct matmul *m, int product, const float *w, int tran
     dnnl_dims_t dims = {p->spec.k, p->spec.n};
     dnnl_memory_desc_t plain = {0};
     dnnl_memory_t from = NULL, to = NULL;
-    union { const float *in; void *out; } handle = {.in = w};   /* oneDNN's memory objects know no const */
+    union {
+        const float *in;
+        void *out;
+    } handle = {.in = w}; /* oneDNN's memory objects know no const */
     dnnl_status_t why;
 
     if (m->engine == ENGINE_OPENBLAS) return pack_plain(&p->spec, w, transposed, packed);
@@ -453,8 +478,7 @@ static dnnl_status_t run_dnnl(const struct matmul *m, int product, int thread, i
     if (why == dnnl_success) why = dnnl_memory_set_data_handle(lp->packed, packed);
     if (why == dnnl_success) why = dnnl_memory_set_data_handle(lp->y[rung], y);
     if (why == dnnl_success && p->spec.bias) why = dnnl_memory_set_data_handle(lp->bias, bias);
-    if (why == dnnl_success)
-        why = dnnl_primitive_execute(p->primitive[rung], lane->stream, p->spec.bias ? 5 : 4, args);
+    if (why == dnnl_success) why = dnnl_primitive_execute(p->primitive[rung], lane->stream, p->spec.bias ? 5 : 4, args);
     return why;
 }
 
@@ -463,14 +487,17 @@ static void run_openblas(const struct matmul_spec *s, int64_t rows, const float 
 {
     if (s->bias)
         for (int64_t i = 0; i < rows; i++) memcpy(y + i * ld_y(s), bias, (size_t)s->n * sizeof *y);
-    cblas_sgemm(CblasRowMajor, s->x_columns ? CblasTrans : CblasNoTrans, CblasNoTrans, (int)rows, (int)s->n, (int)s->k, 1.0f,
-                x, (int)ld_x(s), w, (int)s->n, s->bias ? 1.0f : 0.0f, y, (int)ld_y(s));
+    cblas_sgemm(CblasRowMajor, s->x_columns ? CblasTrans : CblasNoTrans, CblasNoTrans, (int)rows, (int)s->n, (int)s->k,
+                1.0f, x, (int)ld_x(s), w, (int)s->n, s->bias ? 1.0f : 0.0f, y, (int)ld_y(s));
 }
 
 status matmul_run(const struct matmul *m, int product, int thread, int64_t rows, const void *x, const void *packed,
                   const float *bias, void *y)
 {
-    union { const void *in; void *out; } ux = {.in = x}, uw = {.in = packed}, ub = {.in = bias};
+    union {
+        const void *in;
+        void *out;
+    } ux = {.in = x}, uw = {.in = packed}, ub = {.in = bias};
     const struct matmul_spec *s = &m->products[product].spec;
     dnnl_status_t why;
 

@@ -1,6 +1,6 @@
-/* What is exact on this machine (design.md 5a.1), measured: rows of every product, multiplied together with 16, 32 …
- * MATMUL_ROWS rows at shifting places, against the same rows multiplied 16 at a time; and each number of rows against
- * itself at another place. Products are dealt to the pool's threads. */
+/* What is exact on this machine (worker/README.md, "Products"), measured: rows of every product, multiplied together
+ * with 16, 32 … MATMUL_ROWS rows at shifting places, against the same rows multiplied 16 at a time; and each number of
+ * rows against itself at another place. Products are dealt to the pool's threads. */
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -13,10 +13,13 @@ enum { CHECK_ROWS = 2 * MATMUL_ROWS };
 struct check {
     const struct matmul *matmul;
     atomic_int next, rows_differ, cut_differs;
-    atomic_int failed;   /* a status */
+    atomic_int failed; /* a status */
 };
 
-struct probe { void *x, *packed, *y, *by16; float *w, *bias; };
+struct probe {
+    void *x, *packed, *y, *by16;
+    float *w, *bias;
+};
 
 /* Cheap numbers in (-1,1) with full mantissas; bf16 takes their upper halves. */
 static void fill(void *out, int64_t n, enum number type, uint32_t seed)

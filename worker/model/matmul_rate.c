@@ -10,8 +10,8 @@ enum { TRIALS = 4, TRIAL_MS = 15 };
 
 struct rate {
     const struct matmul *m;
-    char *x, *y;                /* (threads, x_bytes), (threads, y_bytes) */
-    char *packed;               /* of the largest product; all threads read it */
+    char *x, *y;  /* (threads, x_bytes), (threads, y_bytes) */
+    char *packed; /* of the largest product; all threads read it */
     float *bias;
     size_t x_bytes, y_bytes;
     int rounds;

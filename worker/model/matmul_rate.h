@@ -4,8 +4,8 @@
 
 #include "worker/model/matmul.h"
 
-/* Local. FLOP/s of all products of m in turn, MATMUL_ROWS rows at a time, every thread of the pool its own at the same time;
- * the best of some trials, a tenth of a second in all. `mp2 bench gemm` measures more carefully. */
+/* Local. FLOP/s of all products of m in turn, MATMUL_ROWS rows at a time, every thread of the pool its own at the same
+ * time; the best of some trials, a tenth of a second in all. `mp2 bench gemm` measures more carefully. */
 status matmul_rate(const struct matmul *m, struct pool *pool, double *flops_per_second);
 
 #endif

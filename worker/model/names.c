@@ -5,31 +5,48 @@
 #include <string.h>
 
 /* H hidden, F feed-forward, V vocabulary, P positions, T token types, 0 no second axis. */
-struct row { const char *name; char shape[2]; };
+struct row {
+    const char *name;
+    char shape[2];
+};
 
-static const struct row embeddings[NAME_EMBEDDINGS] = {
-    {"word_embeddings.weight", "VH"}, {"position_embeddings.weight", "PH"}, {"token_type_embeddings.weight", "TH"},
-    {"LayerNorm.weight", "H"}, {"LayerNorm.bias", "H"}};
+static const struct row embeddings[NAME_EMBEDDINGS] = {{"word_embeddings.weight", "VH"},
+                                                       {"position_embeddings.weight", "PH"},
+                                                       {"token_type_embeddings.weight", "TH"},
+                                                       {"LayerNorm.weight", "H"},
+                                                       {"LayerNorm.bias", "H"}};
 
-static const struct row layer[NAME_LAYER] = {
-    {"attention.self.query.weight", "HH"}, {"attention.self.query.bias", "H"},
-    {"attention.self.key.weight", "HH"}, {"attention.self.key.bias", "H"},
-    {"attention.self.value.weight", "HH"}, {"attention.self.value.bias", "H"},
-    {"attention.output.dense.weight", "HH"}, {"attention.output.dense.bias", "H"},
-    {"attention.output.LayerNorm.weight", "H"}, {"attention.output.LayerNorm.bias", "H"},
-    {"intermediate.dense.weight", "FH"}, {"intermediate.dense.bias", "F"},
-    {"output.dense.weight", "HF"}, {"output.dense.bias", "H"},
-    {"output.LayerNorm.weight", "H"}, {"output.LayerNorm.bias", "H"}};
+static const struct row layer[NAME_LAYER] = {{"attention.self.query.weight", "HH"},
+                                             {"attention.self.query.bias", "H"},
+                                             {"attention.self.key.weight", "HH"},
+                                             {"attention.self.key.bias", "H"},
+                                             {"attention.self.value.weight", "HH"},
+                                             {"attention.self.value.bias", "H"},
+                                             {"attention.output.dense.weight", "HH"},
+                                             {"attention.output.dense.bias", "H"},
+                                             {"attention.output.LayerNorm.weight", "H"},
+                                             {"attention.output.LayerNorm.bias", "H"},
+                                             {"intermediate.dense.weight", "FH"},
+                                             {"intermediate.dense.bias", "F"},
+                                             {"output.dense.weight", "HF"},
+                                             {"output.dense.bias", "H"},
+                                             {"output.LayerNorm.weight", "H"},
+                                             {"output.LayerNorm.bias", "H"}};
 
-static const struct row head[NAME_HEAD + 1] = {
-    {"transform.dense.weight", "HH"}, {"transform.dense.bias", "H"},
-    {"transform.LayerNorm.weight", "H"}, {"transform.LayerNorm.bias", "H"}, {"bias", "V"}, {"decoder.weight", "VH"}};
+static const struct row head[NAME_HEAD + 1] = {{"transform.dense.weight", "HH"},
+                                               {"transform.dense.bias", "H"},
+                                               {"transform.LayerNorm.weight", "H"},
+                                               {"transform.LayerNorm.bias", "H"},
+                                               {"bias", "V"},
+                                               {"decoder.weight", "VH"}};
 
-static const char *const prefixes[] = {"", "bert.", "ernie.", "encoder."};   /* CPT's model.encoder. is the last, wrapped */
+static const char *const prefixes[] = {"", "bert.", "ernie.",
+                                       "encoder."}; /* CPT's model.encoder. is the last, wrapped */
 
 /* What modules around modules put into names, anywhere; the last two only at the start. */
-static const char *const wrappers[] = {"module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
-                                       "model", "base_model"};
+static const char *const wrappers[] = {
+    "module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
+    "model",  "base_model"};
 enum { WRAPPERS = sizeof wrappers / sizeof *wrappers, INNER_WRAPPERS = WRAPPERS - 2 };
 
 int64_t names_encoder(int64_t layers)
@@ -199,8 +216,7 @@ int names_shape(int64_t slot, const struct model_config *config, int64_t shape[2
     const char *letters = row_of(slot, config->layers)->shape;
     int rank = 0;
 
-    for (; rank < 2 && letters[rank]; rank++)
-        switch (letters[rank]) {
+    for (; rank < 2 && letters[rank]; rank++) switch (letters[rank]) {
         case 'H': shape[rank] = config->hidden; break;
         case 'F': shape[rank] = config->feed_forward; break;
         case 'T': shape[rank] = config->types; break;

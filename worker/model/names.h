@@ -1,7 +1,7 @@
 /* The encoder's tensors in canonical order: where a name of a file belongs, what shape it must have.
  *
- * A slot is a number: 5 of the embeddings, 16 a layer, then 5 of the masked-language-model head, and one after them: the
- * decoder's own table, where the head does not use the word table. */
+ * A slot is a number: 5 of the embeddings, 16 a layer, then 5 of the masked-language-model head, and one after them:
+ * the decoder's own table, where the head does not use the word table. */
 #ifndef MP2_WORKER_MODEL_NAMES_H
 #define MP2_WORKER_MODEL_NAMES_H
 
@@ -10,25 +10,30 @@
 #include "worker/model/config.h"
 
 enum {
-    NAME_WORD = 0, NAME_POSITION = 1, NAME_TYPE = 2, NAME_EMBEDDINGS = 5, NAME_LAYER = 16, NAME_HEAD = 5,
-    NAME_NONE = -1,      /* no tensor of ours: decoder, pooler, buffers */
-    NAME_SHARED = -2,    /* model.shared.weight, shared.weight: the word table when nothing else is */
-    NAME_BEYOND = -3,    /* of a layer that the config does not have */
-    NAME_TASK = -4,      /* ERNIE's table of task types */
-    NAME_BIAS = -5,      /* cls.predictions.decoder.bias: the other name of cls.predictions.bias */
-    NAME_TEXT = 256      /* bytes of struct name_parts' text */
+    NAME_WORD = 0,
+    NAME_POSITION = 1,
+    NAME_TYPE = 2,
+    NAME_EMBEDDINGS = 5,
+    NAME_LAYER = 16,
+    NAME_HEAD = 5,
+    NAME_NONE = -1,   /* no tensor of ours: decoder, pooler, buffers */
+    NAME_SHARED = -2, /* model.shared.weight, shared.weight: the word table when nothing else is */
+    NAME_BEYOND = -3, /* of a layer that the config does not have */
+    NAME_TASK = -4,   /* ERNIE's table of task types */
+    NAME_BIAS = -5,   /* cls.predictions.decoder.bias: the other name of cls.predictions.bias */
+    NAME_TEXT = 256   /* bytes of struct name_parts' text */
 };
 
-/* A file's name for a tensor. Behind a wrapper (module., _orig_mod., model. …, also several) stands the encoder's prefix, bert.
- * or another one or none, and behind that the canonical name. */
+/* A file's name for a tensor. Behind a wrapper (module., _orig_mod., model. …, also several) stands the encoder's
+ * prefix, bert. or another one or none, and behind that the canonical name. */
 struct name_parts {
-    char text[NAME_TEXT];    /* without wrappers, also those inside; cut at its end when it is too long */
-    size_t wrapper;          /* bytes of the wrapper at the start of the name */
-    int prefix;              /* which one, -1: none of the encoder's tensors */
+    char text[NAME_TEXT]; /* without wrappers, also those inside; cut at its end when it is too long */
+    size_t wrapper;       /* bytes of the wrapper at the start of the name */
+    int prefix;           /* which one, -1: none of the encoder's tensors */
 };
 
-/* Slots of the encoder; the head's follow. names_all: with the head, whose decoder uses the word table; that number is the slot
- * of a decoder's own table. names_of: the slots of a model as its config has it. */
+/* Slots of the encoder; the head's follow. names_all: with the head, whose decoder uses the word table; that number is
+ * the slot of a decoder's own table. names_of: the slots of a model as its config has it. */
 int64_t names_encoder(int64_t layers);
 int64_t names_all(int64_t layers);
 int64_t names_of(const struct model_config *config);

@@ -18,7 +18,7 @@ struct header {
     struct model_config config;
     int64_t precision;
     int64_t packed_weights_bytes[PRODUCT_COUNT];
-    char about[96];          /* the engine and instruction set that chose the layout */
+    char about[96]; /* the engine and instruction set that chose the layout */
 };
 
 void packed_weights_products(const struct model_config *c, enum number p, struct matmul_spec specs[PRODUCT_COUNT])
@@ -51,7 +51,8 @@ static int is_int8(const struct matmul *m)
     return matmul_product(m, PRODUCT_QKV)->in == NUMBER_U8;
 }
 
-static void walk_layer(struct layout *w, const struct model_config *c, const struct matmul *m, struct packed_weights_layer *l)
+static void walk_layer(struct layout *w, const struct model_config *c, const struct matmul *m,
+                       struct packed_weights_layer *l)
 {
     int64_t h = c->hidden;
 
@@ -113,7 +114,7 @@ static status attach(const struct model_config *c, enum number p, const struct m
 }
 
 status packed_weights_attach(const struct model_config *c, enum number p, const struct matmul *m, void *memory,
-                      struct packed_weights *out)
+                             struct packed_weights *out)
 {
     struct header expected;
 
@@ -138,7 +139,7 @@ struct packer {
     const struct matmul *matmul;
     const struct packed_weights_source *source;
     struct kernels kernels;
-    float *matrix;             /* room for the largest matrix of a layer */
+    float *matrix; /* room for the largest matrix of a layer */
     char name[160];
 };
 
@@ -148,7 +149,8 @@ static status read_layer(struct packer *p, int64_t layer, const char *name, int6
     return p->source->read(p->source->arg, p->name, 0, rows, width, out);
 }
 
-/* Rows of the matrix, which are W's columns, to whole numbers of their scale. What q's zero adds to a sum goes off again. */
+/* Rows of the matrix, which are W's columns, to whole numbers of their scale. What q's zero adds to a sum goes off
+ * again. */
 static void whole_rows(struct packer *p, struct packed_weights_layer *l, int product)
 {
     const struct matmul_spec *s = matmul_product(p->matmul, product);
@@ -176,8 +178,8 @@ static status pack_products(struct packer *p, struct packed_weights_layer *l, in
     return is_int8(p->matmul) ? ST_OK : matmul_pack(p->matmul, backward, p->matrix, 0, l->packed[backward]);
 }
 
-static status pack_matrix(struct packer *p, struct packed_weights_layer *l, int64_t layer, const char *name, int forward,
-                          int backward)
+static status pack_matrix(struct packer *p, struct packed_weights_layer *l, int64_t layer, const char *name,
+                          int forward, int backward)
 {
     const struct matmul_spec *s = matmul_product(p->matmul, forward);
     char part[96];
@@ -253,11 +255,11 @@ static status pack_embeddings(struct packer *p, struct packed_weights *w)
 /* ---- parts, one after the other or on all threads ---- */
 
 struct filling {
-    struct packer packer;        /* without a matrix: every thread has its own */
+    struct packer packer; /* without a matrix: every thread has its own */
     struct packed_weights *out;
     int64_t word_parts;
-    float *room;                 /* (threads, matrix); NULL: every thread takes its own for the time */
-    atomic_int next, failed;     /* failed: a status */
+    float *room;             /* (threads, matrix); NULL: every thread takes its own for the time */
+    atomic_int next, failed; /* failed: a status */
 };
 
 static int64_t part_count(const struct filling *f)
@@ -311,7 +313,7 @@ static status fill(struct filling *f, struct pool *pool)
 }
 
 status packed_weights_fill(const struct model_config *c, enum number precision, const struct matmul *m,
-                    const struct packed_weights_source *source, struct pool *pool, void *memory)
+                           const struct packed_weights_source *source, struct pool *pool, void *memory)
 {
     struct packed_weights w = {0};
     struct filling f = {.packer = {.config = c, .matmul = m, .source = source}, .out = &w};
@@ -324,11 +326,13 @@ status packed_weights_fill(const struct model_config *c, enum number precision, 
     return s;
 }
 
-status packed_weights_refill(struct packed_weights *w, const struct matmul *m, const struct packed_weights_source *source, struct pool *pool)
+status packed_weights_refill(struct packed_weights *w, const struct matmul *m,
+                             const struct packed_weights_source *source, struct pool *pool)
 {
     struct filling f = {.packer = {.config = &w->config, .matmul = m, .source = source}, .out = w};
 
-    if (!w->room) TRY(mem_alloc((size_t)pool_threads(pool) * (size_t)matrix_floats(&w->config), sizeof *w->room, &w->room));
+    if (!w->room)
+        TRY(mem_alloc((size_t)pool_threads(pool) * (size_t)matrix_floats(&w->config), sizeof *w->room, &w->room));
     f.room = w->room;
     return fill(&f, pool);
 }

@@ -1,6 +1,7 @@
 /* The frozen encoder's weights, packed for the products, in one relocatable block of memory: offsets only, so that the
- * ranks of a node map one copy (design.md section 3). A layer holds each matrix twice: W for forward, W^T for the activation
- * gradients; of whole numbers (int8, for inference) once. Layout: header, tables, then layer after layer; every part 64-byte aligned. */
+ * ranks of a node map one copy (worker/README.md, "Memory"). A layer holds each matrix twice: W for forward, W^T for
+ * the activation gradients; of whole numbers (int8, for inference) once. Layout: header, tables, then layer after
+ * layer; every part 64-byte aligned. */
 #ifndef MP2_WORKER_MODEL_PACKED_WEIGHTS_H
 #define MP2_WORKER_MODEL_PACKED_WEIGHTS_H
 
@@ -16,41 +17,41 @@
 
 /* The products of a layer; also the order in which packed_weights_products lists them. */
 enum packed_weights_product {
-    PRODUCT_QKV,        /* (H) -> (3H) [q | k | v], bias */
-    PRODUCT_OUT,        /* (H) -> (H), bias */
-    PRODUCT_UP,         /* (H) -> (F), bias */
-    PRODUCT_DOWN,       /* (F) -> (H), bias */
-    PRODUCT_QKV_BACK,   /* (3H) -> (H), out f32 */
-    PRODUCT_OUT_BACK,   /* (H) -> (H) */
-    PRODUCT_UP_BACK,    /* (F) -> (H), out f32 */
-    PRODUCT_DOWN_BACK,  /* (H) -> (F) */
+    PRODUCT_QKV,       /* (H) -> (3H) [q | k | v], bias */
+    PRODUCT_OUT,       /* (H) -> (H), bias */
+    PRODUCT_UP,        /* (H) -> (F), bias */
+    PRODUCT_DOWN,      /* (F) -> (H), bias */
+    PRODUCT_QKV_BACK,  /* (3H) -> (H), out f32 */
+    PRODUCT_OUT_BACK,  /* (H) -> (H) */
+    PRODUCT_UP_BACK,   /* (F) -> (H), out f32 */
+    PRODUCT_DOWN_BACK, /* (H) -> (F) */
     PRODUCT_COUNT
 };
 
 struct packed_weights_layer {
     void *packed[PRODUCT_COUNT];
-    float *bias[PRODUCT_DOWN + 1];         /* of the four forward products */
-    float *scale[PRODUCT_DOWN + 1];        /* int8: of W's columns, and what is taken off their sums (kernels.h: struct */
-    int32_t *offset[PRODUCT_DOWN + 1];     /* int8_scales); else NULL */
-    float *norm1_weight, *norm1_bias;      /* (H) after attention */
-    float *norm2_weight, *norm2_bias;      /* (H) after the feed-forward part */
+    float *bias[PRODUCT_DOWN + 1];     /* of the four forward products */
+    float *scale[PRODUCT_DOWN + 1];    /* int8: of W's columns, and what is taken off their sums (kernels.h: struct */
+    int32_t *offset[PRODUCT_DOWN + 1]; /* int8_scales); else NULL */
+    float *norm1_weight, *norm1_bias;  /* (H) after attention */
+    float *norm2_weight, *norm2_bias;  /* (H) after the feed-forward part */
 };
 
 struct packed_weights {
     struct model_config config;
     enum number precision;
-    void *word;                            /* (V,H) of precision */
-    float *position, *type;                /* (positions,H), (types,H) */
-    float *norm_weight, *norm_bias;        /* (H) of the embeddings */
-    struct packed_weights_layer *layer;           /* (L); owned by this struct, not part of the block */
-    float *room;                           /* likewise: of packed_weights_refill, a matrix for each thread */
+    void *word;                         /* (V,H) of precision */
+    float *position, *type;             /* (positions,H), (types,H) */
+    float *norm_weight, *norm_bias;     /* (H) of the embeddings */
+    struct packed_weights_layer *layer; /* (L); owned by this struct, not part of the block */
+    float *room;                        /* likewise: of packed_weights_refill, a matrix for each thread */
 };
 
 /* Where weights come from: a model folder, or random numbers (tests, bench). */
 struct packed_weights_source {
     /* Rows first … first+rows-1 (of the first axis) of tensor `name` as floats, names and shapes as in source.h. */
     status (*read)(const void *arg, const char *name, int64_t first, int64_t rows, int64_t width, float *out);
-    void (*drop)(const void *arg);         /* what was read so far is not read again; NULL: nothing to drop */
+    void (*drop)(const void *arg); /* what was read so far is not read again; NULL: nothing to drop */
     const void *arg;
 };
 
@@ -58,25 +59,29 @@ struct packed_weights_source packed_weights_from_model(const struct model_source
 /* Seeded, nearly normal numbers of deviation .02, biases 0, LayerNorm 1 and 0. key stays the caller's. */
 struct packed_weights_source packed_weights_from_random(const struct random_key *key);
 
-/* Local. The eight products of a config; or its four forward ones in whole numbers. A block of those holds nothing for backward. */
+/* Local. The eight products of a config; or its four forward ones in whole numbers. A block of those holds nothing for
+ * backward. */
 void packed_weights_products(const struct model_config *c, enum number p, struct matmul_spec specs[PRODUCT_COUNT]);
 void packed_weights_products_int8(const struct model_config *c, struct matmul_spec specs[PRODUCT_DOWN + 1]);
 
 /* Local. Bytes of the block. */
 size_t packed_weights_bytes(const struct model_config *c, enum number p, const struct matmul *m);
 
-/* Local. Fill memory (64-byte aligned, packed_weights_bytes) layer by layer; at most one matrix of the source is held as f32, or one
- * a thread with a pool (then source->read and drop must bear being called from several). pool NULL: on this thread. */
+/* Local. Fill memory (64-byte aligned, packed_weights_bytes) layer by layer; at most one matrix of the source is held
+ * as f32, or one a thread with a pool (then source->read and drop must bear being called from several). pool NULL: on
+ * this thread. */
 status packed_weights_fill(const struct model_config *c, enum number p, const struct matmul *m,
-                    const struct packed_weights_source *source, struct pool *pool, void *memory);
+                           const struct packed_weights_source *source, struct pool *pool, void *memory);
 
-/* Local. Point into a packed block, which stays the caller's and is only read. ST_INPUT when the block was packed for other
- * sizes or another precision or layout. */
+/* Local. Point into a packed block, which stays the caller's and is only read. ST_INPUT when the block was packed for
+ * other sizes or another precision or layout. */
 status packed_weights_attach(const struct model_config *c, enum number p, const struct matmul *m, void *memory,
-                      struct packed_weights *out);
+                             struct packed_weights *out);
 void packed_weights_fini(struct packed_weights *w);
 
-/* Local. Fill an attached block anew, on all threads of a pool that is always the same; memory is taken the first time only. */
-status packed_weights_refill(struct packed_weights *w, const struct matmul *m, const struct packed_weights_source *source, struct pool *pool);
+/* Local. Fill an attached block anew, on all threads of a pool that is always the same; memory is taken the first time
+ * only. */
+status packed_weights_refill(struct packed_weights *w, const struct matmul *m,
+                             const struct packed_weights_source *source, struct pool *pool);
 
 #endif

@@ -5,8 +5,8 @@
 
 #include "worker/model/int8.h"
 
-void pass_init(struct pass *p, const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
-               const struct encoder_prompts *prompts, const struct encoder_dropout *dropout)
+void pass_init(struct pass *p, const struct encoder *e, struct pool *pool, struct activations *a,
+               const struct unit_batch *b, const struct encoder_prompts *prompts, const struct encoder_dropout *dropout)
 {
     static const struct encoder_prompts none = {0};
     const struct random_key no_key = {{0, 0}};
@@ -48,10 +48,16 @@ const float *pass_prompt(const struct pass *p, int32_t layer)
 struct norm pass_norm(const struct pass *p, const struct row_block *block, int32_t layer, enum dropout_kind kind,
                       const float *gamma, const float *beta, const float *prompt)
 {
-    return (struct norm){.rows = block->rows, .width = (int)p->e->config.hidden, .eps = (float)p->e->config.eps,
-                         .type = p->e->precision, .place = (p->narrow ? p->a->place : p->b->place) + block->first,
+    return (struct norm){.rows = block->rows,
+                         .width = (int)p->e->config.hidden,
+                         .eps = (float)p->e->config.eps,
+                         .type = p->e->precision,
+                         .place = (p->narrow ? p->a->place : p->b->place) + block->first,
                          .drop = p->hidden,
-                         .site = dropout_site(layer, kind), .gamma = gamma, .beta = beta, .prompt = prompt,
+                         .site = dropout_site(layer, kind),
+                         .gamma = gamma,
+                         .beta = beta,
+                         .prompt = prompt,
                          .prompt_rows = prompt ? p->prompts->tokens : 0};
 }
 
@@ -60,11 +66,16 @@ struct attention pass_attention(const struct pass *p, int32_t example, int32_t h
     int64_t hidden = p->e->config.hidden, width = hidden / p->e->config.heads, length = p->b->length[example];
     const int32_t *wanted = p->a->wanted + example;
 
-    return (struct attention){.keys = length, .queries = p->narrow ? wanted[1] - wanted[0] : length,
-                              .place = p->narrow ? p->a->place + wanted[0] : NULL, .width = (int)width,
-                              .ld = 3 * hidden, .ld_ctx = hidden, .type = p->e->precision,
+    return (struct attention){.keys = length,
+                              .queries = p->narrow ? wanted[1] - wanted[0] : length,
+                              .place = p->narrow ? p->a->place + wanted[0] : NULL,
+                              .width = (int)width,
+                              .ld = 3 * hidden,
+                              .ld_ctx = hidden,
+                              .type = p->e->precision,
                               .scale = (float)(1.0 / sqrt((double)width)),
-                              .drop = p->attention, .site = dropout_head_site(p->layer, head),
+                              .drop = p->attention,
+                              .site = dropout_head_site(p->layer, head),
                               .slot = (uint32_t)(p->b->first_slot + example)};
 }
 

@@ -11,19 +11,20 @@ struct pass {
     struct pool *pool;
     struct activations *a;
     const struct unit_batch *b;
-    const struct encoder_prompts *prompts;   /* layers 0: none */
+    const struct encoder_prompts *prompts; /* layers 0: none */
     struct dropout hidden, attention;
-    int32_t first, last;                     /* layers [first, last) */
-    int32_t layer;                           /* of the phase that runs */
-    int narrow;                              /* this layer: the rows that are wanted (activations.h) alone */
+    int32_t first, last; /* layers [first, last) */
+    int32_t layer;       /* of the phase that runs */
+    int narrow;          /* this layer: the rows that are wanted (activations.h) alone */
     float *d_prompts;
     const struct encoder_sink *sink;
-    atomic_int next;                         /* work of this phase dealt so far */
-    atomic_int failed;                       /* a status */
+    atomic_int next;   /* work of this phase dealt so far */
+    atomic_int failed; /* a status */
 };
 
-void pass_init(struct pass *p, const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
-               const struct encoder_prompts *prompts, const struct encoder_dropout *dropout);
+void pass_init(struct pass *p, const struct encoder *e, struct pool *pool, struct activations *a,
+               const struct unit_batch *b, const struct encoder_prompts *prompts,
+               const struct encoder_dropout *dropout);
 
 /* Local. Run a phase on all threads: work is dealt from p->next. Returns p->failed. */
 status pass_phase(struct pass *p, pool_job *job);

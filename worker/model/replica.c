@@ -12,7 +12,7 @@ static status agree_isa(struct comm *c, const struct replica_options *o, enum is
 {
     struct kernels k;
     status s = ST_OK;
-    int64_t worst = 0;   /* comm_max of the negative: the smallest */
+    int64_t worst = 0; /* comm_max of the negative: the smallest */
 
     if (comm_is_worker(c)) {
         s = kernels_choose(o->isa, &k);
@@ -22,7 +22,7 @@ static status agree_isa(struct comm *c, const struct replica_options *o, enum is
     }
     TRY(comm_agree(c, s));
     TRY(comm_max(c, &worst, 1));
-    *isa = (enum isa)-worst;
+    *isa = (enum isa) - worst;
     return ST_OK;
 }
 
@@ -30,10 +30,13 @@ static status choose_precision(const struct replica_options *o, enum isa isa, in
 {
     if (o->precision == PRECISION_BF16 && isa != ISA_AVX512BF16) {
         if (!speak) return ST_INPUT;
-        return fault(ST_INPUT, "precision: bf16 asked for, the workers' CPUs have %s: expected f32 or auto", isa_name(isa));
+        return fault(ST_INPUT, "precision: bf16 asked for, the workers' CPUs have %s: expected f32 or auto",
+                     isa_name(isa));
     }
-    *precision = o->precision == PRECISION_BF16 || (o->precision == PRECISION_AUTO && isa == ISA_AVX512BF16 &&
-                                                    o->engine == ENGINE_ONEDNN) ? NUMBER_BF16 : NUMBER_F32;
+    *precision = o->precision == PRECISION_BF16 ||
+                         (o->precision == PRECISION_AUTO && isa == ISA_AVX512BF16 && o->engine == ENGINE_ONEDNN)
+                     ? NUMBER_BF16
+                     : NUMBER_F32;
     return ST_OK;
 }
 
@@ -50,7 +53,11 @@ static status first_of_node(struct comm *c, int *first)
 }
 
 /* Weights of an encoder, and where they stand. */
-struct weights { const struct replica_facts *facts; struct encoder *encoder; struct arena *arena; };
+struct weights {
+    const struct replica_facts *facts;
+    struct encoder *encoder;
+    struct arena *arena;
+};
 
 static status pack(struct comm *c, const struct replica_options *o, const struct weights *w)
 {
@@ -64,7 +71,7 @@ static status pack(struct comm *c, const struct replica_options *o, const struct
     TRY(model_source_open(o->folder, &source));
     snprintf(name, sizeof name, "mp2-weights-%ld", (long)getpid());
     config = *model_source_config(source);
-    config.untied = w->facts->config.untied;   /* of the head, which is looked at by those who use it */
+    config.untied = w->facts->config.untied; /* of the head, which is looked at by those who use it */
     if (memcmp(&config, &w->facts->config, sizeof config) != 0)
         s = fault(ST_INPUT, "%s: another encoder here than on the coordinator's node", o->folder);
     else if (c->node_size == 1) s = arena_new(&part, 1, w->arena);
@@ -104,7 +111,8 @@ static status gather_weights(struct comm *c, const struct replica_options *o, co
 }
 
 /* The second encoder; its weights take the way of the first one's. */
-static status open_int8(struct comm *c, const struct replica_options *o, struct encoder_options options, struct replica *r)
+static status open_int8(struct comm *c, const struct replica_options *o, struct encoder_options options,
+                        struct replica *r)
 {
     status s = ST_OK;
 
@@ -122,11 +130,13 @@ static status check_exact(struct comm *c, const struct replica_options *o, struc
     r->facts.exact = (int)weakest;
     if (weakest != EXACT_NONE || !o->exact) return ST_OK;
     if (!comm_is_coordinator(c)) return ST_INPUT;
-    return fault(ST_INPUT, "this machine's matrix products depend on how rows are dealt, so results would depend on the number of workers; "
+    return fault(ST_INPUT, "this machine's matrix products depend on how rows are dealt, so results would depend on "
+                           "the number of workers; "
                            "`exact: off` goes on all the same");
 }
 
-status replica_open(struct comm *c, const struct replica_options *o, const struct model_source *model, struct replica *r)
+status replica_open(struct comm *c, const struct replica_options *o, const struct model_source *model,
+                    struct replica *r)
 {
     struct encoder_options options = {.engine = o->engine, .threads = o->threads, .check = 1};
     status s = ST_OK;

@@ -1,5 +1,5 @@
-/* A worker's encoder over weights that stand once on each node: the first worker of a node packs them into an arena, the
- * others map it (design.md section 3). */
+/* A worker's encoder over weights that stand once on each node: the first worker of a node packs them into an arena,
+ * the others map it (worker/README.md, "Memory"). */
 #ifndef MP2_WORKER_MODEL_REPLICA_H
 #define MP2_WORKER_MODEL_REPLICA_H
 
@@ -13,14 +13,14 @@
 enum precision_choice { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16 };
 
 struct replica_options {
-    const char *folder;                  /* the encoder's; read by rank 0 (its config) and by one worker a node */
-    const char *spill;                   /* where the arena goes when /dev/shm is too small; exists */
+    const char *folder; /* the encoder's; read by rank 0 (its config) and by one worker a node */
+    const char *spill;  /* where the arena goes when /dev/shm is too small; exists */
     enum precision_choice precision;
-    enum isa isa;                        /* ISA_AUTO: the best that all workers have */
+    enum isa isa; /* ISA_AUTO: the best that all workers have */
     enum matmul_engine engine;
     int threads;
-    int exact;                           /* 1: refuse a machine on which results are not exact */
-    int int8;                            /* a second encoder, with products in whole numbers (encoder.h), for searches */
+    int exact; /* 1: refuse a machine on which results are not exact */
+    int int8;  /* a second encoder, with products in whole numbers (encoder.h), for searches */
 };
 
 /* What all ranks have agreed on. */
@@ -28,18 +28,19 @@ struct replica_facts {
     struct model_config config;
     enum number precision;
     enum isa isa;
-    int exact;                           /* enum matmul_exact, the weakest of all workers */
+    int exact; /* enum matmul_exact, the weakest of all workers */
 };
 
 struct replica {
-    struct replica_facts facts;          /* on all ranks */
-    struct pool *pool;                   /* on workers, as all below */
-    struct encoder *encoder, *int8;      /* int8: where it was asked for, else NULL */
+    struct replica_facts facts;     /* on all ranks */
+    struct pool *pool;              /* on workers, as all below */
+    struct encoder *encoder, *int8; /* int8: where it was asked for, else NULL */
     struct arena arena, int8_arena;
 };
 
 /* Collective. model: rank 0's opened source (it is asked for the configuration alone), NULL elsewhere. */
-status replica_open(struct comm *c, const struct replica_options *o, const struct model_source *model, struct replica *r);
+status replica_open(struct comm *c, const struct replica_options *o, const struct model_source *model,
+                    struct replica *r);
 /* Local. Threads of a worker where the user names none: the node's cores over its workers. */
 int replica_threads(const struct comm *c);
 

@@ -20,13 +20,14 @@ struct model_source {
     struct model_config config;
     struct weights weights;
     int64_t slot_count;
-    const struct weight **slots;    /* NULL: absent; the last one: the decoder's own table */
-    const struct weight *shared, *task, *decoder_bias, *odd_head;   /* odd_head: of a head, and no part of ours */
-    size_t wrapper;                 /* bytes of the encoder's, and its prefix (names.h) */
+    const struct weight **slots; /* NULL: absent; the last one: the decoder's own table */
+    const struct weight *shared, *task, *decoder_bias, *odd_head; /* odd_head: of a head, and no part of ours */
+    size_t wrapper;                                               /* bytes of the encoder's, and its prefix (names.h) */
     int prefix;
 };
 
-/* ---- filling the slots --------------------------------------------------------------------------------------------- */
+/* ---- filling the slots ---------------------------------------------------------------------------------------------
+ */
 
 static status take_slot(struct model_source *m, int64_t slot, const struct weight *w)
 {
@@ -43,8 +44,8 @@ static status take_slot(struct model_source *m, int64_t slot, const struct weigh
 static status take_other(const struct weight *w, const char *what, const struct weight **place)
 {
     if (*place)
-        return fault(ST_INPUT, "%s: tensors \"%.200s\" and \"%.200s\" are both %s", w->path, (*place)->tensor.name, w->tensor.name,
-                     what);
+        return fault(ST_INPUT, "%s: tensors \"%.200s\" and \"%.200s\" are both %s", w->path, (*place)->tensor.name,
+                     w->tensor.name, what);
     *place = w;
     return ST_OK;
 }
@@ -67,15 +68,17 @@ static int same_wrapper(const struct model_source *m, const struct weight *w, co
 {
     const char *encoder = m->slots[NAME_POSITION] ? m->slots[NAME_POSITION]->tensor.name : NULL;
 
-    return m->prefix < 0 || (parts->wrapper == m->wrapper && (!encoder || memcmp(encoder, w->tensor.name, m->wrapper) == 0));
+    return m->prefix < 0 ||
+           (parts->wrapper == m->wrapper && (!encoder || memcmp(encoder, w->tensor.name, m->wrapper) == 0));
 }
 
 /* A tensor that is none of ours: one that the encoder would compute with is not passed over. */
 static status refuse_inside(const struct model_source *m, const struct weight *w, const struct name_parts *parts)
 {
     if (m->prefix < 0 || !names_inside(parts, m->prefix)) return ST_OK;
-    return fault(ST_INPUT, "%s: tensor \"%.200s\" is a part of the encoder that is not known here, expected a plain BERT", w->path,
-                 w->tensor.name);
+    return fault(ST_INPUT,
+                 "%s: tensor \"%.200s\" is a part of the encoder that is not known here, expected a plain BERT",
+                 w->path, w->tensor.name);
 }
 
 static status take_weight(struct model_source *m, const struct weight *w, int64_t *beyond)
@@ -104,7 +107,7 @@ static status fill_slots(struct model_source *m)
     find_prefix(m);
     for (size_t i = 0; i < m->weights.count; i++) TRY(take_weight(m, &m->weights.items[i], &beyond));
     if (!m->slots[NAME_WORD]) m->slots[NAME_WORD] = m->shared;
-    if (!m->slots[NAME_WORD]) {   /* of two names of one table a file may keep the other */
+    if (!m->slots[NAME_WORD]) { /* of two names of one table a file may keep the other */
         m->slots[NAME_WORD] = *decoder;
         *decoder = NULL;
     }
@@ -136,7 +139,8 @@ static status say_missing(const struct model_source *m, const char *name)
         nearest = &m->weights.items[i];
         most = same;
     }
-    return fault(ST_INPUT, "%s: tensor %s is missing (under any of the known prefixes); of %zu tensors the nearest is \"%.200s\"",
+    return fault(ST_INPUT,
+                 "%s: tensor %s is missing (under any of the known prefixes); of %zu tensors the nearest is \"%.200s\"",
                  m->folder, name, m->weights.count, nearest ? nearest->tensor.name : "none");
 }
 
@@ -165,7 +169,8 @@ static status check_unfolding(const struct model_source *m)
     for (int64_t i = 0; i < m->slot_count; i++)
         if (m->slots[i]) sum += 4.0 * (double)m->slots[i]->tensor.count;
     if (sum <= most) return ST_OK;
-    return fault(ST_INPUT, "%s: tensors of %.0f bytes as floats out of files of %zu", m->folder, sum, m->weights.file_bytes);
+    return fault(ST_INPUT, "%s: tensors of %.0f bytes as floats out of files of %zu", m->folder, sum,
+                 m->weights.file_bytes);
 }
 
 /* ERNIE's table of task types: its first row is added to every token, so it is added to the token types once. */
@@ -175,11 +180,14 @@ static status check_task(const struct model_source *m)
     const struct weight *w = m->task;
 
     if (!w && m->config.task)
-        return fault(ST_INPUT, "%s: \"use_task_id\" is true in config.json, but the tensor embeddings.task_type_embeddings.weight is missing",
+        return fault(ST_INPUT,
+                     "%s: \"use_task_id\" is true in config.json, but the tensor "
+                     "embeddings.task_type_embeddings.weight is missing",
                      m->folder);
     if (!w) return ST_OK;
     if (!m->config.task)
-        return fault(ST_INPUT, "%s: tensor \"%.200s\", but \"use_task_id\" is not true in config.json", w->path, w->tensor.name);
+        return fault(ST_INPUT, "%s: tensor \"%.200s\", but \"use_task_id\" is not true in config.json", w->path,
+                     w->tensor.name);
     if (!tensor_type_is_float(w->tensor.type))
         return fault(ST_INPUT, "%s: tensor \"%.200s\" is %s, expected F32, F64, F16 or BF16", w->path, w->tensor.name,
                      tensor_type_name(w->tensor.type));
@@ -187,10 +195,22 @@ static status check_task(const struct model_source *m)
     return w->tensor.shape[0] > 0 ? ST_OK : fault(ST_INPUT, "%s: tensor \"%.200s\" is empty", w->path, w->tensor.name);
 }
 
+/* transformers, with PEFT beside it, loads such an adapter on top of the weights. */
+static status refuse_adapter(const char *folder)
+{
+    char path[4096];
+
+    TRY(file_join(path, sizeof path, folder, "adapter_config.json"));
+    if (!file_exists(path)) return ST_OK;
+    return fault(ST_INPUT, "%s: an adapter of PEFT beside the weights, expected it merged into them (merge_and_unload)",
+                 path);
+}
+
 static status load(struct model_source *m)
 {
     char path[4096];
 
+    TRY(refuse_adapter(m->folder));
     TRY(file_join(path, sizeof path, m->folder, "config.json"));
     TRY(model_config_read(path, &m->config));
     TRY(weights_open(m->folder, &m->weights));
@@ -246,7 +266,7 @@ const char *model_source_folder(const struct model_source *source)
     return source->folder;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static status find(const struct model_source *m, const char *name, const struct weight **out)
 {
@@ -254,7 +274,7 @@ static status find(const struct model_source *m, const char *name, const struct 
 
     *out = slot >= 0 ? m->slots[slot] : NULL;
     if (!*out) return fault(ST_INPUT, "%s: no tensor %.200s", m->folder, name);
-    return slot < names_encoder(m->config.layers) ? ST_OK : check_slot(m, slot);   /* open did not look at the head */
+    return slot < names_encoder(m->config.layers) ? ST_OK : check_slot(m, slot); /* open did not look at the head */
 }
 
 /* Elements as the encoder is to have them: the token types with the task's row. */
@@ -277,7 +297,8 @@ static status read_plain(const struct model_source *m, const struct weight *w, i
 }
 
 /* Read, and look at every value: one that is not finite would only show as a loss that is none. */
-static status read_elements(const struct model_source *m, const struct weight *w, int64_t first, int64_t count, float *out)
+static status read_elements(const struct model_source *m, const struct weight *w, int64_t first, int64_t count,
+                            float *out)
 {
     uint32_t bits, most = 0;
 
@@ -299,7 +320,8 @@ status model_source_read(const struct model_source *source, const char *name, fl
     return read_elements(source, w, 0, w->tensor.count, out);
 }
 
-status model_source_read_rows(const struct model_source *source, const char *name, int64_t first, int64_t rows, float *out)
+status model_source_read_rows(const struct model_source *source, const char *name, int64_t first, int64_t rows,
+                              float *out)
 {
     const struct weight *w;
     int64_t width;
@@ -320,7 +342,7 @@ status model_source_read_layer(const struct model_source *source, int64_t layer,
     return model_source_read(source, full, out);
 }
 
-/* ---- digest --------------------------------------------------------------------------------------------------------- */
+/* ---- digest ------------------------------------------------------------------------------------------------------ */
 
 static status digest_tensor(const struct model_source *m, int64_t slot, float *buffer, XXH3_state_t *state)
 {
@@ -364,9 +386,10 @@ status model_source_digest(const struct model_source *source, char out[33])
     return s;
 }
 
-/* ---- the head, and pages ---------------------------------------------------------------------------------------------- */
+/* ---- the head, and pages ----------------------------------------------------------------------------------------- */
 
-/* Whether two tensors of one shape have the same values; views of one storage, as torch keeps tied ones, need no look. */
+/* Whether two tensors of one shape have the same values; views of one storage, as torch keeps tied ones, need no look.
+ */
 static status compare(const struct weight *a, const struct weight *b, int *same)
 {
     enum { PART = 4096 };
@@ -393,14 +416,19 @@ static status find_bias(struct model_source *m)
     int same;
 
     if (!other && m->config.says_untied)
-        log_warn("model-head", "folder=%s why=\"tie_word_embeddings is false and there is no cls.predictions.decoder.bias: "
-                 "cls.predictions.bias is used, as in transformers 4; transformers 5 has none then\"", m->folder);
+        log_warn("model-head",
+                 "folder=%s why=\"tie_word_embeddings is false and there is no cls.predictions.decoder.bias: "
+                 "cls.predictions.bias is used, as in transformers 4; transformers 5 has none then\"",
+                 m->folder);
     if (!other || other == *bias) return ST_OK;
     TRY(compare(*bias, other, &same));
     *bias = other;
     if (!same)
-        log_warn("model-head", "folder=%s why=\"cls.predictions.bias and cls.predictions.decoder.bias differ: the latter is used, as in "
-                 "transformers 5\"", m->folder);
+        log_warn(
+            "model-head",
+            "folder=%s why=\"cls.predictions.bias and cls.predictions.decoder.bias differ: the latter is used, as in "
+            "transformers 5\"",
+            m->folder);
     return check_slot(m, m->slot_count - 2);
 }
 
@@ -411,16 +439,22 @@ static status find_decoder(struct model_source *m)
     int same;
 
     if (!*decoder && m->config.says_untied)
-        log_warn("model-head", "folder=%s why=\"tie_word_embeddings is false, but there is no cls.predictions.decoder.weight: the word "
-                 "table is used\"", m->folder);
+        log_warn(
+            "model-head",
+            "folder=%s why=\"tie_word_embeddings is false, but there is no cls.predictions.decoder.weight: the word "
+            "table is used\"",
+            m->folder);
     if (!*decoder) return ST_OK;
     TRY(check_slot(m, m->slot_count - 1));
     TRY(compare(*decoder, m->slots[NAME_WORD], &same));
     if (same) *decoder = NULL;
     m->config.untied = !same;
     if (!same && !m->config.says_untied)
-        log_warn("model-head", "folder=%s why=\"cls.predictions.decoder.weight is not the word table, though tie_word_embeddings is not false: "
-                 "it is used, as in transformers 5\"", m->folder);
+        log_warn("model-head",
+                 "folder=%s why=\"cls.predictions.decoder.weight is not the word table, though tie_word_embeddings is "
+                 "not false: "
+                 "it is used, as in transformers 5\"",
+                 m->folder);
     return ST_OK;
 }
 
@@ -432,8 +466,11 @@ status model_source_head(struct model_source *source, int *present)
     *present = 0;
     for (int64_t i = first; i < last; i++) parts += source->slots[i] != NULL;
     if (odd)
-        return fault(ST_INPUT, "%s: tensor \"%.200s\" belongs to a masked-language-model head that does not stand beside the encoder as "
-                     "cls.predictions", odd->path, odd->tensor.name);
+        return fault(
+            ST_INPUT,
+            "%s: tensor \"%.200s\" belongs to a masked-language-model head that does not stand beside the encoder as "
+            "cls.predictions",
+            odd->path, odd->tensor.name);
     if (parts == 0 && !source->slots[last]) return ST_OK;
     for (int64_t i = first; i < last; i++) TRY(check_slot(source, i));
     TRY(find_bias(source));
@@ -452,5 +489,6 @@ void model_source_drop(const struct model_source *source, const char *name)
     int64_t slot = name ? names_find(name, source->config.layers) : NAME_NONE;
 
     if (!name) weights_advise(&source->weights, MADV_DONTNEED);
-    if (slot >= 0 && source->slots[slot]) file_map_drop(source->slots[slot]->tensor.data, source->slots[slot]->tensor.bytes);
+    if (slot >= 0 && source->slots[slot])
+        file_map_drop(source->slots[slot]->tensor.data, source->slots[slot]->tensor.bytes);
 }

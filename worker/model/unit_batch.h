@@ -1,6 +1,7 @@
 /* A unit: consecutive examples of a group's batch, packed row after row without padding, as the encoder takes them.
- * Example e stands in slot first_slot + e of the batch (design.md 5a.3) and owns rows [row[e], row[e] + length[e]).
- * Where products are exact only per example (matmul.h), every example starts at a multiple of MATMUL_GRAIN rows. */
+ * Example e stands in slot first_slot + e of the batch (cluster/README.md, "Tree of sums") and owns rows [row[e],
+ * row[e] + length[e]). Where products are exact only per example (matmul.h), every example starts at a multiple of
+ * MATMUL_GRAIN rows. */
 #ifndef MP2_WORKER_MODEL_UNIT_BATCH_H
 #define MP2_WORKER_MODEL_UNIT_BATCH_H
 
@@ -10,7 +11,7 @@
 #include "worker/kernel/kernels.h"
 
 struct unit_batch {
-    int32_t examples;        /* E */
+    int32_t examples; /* E */
     int32_t first_slot;
     int32_t rows;            /* T: rows used, gaps between aligned examples included */
     int32_t tokens;          /* sum of lengths: the tokens that are really computed */
@@ -30,9 +31,9 @@ void unit_batch_fini(struct unit_batch *b);
 /* Local. Forget the examples; the next one added has this slot. */
 void unit_batch_clear(struct unit_batch *b, int32_t first_slot);
 
-/* Local. Append an example of length ids. width >= length: as the reference does, it is filled up to width with [PAD] = 0
- * as real tokens (method.md Q1); width 0: no padding. start, end: targets, -1 where there are none.
- * 0 and nothing changed when there is no room; 1 otherwise. */
+/* Local. Append an example of length ids. width >= length: as the reference does, it is filled up to width with [PAD]
+ * = 0 as real tokens (worker/README.md, Q1); width 0: no padding. start, end: targets, -1 where there are none. 0 and
+ * nothing changed when there is no room; 1 otherwise. */
 int unit_batch_add(struct unit_batch *b, const int32_t *ids, int32_t length, int32_t width, int32_t start, int32_t end);
 
 /* Local. Rows that an example of so many tokens takes in a batch with that alignment. */

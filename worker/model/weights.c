@@ -13,9 +13,9 @@ enum { PARTS_MOST = 1024 };
 
 struct index {
     const char *path;
-    const json_t *map;             /* name -> file */
+    const json_t *map; /* name -> file */
     size_t part_count;
-    const char **parts;            /* the different files, in order of first mention */
+    const char **parts; /* the different files, in order of first mention */
 };
 
 static void add_weight(struct weights *w, const struct tensor *t, const char *name, const char *path)
@@ -40,7 +40,8 @@ static status open_single(const char *path, struct weights *w)
     return ST_OK;
 }
 
-/* ---- an index and parts ------------------------------------------------------------------------------------------- */
+/* ---- an index and parts -------------------------------------------------------------------------------------------
+ */
 
 static int is_part_name(const char *name)
 {
@@ -55,11 +56,13 @@ static status list_parts(struct index *index)
     json_t *value;
     size_t i;
 
-    json_object_foreach((json_t *)(uintptr_t)index->map, name, value) {
+    json_object_foreach((json_t *)(uintptr_t)index->map, name, value)
+    {
         const char *file = json_string_value(value);
 
         if (!file || !is_part_name(file))
-            return fault(ST_INPUT, "%s: tensor \"%.200s\" is in \"%.100s\", expected a plain name ending in .safetensors",
+            return fault(ST_INPUT,
+                         "%s: tensor \"%.200s\" is in \"%.100s\", expected a plain name ending in .safetensors",
                          index->path, name, file ? file : "");
         for (i = 0; i < index->part_count && strcmp(index->parts[i], file) != 0; i++) continue;
         if (i < index->part_count) continue;
@@ -77,8 +80,8 @@ static status take_part(const struct index *index, const char *file, const struc
 
         if (!listed) continue;
         if (strcmp(listed, file) != 0)
-            return fault(ST_INPUT, "%s: tensor \"%.200s\" is listed for %.100s, but also in %.100s", index->path, name, listed,
-                         file);
+            return fault(ST_INPUT, "%s: tensor \"%.200s\" is listed for %.100s, but also in %.100s", index->path, name,
+                         listed, file);
         add_weight(w, &part->tensors[i], name, part->path);
     }
     return ST_OK;
@@ -90,10 +93,13 @@ static status check_all_found(const struct index *index, const struct weights *w
     json_t *value;
 
     if (w->count == json_object_size(index->map)) return ST_OK;
-    json_object_foreach((json_t *)(uintptr_t)index->map, name, value)
-        for (size_t i = 0; i < w->part_count; i++)
-            if (strcmp(json_string_value(value), index->parts[i]) == 0 && !safetensors_find(&w->parts[i], name))
-                return fault(ST_INPUT, "%s: tensor \"%.200s\" is not in %.100s", index->path, name, index->parts[i]);
+    json_object_foreach(
+        (json_t *)(uintptr_t)index->map, name,
+        value) for (size_t i = 0; i < w->part_count;
+                    i++) if (strcmp(json_string_value(value), index->parts[i]) == 0 &&
+                             !safetensors_find(&w->parts[i],
+                                               name)) return fault(ST_INPUT, "%s: tensor \"%.200s\" is not in %.100s",
+                                                                   index->path, name, index->parts[i]);
     return ST_OK;
 }
 
@@ -130,7 +136,8 @@ static status open_index(const char *folder, const char *path, struct weights *w
     return s;
 }
 
-/* ---- a torch file -------------------------------------------------------------------------------------------------- */
+/* ---- a torch file --------------------------------------------------------------------------------------------------
+ */
 
 static size_t count_tensors(const struct torch_value *dict)
 {
@@ -154,13 +161,18 @@ static status find_state(const char *path, const struct torch_value *root, const
         const struct torch_value *inside = torch_get(root, keys[i]);
 
         if (count_tensors(inside) <= most) continue;
-        if (found) return fault(ST_INPUT, "%s: has tensors under \"%s\" and under \"%s\", expected one state dict", path, found, keys[i]);
+        if (found)
+            return fault(ST_INPUT, "%s: has tensors under \"%s\" and under \"%s\", expected one state dict", path,
+                         found, keys[i]);
         found = keys[i];
         *out = inside;
     }
     if (found || most > 0 || root->count < 2 || root->as.items[0]->kind != TORCH_TEXT) return ST_OK;
-    return fault(ST_INPUT, "%s: has no tensor, neither at its top nor under state_dict, model_state_dict, model or module; it begins "
-                 "with \"%.80s\"", path, root->as.items[0]->as.text);
+    return fault(
+        ST_INPUT,
+        "%s: has no tensor, neither at its top nor under state_dict, model_state_dict, model or module; it begins "
+        "with \"%.80s\"",
+        path, root->as.items[0]->as.text);
 }
 
 static status open_torch(const char *path, struct weights *w)
@@ -180,7 +192,7 @@ static status open_torch(const char *path, struct weights *w)
     return ST_OK;
 }
 
-/* ---- whichever is there --------------------------------------------------------------------------------------------- */
+/* ---- whichever is there ------------------------------------------------------------------------------------------ */
 
 static status open_any(const char *folder, struct weights *w)
 {
@@ -193,6 +205,9 @@ static status open_any(const char *folder, struct weights *w)
         if (i == 0) return open_single(path, w);
         return i == 1 ? open_index(folder, path, w) : open_torch(path, w);
     }
+    TRY(file_join(path, sizeof path, folder, "pytorch_model.bin.index.json"));
+    if (file_exists(path))
+        return fault(ST_INPUT, "%s: parts in torch's form, expected safetensors (save_pretrained writes them)", path);
     return fault(ST_INPUT, "%s: no model.safetensors, model.safetensors.index.json or pytorch_model.bin", folder);
 }
 

@@ -8,16 +8,16 @@
 
 struct weight {
     struct tensor tensor;
-    const char *path;              /* of its file */
+    const char *path; /* of its file */
 };
 
 struct weights {
     size_t count;
-    struct weight *items;          /* no name twice */
-    size_t file_bytes;             /* of all files together */
+    struct weight *items; /* no name twice */
+    size_t file_bytes;    /* of all files together */
     size_t part_count;
     struct safetensors *parts;
-    struct torch_file *torch;      /* NULL unless the .bin is what was found */
+    struct torch_file *torch; /* NULL unless the .bin is what was found */
 };
 
 /* Local. ST_INPUT (said once) when no file is there or one is bad; then there is nothing to close. */

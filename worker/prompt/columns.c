@@ -1,5 +1,5 @@
-/* Every function walks the blocks; threads share them in whole blocks (layers where a tree is summed), so no sum depends on
- * the number of threads. */
+/* Every function walks the blocks; threads share them in whole blocks (layers where a tree is summed), so no sum
+ * depends on the number of threads. */
 #include "worker/prompt/columns.h"
 
 #include <math.h>
@@ -23,7 +23,12 @@ status columns_open(const struct kernels *kernels, struct pool *pool, const stru
     int64_t last_column;
     status s;
 
-    *c = (struct columns){.kernels = kernels, .pool = pool, .blocks = *b, .layers = layers, .d = d, .data = data,
+    *c = (struct columns){.kernels = kernels,
+                          .pool = pool,
+                          .blocks = *b,
+                          .layers = layers,
+                          .d = d,
+                          .data = data,
                           .groups_most = groups_most};
     c->first = blocks_first(b, worker);
     c->last = blocks_first(b, worker + 1);
@@ -225,6 +230,13 @@ static void update_job(void *arg, int thread, int threads)
 void columns_update(struct columns *c, const struct adamw *w, int groups, const float *u, const float *grad,
                     int next_groups, const float *next_u, float *next_prompt)
 {
-    pool_run(c->pool, update_job, &(struct walk){.c = c, .w = w, .groups = groups, .u = u, .grad = grad,
-                                                 .next_groups = next_groups, .next_u = next_u, .out = next_prompt});
+    pool_run(c->pool, update_job,
+             &(struct walk){.c = c,
+                            .w = w,
+                            .groups = groups,
+                            .u = u,
+                            .grad = grad,
+                            .next_groups = next_groups,
+                            .next_u = next_u,
+                            .out = next_prompt});
 }

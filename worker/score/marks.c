@@ -57,8 +57,8 @@ size_t marks_words(const struct answer_marks *m)
 
 int32_t *marks_put(const struct answer_marks *m, int32_t *to)
 {
-    const int32_t fixed[FIXED_WORDS] = {m->options, m->context_first, m->context_last, m->none_first, m->none_last,
-                                        m->reference};
+    const int32_t fixed[FIXED_WORDS] = {m->options,    m->context_first, m->context_last,
+                                        m->none_first, m->none_last,     m->reference};
 
     memcpy(to, fixed, sizeof fixed);
     if (m->options > 0) memcpy(to + FIXED_WORDS, m->option, 2 * (size_t)m->options * sizeof *to);
@@ -68,8 +68,12 @@ int32_t *marks_put(const struct answer_marks *m, int32_t *to)
 size_t marks_take(const int32_t *w, size_t left, struct answer_marks *m)
 {
     if (left < FIXED_WORDS || w[0] < 0 || (left - FIXED_WORDS) / 2 < (size_t)w[0]) return 0;
-    *m = (struct answer_marks){.options = w[0], .option = (const int32_t (*)[2])(const void *)(w + FIXED_WORDS),
-                               .context_first = w[1], .context_last = w[2], .none_first = w[3], .none_last = w[4],
+    *m = (struct answer_marks){.options = w[0],
+                               .option = (const int32_t(*)[2])(const void *)(w + FIXED_WORDS),
+                               .context_first = w[1],
+                               .context_last = w[2],
+                               .none_first = w[3],
+                               .none_last = w[4],
                                .reference = w[5]};
     return marks_words(m);
 }

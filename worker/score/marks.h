@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 struct answer_marks {
-    int32_t options;                      /* 0: a span is asked for */
-    const int32_t (*option)[2];           /* first and last token of each; no two begin at the same token */
-    int32_t context_first, context_last;  /* span: where it may lie, inclusive */
-    int32_t none_first, none_last;        /* span: tokens that mean "no answer"; -1: there must be one */
-    int32_t reference;                    /* product of logits (Q8); independent argmax over the row (Q29) */
+    int32_t options;                     /* 0: a span is asked for */
+    const int32_t (*option)[2];          /* first and last token of each; no two begin at the same token */
+    int32_t context_first, context_last; /* span: where it may lie, inclusive */
+    int32_t none_first, none_last;       /* span: tokens that mean "no answer"; -1: there must be one */
+    int32_t reference;                   /* product of logits (Q8); independent argmax over the row (Q29) */
 };
 
 /* Of an example that has no answer. */

@@ -1,4 +1,4 @@
-/* From start and end logits to an answer (method.md section 4): the best option, or the best span of a context.
+/* From start and end logits to an answer (worker/README.md, "Scores"): the best option, or the best span of a context.
  * Local functions of one example; no state. */
 #ifndef MP2_WORKER_SCORE_SCORE_H
 #define MP2_WORKER_SCORE_SCORE_H
@@ -8,9 +8,9 @@
 #include "worker/score/marks.h"
 
 struct answer {
-    int32_t choice;                       /* the option; -1: a span */
-    int32_t start, end;                   /* the span, tokens, inclusive; end < start: no answer */
-    double score;                         /* start logit + end logit of the answer */
+    int32_t choice;     /* the option; -1: a span */
+    int32_t start, end; /* the span, tokens, inclusive; end < start: no answer */
+    double score;       /* start logit + end logit of the answer */
 };
 
 /* logits (length,2): start and end logit of each token. The first of equal scores wins. */

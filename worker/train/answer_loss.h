@@ -1,6 +1,6 @@
-/* The loss over what an answer can be: softmax cross entropy over the candidates of score/marks.h instead of all tokens
- * (span_loss.h). Options: one softmax over the sums of start and end logit by which they are scored. Spans: one over the
- * start and one over the end logits, half each. In double inside, as there. */
+/* The loss over what an answer can be: softmax cross entropy over the candidates of score/marks.h instead of all
+ * tokens (span_loss.h). Options: one softmax over the sums of start and end logit by which they are scored. Spans: one
+ * over the start and one over the end logits, half each. In double inside, as there. */
 #ifndef MP2_WORKER_TRAIN_ANSWER_LOSS_H
 #define MP2_WORKER_TRAIN_ANSWER_LOSS_H
 

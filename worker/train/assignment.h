@@ -15,7 +15,7 @@
 /* One example of a batch. width: rows it takes when padding is attended (reference), 0 otherwise. */
 struct assignment_example {
     int32_t group, slot, length, width, start, end;
-    struct answer_marks marks;            /* what its answer can be */
+    struct answer_marks marks; /* what its answer can be */
     const int32_t *ids;
 };
 /* Rows that it takes in a unit (unit_batch_rows). */
@@ -25,7 +25,10 @@ static inline int32_t assignment_example_rows(const struct assignment_example *e
 }
 
 /* The message: 32-bit numbers. Grows, is used again. */
-struct assignment_message { int32_t *words; size_t count, room; };
+struct assignment_message {
+    int32_t *words;
+    size_t count, room;
+};
 /* Local. Begin a message with the whole deal; then add the worker's own examples in the order of group and slot. */
 status assignment_message_begin(struct assignment_message *m, const struct deal *deal);
 status assignment_message_add(struct assignment_message *m, const struct assignment_example *example);
@@ -38,7 +41,7 @@ size_t assignment_message_most(size_t slots, size_t longest);
 
 struct assignment {
     struct deal deal;
-    struct assignment_example *examples;       /* of this worker; ids point into the message */
+    struct assignment_example *examples; /* of this worker; ids point into the message */
     size_t count, room;
 };
 /* Local. words stays the caller's and must live as long as the assignment is used. ST_SYSTEM on a malformed message. */

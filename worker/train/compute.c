@@ -57,8 +57,13 @@ status compute_open(const struct encoder *e, struct pool *pool, const struct com
 {
     status s;
 
-    *c = (struct compute){.encoder = e, .pool = pool, .most_examples = o->unit_examples, .groups = o->groups,
-                          .batch_examples = o->batch, .divide = o->divide, .over = o->loss};
+    *c = (struct compute){.encoder = e,
+                          .pool = pool,
+                          .most_examples = o->unit_examples,
+                          .groups = o->groups,
+                          .batch_examples = o->batch,
+                          .divide = o->divide,
+                          .over = o->loss};
     s = open_all(o, c);
     if (s != ST_OK) compute_close(c);
     return s;
@@ -146,8 +151,11 @@ status compute_assignment(struct compute *c, const struct assignment *s, const f
         if (s->examples[at].group != block.group || s->examples[at].slot != block.node.first) continue;
         if (s->count - at < (size_t)block.node.size) return mismatch();
         p.in = (struct unit_inputs){.prompts = {layers, tokens, prompts + (size_t)block.group * bank},
-                                    .dropout = dropout[block.group], .head = head, .batch_examples = c->divide,
-                                    .marks = c->marks, .loss = c->over};
+                                    .dropout = dropout[block.group],
+                                    .head = head,
+                                    .batch_examples = c->divide,
+                                    .marks = c->marks,
+                                    .loss = c->over};
         TRY(compute_node(&p, block.node, &s->examples[at]));
         at += (size_t)block.node.size;
     }

@@ -1,5 +1,6 @@
-/* What a worker does with its assignment: cut it into units by its memory, compute them, and add up gradients to as few
- * partial sums as the tree allows (design.md section 4, "Compute"). Scoring uses its unit for examples of its own. */
+/* What a worker does with its assignment: cut it into units by its memory, compute them, and add up gradients to as
+ * few partial sums as the tree allows (worker/README.md, "Units and packing"). Scoring uses its unit for examples of
+ * its own. */
 #ifndef MP2_WORKER_TRAIN_COMPUTE_H
 #define MP2_WORKER_TRAIN_COMPUTE_H
 
@@ -21,32 +22,32 @@ struct compute {
     struct pool *pool;
     struct unit *unit;
     struct unit_batch batch;
-    struct answer_marks *marks;           /* (unit_examples) of the batch */
-    enum loss_over over;                  /* what losses are over */
+    struct answer_marks *marks; /* (unit_examples) of the batch */
+    enum loss_over over;        /* what losses are over */
     int32_t most_rows, most_examples;
     int groups;
-    struct tree_sum *prompts;             /* (groups) vectors (layers,P,H) */
-    struct tree_sum *heads;               /* (groups) vectors (2,H) */
+    struct tree_sum *prompts; /* (groups) vectors (layers,P,H) */
+    struct tree_sum *heads;   /* (groups) vectors (2,H) */
     struct tree_sum **prompt_list, **head_list;
-    double *loss, *found;                 /* (groups,batch) of own slots, as in unit_outputs; loss is NAN elsewhere */
+    double *loss, *found; /* (groups,batch) of own slots, as in unit_outputs; loss is NAN elsewhere */
     int32_t batch_examples, divide;
-    int64_t units, tokens;                /* of the last compute_assignment */
+    int64_t units, tokens; /* of the last compute_assignment */
 };
 
 struct compute_options {
     int groups;
-    int32_t batch;                        /* examples of a group's batch */
-    int32_t divide; /* gradients are those of the sum of losses over this: batch, or batch * groups */
-    int32_t unit_examples;                /* most examples of a unit; a power of two */
-    int32_t longest;                      /* rows of the longest example */
-    int32_t layers, prompt_tokens;        /* of the prompt bank */
-    size_t memory;                        /* bytes that a unit may take */
+    int32_t batch;                 /* examples of a group's batch */
+    int32_t divide;                /* gradients are those of the sum of losses over this: batch, or batch * groups */
+    int32_t unit_examples;         /* most examples of a unit; a power of two */
+    int32_t longest;               /* rows of the longest example */
+    int32_t layers, prompt_tokens; /* of the prompt bank */
+    size_t memory;                 /* bytes that a unit may take */
     int threads;
-    enum unit_use use;                    /* UNIT_EVALUATE: no gradients will be asked for */
-    enum loss_over loss;                  /* what losses are over */
+    enum unit_use use;   /* UNIT_EVALUATE: no gradients will be asked for */
+    enum loss_over loss; /* what losses are over */
 };
 
-/* Local. ST_INPUT (said) when the memory does not even hold one example of the longest kind. */
+/* Local. ST_INPUT (reported) when the memory does not even hold one example of the longest kind. */
 status compute_open(const struct encoder *e, struct pool *pool, const struct compute_options *o, struct compute *c);
 void compute_close(struct compute *c);
 

@@ -12,12 +12,13 @@ static status compile(struct encoder_gradient *g, int threads)
 
     packed_weights_products(&g->e->config, g->e->precision, forward);
     for (int i = 0; i <= PRODUCT_DOWN; i++)
-        specs[i] = weight_product(g->e->precision, g->rows, i == PRODUCT_QKV ? forward[i].n / 3 : forward[i].n, forward[i].k,
-                                  forward[i].n);
+        specs[i] = weight_product(g->e->precision, g->rows, i == PRODUCT_QKV ? forward[i].n / 3 : forward[i].n,
+                                  forward[i].k, forward[i].n);
     return matmul_new(matmul_engine_of(g->e->matmul), specs, PRODUCT_DOWN + 1, threads, &g->matmul);
 }
 
-status encoder_gradient_open(struct encoder_gradient *g, struct encoder *e, const struct flat *flat, int32_t rows, int threads)
+status encoder_gradient_open(struct encoder_gradient *g, struct encoder *e, const struct flat *flat, int32_t rows,
+                             int threads)
 {
     *g = (struct encoder_gradient){.e = e, .flat = flat, .rows = rows};
     return compile(g, threads);
@@ -33,12 +34,16 @@ void encoder_gradient_close(struct encoder_gradient *g)
 static struct norm_piece layer_norm(const struct encoder_gradient *g, const struct encoder_layer_view *view, int second)
 {
     const struct random_key none = {{0, 0}};
-    struct norm n = {.rows = view->rows, .width = (int)g->e->config.hidden, .eps = (float)g->e->config.eps,
-                     .type = g->e->precision, .drop = dropout_make(none, 0)};
+    struct norm n = {.rows = view->rows,
+                     .width = (int)g->e->config.hidden,
+                     .eps = (float)g->e->config.eps,
+                     .type = g->e->precision,
+                     .drop = dropout_make(none, 0)};
     float *gamma = g->grad + flat_layer(g->flat, view->layer, second ? FLAT_NORM2 : FLAT_NORM1);
     float *beta = g->grad + flat_layer(g->flat, view->layer, second ? FLAT_NORM2_BIAS : FLAT_NORM1_BIAS);
 
-    return (struct norm_piece){n, 0, second ? view->d_norm2 : view->d_norm1, second ? view->xhat2 : view->xhat1, gamma, beta};
+    return (struct norm_piece){n,     0,   second ? view->d_norm2 : view->d_norm1, second ? view->xhat2 : view->xhat1,
+                               gamma, beta};
 }
 
 static void tell_part(const struct encoder_gradient *g)
@@ -67,9 +72,10 @@ static status take_layer(void *arg, const struct encoder_layer_view *view)
             const char *dy = (const char *)view->d_out[i] + (size_t)(j * s->rows) * number_size(type);
             unsigned slot = slots[i] + 2 * (unsigned)j;
 
-            w.weight[w.weights++] = (struct weight_piece){i, view->in[i], dy, g->grad + flat_layer(g->flat, view->layer, slot)};
-            w.bias[w.biases++] = (struct bias_piece){dy, type, view->rows, s->rows, s->ld_x,
-                                                     g->grad + flat_layer(g->flat, view->layer, slot + 1)};
+            w.weight[w.weights++] = (struct weight_piece){i, view->in[i], dy,
+                                                          g->grad + flat_layer(g->flat, view->layer, slot)};
+            w.bias[w.biases++] = (struct bias_piece){
+                dy, type, view->rows, s->rows, s->ld_x, g->grad + flat_layer(g->flat, view->layer, slot + 1)};
         }
     }
     w.norm[0] = layer_norm(g, view, 0);
@@ -81,9 +87,14 @@ static status take_layer(void *arg, const struct encoder_layer_view *view)
     return ST_OK;
 }
 
-/* A table's row gets its sums in the order of the batch's rows. The word table has the decoder's gradient already, or zeros. */
+/* A table's row gets its sums in the order of the batch's rows. The word table has the decoder's gradient already, or
+ * zeros. */
 enum embedding_part { EMBEDDING_WORD, EMBEDDING_NORM, EMBEDDING_POSITION, EMBEDDING_TYPE, EMBEDDING_PARTS };
-struct embedding_work { struct encoder_gradient *g; const struct encoder_embedding_view *view; atomic_int next; };
+struct embedding_work {
+    struct encoder_gradient *g;
+    const struct encoder_embedding_view *view;
+    atomic_int next;
+};
 
 static void embedding_job(void *arg, int thread, int threads)
 {
@@ -126,12 +137,14 @@ static void clear_gradient(const struct encoder_gradient *g, float *grad)
     const struct flat *f = g->flat;
 
     for (int64_t i = NAME_POSITION; i < names_encoder(f->config.layers); i++)
-        if (i < NAME_EMBEDDINGS || !flat_decays(f, i)) memset(grad + f->offset[i], 0, (size_t)f->size[i] * sizeof *grad);
+        if (i < NAME_EMBEDDINGS || !flat_decays(f, i))
+            memset(grad + f->offset[i], 0, (size_t)f->size[i] * sizeof *grad);
     if (f->config.untied) memset(grad + f->offset[NAME_WORD], 0, (size_t)f->size[NAME_WORD] * sizeof *grad);
 }
 
-status encoder_gradient_begin(struct encoder_gradient *g, struct pool *pool, const struct unit_batch *batch, int32_t token_type,
-                              float *grad, const struct gradient_watch *watch, struct encoder_sink *sink)
+status encoder_gradient_begin(struct encoder_gradient *g, struct pool *pool, const struct unit_batch *batch,
+                              int32_t token_type, float *grad, const struct gradient_watch *watch,
+                              struct encoder_sink *sink)
 {
     if (batch->rows != g->rows)
         return fault(ST_SYSTEM, "internal error: a micro-batch of %d rows, expected %d", batch->rows, g->rows);
@@ -141,6 +154,7 @@ status encoder_gradient_begin(struct encoder_gradient *g, struct pool *pool, con
     g->grad = grad;
     g->watch = watch;
     clear_gradient(g, grad);
-    *sink = (struct encoder_sink){.layer = take_layer, .embedding = take_embedding, .turn = watch ? take_turn : NULL, .arg = g};
+    *sink = (struct encoder_sink){
+        .layer = take_layer, .embedding = take_embedding, .turn = watch ? take_turn : NULL, .arg = g};
     return ST_OK;
 }

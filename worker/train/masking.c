@@ -12,7 +12,7 @@ struct choice {
     struct random_key key;
     const int32_t *tokens;
     int32_t length, wanted, count;
-    int32_t *fate;             /* (length) 0: not chosen, else CHOSEN + the span */
+    int32_t *fate; /* (length) 0: not chosen, else CHOSEN + the span */
 };
 
 static int can(const struct choice *c, int32_t i)
@@ -35,8 +35,8 @@ static int is_first(const struct choice *c, int32_t i)
     return 0;
 }
 
-/* Of the tokens that come first, or of the others, as many as are wanted still: place `at` of n is chosen when it is among the first so
- * many of the key's permutation, a bijection. */
+/* Of the tokens that come first, or of the others, as many as are wanted still: place `at` of n is chosen when it is
+ * among the first so many of the key's permutation, a bijection. */
 static void choose_some(struct choice *c, int first)
 {
     uint64_t n = 0, at = 0, wanted = (uint64_t)(c->wanted - c->count);
@@ -71,7 +71,8 @@ static int begins_word(const struct choice *c, int32_t i)
 /* The word that comes at place `order` of the permutation of n words; its first token. */
 static void take_word(struct choice *c, int32_t first, int32_t most)
 {
-    for (int32_t i = first, end = word_end(c, first); i < end && i < first + most; i++, c->count++) c->fate[i] = CHOSEN + i;
+    for (int32_t i = first, end = word_end(c, first); i < end && i < first + most; i++, c->count++)
+        c->fate[i] = CHOSEN + i;
 }
 
 static void choose_words(struct choice *c)
@@ -127,8 +128,8 @@ static int32_t other_token(const struct masking *m, struct random_key key, uint6
     return (int32_t)random_below(key, at + 1, (uint64_t)m->vocabulary);
 }
 
-int32_t masking_apply(const struct masking *m, struct random_key key, const int32_t *tokens, int32_t length, int32_t wanted,
-                      int32_t *ids, int32_t *rows, int32_t *targets, int32_t *room)
+int32_t masking_apply(const struct masking *m, struct random_key key, const int32_t *tokens, int32_t length,
+                      int32_t wanted, int32_t *ids, int32_t *rows, int32_t *targets, int32_t *room)
 {
     struct random_key what = random_derive(key, 1, 0, 0, 0);
     struct choice c = {.m = m, .key = random_derive(key, 0, 0, 0, 0), .tokens = tokens, .length = length, .fate = room};

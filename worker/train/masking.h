@@ -1,11 +1,11 @@
-/* Dynamic masking: which tokens of a sequence are to be guessed, and what stands in their place. BERT's (token by token, 80 %
- * [MASK], 10 % another token, 10 % kept) is the default and what held-out text is always scored with.
+/* Dynamic masking: which tokens of a sequence are to be guessed, and what stands in their place. BERT's (token by
+ * token, 80 % [MASK], 10 % another token, 10 % kept) is the default and what held-out text is always scored with.
  *
  *   MASK_TOKENS   every choice of `wanted` tokens is as likely as any other
- *   MASK_WORDS    whole words, in a random order, as long as they fit into what is wanted; what is left over goes to the front of
- *                 one more word. The tokens of a word are drawn one by one what becomes of them (Google's whole-word masking)
- *   MASK_SPANS    spans of geometric length, P(l) = p (1-p)^(l-1) cut off at `longest` and scaled, from uniform starts, cut short
- *                 by [SEP], by other spans and by what is wanted; a span shares one fate (SpanBERT, arXiv 1907.10529)
+ *   MASK_WORDS    whole words, in a random order, as long as they fit into what is wanted; what is left over goes to
+ * the front of one more word. The tokens of a word are drawn one by one what becomes of them (Google's whole-word
+ * masking) MASK_SPANS    spans of geometric length, P(l) = p (1-p)^(l-1) cut off at `longest` and scaled, from uniform
+ * starts, cut short by [SEP], by other spans and by what is wanted; a span shares one fate (SpanBERT, arXiv 1907.10529)
  *
  * Never [CLS] and [SEP]. Always exactly `wanted` tokens, or all where there are fewer. All is a function of the key. */
 #ifndef MP2_WORKER_TRAIN_MASKING_H
@@ -22,18 +22,20 @@ enum mask_unit { MASK_TOKENS, MASK_WORDS, MASK_SPANS };
 struct masking {
     enum mask_unit unit;
     int32_t sep, mask, vocabulary;
-    double masked, random;        /* shares of the chosen tokens that become [MASK], another token; the rest stays */
-    const int32_t *pool;          /* other tokens are drawn from here (a token_text's), where it is not [SEP]; NULL: from the vocabulary */
+    double masked, random; /* shares of the chosen tokens that become [MASK], another token; the rest stays */
+    const int32_t
+        *pool; /* other tokens are drawn from here (a token_text's), where it is not [SEP]; NULL: from the vocabulary */
     int64_t pool_tokens;
-    double p;                     /* MASK_SPANS */
+    double p; /* MASK_SPANS */
     int32_t longest;
-    int32_t first[MASKING_FIRST]; /* tokens that are chosen before all others (salient masking, arXiv 2002.08909); firsts of them */
+    int32_t first[MASKING_FIRST]; /* tokens that are chosen before all others (salient masking, arXiv 2002.08909);
+                                     firsts of them */
     int32_t firsts;
 };
 
 /* Local. One sequence: tokens (length) as the text has them; ids gets what the encoder sees. rows: positions to guess,
  * ascending; targets: what stood there. room: (length) of scratch. Returns how many. */
-int32_t masking_apply(const struct masking *m, struct random_key key, const int32_t *tokens, int32_t length, int32_t wanted,
-                      int32_t *ids, int32_t *rows, int32_t *targets, int32_t *room);
+int32_t masking_apply(const struct masking *m, struct random_key key, const int32_t *tokens, int32_t length,
+                      int32_t wanted, int32_t *ids, int32_t *rows, int32_t *targets, int32_t *room);
 
 #endif

@@ -11,19 +11,22 @@ struct mlm_unit {
     struct mlm_sizes sizes;
     struct activations *activations;
     struct vocabulary_head *head;
-    struct encoder_gradient gradient;    /* for training */
-    float *token_type;                   /* (2,H): row 1 is what the encoder adds */
+    struct encoder_gradient gradient; /* for training */
+    float *token_type;                /* (2,H): row 1 is what the encoder adds */
     const float *values;
-    void *packed;                        /* what the encoder is attached to */
-    float *packed_weights_type;                  /* the token types in it */
+    void *packed;               /* what the encoder is attached to */
+    float *packed_weights_type; /* the token types in it */
 };
 
 /* ---- memory ---- */
 
 status mlm_unit_new(struct encoder *e, const struct flat *flat, const struct mlm_sizes *sizes, struct mlm_unit **out)
 {
-    struct activations_plan plan = {.rows = sizes->rows, .examples = sizes->examples, .threads = sizes->threads,
-                                    .keep = sizes->train, .sink = sizes->train};
+    struct activations_plan plan = {.rows = sizes->rows,
+                                    .examples = sizes->examples,
+                                    .threads = sizes->threads,
+                                    .keep = sizes->train,
+                                    .sink = sizes->train};
     struct mlm_unit *u;
     status s;
 
@@ -81,14 +84,20 @@ static status run(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs
                   struct mlm_score *out)
 {
     int64_t h = u->e->config.hidden;
-    struct vocabulary_run head = {.values = u->values, .hidden = activations_hidden(u->activations), .rows = in->rows,
-                                  .targets = in->targets, .count = in->count, .factor = (float)(1.0 / in->divide),
-                                  .d_hidden = grad ? activations_gradient(u->activations) : NULL, .logits = logits};
+    struct vocabulary_run head = {.values = u->values,
+                                  .hidden = activations_hidden(u->activations),
+                                  .rows = in->rows,
+                                  .targets = in->targets,
+                                  .count = in->count,
+                                  .factor = (float)(1.0 / in->divide),
+                                  .d_hidden = grad ? activations_gradient(u->activations) : NULL,
+                                  .logits = logits};
     const double *loss;
     const int32_t *best;
 
     /* The encoder adds row 1 of its table; here that row is the micro-batch's. */
-    memcpy(u->token_type + h, u->values + u->flat->offset[NAME_TYPE] + in->token_type * h, (size_t)h * sizeof *u->token_type);
+    memcpy(u->token_type + h, u->values + u->flat->offset[NAME_TYPE] + in->token_type * h,
+           (size_t)h * sizeof *u->token_type);
     u->e->weights.type = u->token_type;
     TRY(encoder_forward(u->e, pool, u->activations, in->batch, NULL, &in->dropout));
     if (grad) memset(head.d_hidden, 0, (size_t)(in->batch->rows * h) * sizeof *grad);
@@ -115,16 +124,19 @@ status mlm_train(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs 
     return ST_OK;
 }
 
-status mlm_evaluate(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs *in, float *logits, struct mlm_score *out)
+status mlm_evaluate(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs *in, float *logits,
+                    struct mlm_score *out)
 {
     return run(u, pool, in, NULL, logits, out);
 }
 
 double mlm_flops(const struct model_config *c, int64_t examples, int64_t length, int64_t targets)
 {
-    double h = (double)c->hidden, layer = 4 * h * h + 2 * h * (double)c->feed_forward, head = h * h + h * (double)c->vocab;
+    double h = (double)c->hidden, layer = 4 * h * h + 2 * h * (double)c->feed_forward,
+           head = h * h + h * (double)c->vocab;
 
     /* Each weight is multiplied three times by two flops a row; attention's two products become four in backward. */
-    return (double)examples * (double)c->layers * (6 * layer * (double)length + 12 * h * (double)length * (double)length) +
+    return (double)examples * (double)c->layers *
+               (6 * layer * (double)length + 12 * h * (double)length * (double)length) +
            6 * head * (double)targets;
 }

@@ -1,7 +1,7 @@
-/* A micro-batch of masked-language-model training: encoder, head at the masked positions alone (vocabulary_head.h), and the
- * gradient of every parameter. Which sequences make a micro-batch is part of the configuration: a weight's gradient sums over
- * tokens, so its bits are the micro-batch's. What is cut for threads is cut into blocks of fixed size, so the bits do not
- * depend on the number of threads. */
+/* A micro-batch of masked-language-model training: encoder, head at the masked positions alone (vocabulary_head.h),
+ * and the gradient of every parameter. Which sequences make a micro-batch is part of the configuration: a weight's
+ * gradient sums over tokens, so its bits are the micro-batch's. What is cut for threads is cut into blocks of fixed
+ * size, so the bits do not depend on the number of threads. */
 #ifndef MP2_WORKER_TRAIN_MLM_UNIT_H
 #define MP2_WORKER_TRAIN_MLM_UNIT_H
 
@@ -10,22 +10,29 @@
 #include "worker/train/encoder_gradient.h"
 
 struct mlm_inputs {
-    const struct unit_batch *batch;       /* no gaps: lengths are multiples of the encoder's row align; masked ids in place */
-    const int32_t *rows, *targets;   /* (count) masked rows of the batch, ascending, and the ids that stood there */
+    const struct unit_batch *batch; /* no gaps: lengths are multiples of the encoder's row align; masked ids in place */
+    const int32_t *rows, *targets;  /* (count) masked rows of the batch, ascending, and the ids that stood there */
     int32_t count;
-    int32_t token_type;              /* of all tokens, 0 or 1 */
-    double divide;                   /* the loss that gradients belong to is the sum over the targets over this */
+    int32_t token_type; /* of all tokens, 0 or 1 */
+    double divide;      /* the loss that gradients belong to is the sum over the targets over this */
     struct encoder_dropout dropout;
-    const struct gradient_watch *watch;   /* hears of every part of the gradient (flat.h); NULL: nobody */
+    const struct gradient_watch *watch; /* hears of every part of the gradient (flat.h); NULL: nobody */
 };
 
-struct mlm_score { double loss; int64_t targets, correct; };   /* loss: the sum over the targets */
+struct mlm_score {
+    double loss;
+    int64_t targets, correct;
+}; /* loss: the sum over the targets */
 
 struct mlm_unit;
 
-/* Local. For micro-batches of at most so many rows, examples and targets. frozen: layers from below whose gradient is 0, with that of the
- * embeddings; 0: none. e gets a token-type row of its own from here on. */
-struct mlm_sizes { int32_t rows, examples, targets, threads; int train; int32_t frozen; };
+/* Local. For micro-batches of at most so many rows, examples and targets. frozen: layers from below whose gradient is
+ * 0, with that of the embeddings; 0: none. e gets a token-type row of its own from here on. */
+struct mlm_sizes {
+    int32_t rows, examples, targets, threads;
+    int train;
+    int32_t frozen;
+};
 status mlm_unit_new(struct encoder *e, const struct flat *flat, const struct mlm_sizes *sizes, struct mlm_unit **out);
 void mlm_unit_destroy(struct mlm_unit **u);
 
@@ -33,12 +40,14 @@ void mlm_unit_destroy(struct mlm_unit **u);
  * attached to from the first time on, and into the head. values must stay as they are until the next call. */
 status mlm_attach(struct mlm_unit *u, struct pool *pool, const float *values, void *memory);
 
-/* Local. Of a whole micro-batch (sizes.rows rows), grad (flat) is written in full but for the gaps between tensors. A loss that
- * is not finite is no error here. */
-status mlm_train(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs *in, float *grad, struct mlm_score *out);
+/* Local. Of a whole micro-batch (sizes.rows rows), grad (flat) is written in full but for the gaps between tensors. A
+ * loss that is not finite is no error here. */
+status mlm_train(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs *in, float *grad,
+                 struct mlm_score *out);
 
 /* Local. Scores alone. logits (count,V): of each target row, where they are wanted; NULL otherwise. */
-status mlm_evaluate(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs *in, float *logits, struct mlm_score *out);
+status mlm_evaluate(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs *in, float *logits,
+                    struct mlm_score *out);
 
 /* Local. Products and attention of training a micro-batch: forward, and backward to activations and weights. */
 double mlm_flops(const struct model_config *c, int64_t examples, int64_t length, int64_t targets);

@@ -2,7 +2,7 @@
 
 #include "cluster/comm/blocks.h"
 
-enum { SUBTREE = 1024 };   /* blocks that one thread adds up at a time */
+enum { SUBTREE = 1024 }; /* blocks that one thread adds up at a time */
 
 /* The largest node that begins at block b, ends by `last` and is no larger than SUBTREE. */
 static int node_size(int b, int last)
@@ -13,7 +13,12 @@ static int node_size(int b, int last)
     return size;
 }
 
-struct squaring { const struct kernels *k; int first, last; const float *x; double *sums; };
+struct squaring {
+    const struct kernels *k;
+    int first, last;
+    const float *x;
+    double *sums;
+};
 
 /* A node's sum goes to its first block's place. */
 static void square_job(void *arg, int thread, int threads)
@@ -33,8 +38,8 @@ static void square_job(void *arg, int thread, int threads)
     }
 }
 
-status squares_sum(const struct kernels *k, struct pool *pool, int blocks, int first, int last, const float *x, double *room,
-                   struct tree_sum *tree)
+status squares_sum(const struct kernels *k, struct pool *pool, int blocks, int first, int last, const float *x,
+                   double *room, struct tree_sum *tree)
 {
     struct squaring s = {k, first, last, x, room};
     int size;

@@ -23,7 +23,8 @@ status token_text_open(const char *folder, const char *name, const char *digest,
     if (out->map.size < TOKEN_TEXT_HEADER || (out->map.size - TOKEN_TEXT_HEADER) % sizeof(int32_t) != 0 ||
         memcmp(out->map.data, wanted, sizeof wanted) != 0) {
         file_map_close(&out->map);
-        return fault(ST_INPUT, "%s: not the text of this run (damaged, or another vocabulary or corpus); remove it", path);
+        return fault(ST_INPUT, "%s: not the text of this run (damaged, or another vocabulary or corpus); remove it",
+                     path);
     }
     out->tokens = (const int32_t *)(const void *)(out->map.data + TOKEN_TEXT_HEADER);
     out->count = (int64_t)((out->map.size - TOKEN_TEXT_HEADER) / sizeof(int32_t));

@@ -1,6 +1,6 @@
-/* Tokenised text as masked-language-model training reads it: one file, mapped, documents one after the other, each closed by
- * [SEP]. A sequence is [CLS], the next tokens of that stream, [SEP]: every sequence is full, nothing is padded.
- * coordinator/mlm/text.h makes the files. */
+/* Tokenised text as masked-language-model training reads it: one file, mapped, documents one after the other, each
+ * closed by [SEP]. A sequence is [CLS], the next tokens of that stream, [SEP]: every sequence is full, nothing is
+ * padded. coordinator/mlm/text.h makes the files. */
 #ifndef MP2_WORKER_TRAIN_TOKEN_TEXT_H
 #define MP2_WORKER_TRAIN_TOKEN_TEXT_H
 
@@ -11,15 +11,24 @@
 
 /* A token carries this bit where it goes on with the word before it; the rest is its id. */
 enum { TOKEN_JOINED = 1 << 30 };
-static inline int32_t token_id(int32_t token) { return token & (TOKEN_JOINED - 1); }
+static inline int32_t token_id(int32_t token)
+{
+    return token & (TOKEN_JOINED - 1);
+}
 
 /* What a file begins with: a magic text, then the digest of all that its tokens depend on. */
 enum { TOKEN_TEXT_HEADER = 64 };
 
-struct token_text { struct file_map map; const int32_t *tokens; int64_t count; };
+struct token_text {
+    struct file_map map;
+    const int32_t *tokens;
+    int64_t count;
+};
 
 /* Ids of the special tokens, and how many ids the vocabulary has. */
-struct special_tokens { int32_t cls, sep, mask, vocabulary; };
+struct special_tokens {
+    int32_t cls, sep, mask, vocabulary;
+};
 
 /* Local. The header of a file with this digest (32 digits). */
 void token_text_header(const char *digest, char out[TOKEN_TEXT_HEADER]);

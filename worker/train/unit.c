@@ -25,14 +25,18 @@ struct work {
     const struct encoder *e;
     const struct unit_inputs *in;
     const struct unit_outputs *out;
-    int train, narrow;      /* narrow: hidden states and their gradients are those of the rows that are read */
+    int train, narrow; /* narrow: hidden states and their gradients are those of the rows that are read */
     atomic_int next;
 };
 
-static struct activations_plan plan_of(int32_t rows, int32_t examples, int32_t prompt_tokens, int threads, enum unit_use use)
+static struct activations_plan plan_of(int32_t rows, int32_t examples, int32_t prompt_tokens, int threads,
+                                       enum unit_use use)
 {
-    return (struct activations_plan){.rows = rows, .examples = examples, .prompt_tokens = prompt_tokens,
-                                     .threads = threads, .keep = use != UNIT_EVALUATE,
+    return (struct activations_plan){.rows = rows,
+                                     .examples = examples,
+                                     .prompt_tokens = prompt_tokens,
+                                     .threads = threads,
+                                     .keep = use != UNIT_EVALUATE,
                                      .sink = use == UNIT_TRAIN_WEIGHTS};
 }
 
@@ -52,8 +56,8 @@ size_t unit_bytes(const struct encoder *e, int32_t most_rows, int32_t most_examp
     return activations_bytes(e, &plan) + own_bytes(e, most_rows, most_examples);
 }
 
-int32_t unit_most_rows(const struct encoder *e, int32_t most_examples, int32_t prompt_tokens, int threads, enum unit_use use,
-                       size_t budget)
+int32_t unit_most_rows(const struct encoder *e, int32_t most_examples, int32_t prompt_tokens, int threads,
+                       enum unit_use use, size_t budget)
 {
     struct activations_plan plan = plan_of(0, most_examples, prompt_tokens, threads, use);
     size_t own = own_bytes(e, 0, most_examples);
@@ -80,8 +84,7 @@ status unit_new(const struct encoder *e, int32_t most_rows, int32_t most_example
     if (s == ST_OK) s = mem_alloc((size_t)most_rows, sizeof *u->rows, &u->rows);
     if (s == ST_OK) s = mem_alloc((size_t)most_examples + 1, sizeof *u->first, &u->first);
     if (s == ST_OK) s = mem_alloc((size_t)most_rows * 2, sizeof *u->at_rows, &u->at_rows);
-    if (s == ST_OK)
-        s = mem_alloc((size_t)most_examples * 2 * hidden, sizeof *u->head_by_example, &u->head_by_example);
+    if (s == ST_OK) s = mem_alloc((size_t)most_examples * 2 * hidden, sizeof *u->head_by_example, &u->head_by_example);
     if (s != ST_OK) {
         unit_destroy(&u);
         return s;
@@ -230,7 +233,8 @@ status unit_train(struct unit *u, const struct encoder *e, struct pool *pool, co
 
     TRY(forward(&w, pool, 0));
     sum_heads(&w);
-    return encoder_backward(e, pool, u->activations, in->batch, &in->prompts, &in->dropout, out->grad_prompts, in->sink);
+    return encoder_backward(e, pool, u->activations, in->batch, &in->prompts, &in->dropout, out->grad_prompts,
+                            in->sink);
 }
 
 status unit_evaluate(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,
@@ -247,8 +251,8 @@ status unit_advance(struct unit *u, const struct encoder *e, struct pool *pool, 
     return encoder_forward_range(e, pool, u->activations, b, prompts, first, last);
 }
 
-status unit_finish(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in, int32_t first,
-                   const struct unit_outputs *out)
+status unit_finish(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,
+                   int32_t first, const struct unit_outputs *out)
 {
     struct work w = {.unit = u, .e = e, .in = in, .out = out};
 

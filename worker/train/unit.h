@@ -1,5 +1,5 @@
 /* One unit of a training step or of an evaluation: encoder forward, loss, backward to prompts and head
- * (design.md section 4, "Compute"). The partial sums are nodes of the batch's tree. */
+ * (worker/README.md, "Units and packing"). The partial sums are nodes of the batch's tree. */
 #ifndef MP2_WORKER_TRAIN_UNIT_H
 #define MP2_WORKER_TRAIN_UNIT_H
 
@@ -14,23 +14,23 @@ struct unit_inputs {
     const struct unit_batch *batch;
     struct encoder_prompts prompts;
     struct encoder_dropout dropout;
-    const float *head;         /* (2,H): row 0 start, row 1 end */
-    int32_t batch_examples;    /* B of the whole group's batch: the loss is the mean over it */
-    const struct answer_marks *marks;  /* (E) what each example's answer can be; NULL: losses are over all tokens */
-    enum loss_over loss;       /* LOSS_ANSWERS, with marks: without a sink, tokens that no answer is read from cost
-                                * nothing in the last layer and have logits of -INFINITY */
-    const struct encoder_sink *sink;   /* unit_train: what takes the weights' gradients; NULL: nothing does */
+    const float *head;                /* (2,H): row 0 start, row 1 end */
+    int32_t batch_examples;           /* B of the whole group's batch: the loss is the mean over it */
+    const struct answer_marks *marks; /* (E) what each example's answer can be; NULL: losses are over all tokens */
+    enum loss_over loss; /* LOSS_ANSWERS, with marks: without a sink, tokens that no answer is read from cost
+                          * nothing in the last layer and have logits of -INFINITY */
+    const struct encoder_sink *sink; /* unit_train: what takes the weights' gradients; NULL: nothing does */
 };
 
 struct unit_outputs {
-    double *loss;              /* (E) each example's loss (answer_loss, span_loss), not divided by B; or NULL */
-    double *found;             /* (E) 1: the answer would be found (answer_found), else 0; needs marks; or NULL */
-    float *logits;             /* (T,2) start and end logit by row, or NULL */
-    float *grad_prompts;       /* (layers,P,H): sum over the unit's slots by the tree, loss / B; training only; or NULL */
-    float *grad_head;          /* (2,H): likewise; training only */
+    double *loss;        /* (E) each example's loss (answer_loss, span_loss), not divided by B; or NULL */
+    double *found;       /* (E) 1: the answer would be found (answer_found), else 0; needs marks; or NULL */
+    float *logits;       /* (T,2) start and end logit by row, or NULL */
+    float *grad_prompts; /* (layers,P,H): sum over the unit's slots by the tree, loss / B; training only; or NULL */
+    float *grad_head;    /* (2,H): likewise; training only */
 };
 
-struct unit;                   /* activations and the loss's memory for units up to a size */
+struct unit; /* activations and the loss's memory for units up to a size */
 
 /* What a unit is for: losses, their gradients down to the prompts, or those of weights, too (with a sink). */
 enum unit_use { UNIT_EVALUATE, UNIT_TRAIN, UNIT_TRAIN_WEIGHTS };
@@ -43,24 +43,25 @@ void unit_destroy(struct unit **u);
 /* Local. Bytes of a unit of that size; and the most rows that fit in a budget (at most most_examples examples). */
 size_t unit_bytes(const struct encoder *e, int32_t most_rows, int32_t most_examples, int32_t prompt_tokens, int threads,
                   enum unit_use use);
-int32_t unit_most_rows(const struct encoder *e, int32_t most_examples, int32_t prompt_tokens, int threads, enum unit_use use,
-                       size_t budget);
+int32_t unit_most_rows(const struct encoder *e, int32_t most_examples, int32_t prompt_tokens, int threads,
+                       enum unit_use use, size_t budget);
 
 /* Local. Losses, logits and gradients of one unit. A loss that is not finite is no error here (the step decides). */
 status unit_train(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,
                   const struct unit_outputs *out);
 
-/* Local. The same without gradients and, by the caller's choice, dropout. Examples without targets (start -1) get loss 0. */
+/* Local. The same without gradients and, by the caller's choice, dropout. Examples without targets (start -1) get loss
+ * 0. */
 status unit_evaluate(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,
                      const struct unit_outputs *out);
 
-/* Local. Evaluation of a unit whose way to layer `first` is known: unit_advance takes the unit from layer `first` (0: its
- * ids) to layer `last`, unit_finish to the end, with losses and logits. unit_state is the (T,H) f32 input of the layer that
- * comes next, before its prompt: to be kept by the caller and put back. No dropout. */
+/* Local. Evaluation of a unit whose way to layer `first` is known: unit_advance takes the unit from layer `first` (0:
+ * its ids) to layer `last`, unit_finish to the end, with losses and logits. unit_state is the (T,H) f32 input of the
+ * layer that comes next, before its prompt: to be kept by the caller and put back. No dropout. */
 status unit_advance(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_batch *b,
                     const struct encoder_prompts *prompts, int32_t first, int32_t last);
-status unit_finish(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in, int32_t first,
-                   const struct unit_outputs *out);
+status unit_finish(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,
+                   int32_t first, const struct unit_outputs *out);
 float *unit_state(struct unit *u);
 
 #endif

@@ -7,16 +7,16 @@
 #include "worker/train/weight_gradient.h"
 
 enum {
-    HEAD_BLOCK = 80,   /* target rows that one thread takes through at a time; part of the bits */
-    SLICE = 2048       /* words of a slice */
+    HEAD_BLOCK = 80, /* target rows that one thread takes through at a time; part of the bits */
+    SLICE = 2048     /* words of a slice */
 };
 
 enum head_product {
-    HEAD_DENSE,        /* (H) -> (H), bias */
+    HEAD_DENSE, /* (H) -> (H), bias */
     HEAD_DENSE_BACK,
-    HEAD_SLICE,        /* (H) -> (SLICE), bias; the last slice is smaller */
+    HEAD_SLICE, /* (H) -> (SLICE), bias; the last slice is smaller */
     HEAD_LAST,
-    HEAD_SLICE_BACK,   /* (SLICE) -> (H), with the plain table */
+    HEAD_SLICE_BACK, /* (SLICE) -> (H), with the plain table */
     HEAD_LAST_BACK,
     HEAD_FORWARD_PRODUCTS = HEAD_SLICE_BACK,
     HEAD_DENSE_WEIGHT = HEAD_LAST_BACK + 1,
@@ -24,28 +24,30 @@ enum head_product {
     HEAD_PRODUCTS
 };
 
-struct head_scratch { float *logits, *narrow, *sum; };   /* (HEAD_BLOCK,ld), (HEAD_BLOCK,H), (HEAD_BLOCK,H) */
+struct head_scratch {
+    float *logits, *narrow, *sum;
+}; /* (HEAD_BLOCK,ld), (HEAD_BLOCK,H), (HEAD_BLOCK,H) */
 
 struct vocabulary_head {
     const struct encoder *e;
     const struct flat *flat;
     struct matmul *matmul;
-    int32_t room;                        /* targets, rounded up to blocks */
-    int64_t ld;                          /* of logits: the vocabulary, rounded up */
+    int32_t room; /* targets, rounded up to blocks */
+    int64_t ld;   /* of logits: the vocabulary, rounded up */
     int64_t slices;
-    char *dense, *dense_back, *words;    /* packed; words: slice after slice */
-    char *plain;                         /* (V,H) of precision: a decoder's own table, for training; else NULL */
+    char *dense, *dense_back, *words; /* packed; words: slice after slice */
+    char *plain;                      /* (V,H) of precision: a decoder's own table, for training; else NULL */
     size_t slice_bytes;
-    float *bias;                         /* (V) */
-    void *x, *pre, *act, *t, *xhat;      /* (M,H) of precision: hidden rows, dense's output, GELU's, decoder's input */
-    float *rstd, *d_t;                   /* (M), (M,H) */
-    void *d_pre, *d_logits;              /* (M,H), (M,ld) of precision */
-    float *zeros;                        /* (HEAD_BLOCK,H) */
-    struct head_scratch *scratch;        /* a thread's */
+    float *bias;                    /* (V) */
+    void *x, *pre, *act, *t, *xhat; /* (M,H) of precision: hidden rows, dense's output, GELU's, decoder's input */
+    float *rstd, *d_t;              /* (M), (M,H) */
+    void *d_pre, *d_logits;         /* (M,H), (M,ld) of precision */
+    float *zeros;                   /* (HEAD_BLOCK,H) */
+    struct head_scratch *scratch;   /* a thread's */
     int threads;
     double *loss;
     int32_t *best;
-    struct mem_keep keep;                /* all of these arrays */
+    struct mem_keep keep; /* all of these arrays */
     /* of the call that runs */
     const struct vocabulary_run *run;
     atomic_int next, failed;
@@ -66,15 +68,17 @@ static status compile(struct vocabulary_head *h, int train)
     const struct matmul_spec specs[HEAD_PRODUCTS] = {
         [HEAD_DENSE] = {.k = width, .n = width, .in = type, .out = type, .bias = 1},
         [HEAD_DENSE_BACK] = {.k = width, .n = width, .in = type, .out = NUMBER_F32},
-        [HEAD_SLICE] = {.k = width, .n = h->slices > 1 ? SLICE : last, .in = type, .out = NUMBER_F32, .bias = 1, .ld_y = h->ld},
+        [HEAD_SLICE] =
+            {.k = width, .n = h->slices > 1 ? SLICE : last, .in = type, .out = NUMBER_F32, .bias = 1, .ld_y = h->ld},
         [HEAD_LAST] = {.k = width, .n = last, .in = type, .out = NUMBER_F32, .bias = 1, .ld_y = h->ld},
-        [HEAD_SLICE_BACK] = {.k = h->slices > 1 ? SLICE : last, .n = width, .in = type, .out = NUMBER_F32, .ld_x = h->ld, .w_plain = 1},
+        [HEAD_SLICE_BACK] =
+            {.k = h->slices > 1 ? SLICE : last, .n = width, .in = type, .out = NUMBER_F32, .ld_x = h->ld, .w_plain = 1},
         [HEAD_LAST_BACK] = {.k = last, .n = width, .in = type, .out = NUMBER_F32, .ld_x = h->ld, .w_plain = 1},
         [HEAD_DENSE_WEIGHT] = weight_product(type, h->room, width, width, width),
         [HEAD_WORD_WEIGHT] = weight_product(type, h->room, c->vocab, width, h->ld)};
 
-    return matmul_new(matmul_engine_of(h->e->matmul), specs, train ? (int)HEAD_PRODUCTS : (int)HEAD_FORWARD_PRODUCTS, h->threads,
-                      &h->matmul);
+    return matmul_new(matmul_engine_of(h->e->matmul), specs, train ? (int)HEAD_PRODUCTS : (int)HEAD_FORWARD_PRODUCTS,
+                      h->threads, &h->matmul);
 }
 
 static status alloc_packed(struct vocabulary_head *h)
@@ -82,7 +86,8 @@ static status alloc_packed(struct vocabulary_head *h)
     TRY(mem_keep_new(&h->keep, matmul_packed_bytes(h->matmul, HEAD_DENSE), 1, &h->dense));
     TRY(mem_keep_new(&h->keep, matmul_packed_bytes(h->matmul, HEAD_DENSE_BACK), 1, &h->dense_back));
     h->slice_bytes = (matmul_packed_bytes(h->matmul, HEAD_SLICE) + 63) / 64 * 64;
-    TRY(mem_keep_new(&h->keep, (size_t)(h->slices - 1) * h->slice_bytes + matmul_packed_bytes(h->matmul, HEAD_LAST), 1, &h->words));
+    TRY(mem_keep_new(&h->keep, (size_t)(h->slices - 1) * h->slice_bytes + matmul_packed_bytes(h->matmul, HEAD_LAST), 1,
+                     &h->words));
     return mem_keep_new(&h->keep, (size_t)h->e->config.vocab, sizeof *h->bias, &h->bias);
 }
 
@@ -97,7 +102,8 @@ static status alloc_rows(struct vocabulary_head *h, int train)
     size_t rows = (size_t)h->room, width = (size_t)h->e->config.hidden, size = number_size(h->e->precision);
     void **arrays[] = {&h->x, &h->pre, &h->act, &h->t, &h->xhat, &h->d_pre};
 
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) TRY(mem_keep_new(&h->keep, rows * width, size, arrays[i]));
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        TRY(mem_keep_new(&h->keep, rows * width, size, arrays[i]));
     TRY(mem_keep_new(&h->keep, rows, sizeof *h->rstd, &h->rstd));
     TRY(mem_keep_new(&h->keep, rows * width, sizeof *h->d_t, &h->d_t));
     TRY(mem_keep_new(&h->keep, rows, sizeof *h->loss, &h->loss));
@@ -158,7 +164,11 @@ static const float *head_values(const struct vocabulary_head *h, const float *va
     return values + flat_head(h->flat, slot);
 }
 
-struct packing { struct vocabulary_head *h; const float *values; atomic_int next, failed; };
+struct packing {
+    struct vocabulary_head *h;
+    const float *values;
+    atomic_int next, failed;
+};
 
 static void pack_job(void *arg, int thread, int threads)
 {
@@ -174,7 +184,9 @@ static void pack_job(void *arg, int thread, int threads)
 
         if (item == h->slices) s = matmul_pack(h->matmul, HEAD_DENSE, dense, 1, h->dense);
         else if (item > h->slices) s = matmul_pack(h->matmul, HEAD_DENSE_BACK, dense, 0, h->dense_back);
-        else s = matmul_pack(h->matmul, product, words + item * SLICE * h->e->config.hidden, 1, h->words + (size_t)item * h->slice_bytes);
+        else
+            s = matmul_pack(h->matmul, product, words + item * SLICE * h->e->config.hidden, 1,
+                            h->words + (size_t)item * h->slice_bytes);
         if (s != ST_OK) atomic_store(&p->failed, (int)s);
     }
 }
@@ -203,8 +215,12 @@ static struct norm head_norm(const struct vocabulary_head *h, const float *value
 {
     const struct random_key none = {{0, 0}};
 
-    return (struct norm){.rows = rows, .width = (int)h->e->config.hidden, .eps = (float)h->e->config.eps, .type = h->e->precision,
-                         .drop = dropout_make(none, 0), .gamma = head_values(h, values, FLAT_HEAD_NORM),
+    return (struct norm){.rows = rows,
+                         .width = (int)h->e->config.hidden,
+                         .eps = (float)h->e->config.eps,
+                         .type = h->e->precision,
+                         .drop = dropout_make(none, 0),
+                         .gamma = head_values(h, values, FLAT_HEAD_NORM),
                          .beta = head_values(h, values, FLAT_HEAD_NORM_BIAS)};
 }
 
@@ -215,16 +231,19 @@ static status transform(struct vocabulary_head *h, int thread, int64_t first, in
     const struct vocabulary_run *run = h->run;
     int64_t width = h->e->config.hidden;
     enum number type = h->e->precision;
-    void *x = row_of(h, h->x, first, width), *pre = row_of(h, h->pre, first, width), *act = row_of(h, h->act, first, width);
+    void *x = row_of(h, h->x, first, width), *pre = row_of(h, h->pre, first, width),
+         *act = row_of(h, h->act, first, width);
     struct norm n = head_norm(h, run->values, rows);
     float *gathered = h->scratch[thread].narrow;
 
     k->gather(rows, (int)width, NUMBER_F32, run->rows + first, run->hidden, gathered);
     if (type == NUMBER_BF16) k->to_bf16(rows * width, gathered, x);
     else memcpy(x, gathered, (size_t)(rows * width) * sizeof *gathered);
-    TRY(matmul_run(h->matmul, HEAD_DENSE, thread, rows, x, h->dense, head_values(h, run->values, FLAT_DENSE_BIAS), pre));
+    TRY(matmul_run(h->matmul, HEAD_DENSE, thread, rows, x, h->dense, head_values(h, run->values, FLAT_DENSE_BIAS),
+                   pre));
     k->gelu_forward(rows * width, type, pre, type, act);
-    k->norm_forward(&n, h->zeros, act, gathered, row_of(h, h->t, first, width), row_of(h, h->xhat, first, width), h->rstd + first);
+    k->norm_forward(&n, h->zeros, act, gathered, row_of(h, h->t, first, width), row_of(h, h->xhat, first, width),
+                    h->rstd + first);
     return ST_OK;
 }
 
@@ -255,10 +274,13 @@ static status decode_back(struct vocabulary_head *h, int thread, int64_t first, 
     float *d_t = h->d_t + first * width, *sum = h->scratch[thread].sum;
 
     for (int64_t i = 0; i < h->slices; i++) {
-        const char *d = (const char *)row_of(h, h->d_logits, first, h->ld) + (size_t)(i * SLICE) * number_size(h->e->precision);
-        const char *words = (h->plain ? h->plain : (const char *)h->e->weights.word) + (size_t)(i * SLICE * width) * number_size(h->e->precision);
+        const char *d = (const char *)row_of(h, h->d_logits, first, h->ld) +
+                        (size_t)(i * SLICE) * number_size(h->e->precision);
+        const char *words = (h->plain ? h->plain : (const char *)h->e->weights.word) +
+                            (size_t)(i * SLICE * width) * number_size(h->e->precision);
 
-        TRY(matmul_run(h->matmul, i + 1 < h->slices ? HEAD_SLICE_BACK : HEAD_LAST_BACK, thread, rows, d, words, NULL, i ? sum : d_t));
+        TRY(matmul_run(h->matmul, i + 1 < h->slices ? HEAD_SLICE_BACK : HEAD_LAST_BACK, thread, rows, d, words, NULL,
+                       i ? sum : d_t));
         if (i) h->e->kernels.add(rows * width, d_t, sum);
     }
     return ST_OK;
@@ -305,8 +327,8 @@ static void run_job(void *arg, int thread, int threads)
     }
 }
 
-status vocabulary_head_run(struct vocabulary_head *h, struct pool *pool, const struct vocabulary_run *run, const double **loss,
-                           const int32_t **best)
+status vocabulary_head_run(struct vocabulary_head *h, struct pool *pool, const struct vocabulary_run *run,
+                           const double **loss, const int32_t **best)
 {
     h->run = run;
     atomic_store(&h->next, 0);
@@ -341,8 +363,9 @@ status vocabulary_head_gradient(struct vocabulary_head *h, struct pool *pool, fl
     w.weight[1] = (struct weight_piece){HEAD_DENSE_WEIGHT, h->x, h->d_pre, grad + flat_head(f, FLAT_DENSE)};
     w.bias[0] = (struct bias_piece){h->d_logits, type, m, v, h->ld, grad + flat_head(f, FLAT_DECODER_BIAS)};
     w.bias[1] = (struct bias_piece){h->d_pre, type, m, width, width, grad + flat_head(f, FLAT_DENSE_BIAS)};
-    w.norm[0] = (struct norm_piece){head_norm(h, h->run->values, m), 0, h->d_t, h->xhat, grad + flat_head(f, FLAT_HEAD_NORM),
-                                    grad + flat_head(f, FLAT_HEAD_NORM_BIAS)};
+    w.norm[0] = (struct norm_piece){
+        head_norm(h, h->run->values, m),         0, h->d_t, h->xhat, grad + flat_head(f, FLAT_HEAD_NORM),
+        grad + flat_head(f, FLAT_HEAD_NORM_BIAS)};
     for (int i = 0; i < w.biases; i++) memset(w.bias[i].out, 0, (size_t)w.bias[i].n * sizeof(float));
     memset(w.norm[0].gamma, 0, (size_t)width * sizeof(float));
     memset(w.norm[0].beta, 0, (size_t)width * sizeof(float));

@@ -2,14 +2,17 @@
 
 #include <stdatomic.h>
 
-enum { BIAS_COLUMNS = 2048 };   /* of a bias that are one piece of work */
+enum { BIAS_COLUMNS = 2048 }; /* of a bias that are one piece of work */
 
-struct shared { const struct weight_work *work; atomic_int next, failed; };
+struct shared {
+    const struct weight_work *work;
+    atomic_int next, failed;
+};
 
 struct matmul_spec weight_product(enum number type, int64_t rows, int64_t n, int64_t k, int64_t ld)
 {
-    return (struct matmul_spec){.k = rows, .n = k, .in = type, .out = NUMBER_F32, .ld_x = ld, .rows = n, .x_columns = 1,
-                                .w_plain = 1};
+    return (struct matmul_spec){
+        .k = rows, .n = k, .in = type, .out = NUMBER_F32, .ld_x = ld, .rows = n, .x_columns = 1, .w_plain = 1};
 }
 
 static int64_t part_count(int64_t n, int64_t size)
@@ -24,7 +27,8 @@ static status run_weight(const struct weight_work *w, const struct weight_piece 
     int64_t first = part * MATMUL_ROWS, left = s->rows - first;
     const char *dy = (const char *)p->dy + (size_t)first * number_size(s->in);
 
-    return matmul_run(w->matmul, p->product, thread, left < MATMUL_ROWS ? left : MATMUL_ROWS, dy, p->x, NULL, p->dw + first * s->n);
+    return matmul_run(w->matmul, p->product, thread, left < MATMUL_ROWS ? left : MATMUL_ROWS, dy, p->x, NULL,
+                      p->dw + first * s->n);
 }
 
 static void run_bias(const struct kernels *k, const struct bias_piece *p, int64_t part)
@@ -61,8 +65,8 @@ static int run_piece(struct shared *s, int64_t item, int thread)
         item -= parts;
     }
     if (item >= w->norms) return 0;
-    w->kernels->norm_parameters(&w->norm[item].norm, w->norm[item].dropped, w->norm[item].d_out, NULL, w->norm[item].xhat,
-                                w->norm[item].gamma, w->norm[item].beta);
+    w->kernels->norm_parameters(&w->norm[item].norm, w->norm[item].dropped, w->norm[item].d_out, NULL,
+                                w->norm[item].xhat, w->norm[item].gamma, w->norm[item].beta);
     return 1;
 }
 

@@ -1,5 +1,6 @@
-/* Gradients of weights from a micro-batch's inputs and output gradients: dW = dY^T X and db = sum of dY's rows, f32 sums of
- * products of the encoder's precision. All of it is cut into pieces of fixed size, so bits do not depend on threads. */
+/* Gradients of weights from a micro-batch's inputs and output gradients: dW = dY^T X and db = sum of dY's rows, f32
+ * sums of products of the encoder's precision. All of it is cut into pieces of fixed size, so bits do not depend on
+ * threads. */
 #ifndef MP2_WORKER_TRAIN_WEIGHT_GRADIENT_H
 #define MP2_WORKER_TRAIN_WEIGHT_GRADIENT_H
 
@@ -9,17 +10,33 @@
 #include "worker/kernel/kernels.h"
 #include "worker/model/matmul.h"
 
-/* One product: dy (rows,n), a part of rows of ld elements, x (rows,k), both of the product's type; dw (n,k) is written. */
-struct weight_piece { int product; const void *x, *dy; float *dw; };
+/* One product: dy (rows,n), a part of rows of ld elements, x (rows,k), both of the product's type; dw (n,k) is
+ * written. */
+struct weight_piece {
+    int product;
+    const void *x, *dy;
+    float *dw;
+};
 
 /* The product that such a piece needs. ld: of dy. */
 struct matmul_spec weight_product(enum number type, int64_t rows, int64_t n, int64_t k, int64_t ld);
 
 /* A sum over rows: bias (n) += dy's rows of ld elements. */
-struct bias_piece { const void *dy; enum number type; int64_t rows, n, ld; float *out; };
+struct bias_piece {
+    const void *dy;
+    enum number type;
+    int64_t rows, n, ld;
+    float *out;
+};
 
 /* A LayerNorm's parameters. */
-struct norm_piece { struct norm norm; int dropped; const float *d_out; const void *xhat; float *gamma, *beta; };
+struct norm_piece {
+    struct norm norm;
+    int dropped;
+    const float *d_out;
+    const void *xhat;
+    float *gamma, *beta;
+};
 
 enum { WEIGHT_PIECES = 8 };
 struct weight_work {
@@ -29,7 +46,7 @@ struct weight_work {
     struct bias_piece bias[WEIGHT_PIECES];
     struct norm_piece norm[WEIGHT_PIECES];
     int weights, biases, norms;
-    void (*turn)(void *arg);        /* as in struct encoder_sink; NULL: none */
+    void (*turn)(void *arg); /* as in struct encoder_sink; NULL: none */
     void *turn_arg;
 };
 

@@ -6,7 +6,10 @@
 
 #include "cluster/base/log.h"
 
-static const struct { const char *name; int global; } globals[] = {
+static const struct {
+    const char *name;
+    int global;
+} globals[] = {
     {"collections.OrderedDict", GLOBAL_ORDERED_DICT},
     {"torch.Size", GLOBAL_SIZE},
     {"torch._utils._rebuild_tensor", GLOBAL_REBUILD_TENSOR},
@@ -25,8 +28,8 @@ static const struct { const char *name; int global; } globals[] = {
     {"torch.ComplexFloatStorage", GLOBAL_STORAGE + TENSOR_C64},
 };
 
-status pickle_find_global(struct pickle *p, const char *module, size_t module_bytes, const char *name, size_t name_bytes,
-                          struct torch_value **out)
+status pickle_find_global(struct pickle *p, const char *module, size_t module_bytes, const char *name,
+                          size_t name_bytes, struct torch_value **out)
 {
     *out = NULL;
     for (size_t i = 0; i < sizeof globals / sizeof *globals; i++) {
@@ -38,9 +41,9 @@ status pickle_find_global(struct pickle *p, const char *module, size_t module_by
         (*out)->as.global = globals[i].global;
         return ST_OK;
     }
-    return fault(ST_INPUT, "%s: data.pkl byte %zu: refers to %.*s.%.*s, expected only tensors and plain values", p->path,
-                 p->at, module_bytes > 100 ? 100 : (int)module_bytes, module, name_bytes > 100 ? 100 : (int)name_bytes,
-                 name);
+    return fault(ST_INPUT, "%s: data.pkl byte %zu: refers to %.*s.%.*s, expected only tensors and plain values",
+                 p->path, p->at, module_bytes > 100 ? 100 : (int)module_bytes, module,
+                 name_bytes > 100 ? 100 : (int)name_bytes, name);
 }
 
 static int is_int(const struct torch_value *v)
@@ -57,9 +60,9 @@ status pickle_find_storage(struct pickle *p, const struct torch_value *id, struc
     char *name;
 
     *out = NULL;
-    if (id->kind != TORCH_TUPLE || id->count != 5 || item[0]->kind != TORCH_TEXT || strcmp(item[0]->as.text, "storage") != 0 ||
-        item[1]->kind != TORCH_GLOBAL || item[1]->as.global < GLOBAL_STORAGE || item[2]->kind != TORCH_TEXT ||
-        !is_int(item[4]))
+    if (id->kind != TORCH_TUPLE || id->count != 5 || item[0]->kind != TORCH_TEXT ||
+        strcmp(item[0]->as.text, "storage") != 0 || item[1]->kind != TORCH_GLOBAL ||
+        item[1]->as.global < GLOBAL_STORAGE || item[2]->kind != TORCH_TEXT || !is_int(item[4]))
         return pickle_bad(p, "a storage that is no (\"storage\", type, key, place, count)");
     TRY(pickle_take(p, p->prefix_bytes + 5 + item[2]->count + 1, &name));
     sprintf(name, "%.*sdata/%s", (int)p->prefix_bytes, p->prefix, item[2]->as.text);
@@ -71,8 +74,8 @@ status pickle_find_storage(struct pickle *p, const struct torch_value *id, struc
     storage->data = entry->data;
     if (__builtin_mul_overflow(storage->count, (int64_t)tensor_type_bytes(storage->type), &bytes) ||
         (uint64_t)bytes != entry->size)
-        return fault(ST_INPUT, "%s: storage %.100s has %zu bytes, expected %lld elements of %s", p->path, name, entry->size,
-                     (long long)storage->count, tensor_type_name(storage->type));
+        return fault(ST_INPUT, "%s: storage %.100s has %zu bytes, expected %lld elements of %s", p->path, name,
+                     entry->size, (long long)storage->count, tensor_type_name(storage->type));
     TRY(pickle_value(p, TORCH_STORAGE, out));
     (*out)->as.storage = storage;
     return ST_OK;
@@ -100,7 +103,8 @@ static status place_tensor(struct pickle *p, const struct torch_storage *storage
     if (!tensor_set_row_major(t)) return pickle_bad(p, "a tensor whose shape is no size");
     memcpy(t->stride, stride, sizeof stride);
     for (int i = 0; i < t->rank && t->count > 0; i++)
-        overflow |= __builtin_mul_overflow(t->shape[i] - 1, stride[i], &reach) || __builtin_add_overflow(last, reach, &last);
+        overflow |= __builtin_mul_overflow(t->shape[i] - 1, stride[i], &reach) ||
+                    __builtin_add_overflow(last, reach, &last);
     if (overflow || offset > storage->count || (t->count > 0 && last >= storage->count))
         return pickle_bad(p, "a tensor that reaches beyond its storage");
     t->data = storage->data + offset * item;
@@ -138,13 +142,15 @@ status pickle_call(struct pickle *p, const struct torch_value *global, const str
                    struct torch_value **out)
 {
     *out = NULL;
-    if (global->kind != TORCH_GLOBAL || arguments->kind != TORCH_TUPLE) return pickle_bad(p, "a call of what is no name");
+    if (global->kind != TORCH_GLOBAL || arguments->kind != TORCH_TUPLE)
+        return pickle_bad(p, "a call of what is no name");
     switch (global->as.global) {
     case GLOBAL_ORDERED_DICT:
         if (arguments->count != 0) return pickle_bad(p, "an OrderedDict made with arguments");
         return pickle_value(p, TORCH_DICT, out);
     case GLOBAL_SIZE:
-        if (arguments->count != 1 || (arguments->as.items[0]->kind != TORCH_TUPLE && arguments->as.items[0]->kind != TORCH_LIST))
+        if (arguments->count != 1 ||
+            (arguments->as.items[0]->kind != TORCH_TUPLE && arguments->as.items[0]->kind != TORCH_LIST))
             return pickle_bad(p, "a torch.Size of no tuple");
         *out = arguments->as.items[0];
         return ST_OK;

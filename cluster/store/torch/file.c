@@ -101,9 +101,12 @@ static status refuse_old_forms(const char *path, const unsigned char *data, size
     /* Behind the protocol, and from protocol 4 on behind a frame. */
     if ((size > 0 && data[0] == 0x80 && memmem(data, size < 64 ? size : 64, magic, sizeof magic)) ||
         (size > 262 && memcmp(data + 257, "ustar", 5) == 0))
-        return fault(ST_INPUT, "%s: is in the form torch.save used before version 1.6, expected its zip form; convert it with: "
-                     "python3 -c 'import sys, torch; f = sys.argv[1]; torch.save(torch.load(f, map_location=\"cpu\"), f)' "
-                     "FILE", path);
+        return fault(
+            ST_INPUT,
+            "%s: is in the form torch.save used before version 1.6, expected its zip form; convert it with: "
+            "python3 -c 'import sys, torch; f = sys.argv[1]; torch.save(torch.load(f, map_location=\"cpu\"), f)' "
+            "FILE",
+            path);
     if (size < 4 || memcmp(data, "PK", 2) != 0)
         return fault(ST_INPUT, "%s: is no zip file, expected one made by torch.save", path);
     return ST_OK;
@@ -127,13 +130,14 @@ static status parse(struct torch_file *file, const unsigned char *data, size_t s
 
 status torch_open(const char *path, struct torch_file *file)
 {
+    struct file_map map;
     status s;
 
-    memset(file, 0, sizeof *file);
-    TRY(file_keep_path(file->path, sizeof file->path, path));
-    TRY(file_map_open(path, &file->map));
-    s = parse(file, file->map.data, file->map.size);
-    if (s != ST_OK) torch_close(file);
+    memset(file, 0, sizeof *file); /* closing it is harmless whatever happens */
+    TRY(file_map_open(path, &map));
+    s = torch_open_bytes(path, map.data, map.size, file);
+    if (s == ST_OK) file->map = map;
+    else file_map_close(&map);
     return s;
 }
 

@@ -14,29 +14,38 @@
 #include "cluster/store/tensor.h"
 
 enum torch_kind {
-    TORCH_NONE, TORCH_BOOL, TORCH_INT, TORCH_REAL, TORCH_TEXT, TORCH_TUPLE, TORCH_LIST, TORCH_DICT, TORCH_TENSOR,
-    TORCH_GLOBAL, TORCH_STORAGE    /* a name or a storage on its own: of no use outside the reader */
+    TORCH_NONE,
+    TORCH_BOOL,
+    TORCH_INT,
+    TORCH_REAL,
+    TORCH_TEXT,
+    TORCH_TUPLE,
+    TORCH_LIST,
+    TORCH_DICT,
+    TORCH_TENSOR,
+    TORCH_GLOBAL,
+    TORCH_STORAGE /* a name or a storage on its own: of no use outside the reader */
 };
 
 struct torch_value {
     enum torch_kind kind;
-    size_t count;                      /* TEXT: bytes (a 0 follows, none inside); TUPLE, LIST, DICT: items */
-    size_t room;                       /* the reader's */
+    size_t count; /* TEXT: bytes (a 0 follows, none inside); TUPLE, LIST, DICT: items */
+    size_t room;  /* the reader's */
     union {
-        int64_t integer;               /* INT, BOOL */
+        int64_t integer; /* INT, BOOL */
         double real;
         const char *text;
-        struct torch_value **items;    /* TUPLE, LIST; DICT: key, value, key, value …; keys differ, and are TEXT or INT */
-        struct tensor *tensor;         /* its name is "" */
+        struct torch_value **items; /* TUPLE, LIST; DICT: key, value, key, value …; keys differ, and are TEXT or INT */
+        struct tensor *tensor;      /* its name is "" */
         const struct torch_storage *storage;
         int global;
     } as;
 };
 
 struct torch_file {
-    char path[4096];                   /* as given, for messages */
+    char path[4096]; /* as given, for messages */
     struct file_map map;
-    struct torch_value *root;          /* values may be shared, and hold themselves: do not walk without a bound */
+    struct torch_value *root; /* values may be shared, and hold themselves: do not walk without a bound */
     void *memory;
 };
 
@@ -45,7 +54,7 @@ struct torch_file {
 status torch_open(const char *path, struct torch_file *file);
 /* The same over bytes in memory, which stay the caller's and must outlive file. */
 status torch_open_bytes(const char *name, const void *data, size_t size, struct torch_file *file);
-void torch_close(struct torch_file *file);   /* harmless on a closed or zeroed one */
+void torch_close(struct torch_file *file); /* harmless on a closed or zeroed one */
 
 /* Local. The value under a key, NULL when there is none or dict is NULL or no dict. */
 const struct torch_value *torch_get(const struct torch_value *dict, const char *key);

@@ -5,50 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cluster/base/log.h"
 #include "cluster/base/memory.h"
-
-enum { WORK_MOST = 1 << 22, BLOCK_BYTES = 1 << 16 };
-
-struct block { struct block *next; };
-
-status pickle_bad(const struct pickle *p, const char *what)
-{
-    return fault(ST_INPUT, "%s: data.pkl byte %zu: %s", p->path, p->at, what);
-}
-
-static status take_block(struct pickle *p, size_t bytes, unsigned char **out)
-{
-    struct block *b;
-
-    TRY(mem_alloc(1, 64 + bytes, &b));
-    b->next = p->memory;
-    p->memory = b;
-    *out = (unsigned char *)b + 64;
-    return ST_OK;
-}
-
-status pickle_take(struct pickle *p, size_t bytes, void *out)
-{
-    bytes = (bytes + 15) / 16 * 16;
-    if (bytes > BLOCK_BYTES / 4) return take_block(p, bytes, out);
-    if (bytes > p->block_left) {
-        TRY(take_block(p, BLOCK_BYTES, &p->block));
-        p->block_left = BLOCK_BYTES;
-    }
-    *(void **)out = p->block;
-    p->block += bytes;
-    p->block_left -= bytes;
-    return ST_OK;
-}
-
-void pickle_free_memory(void *memory)
-{
-    for (struct block *b = memory, *next; b; b = next) {
-        next = b->next;
-        mem_free(b);
-    }
-}
 
 void pickle_fini(struct pickle *p)
 {
@@ -60,24 +17,6 @@ void pickle_fini(struct pickle *p)
     p->stack = NULL;
     p->marks = NULL;
     p->memo = NULL;
-}
-
-status pickle_count_work(struct pickle *p, size_t n)
-{
-    if (n > WORK_MOST - p->work) return pickle_bad(p, "more than 2^22 values");
-    p->work += n;
-    return ST_OK;
-}
-
-status pickle_value(struct pickle *p, enum torch_kind kind, struct torch_value **out)
-{
-    TRY(pickle_count_work(p, 1));
-    TRY(pickle_take(p, sizeof **out, out));
-    (*out)->kind = kind;
-    if (kind != TORCH_DICT) return ST_OK;
-    TRY(mem_grow(&p->dicts, &p->dict_room, p->dict_count + 1, sizeof *p->dicts));
-    p->dicts[p->dict_count++] = *out;
-    return ST_OK;
 }
 
 /* ---- bytes --------------------------------------------------------------------------------------------------- */
@@ -165,7 +104,7 @@ static status push_real(struct pickle *p)
     uint64_t bits = 0;
 
     if (p->size - p->at < 8) return pickle_bad(p, "cut short");
-    for (int i = 0; i < 8; i++) bits = bits << 8 | p->data[p->at++];   /* the one big-endian number */
+    for (int i = 0; i < 8; i++) bits = bits << 8 | p->data[p->at++]; /* the one big-endian number */
     TRY(pickle_value(p, TORCH_REAL, &value));
     memcpy(&value->as.real, &bits, 8);
     return push(p, value);
@@ -246,7 +185,8 @@ static status store(struct pickle *p, enum torch_kind kind, size_t n)
     if (p->depth - floor_of(p) < n + 1) return pickle_bad(p, "the stack is empty");
     p->depth -= n;
     to = p->stack[p->depth - 1];
-    if (to->kind != kind) return pickle_bad(p, kind == TORCH_DICT ? "items for what is no dict" : "items for what is no list");
+    if (to->kind != kind)
+        return pickle_bad(p, kind == TORCH_DICT ? "items for what is no dict" : "items for what is no list");
     if (kind == TORCH_DICT && n % 2 != 0) return pickle_bad(p, "a key without a value");
     for (size_t i = 0; kind == TORCH_DICT && i < n; i += 2) {
         enum torch_kind key = p->stack[p->depth + i]->kind;
@@ -268,7 +208,7 @@ static status store_from_mark(struct pickle *p, enum torch_kind kind)
 static status memo_put(struct pickle *p, uint64_t i)
 {
     if (p->depth <= floor_of(p)) return pickle_bad(p, "the stack is empty");
-    if (i >= WORK_MOST) return pickle_bad(p, "a memo number beyond 2^22");
+    if (i >= PICKLE_WORK_MOST) return pickle_bad(p, "a memo number beyond 2^22");
     TRY(mem_grow(&p->memo, &p->memo_room, (size_t)i + 1, sizeof *p->memo));
     if (!p->memo[i]) p->memo_count++;
     p->memo[i] = p->stack[p->depth - 1];
@@ -360,9 +300,7 @@ static status run_gather(struct pickle *p, unsigned char op)
     case 's': return store(p, TORCH_DICT, 2);
     case 'u': return store_from_mark(p, TORCH_DICT);
     case 'c': return op_global(p);
-    case 'i':                            /* INST names a class too; torch's files never use it */
-        TRY(op_global(p));
-        return refuse_opcode(p, op);
+    case 'i': /* INST names a class too; torch's files never use it */ TRY(op_global(p)); return refuse_opcode(p, op);
     case 0x93: return op_stack_global(p);
     case 'Q': return op_storage(p);
     case 'R': return op_reduce(p);
@@ -395,22 +333,16 @@ static status run_one(struct pickle *p, unsigned char op)
     case 0x80:
         TRY(read_number(p, 1, &n));
         return n >= 2 && n <= 5 ? ST_OK : pickle_bad(p, "a pickle protocol other than 2 to 5");
-    case 0x95: return read_number(p, 8, &n);             /* FRAME: a hint for buffering */
+    case 0x95: return read_number(p, 8, &n); /* FRAME: a hint for buffering */
     case 'N': return push_empty(p, TORCH_NONE);
     case '}': return push_empty(p, TORCH_DICT);
     case ']': return push_empty(p, TORCH_LIST);
     case 0x88: return push_int(p, TORCH_BOOL, 1);
     case 0x89: return push_int(p, TORCH_BOOL, 0);
-    case 'K':
-        TRY(read_number(p, 1, &n));
-        return push_int(p, TORCH_INT, (int64_t)n);
-    case 'M':
-        TRY(read_number(p, 2, &n));
-        return push_int(p, TORCH_INT, (int64_t)n);
+    case 'K': TRY(read_number(p, 1, &n)); return push_int(p, TORCH_INT, (int64_t)n);
+    case 'M': TRY(read_number(p, 2, &n)); return push_int(p, TORCH_INT, (int64_t)n);
     case 'J': return push_long(p, 4);
-    case 0x8a:
-        TRY(read_number(p, 1, &n));
-        return push_long(p, n);
+    case 0x8a: TRY(read_number(p, 1, &n)); return push_long(p, n);
     case 'G': return push_real(p);
     case 'X':
     case 'T': return push_text(p, 4);

@@ -1,5 +1,5 @@
-/* Reading and writing the reference's checkpoints. Optimiser states are matched to parameters by shape: the files say only
- * a position, and that followed the order of a list in the reference's code. */
+/* Reading and writing the reference's checkpoints. Optimiser states are matched to parameters by shape: the files say
+ * only a position, and that followed the order of a list in the reference's code. */
 #include "cluster/store/torch/prompts.h"
 
 #include <math.h>
@@ -15,9 +15,11 @@ static const char *const names[PROMPTS_TENSORS] = {"A", "z", "router", "lmhead"}
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-static status take_tensor(const struct torch_file *file, const struct torch_value *value, const char *name, struct tensor *out)
+static status take_tensor(const struct torch_file *file, const struct torch_value *value, const char *name,
+                          struct tensor *out)
 {
-    if (!value || value->kind != TORCH_TENSOR) return fault(ST_INPUT, "%s: \"%s\" is missing or no tensor", file->path, name);
+    if (!value || value->kind != TORCH_TENSOR)
+        return fault(ST_INPUT, "%s: \"%s\" is missing or no tensor", file->path, name);
     *out = *value->as.tensor;
     out->name = name;
     if (!tensor_type_is_float(out->type))
@@ -48,9 +50,9 @@ static status add_layer_axis(const char *path, struct tensor *t, int axis)
 
 struct prompts_sizes torch_prompts_sizes(const struct prompts_tensors *t)
 {
-    return (struct prompts_sizes){t->value[PROMPTS_A].shape[0], t->value[PROMPTS_Z].shape[1], t->value[PROMPTS_A].shape[1],
-                                  t->value[PROMPTS_A].shape[2], t->value[PROMPTS_HEAD].shape[1],
-                                  t->value[PROMPTS_ROUTER].shape[0]};
+    return (struct prompts_sizes){t->value[PROMPTS_A].shape[0],    t->value[PROMPTS_Z].shape[1],
+                                  t->value[PROMPTS_A].shape[1],    t->value[PROMPTS_A].shape[2],
+                                  t->value[PROMPTS_HEAD].shape[1], t->value[PROMPTS_ROUTER].shape[0]};
 }
 
 static status check_sizes(const char *path, const struct prompts_tensors *t)
@@ -81,8 +83,8 @@ static status check_finite(const char *path, const struct tensor *t)
         s = tensor_read_f32(path, t, at, n, buffer);
         for (int64_t i = 0; s == ST_OK && i < n; i++)
             if (!isfinite(buffer[i]))
-                s = fault(ST_INPUT, "%s: \"%s\": element %lld is %g, expected finite numbers", path, t->name, (long long)(at + i),
-                          (double)buffer[i]);
+                s = fault(ST_INPUT, "%s: \"%s\": element %lld is %g, expected finite numbers", path, t->name,
+                          (long long)(at + i), (double)buffer[i]);
     }
     mem_free(buffer);
     return s;
@@ -108,7 +110,8 @@ static int same_shape(const struct tensor *a, const struct tensor *b)
 }
 
 /* One parameter's state: it goes to that of the tensors first … last that has its shape and no moments yet. */
-static status take_moments(struct torch_prompts *p, const struct torch_value *state, int first, int last, int64_t *steps)
+static status take_moments(struct torch_prompts *p, const struct torch_value *state, int first, int last,
+                           int64_t *steps)
 {
     struct prompts_tensors *t = &p->tensors;
     struct tensor m, v;
@@ -137,7 +140,8 @@ static status read_optimizer(struct torch_prompts *p)
     int64_t steps[3];
 
     if (!router || !others || !torch_get_int(router, 0) || !torch_get_int(others, 2))
-        return fault(ST_INPUT, "%s: no optimiser state (optimizer1 of one parameter, optimizer2 of three)", p->file.path);
+        return fault(ST_INPUT, "%s: no optimiser state (optimizer1 of one parameter, optimizer2 of three)",
+                     p->file.path);
     TRY(take_moments(p, torch_get_int(router, 0), PROMPTS_ROUTER, PROMPTS_ROUTER, &p->tensors.router_steps));
     for (int i = 0; i < 3; i++) {
         TRY(take_moments(p, torch_get_int(others, i), PROMPTS_A, PROMPTS_HEAD, &steps[i]));
@@ -156,9 +160,11 @@ static status read_all(struct torch_prompts *p, int optimizer)
 {
     struct tensor *t = p->tensors.value;
 
-    for (int i = 0; i < PROMPTS_TENSORS; i++) TRY(take_tensor(&p->file, torch_get(p->file.root, names[i]), names[i], &t[i]));
+    for (int i = 0; i < PROMPTS_TENSORS; i++)
+        TRY(take_tensor(&p->file, torch_get(p->file.root, names[i]), names[i], &t[i]));
     p->shallow = t[PROMPTS_A].rank == 2;
-    for (int i = 0; p->shallow && i < PROMPTS_HEAD; i++) TRY(add_layer_axis(p->file.path, &t[i], i == PROMPTS_ROUTER ? 1 : 0));
+    for (int i = 0; p->shallow && i < PROMPTS_HEAD; i++)
+        TRY(add_layer_axis(p->file.path, &t[i], i == PROMPTS_ROUTER ? 1 : 0));
     TRY(check_sizes(p->file.path, &p->tensors));
     for (int i = 0; i < PROMPTS_TENSORS; i++) TRY(check_finite(p->file.path, &t[i]));
     return optimizer ? read_optimizer(p) : ST_OK;
@@ -181,7 +187,7 @@ void torch_prompts_close(struct torch_prompts *prompts)
     memset(prompts, 0, sizeof *prompts);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* The tensor without its layer axis when shallow. */
 static void put_tensor(struct torch_writer *w, const struct tensor *t, enum prompts_tensor which, int shallow)
@@ -212,7 +218,7 @@ static void put_state(struct torch_writer *w, const struct prompts_tensors *t, e
     torch_put_end(w);
 }
 
-/* AdamW's one param_group: its fixed settings (method.md section 6) and the numbers of its parameters. */
+/* AdamW's one param_group: its fixed settings (worker/README.md, "Pre-training") and the numbers of its parameters. */
 static void put_group(struct torch_writer *w, double rate, int parameters)
 {
     static const char *const off[] = {"amsgrad", "maximize", "capturable", "differentiable"};
@@ -246,8 +252,8 @@ static void put_group(struct torch_writer *w, double rate, int parameters)
     torch_put_end(w);
 }
 
-static void put_optimizer(struct torch_writer *w, const struct prompts_tensors *t, int shallow, const struct tensor *steps,
-                          double router_rate, double other_rate)
+static void put_optimizer(struct torch_writer *w, const struct prompts_tensors *t, int shallow,
+                          const struct tensor *steps, double router_rate, double other_rate)
 {
     static const enum prompts_tensor groups[2][3] = {{PROMPTS_ROUTER}, {PROMPTS_A, PROMPTS_Z, PROMPTS_HEAD}};
 
@@ -278,7 +284,10 @@ status torch_prompts_write(const char *path, const struct prompts_tensors *tenso
     status s;
 
     for (int i = 0; i < 2; i++)
-        steps[i] = (struct tensor){.name = "step", .type = TENSOR_F32, .count = 1, .data = (const unsigned char *)&counts[i],
+        steps[i] = (struct tensor){.name = "step",
+                                   .type = TENSOR_F32,
+                                   .count = 1,
+                                   .data = (const unsigned char *)&counts[i],
                                    .bytes = sizeof *counts};
     TRY(torch_writer_new(&w));
     torch_put_dict(w);

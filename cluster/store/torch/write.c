@@ -15,14 +15,17 @@
 
 enum { DEPTH_MOST = 32 };
 
-struct storage { const void *data; size_t bytes; };
+struct storage {
+    const void *data;
+    size_t bytes;
+};
 
 struct torch_writer {
     unsigned char *pickle;
     size_t size, room;
     struct storage *storages;
     size_t storage_count, storage_room;
-    char open[DEPTH_MOST];                 /* the opcode that closes each open dict or list */
+    char open[DEPTH_MOST]; /* the opcode that closes each open dict or list */
     int depth;
     status state;
 };
@@ -193,7 +196,8 @@ void torch_put_tensor(struct torch_writer *w, const struct tensor *t)
     torch_put_int(w, 0);
     put_lengths(w, t->shape, t->rank);
     put_lengths(w, t->stride, t->rank);
-    put_string(w, "\x89" "ccollections\nOrderedDict\n)RtR");
+    put_string(w, "\x89"
+                  "ccollections\nOrderedDict\n)RtR");
 }
 
 /* ---- zip --------------------------------------------------------------------------------------------------------- */
@@ -208,7 +212,7 @@ static int add_entry(zip_t *zip, const char *name, const void *data, size_t byte
         return -1;
     }
     if (zip_set_file_compression(zip, (zip_uint64_t)at, ZIP_CM_STORE, 0) != 0) return -1;
-    return zip_file_set_dostime(zip, (zip_uint64_t)at, 0, 1 << 5 | 1, 0);   /* 1980-01-01 */
+    return zip_file_set_dostime(zip, (zip_uint64_t)at, 0, 1 << 5 | 1, 0); /* 1980-01-01 */
 }
 
 static int add_entries(const struct torch_writer *w, zip_t *zip)

@@ -8,8 +8,13 @@
 #include "cluster/base/memory.h"
 
 enum {
-    END_BYTES = 22, LOCATOR_BYTES = 20, END64_BYTES = 56, ENTRY_BYTES = 46, LOCAL_BYTES = 30,
-    COMMENT_MOST = 65535, ENTRIES_MOST = 1 << 18
+    END_BYTES = 22,
+    LOCATOR_BYTES = 20,
+    END64_BYTES = 56,
+    ENTRY_BYTES = 46,
+    LOCAL_BYTES = 30,
+    COMMENT_MOST = 65535,
+    ENTRIES_MOST = 1 << 18
 };
 
 struct bytes {
@@ -18,7 +23,9 @@ struct bytes {
     size_t size;
 };
 
-struct directory { uint64_t count, size, at, end; };   /* end: where the records after the directory begin */
+struct directory {
+    uint64_t count, size, at, end;
+}; /* end: where the records after the directory begin */
 
 static uint64_t get(const unsigned char *p, int bytes)
 {
@@ -30,7 +37,7 @@ static uint64_t get(const unsigned char *p, int bytes)
 
 static int is(const unsigned char *p, char a, char b)
 {
-    return p[0] == 'P' && p[1] == 'K' && p[2] == a && p[3] == b;
+    return p[0] == 'P' && p[1] == 'K' && p[2] == (unsigned char)a && p[3] == (unsigned char)b;
 }
 
 static status bad(const struct bytes *zip, const char *what)
@@ -61,7 +68,8 @@ static status read_end64(const struct bytes *zip, size_t locator, struct directo
         return bad(zip, "zip64 end record out of place");
     p = zip->data + at;
     if (get(p + 4, 8) != locator - at - 12) return bad(zip, "zip64 end record of a wrong size");
-    if (get(p + 16, 4) != 0 || get(p + 20, 4) != 0 || get(p + 24, 8) != get(p + 32, 8)) return bad(zip, "in several parts");
+    if (get(p + 16, 4) != 0 || get(p + 20, 4) != 0 || get(p + 24, 8) != get(p + 32, 8))
+        return bad(zip, "in several parts");
     *dir = (struct directory){get(p + 32, 8), get(p + 40, 8), get(p + 48, 8), at};
     return ST_OK;
 }
@@ -76,14 +84,16 @@ static status read_directory_place(const struct bytes *zip, struct directory *di
     if (end >= LOCATOR_BYTES && is(p - LOCATOR_BYTES, 6, 7)) {
         TRY(read_end64(zip, end - LOCATOR_BYTES, dir));
     } else {
-        if (get(p + 4, 2) != 0 || get(p + 6, 2) != 0 || get(p + 8, 2) != get(p + 10, 2)) return bad(zip, "in several parts");
+        if (get(p + 4, 2) != 0 || get(p + 6, 2) != 0 || get(p + 8, 2) != get(p + 10, 2))
+            return bad(zip, "in several parts");
         *dir = (struct directory){get(p + 10, 2), get(p + 12, 4), get(p + 16, 4), end};
     }
     if (dir->at > dir->end || dir->size != dir->end - dir->at) return bad(zip, "directory out of place");
     if (dir->count > ENTRIES_MOST || dir->count > dir->size / ENTRY_BYTES)
-        return fault(ST_INPUT, "%s: bad zip file: %llu entries, expected at most %llu", zip->path,
-                     (unsigned long long)dir->count,
-                     (unsigned long long)(dir->size / ENTRY_BYTES < ENTRIES_MOST ? dir->size / ENTRY_BYTES : ENTRIES_MOST));
+        return fault(
+            ST_INPUT, "%s: bad zip file: %llu entries, expected at most %llu", zip->path,
+            (unsigned long long)dir->count,
+            (unsigned long long)(dir->size / ENTRY_BYTES < ENTRIES_MOST ? dir->size / ENTRY_BYTES : ENTRIES_MOST));
     return ST_OK;
 }
 
@@ -150,8 +160,10 @@ static status read_entry(const struct bytes *zip, const struct directory *dir, u
     if (!read_extra(p + ENTRY_BYTES + name, extra, &size, &packed, &e->at)) return bad(zip, "bad zip64 field");
     if (get(p + 8, 2) & 0x2041) return bad(zip, "encrypted");
     if (get(p + 10, 2) != 0 || size != packed)
-        return fault(ST_INPUT, "%s: entry %.*s is compressed (%llu bytes of %llu), expected stored entries, as torch.save "
-                     "writes them", zip->path, name > 100 ? 100 : (int)name, e->name, (unsigned long long)packed,
+        return fault(ST_INPUT,
+                     "%s: entry %.*s is compressed (%llu bytes of %llu), expected stored entries, as torch.save "
+                     "writes them",
+                     zip->path, name > 100 ? 100 : (int)name, e->name, (unsigned long long)packed,
                      (unsigned long long)size);
     *at += ENTRY_BYTES + name + extra + comment;
     return read_local(zip, dir, e, size);

@@ -12,19 +12,20 @@
 #include "cluster/base/status.h"
 
 struct zip_entry {
-    const char *name;             /* not 0-terminated; points into the file */
+    const char *name; /* not 0-terminated; points into the file */
     size_t name_bytes;
-    uint64_t at;                  /* of the local header */
+    uint64_t at; /* of the local header */
     const unsigned char *data;
     size_t size;
 };
 
 struct zip_map {
     size_t count;
-    struct zip_entry *entries;    /* in name order */
+    struct zip_entry *entries; /* in name order */
 };
 
-/* Local. path is for messages; data must outlive map. ST_INPUT (said) when anything is wrong, then nothing to free. */
+/* Local. path is for messages; data must outlive map. ST_INPUT (reported) when anything is wrong, then nothing to free.
+ */
 status zip_map_open(const char *path, const unsigned char *data, size_t size, struct zip_map *map);
 void zip_map_close(struct zip_map *map);
 

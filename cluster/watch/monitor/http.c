@@ -16,13 +16,20 @@ enum { MESSAGES_MOST = 3000, RUNS_MOST = 64, BYTES_MOST = 8 << 20 };
 
 static const char api_text[] =
     "mp2-monitor's API. All answers are JSON unless said otherwise; GET only.\n\n"
-    "/api/runs                       [{\"id\":0,\"name\":\"…\",\"source\":\"…\",\"state\":\"connecting|live|silent|file\",\n"
-    "                                 \"run_state\":\"running\",\"command\":\"pretrain\",\"done\":120,\"total\":500,\"unit\":\"steps\",\n"
-    "                                 \"picture\":1,\"order\":730,\"gaps\":0,\"metrics\":[{\"name\",\"type\",\"unit\",\"label\",\"help\",\"value\"},…]},…]\n"
+    "/api/runs                       "
+    "[{\"id\":0,\"name\":\"…\",\"source\":\"…\",\"state\":\"connecting|live|silent|file\",\n"
+    "                                 "
+    "\"run_state\":\"running\",\"command\":\"pretrain\",\"done\":120,\"total\":500,\"unit\":\"steps\",\n"
+    "                                 "
+    "\"picture\":1,\"order\":730,\"gaps\":0,\"metrics\":[{\"name\",\"type\",\"unit\",\"label\",\"help\",\"value\"},…]},"
+    "…]\n"
     "/api/runs/ID/messages?after=ORDER&picture=P\n"
-    "                                {\"picture\":1,\"order\":730,\"more\":false,\"messages\":[Progress,…]}: what is kept and came\n"
-    "                                after ORDER (0: all), oldest first, as proto/progress.proto declares it. When \"picture\" is\n"
-    "                                not the P asked with, the messages start anew: forget the earlier ones. \"more\": ask again.\n"
+    "                                {\"picture\":1,\"order\":730,\"more\":false,\"messages\":[Progress,…]}: what is "
+    "kept and came\n"
+    "                                after ORDER (0: all), oldest first, as proto/progress.proto declares it. When "
+    "\"picture\" is\n"
+    "                                not the P asked with, the messages start anew: forget the earlier ones. \"more\": "
+    "ask again.\n"
     "/api/runs/ID/config             the resolved configuration, YAML, text/plain\n"
     "/metrics                        Prometheus text format 0.0.4\n"
     "/healthz                        \"ok\", text/plain\n";
@@ -213,10 +220,12 @@ static void answer_metrics(struct runs *runs, struct http_response *r)
 
 static const char *type_of(const char *name)
 {
-    static const struct { const char *end, *type; } types[] = {
-        {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"},
-            {".css", "text/css; charset=utf-8"},
-        {".svg", "image/svg+xml"}};
+    static const struct {
+        const char *end, *type;
+    } types[] = {{".html", "text/html; charset=utf-8"},
+                 {".js", "text/javascript; charset=utf-8"},
+                 {".css", "text/css; charset=utf-8"},
+                 {".svg", "image/svg+xml"}};
     const char *dot = strrchr(name, '.');
 
     for (size_t i = 0; dot && i < sizeof types / sizeof *types; i++)
@@ -228,9 +237,9 @@ static void answer_asset(const char *path, struct http_response *r)
 {
     const char *name = strcmp(path, "/") == 0 ? "index.html" : path + 1;
 
-    for (size_t i = 0; i < asset_count; i++)
-        if (strcmp(asset_table[i].name, name) == 0) {
-            set_fixed(r, 200, type_of(name), asset_table[i].data, asset_table[i].size);
+    for (size_t i = 0; i < monitor_asset_count; i++)
+        if (strcmp(monitor_assets[i].name, name) == 0) {
+            set_fixed(r, 200, type_of(name), monitor_assets[i].data, monitor_assets[i].size);
             return;
         }
     set_error(r, 404, "no such page\n");

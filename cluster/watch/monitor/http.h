@@ -5,15 +5,15 @@
 #include "cluster/watch/monitor/runs.h"
 
 struct http_request {
-    const char *method, *path, *host;    /* host: the Host header, NULL when there is none */
-    const char *after, *picture;         /* of the query, NULL when absent */
-    int loopback;                        /* the server listens on loopback only: other Host names are refused */
+    const char *method, *path, *host; /* host: the Host header, NULL when there is none */
+    const char *after, *picture;      /* of the query, NULL when absent */
+    int loopback;                     /* the server listens on loopback only: other Host names are refused */
 };
 
 struct http_response {
     int code;
     const char *type;
-    char *body;                          /* owned, by free(); NULL: fixed */
+    char *body; /* owned, by free(); NULL: fixed */
     const unsigned char *fixed;
     size_t size;
 };

@@ -54,9 +54,12 @@ static status load_keys(struct monitor_args *args)
 /* Options may stand anywhere; the others move to the front of argv. */
 static status parse(int argc, char **argv, struct monitor_args *args)
 {
-    const struct { const char *name; const char **value; int *flag; } options[] = {
-        {"--key", &args->key, NULL}, {"--server", &args->server, NULL}, {"--listen", &args->listen, NULL},
-        {"--out", &args->out, NULL}, {"--plain", NULL, &args->plain}, {"--once", NULL, &args->once}};
+    const struct {
+        const char *name;
+        const char **value;
+        int *flag;
+    } options[] = {{"--key", &args->key, NULL}, {"--server", &args->server, NULL}, {"--listen", &args->listen, NULL},
+                   {"--out", &args->out, NULL}, {"--plain", NULL, &args->plain},   {"--once", NULL, &args->once}};
     int n = 0;
 
     for (int i = 0; i < argc; i++) {

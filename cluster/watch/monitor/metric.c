@@ -4,11 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-#define GETTER(name, expression)                                                                                       \
-    static double name(const struct summary *s, size_t i)                                                              \
-    {                                                                                                                  \
-        (void)i;                                                                                                       \
-        return (double)(expression);                                                                                   \
+#define GETTER(name, expression)                          \
+    static double name(const struct summary *s, size_t i) \
+    {                                                     \
+        (void)i;                                          \
+        return (double)(expression);                      \
     }
 #define STEP(field) (s->step ? (double)s->step->step->field : NAN)
 #define STREAM(field) (s->stream ? (double)s->stream->stream->field : NAN)
@@ -29,8 +29,8 @@ GETTER(accuracy, STEP(accuracy))
 GETTER(tokens_rate, KNOWN(s->tokens_per_second))
 GETTER(steps_rate, KNOWN(s->steps_per_second))
 GETTER(flops_rate, KNOWN(s->flops_per_second))
-GETTER(limit_ratio, s->run && s->run->run->limit_flops > 0 ? KNOWN(s->flops_per_second / s->run->run->limit_flops)
-       : NAN)
+GETTER(limit_ratio,
+       s->run && s->run->run->limit_flops > 0 ? KNOWN(s->flops_per_second / s->run->run->limit_flops) : NAN)
 GETTER(seconds, STEP(seconds))
 GETTER(compute_seconds, STEP(compute_seconds))
 GETTER(reduce_seconds, STEP(reduce_seconds))
@@ -88,8 +88,8 @@ const struct metric metric_table[] = {
     {"mp2_step_loss", "gauge", "", "loss of the last step", "Loss of the last step, mean over its examples.",
      METRIC_RUN, loss},
     {"mp2_step_loss_mean", "gauge", "", "loss", "Loss, mean of recent steps.", METRIC_RUN, loss_mean},
-    {"mp2_step_accuracy_ratio", "gauge", "", "step accuracy",
-     "Share of the last step's examples answered right.", METRIC_RUN, accuracy},
+    {"mp2_step_accuracy_ratio", "gauge", "", "step accuracy", "Share of the last step's examples answered right.",
+     METRIC_RUN, accuracy},
     {"mp2_tokens_per_second", "gauge", "tokens/s", "tokens per second", "Real tokens a second, mean of recent steps.",
      METRIC_RUN, tokens_rate},
     {"mp2_steps_per_second", "gauge", "steps/s", "steps per second", "Steps a second, mean of recent steps.",
@@ -218,10 +218,15 @@ static void put_info(const struct metric_run *runs, size_t count, FILE *to)
     for (size_t r = 0; r < count; r++) {
         const Mp2__Run *run = runs[r].summary->run ? runs[r].summary->run->run : NULL;
         if (!run) continue;
-        const struct { const char *name, *value; } labels[] = {
-            {"run", runs[r].label}, {"command", run->command}, {"state", summary_run_state(runs[r].summary)},
-            {"precision", run->precision}, {"instruction_set", run->instruction_set}, {"program", run->program},
-            {"host", run->host}};
+        const struct {
+            const char *name, *value;
+        } labels[] = {{"run", runs[r].label},
+                      {"command", run->command},
+                      {"state", summary_run_state(runs[r].summary)},
+                      {"precision", run->precision},
+                      {"instruction_set", run->instruction_set},
+                      {"program", run->program},
+                      {"host", run->host}};
         for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
             fputs(i ? "," : "mp2_run_info{", to);
             put_label(labels[i].name, labels[i].value, to);
@@ -234,7 +239,9 @@ static void put_info(const struct metric_run *runs, size_t count, FILE *to)
         put_label("run", runs[r].label, to);
         fprintf(to, "} %d\n", runs[r].up);
     }
-    fputs("# HELP mp2_monitor_gaps_total Gaps in the stream that were repaired.\n# TYPE mp2_monitor_gaps_total counter\n", to);
+    fputs(
+        "# HELP mp2_monitor_gaps_total Gaps in the stream that were repaired.\n# TYPE mp2_monitor_gaps_total counter\n",
+        to);
     for (size_t r = 0; r < count; r++) {
         fputs("mp2_monitor_gaps_total{", to);
         put_label("run", runs[r].label, to);
@@ -270,8 +277,7 @@ void metric_json(const struct summary *s, FILE *to)
         if (!isfinite(value)) continue;
         fprintf(to,
                 "%s{\"name\":\"%s\",\"type\":\"%s\",\"unit\":\"%s\",\"label\":\"%s\",\"help\":\"%s\",\"value\":%.15g}",
-                    comma,
-                m->name, m->type, m->unit, m->label, m->help, value);
+                comma, m->name, m->type, m->unit, m->label, m->help, value);
         comma = ",";
     }
     fputc(']', to);

@@ -10,13 +10,13 @@
 enum metric_scope { METRIC_RUN, METRIC_TASK, METRIC_WORKER };
 
 struct metric {
-    const char *name;    /* Prometheus conventions: mp2_ prefix, base units, counters end in _total */
-    const char *type;    /* gauge, counter */
-    const char *unit;    /* for people: "s", "tokens/s", "B", "" */
-    const char *label;   /* for people: "tokens per second" */
+    const char *name;  /* Prometheus conventions: mp2_ prefix, base units, counters end in _total */
+    const char *type;  /* gauge, counter */
+    const char *unit;  /* for people: "s", "tokens/s", "B", "" */
+    const char *label; /* for people: "tokens per second" */
     const char *help;
     enum metric_scope scope;
-    double (*value)(const struct summary *s, size_t i);   /* i: task or worker; NaN: not known, left out */
+    double (*value)(const struct summary *s, size_t i); /* i: task or worker; NaN: not known, left out */
 };
 
 extern const struct metric metric_table[];
@@ -27,7 +27,12 @@ const struct metric *metric_find(const char *name);
 
 /* One run of a page of Prometheus metrics. label: the run's name, unique on the page; up: whether its stream is
  * heard. */
-struct metric_run { const char *label; const struct summary *summary; int up; uint64_t gaps; };
+struct metric_run {
+    const char *label;
+    const struct summary *summary;
+    int up;
+    uint64_t gaps;
+};
 
 /* Local. The page in Prometheus' text format, version 0.0.4; every metric once, with all runs. */
 void metric_page(const struct metric_run *runs, size_t count, FILE *to);

@@ -9,15 +9,15 @@
 
 /* What the command line says, the same options for every command. */
 struct monitor_args {
-    const char *key, *server;          /* CURVE: own secret key file, server's public key file; NULL: none */
-    const char *listen;                /* serve: host:port */
-    const char *out;                   /* record: folder */
-    int plain;                         /* watch: lines, even on a terminal */
-    int once;                          /* watch, record: until what is known has been read */
-    const char *const *rest;           /* sources, or keygen's name */
+    const char *key, *server; /* CURVE: own secret key file, server's public key file; NULL: none */
+    const char *listen;       /* serve: host:port */
+    const char *out;          /* record: folder */
+    int plain;                /* watch: lines, even on a terminal */
+    int once;                 /* watch, record: until what is known has been read */
+    const char *const *rest;  /* sources, or keygen's name */
     int count;
     struct follow_keys key_pair;
-    const struct follow_keys *keys;    /* &key_pair, or NULL */
+    const struct follow_keys *keys; /* &key_pair, or NULL */
     volatile sig_atomic_t *stop;
 };
 

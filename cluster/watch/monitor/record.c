@@ -23,7 +23,7 @@ struct record {
     char *line;
     size_t room;
     status failed;
-    int ended;          /* the run said so */
+    int ended; /* the run said so */
 };
 
 static void scalar(struct record *r, const Mp2__Progress *m, uint64_t step, const char *group, const char *tag,

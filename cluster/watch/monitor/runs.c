@@ -18,13 +18,13 @@ struct run {
     struct history *history;
     struct summary summary;
     uint64_t picture;
-    pthread_mutex_t lock;     /* of all but source, which is the thread's; its state is copied here */
+    pthread_mutex_t lock; /* of all but source, which is the thread's; its state is copied here */
     enum source_state state;
     struct repair_stats stats;
     pthread_t thread;
     int started;
     struct runs *all;
-    char name[256];           /* under all->names */
+    char name[256]; /* under all->names */
 };
 
 struct runs {

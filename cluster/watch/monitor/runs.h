@@ -10,7 +10,7 @@ struct runs;
 
 /* A run as its lock's holder sees it. */
 struct run_view {
-    char label[300];                  /* the run's name, made unique by "#2", … ; the source while nothing is known */
+    char label[300]; /* the run's name, made unique by "#2", … ; the source while nothing is known */
     const char *spec;
     const struct history *history;
     const struct summary *summary;

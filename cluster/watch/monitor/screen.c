@@ -19,8 +19,11 @@ enum { LINE_BYTES = 2048 };
 static uint32_t next_character(const unsigned char **p)
 {
     const unsigned char *q = *p;
-    int more = q[0] < 0x80 ? 0 : q[0] >= 0xc2 && q[0] < 0xe0 ? 1 : q[0] >= 0xe0 && q[0] < 0xf0 ? 2 : q[0] >= 0xf0 &&
-        q[0] < 0xf5 ? 3 : -1;
+    int more = q[0] < 0x80                   ? 0
+               : q[0] >= 0xc2 && q[0] < 0xe0 ? 1
+               : q[0] >= 0xe0 && q[0] < 0xf0 ? 2
+               : q[0] >= 0xf0 && q[0] < 0xf5 ? 3
+                                             : -1;
     uint32_t c = more == 0 ? q[0] : more == 1 ? q[0] & 31u : more == 2 ? q[0] & 15u : q[0] & 7u;
 
     *p = q + 1;
@@ -49,8 +52,7 @@ int screen_clip(const char *text, int columns, char *out, size_t room)
         used += 1 + wide;
         /* C0 and C1 controls and the marks that turn text around steer terminals. */
         if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xfffd || (c >= 0x200b && c <= 0x200f) ||
-            (c >= 0x202a && c <= 0x202e) ||
-            (c >= 0x2066 && c <= 0x2069)) {
+            (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069)) {
             out[n++] = '?';
             used -= wide;
         } else {

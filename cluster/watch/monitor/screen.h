@@ -12,7 +12,7 @@ enum screen_colour { SCREEN_PLAIN, SCREEN_BOLD, SCREEN_DIM, SCREEN_RED, SCREEN_G
 
 struct screen {
     int width, height, row, colours, fd;
-    FILE *frame;          /* over memory */
+    FILE *frame; /* over memory */
     char *text;
     size_t size;
 };
@@ -23,8 +23,8 @@ void screen_close(struct screen *s);
 
 /* Local. Start a frame with the terminal's size of now; add lines (what does not fit is left out); show it. */
 status screen_begin(struct screen *s);
-void screen_line(struct screen *s, enum screen_colour colour, const char *format,
-                 ...) __attribute__((format(printf, 3, 4)));
+void screen_line(struct screen *s, enum screen_colour colour, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 status screen_show(struct screen *s);
 
 /* Lines that still fit. */

@@ -15,7 +15,10 @@
 
 enum { CONNECTIONS = 128, IDLE_SECONDS = 30, REQUEST_BYTES = 32 << 10, SWITCH_MS = 200 };
 
-struct server { struct runs *runs; int loopback; };
+struct server {
+    struct runs *runs;
+    int loopback;
+};
 
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {
@@ -39,7 +42,8 @@ static enum MHD_Result send_response(struct MHD_Connection *c, struct http_respo
     add_header(response, "Referrer-Policy", "no-referrer");
     /* Nothing from outside, no script in the text; the chart library sets styles. */
     add_header(response, "Content-Security-Policy",
-               "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; "
+               "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src "
+               "'self' data:; "
                "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     result = MHD_queue_response(c, (unsigned)r->code, response);
     MHD_destroy_response(response);
@@ -113,9 +117,9 @@ status monitor_serve(const struct monitor_args *args)
     status s;
 
     TRY(address_parse("--listen", listen, &at));
-    if (!at.loopback) log_warn("http-open",
-                               "address=%s: anybody who reaches it can read; put a proxy with a login before it",
-                                   listen);
+    if (!at.loopback)
+        log_warn("http-open", "address=%s: anybody who reaches it can read; put a proxy with a login before it",
+                 listen);
     server.loopback = at.loopback;
     TRY(runs_new(args->rest, args->count, args->keys, &server.runs));
     s = start_daemon(&at, &server, &daemon);

@@ -14,16 +14,16 @@
 #include "cluster/watch/metrics.h"
 
 struct source {
-    char spec[4096], metrics[4096 + 16], stream[4096 + 16];   /* the latter two: of a folder */
-    int folder, replayed;                                     /* replayed: the picture is the file's */
+    char spec[4096], metrics[4096 + 16], stream[4096 + 16]; /* the latter two: of a folder */
+    int folder, replayed;                                   /* replayed: the picture is the file's */
     const struct follow_keys *keys;
     struct repair_sink sink;
     struct follow *follow;
-    char followed[300];                                       /* what RUN/stream said */
-    int64_t offset;                                           /* read so far of the metrics file */
+    char followed[300]; /* what RUN/stream said */
+    int64_t offset;     /* read so far of the metrics file */
     ino_t inode;
-    double looked;                                            /* monotonic seconds: at the folder */
-    double heard;                                             /* likewise: the stream, or began to listen for it */
+    double looked; /* monotonic seconds: at the folder */
+    double heard;  /* likewise: the stream, or began to listen for it */
 };
 
 static const double LOOK_EVERY = 1, SILENT_AFTER = 5;
@@ -90,7 +90,7 @@ static status look(struct source *s)
     read_stream_name(s, name, sizeof name);
     if (s->follow && (strcmp(name, s->followed) != 0 || follow_state(s->follow) == FOLLOW_SILENT)) {
         follow_close(&s->follow);
-        s->followed[0] = 0;   /* the same name is tried again: a silence may end */
+        s->followed[0] = 0; /* the same name is tried again: a silence may end */
         s->replayed = 0;
     }
     if (!s->follow && name[0] && strcmp(name, s->followed) != 0) TRY(follow_address(s, name));

@@ -9,10 +9,10 @@
 struct source;
 
 enum source_state {
-    SOURCE_CONNECTING,   /* an address that has not answered yet */
-    SOURCE_LIVE,         /* the stream is heard */
-    SOURCE_SILENT,       /* a publisher, known by address or from the folder, does not answer any more */
-    SOURCE_FILE          /* a folder's metrics file, read to its end; nobody publishes */
+    SOURCE_CONNECTING, /* an address that has not answered yet */
+    SOURCE_LIVE,       /* the stream is heard */
+    SOURCE_SILENT,     /* a publisher, known by address or from the folder, does not answer any more */
+    SOURCE_FILE        /* a folder's metrics file, read to its end; nobody publishes */
 };
 
 /* Local. spec: "host:port", "tcp://host:port", or a folder. keys: NULL for none; outlive the source.
@@ -24,10 +24,11 @@ void source_close(struct source **source);
 /* Local. Hand on what arrives within so many milliseconds. */
 status source_wait(struct source *s, int milliseconds);
 
+/* Local. The state now, the counts so far, what the source was named by (lives as long as the source). */
 enum source_state source_state(const struct source *s);
 const char *source_state_text(enum source_state state);
-/* Local. *all: everything that is known was handed on: the file to its end where nobody publishes, else a whole picture of the
- * stream. ST_INPUT (said) when an address has not answered within 5 seconds. */
+/* Local. *all: everything that is known was handed on: the file to its end where nobody publishes, else a whole
+ * picture of the stream. ST_INPUT (reported) when an address has not answered within 5 seconds. */
 status source_read_all(const struct source *s, int *all);
 void source_stats(const struct source *s, struct repair_stats *out);
 const char *source_spec(const struct source *s);

@@ -15,13 +15,14 @@ struct summary {
     /* Envelopes with their bodies, or NULL; owned. */
     Mp2__Progress *run, *first_run, *step, *eval, *checkpoint, *stream;
     Mp2__Progress *tasks[SUMMARY_TASKS], *workers[SUMMARY_WORKERS], *events[SUMMARY_EVENTS];
-    size_t task_count, worker_count, event_count;   /* events: oldest first */
-    double loss;                                    /* mean of recent steps (weight 0.05 for the newest) */
-    double tokens_per_second, flops_per_second, steps_per_second;   /* likewise */
+    size_t task_count, worker_count, event_count; /* events: oldest first */
+    double loss;                                  /* mean of recent steps (weight 0.05 for the newest) */
+    double tokens_per_second, flops_per_second, steps_per_second; /* likewise */
     uint64_t steps_seen, skipped;
-    uint64_t speed_steps;                           /* steps the rates are made of */
+    uint64_t speed_steps; /* steps the rates are made of */
 };
 
+/* Local. init: an empty one; clear frees what it holds and empties it; fini does the same for good. */
 void summary_init(struct summary *s);
 void summary_fini(struct summary *s);
 void summary_clear(struct summary *s);

@@ -30,7 +30,7 @@ static uint32_t masked(const void *data, size_t n)
 
 static status write_record(struct tfevents *t, const unsigned char *data, size_t n)
 {
-    uint64_t length = n;   /* little-endian, as every machine this is built for */
+    uint64_t length = n; /* little-endian, as every machine this is built for */
     uint32_t head = masked(&length, sizeof length), tail = masked(data, n);
 
     if (fwrite(&length, 8, 1, t->file) == 1 && fwrite(&head, 4, 1, t->file) == 1 && fwrite(data, 1, n, t->file) == n &&

@@ -9,7 +9,10 @@
 
 #include "cluster/base/status.h"
 
-struct tfevents { FILE *file; char path[4200]; };
+struct tfevents {
+    FILE *file;
+    char path[4200];
+};
 
 /* Local. A new file events.out.tfevents.TIME.mp2 in folder, with its first record. time: Unix seconds, of the run. */
 status tfevents_open(const char *folder, double time, struct tfevents *t);
@@ -17,6 +20,7 @@ status tfevents_open(const char *folder, double time, struct tfevents *t);
 /* Local. One number under a tag ("loss", "eval/afqmc"). ST_IO said. */
 status tfevents_scalar(struct tfevents *t, double time, uint64_t step, const char *tag, double value);
 
+/* Local. ST_IO (reported) when not all could be written; after close the struct is empty. */
 status tfevents_flush(struct tfevents *t);
 status tfevents_close(struct tfevents *t);
 

@@ -19,7 +19,7 @@ static const double LINE_EVERY = 5;
 struct watch {
     struct summary summary;
     int plain;
-    double said;         /* monotonic seconds: the last progress line */
+    double said; /* monotonic seconds: the last progress line */
     Mp2__Run__State run_state;
     const char *state;
 };
@@ -34,8 +34,8 @@ static void show_metric(const struct summary *s, const char *name, size_t i, cha
     size_t n = strlen(name);
 
     if (n > 6 && strcmp(name + n - 6, "_ratio") == 0 && isfinite(value)) snprintf(out, room, "%.1f %%", 100 * value);
-    else if (m && strcmp(m->unit, "s") == 0 && strstr(name, "_seconds") &&
-             strstr(name, "mp2_run_")) screen_duration(value, out, room);
+    else if (m && strcmp(m->unit, "s") == 0 && strstr(name, "_seconds") && strstr(name, "mp2_run_"))
+        screen_duration(value, out, room);
     else screen_number(value, out, room);
 }
 
@@ -52,8 +52,8 @@ static void print_progress(struct watch *w)
     show_metric(s, "mp2_run_remaining_seconds", 0, remaining, sizeof remaining);
     show_metric(s, "mp2_compute_limit_ratio", 0, limit, sizeof limit);
     printf("%s %s %llu/%llu loss %s %s tokens/s (%s of the machine) remaining %s\n", summary_name(s),
-           summary_run_state(s),
-           (unsigned long long)summary_done(s), (unsigned long long)summary_total(s), loss, tokens, limit, remaining);
+           summary_run_state(s), (unsigned long long)summary_done(s), (unsigned long long)summary_total(s), loss,
+           tokens, limit, remaining);
     fflush(stdout);
 }
 
@@ -75,7 +75,7 @@ static void print_message(struct watch *w, const Mp2__Progress *m)
             printf("checkpoint step %llu\n", (unsigned long long)m->checkpoint->step);
         break;
     case MP2__PROGRESS__BODY_RUN:
-        if (m->run->state != w->run_state) w->said = -LINE_EVERY;   /* say it with the next line */
+        if (m->run->state != w->run_state) w->said = -LINE_EVERY; /* say it with the next line */
         w->run_state = m->run->state;
         break;
     default: break;
@@ -100,10 +100,10 @@ static void draw_bar(struct screen *sc, const struct summary *s)
 
 static void draw_head(struct screen *sc, const struct watch *w)
 {
-    static const char *const names[] = {"mp2_step_loss_mean", "mp2_step_accuracy_ratio", "mp2_tokens_per_second",
-                                        "mp2_compute_limit_ratio", "mp2_steps_per_second", "mp2_eval_score_ratio", "mp2_eval_best_score_ratio",
-                                        "mp2_journal_lag_steps", "mp2_step_sent_bytes", "mp2_checkpoint_step",
-                                        "mp2_checkpoint_size_bytes"};
+    static const char *const names[] = {
+        "mp2_step_loss_mean",   "mp2_step_accuracy_ratio", "mp2_tokens_per_second",     "mp2_compute_limit_ratio",
+        "mp2_steps_per_second", "mp2_eval_score_ratio",    "mp2_eval_best_score_ratio", "mp2_journal_lag_steps",
+        "mp2_step_sent_bytes",  "mp2_checkpoint_step",     "mp2_checkpoint_size_bytes"};
     const struct summary *s = &w->summary;
     char value[32], line[1024], elapsed[32], remaining[32];
     const char *unit = s->run && s->run->run->unit[0] ? s->run->run->unit : "steps";
@@ -135,8 +135,8 @@ static void draw_workers(struct screen *sc, const struct summary *s, int most)
     size_t shown = 0;
 
     if (s->worker_count == 0 || most < 2) return;
-    screen_line(sc, SCREEN_DIM, "%-6s %-16s %-9s %9s %8s %8s %6s %8s %7s  %s", "worker", "host", "state", "units/s", "lag s",
-                "behind s", "busy", "memory", "threads", "reason");
+    screen_line(sc, SCREEN_DIM, "%-6s %-16s %-9s %9s %8s %8s %6s %8s %7s  %s", "worker", "host", "state", "units/s",
+                "lag s", "behind s", "busy", "memory", "threads", "reason");
     /* Those in trouble first, so that a short screen shows them. */
     for (int trouble = 1; trouble >= 0; trouble--)
         for (size_t i = 0; i < s->worker_count; i++) {
@@ -168,8 +168,8 @@ static void format_task(const struct summary *s, size_t i, char *out, size_t roo
 static void draw_tasks(struct screen *sc, const struct summary *s, int most)
 {
     enum { COLUMN = 44 };
-    size_t columns = sc->width / COLUMN > 0 ? (size_t)(sc->width / COLUMN) : 1, rows =
-        (s->task_count + columns - 1) / columns;
+    size_t columns = sc->width / COLUMN > 0 ? (size_t)(sc->width / COLUMN) : 1,
+           rows = (s->task_count + columns - 1) / columns;
     char line[1024], cell[128];
 
     if (s->task_count == 0 || most < 2) return;
@@ -198,10 +198,12 @@ static void draw_events(struct screen *sc, const struct summary *s, int most)
         time_t at = (time_t)s->events[i]->time;
         struct tm utc;
         gmtime_r(&at, &utc);
-        screen_line(sc, e->level == MP2__EVENT__LEVEL__ERROR ? SCREEN_RED : e->level ? SCREEN_YELLOW : SCREEN_PLAIN,
+        screen_line(sc,
+                    e->level == MP2__EVENT__LEVEL__ERROR ? SCREEN_RED
+                    : e->level                           ? SCREEN_YELLOW
+                                                         : SCREEN_PLAIN,
                     "%02d:%02d:%02dZ %s step %llu %s", utc.tm_hour, utc.tm_min, utc.tm_sec, e->tag,
-                        (unsigned long long)e->step,
-                    e->text);
+                    (unsigned long long)e->step, e->text);
     }
 }
 

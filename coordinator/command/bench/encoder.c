@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
-#include "coordinator/command/bench/bench.h"
 
 static status parse_number(const char *flag, const char *text, long most, long *out)
 {
@@ -58,8 +58,10 @@ static status parse_option(const char *flag, const char *value, struct bench_opt
 
 status bench_options_parse(int argc, char **argv, struct bench_options *out)
 {
-    *out = (struct bench_options){.precision = matmul_has_bf16() ? NUMBER_BF16 : NUMBER_F32, .layers = 24,
-                                  .threads = (int)sysconf(_SC_NPROCESSORS_ONLN), .budget = (size_t)2048 << 20};
+    *out = (struct bench_options){.precision = matmul_has_bf16() ? NUMBER_BF16 : NUMBER_F32,
+                                  .layers = 24,
+                                  .threads = (int)sysconf(_SC_NPROCESSORS_ONLN),
+                                  .budget = (size_t)2048 << 20};
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc) return fault(ST_USAGE, "%s: a value is missing", argv[i]);
         TRY(parse_option(argv[i], argv[i + 1], out));
@@ -69,11 +71,22 @@ status bench_options_parse(int argc, char **argv, struct bench_options *out)
 
 static status open_encoder(const struct bench_options *o, int64_t vocabulary, struct bench_encoder *b)
 {
-    const struct model_config config = {.layers = o->layers, .hidden = 1024, .heads = 16, .feed_forward = 4096,
-                                        .positions = 512, .vocab = vocabulary, .types = 2, .eps = 1e-12,
-                                        .hidden_dropout = .1, .attention_dropout = .1};
-    const struct encoder_options options = {.precision = o->precision, .isa = ISA_AUTO, .engine = o->engine,
-                                            .threads = o->threads, .check = 1, .int8 = o->int8};
+    const struct model_config config = {.layers = o->layers,
+                                        .hidden = 1024,
+                                        .heads = 16,
+                                        .feed_forward = 4096,
+                                        .positions = 512,
+                                        .vocab = vocabulary,
+                                        .types = 2,
+                                        .eps = 1e-12,
+                                        .hidden_dropout = .1,
+                                        .attention_dropout = .1};
+    const struct encoder_options options = {.precision = o->precision,
+                                            .isa = ISA_AUTO,
+                                            .engine = o->engine,
+                                            .threads = o->threads,
+                                            .check = 1,
+                                            .int8 = o->int8};
     const struct random_key key = random_seed(1, RANDOM_INIT);
     const struct packed_weights_source source = packed_weights_from_random(&key);
 
@@ -106,7 +119,7 @@ void bench_encoder_close(struct bench_encoder *b)
 struct rate {
     const struct bench_encoder *b;
     int product, rows, layers, rounds;
-    char *x, *y;                /* one after the other for every thread */
+    char *x, *y; /* one after the other for every thread */
     size_t x_bytes, y_bytes;
     atomic_int failed;
 };
@@ -156,7 +169,10 @@ status bench_product_rate(const struct bench_encoder *b, int product, int rows, 
     int threads = pool_threads(b->pool), rounds;
     double flops = 2.0 * rows * (double)s->k * (double)s->n * threads;
     struct bench_rate seconds;
-    struct rate r = {.b = b, .product = product, .rows = rows, .layers = layers,
+    struct rate r = {.b = b,
+                     .product = product,
+                     .rows = rows,
+                     .layers = layers,
                      .x_bytes = (size_t)(rows * s->k) * number_size(s->in),
                      .y_bytes = (size_t)(rows * s->n) * number_size(s->out)};
     status state = mem_alloc((size_t)threads, r.x_bytes, &r.x);

@@ -1,4 +1,5 @@
-/* What the benches of the encoder share: CPT-large's sizes with random weights, and the machine's rate for its products. */
+/* What the benches of the encoder share: CPT-large's sizes with random weights, and the machine's rate for its
+ * products. */
 #ifndef MP2_COORDINATOR_COMMAND_BENCH_ENCODER_H
 #define MP2_COORDINATOR_COMMAND_BENCH_ENCODER_H
 
@@ -9,14 +10,14 @@ struct bench_options {
     enum number precision;
     enum matmul_engine engine;
     int threads;
-    int layers;             /* 24 unless a shorter model was asked for */
-    const char *only;       /* of step: "afqmc", "cmrc", NULL: both */
-    size_t budget;          /* bytes of activations */
-    int int8;               /* of forward alone; no option */
+    int layers;       /* 24 unless a shorter model was asked for */
+    const char *only; /* of step: "afqmc", "cmrc", NULL: both */
+    size_t budget;    /* bytes of activations */
+    int int8;         /* of forward alone; no option */
 };
 
-/* Local. [--precision f32|bf16] [--engine onednn|openblas] [--threads N] [--layers N] [--case afqmc|cmrc] [--memory MiB].
- * Defaults: bf16 where the CPU has it, all threads, 24 layers, both cases, 2048 MiB. */
+/* Local. [--precision f32|bf16] [--engine onednn|openblas] [--threads N] [--layers N] [--case afqmc|cmrc] [--memory
+ * MiB]. Defaults: bf16 where the CPU has it, all threads, 24 layers, both cases, 2048 MiB. */
 status bench_options_parse(int argc, char **argv, struct bench_options *out);
 
 struct bench_encoder {
@@ -30,10 +31,12 @@ status bench_encoder_open(const struct bench_options *options, int64_t vocabular
 void bench_encoder_close(struct bench_encoder *b);
 
 /* FLOP/s by the clock, and by the threads' CPU time: what the clock would say if nobody else used the cores. */
-struct bench_rate { double clock, cpu; };
+struct bench_rate {
+    double clock, cpu;
+};
 
-/* Local. The rate of single products, packed weights, every thread its own at the same time: `rows` rows again and again,
- * the best of some trials. layers: how many layers' weights are used in turn (1: they stay in the caches). */
+/* Local. The rate of single products, packed weights, every thread its own at the same time: `rows` rows again and
+ * again, the best of some trials. layers: how many layers' weights are used in turn (1: they stay in the caches). */
 status bench_product_rate(const struct bench_encoder *b, int product, int rows, int layers, struct bench_rate *out);
 
 /* Local. The rate of a token's way through all products of a layer, forward and backward, at those rates. */

@@ -1,15 +1,17 @@
-/* mp2 bench gemm: the encoder's products as a step runs them (blocks of rows, the weights of several layers in turn, so that
- * they come from memory or the last cache), beside single products of most rows on the same operands again and again. */
+/* mp2 bench gemm: the encoder's products as a step runs them (blocks of rows, the weights of several layers in turn,
+ * so that they come from memory or the last cache), beside single products of most rows on the same operands again and
+ * again. */
 #include <stdio.h>
 
-#include "coordinator/command/bench/bench.h"
+#include "coordinator/command/bench/commands.h"
+#include "coordinator/command/bench/figure.h"
 #include "coordinator/command/bench/encoder.h"
 
 enum { STEP_ROWS = 128 };
 
-status bench_gemm(int argc, char **argv)
+status cmd_bench_gemm(int argc, char **argv)
 {
-    static const char *const names[PRODUCT_COUNT] = {"qkv", "out", "up", "down",
+    static const char *const names[PRODUCT_COUNT] = {"qkv",      "out",      "up",      "down",
                                                      "qkv back", "out back", "up back", "down back"};
     struct bench_options options;
     struct bench_encoder b;

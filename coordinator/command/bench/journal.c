@@ -8,10 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
-#include "coordinator/command/bench/bench.h"
+#include "coordinator/command/bench/commands.h"
+#include "coordinator/command/bench/figure.h"
 #include "cluster/store/journal.h"
 #include "cluster/store/record.h"
 
@@ -19,8 +21,8 @@ enum { ROUNDS = 5, PATH_BYTES = 4096 };
 
 struct load {
     const char *what;
-    size_t bytes;                /* of a record */
-    int records;                 /* a round */
+    size_t bytes; /* of a record */
+    int records;  /* a round */
 };
 
 /* CPT-large, deep: u (24,300), G (24,51200), g (24,300) double; tiny: 2 layers of 4 x 64. */
@@ -116,7 +118,7 @@ static status bench_in(const char *folder)
     return s;
 }
 
-status bench_journal(int argc, char **argv)
+status cmd_bench_journal(int argc, char **argv)
 {
     char folder[PATH_BYTES];
     status s;

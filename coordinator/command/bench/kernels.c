@@ -1,6 +1,7 @@
-/* mp2 bench kernels [ISA]: the kernels between matrix products on one thread, at CPT-large's sizes. Attention stands beside
- * multiply-adds that stay in registers, what streams beside memcpy (bytes read + written), both measured in this run. Each
- * figure is the best of several short tries, in the thread's own CPU time: others on the machine cost it little. */
+/* mp2 bench kernels [ISA]: the kernels between matrix products on one thread, at CPT-large's sizes. Attention stands
+ * beside multiply-adds that stay in registers, what streams beside memcpy (bytes read + written), both measured in
+ * this run. Each figure is the best of several short tries, in the thread's own CPU time: others on the machine cost
+ * it little. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,18 +9,19 @@
 
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
-#include "coordinator/command/bench/bench.h"
+#include "coordinator/command/bench/commands.h"
+#include "coordinator/command/bench/figure.h"
 #include "worker/kernel/kernels.h"
 
 enum { H = 1024, HEADS = 16, WIDTH = H / HEADS, FEED = 4096, ROWS = 2048, D = 300, BLOCKS = 430, TRIES = 15 };
 
 struct bench_memory {
     struct kernels k;
-    float *f[4];           /* each ROWS x FEED floats, filled with small numbers */
+    float *f[4]; /* each ROWS x FEED floats, filled with small numbers */
     void *scratch;
     struct row_place *place;
-    double flops[2];       /* peak for f32 and bf16 */
-    double copy;           /* bytes read and written a second */
+    double flops[2]; /* peak for f32 and bf16 */
+    double copy;     /* bytes read and written a second */
     struct dropout drop;
 };
 
@@ -37,15 +39,29 @@ static void run_copy(struct bench_memory *m, enum number type, int rows)
     (void)type;
     memcpy(m->f[1], m->f[0], (size_t)rows * H * sizeof(float));
 }
-static double work_copy(enum number type, int rows) { return (void)type, 2.0 * rows * H * sizeof(float); }
+static double work_copy(enum number type, int rows)
+{
+    return (void)type, 2.0 * rows * H * sizeof(float);
+}
 
 static struct attention head_of(const struct bench_memory *m, enum number type, int rows, int head)
 {
-    return (struct attention){.keys = rows, .queries = rows, .width = WIDTH, .ld = 3 * H, .ld_ctx = H, .type = type,
-                              .scale = 0.125f, .drop = m->drop, .site = dropout_head_site(1, head), .slot = 3};
+    return (struct attention){.keys = rows,
+                              .queries = rows,
+                              .width = WIDTH,
+                              .ld = 3 * H,
+                              .ld_ctx = H,
+                              .type = type,
+                              .scale = 0.125f,
+                              .drop = m->drop,
+                              .site = dropout_head_site(1, head),
+                              .slot = 3};
 }
 
-static void *element(void *x, enum number type, size_t i) { return (char *)x + i * number_size(type); }
+static void *element(void *x, enum number type, size_t i)
+{
+    return (char *)x + i * number_size(type);
+}
 
 static void run_attention(struct bench_memory *m, enum number type, int rows)
 {
@@ -58,7 +74,10 @@ static void run_attention(struct bench_memory *m, enum number type, int rows)
                                m->f[3] + (size_t)2 * (size_t)rows * (size_t)head, m->scratch);
     }
 }
-static double work_attention(enum number type, int rows) { return (void)type, 4.0 * rows * rows * H; }
+static double work_attention(enum number type, int rows)
+{
+    return (void)type, 4.0 * rows * rows * H;
+}
 
 static void run_attention_back(struct bench_memory *m, enum number type, int rows)
 {
@@ -72,12 +91,15 @@ static void run_attention_back(struct bench_memory *m, enum number type, int row
                                 element(m->f[2], type, at + 2 * H), m->scratch);
     }
 }
-static double work_attention_back(enum number type, int rows) { return (void)type, 10.0 * rows * rows * H; }
+static double work_attention_back(enum number type, int rows)
+{
+    return (void)type, 10.0 * rows * rows * H;
+}
 
 static struct norm norm_of(const struct bench_memory *m, enum number type, int rows)
 {
-    return (struct norm){.rows = rows, .width = H, .type = type, .place = m->place, .drop = m->drop, .gamma = m->f[0],
-                         .beta = m->f[0]};
+    return (struct norm){
+        .rows = rows, .width = H, .type = type, .place = m->place, .drop = m->drop, .gamma = m->f[0], .beta = m->f[0]};
 }
 
 static void run_norm(struct bench_memory *m, enum number type, int rows)
@@ -86,7 +108,10 @@ static void run_norm(struct bench_memory *m, enum number type, int rows)
 
     m->k.norm_forward(&n, m->f[0], m->f[1], m->f[2], m->f[2] + ROWS * H, m->f[2] + 2 * ROWS * H, m->f[3]);
 }
-static double work_norm(enum number type, int rows) { return (8.0 + 3.0 * (double)number_size(type)) * rows * H; }
+static double work_norm(enum number type, int rows)
+{
+    return (8.0 + 3.0 * (double)number_size(type)) * rows * H;
+}
 
 static void run_norm_back(struct bench_memory *m, enum number type, int rows)
 {
@@ -94,31 +119,46 @@ static void run_norm_back(struct bench_memory *m, enum number type, int rows)
 
     m->k.norm_backward(&n, m->f[0], m->f[0] + ROWS * H, m->f[1], m->f[3], m->f[2], m->f[2] + ROWS * H);
 }
-static double work_norm_back(enum number type, int rows) { return (12.0 + 2.0 * (double)number_size(type)) * rows * H; }
+static double work_norm_back(enum number type, int rows)
+{
+    return (12.0 + 2.0 * (double)number_size(type)) * rows * H;
+}
 
 static void run_gelu(struct bench_memory *m, enum number type, int rows)
 {
     m->k.gelu_forward((int64_t)rows * FEED, type, m->f[0], type, m->f[1]);
 }
-static double work_gelu(enum number type, int rows) { return 2.0 * (double)number_size(type) * rows * FEED; }
+static double work_gelu(enum number type, int rows)
+{
+    return 2.0 * (double)number_size(type) * rows * FEED;
+}
 
 static void run_gelu_back(struct bench_memory *m, enum number type, int rows)
 {
     m->k.gelu_backward((int64_t)rows * FEED, type, m->f[0], type, m->f[1], m->f[1]);
 }
-static double work_gelu_back(enum number type, int rows) { return 3.0 * (double)number_size(type) * rows * FEED; }
+static double work_gelu_back(enum number type, int rows)
+{
+    return 3.0 * (double)number_size(type) * rows * FEED;
+}
 
 static void run_adamw(struct bench_memory *m, enum number type, int rows)
 {
-    struct adamw w = {.lr = 1e-4, .beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01, .correction1 = .1,
-                      .correction2 = .001};
+    struct adamw w = {
+        .lr = 1e-4, .beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01, .correction1 = .1, .correction2 = .001};
 
     (void)type;
     m->k.adamw(&w, (int64_t)rows * H, m->f[0], m->f[1], m->f[2], m->f[3]);
 }
-static double work_adamw(enum number type, int rows) { return (void)type, 28.0 * rows * H; }
+static double work_adamw(enum number type, int rows)
+{
+    return (void)type, 28.0 * rows * H;
+}
 
-static size_t block_at(int b) { return (size_t)b * D * COLUMN_BLOCK; }
+static size_t block_at(int b)
+{
+    return (size_t)b * D * COLUMN_BLOCK;
+}
 
 static void run_compose(struct bench_memory *m, enum number type, int rows)
 {
@@ -134,19 +174,25 @@ static void run_grad_u(struct bench_memory *m, enum number type, int rows)
     for (int b = 0; b < rows; b++)
         m->k.columns_grad_u(D, 1, m->f[1] + block_at(b), m->f[0] + 4096 + b * COLUMN_BLOCK, grad_u);
 }
-static double work_read(enum number type, int rows) { return (void)type, 4.0 * rows * D * COLUMN_BLOCK; }
+static double work_read(enum number type, int rows)
+{
+    return (void)type, 4.0 * rows * D * COLUMN_BLOCK;
+}
 
 static void run_update(struct bench_memory *m, enum number type, int rows)
 {
-    struct adamw w = {.lr = 1e-4, .beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01, .correction1 = .1,
-                      .correction2 = .001};
+    struct adamw w = {
+        .lr = 1e-4, .beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01, .correction1 = .1, .correction2 = .001};
 
     (void)type;
     for (int b = 0; b < rows; b++)
         m->k.columns_update(&w, D, 1, m->f[0], m->f[0] + 4096 + b * COLUMN_BLOCK, m->f[1] + block_at(b),
                             m->f[2] + block_at(b), m->f[3] + block_at(b), 1, m->f[0] + 512, m->f[0] + 2048);
 }
-static double work_update(enum number type, int rows) { return (void)type, 24.0 * rows * D * COLUMN_BLOCK; }
+static double work_update(enum number type, int rows)
+{
+    return (void)type, 24.0 * rows * D * COLUMN_BLOCK;
+}
 
 static const struct kernel_case cases[] = {
     {"attention forward 512", "flop/s", run_attention, work_attention, 512, 0},
@@ -205,8 +251,9 @@ static void fill(struct bench_memory *m)
     const size_t n = (size_t)ROWS * FEED;
 
     for (int i = 0; i < 4; i++)
-        for (size_t j = 0; j < n; j++) m->f[i][j] = (float)(1 + (j * 2654435761u >> 7) % 1000) * (j % 2 ? -1e-3f : 1e-3f);
-    for (size_t j = 0; j < n; j++)   /* second moments, sums of squares: never negative */
+        for (size_t j = 0; j < n; j++)
+            m->f[i][j] = (float)(1 + (j * 2654435761u >> 7) % 1000) * (j % 2 ? -1e-3f : 1e-3f);
+    for (size_t j = 0; j < n; j++) /* second moments, sums of squares: never negative */
         if (m->f[3][j] < 0) m->f[3][j] = -m->f[3][j];
     for (uint32_t i = 0; i < ROWS; i++) m->place[i] = (struct row_place){i / 512, i % 512};
 }
@@ -214,9 +261,10 @@ static void fill(struct bench_memory *m)
 static status measure(struct bench_memory *m, const struct kernel_case *c, enum number type)
 {
     char what[96];
-    struct bench_figure figure = {"kernels", what, 0, strcmp(c->unit, "flop/s") == 0 ? m->flops[type] : m->copy, c->unit};
+    struct bench_figure figure = {"kernels", what, 0, strcmp(c->unit, "flop/s") == 0 ? m->flops[type] : m->copy,
+                                  c->unit};
 
-    for (int i = 0; i < 2 && type == NUMBER_BF16; i++) {   /* the first numbers, rounded, in the same place */
+    for (int i = 0; i < 2 && type == NUMBER_BF16; i++) { /* the first numbers, rounded, in the same place */
         m->k.to_bf16((int64_t)ROWS * FEED / 2, m->f[i], (uint16_t *)m->f[2]);
         memcpy(m->f[i], m->f[2], (size_t)ROWS * FEED);
     }
@@ -246,7 +294,7 @@ static status all_cases(struct bench_memory *m)
     return ST_OK;
 }
 
-status bench_kernels(int argc, char **argv)
+status cmd_bench_kernels(int argc, char **argv)
 {
     struct bench_memory m = {0};
     enum isa isa = ISA_AUTO;

@@ -1,17 +1,22 @@
-/* mp2 bench mlm: a step of masked-language-model training, one micro-batch on one rank: forward, backward with every weight's
- * gradient, the head over the vocabulary, AdamW, packing. Beside the rate of the encoder's products by themselves. */
+/* mp2 bench mlm: a step of masked-language-model training, one micro-batch on one rank: forward, backward with every
+ * weight's gradient, the head over the vocabulary, AdamW, packing. Beside the rate of the encoder's products by
+ * themselves. */
 #include <math.h>
 #include <stdio.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/memory.h"
-#include "coordinator/command/bench/bench.h"
+#include "coordinator/command/bench/commands.h"
+#include "coordinator/command/bench/figure.h"
 #include "coordinator/command/bench/encoder.h"
 #include "worker/train/mlm_unit.h"
 
 enum { VOCABULARY = 21128, SEQUENCES = 16, LENGTH = 128, TARGETS = 19 * SEQUENCES };
 
 /* A small encoder, and BERT's base size. */
-static const struct bench_case { int layers, hidden, heads, warm, steps; } cases[] = {{4, 256, 4, 2, 12}, {12, 768, 12, 1, 2}};
+static const struct bench_case {
+    int layers, hidden, heads, warm, steps;
+} cases[] = {{4, 256, 4, 2, 12}, {12, 768, 12, 1, 2}};
 
 struct bench_work {
     struct bench_encoder b;
@@ -41,10 +46,20 @@ static status open_batch(struct bench_work *w)
 
 static status open_work(const struct bench_options *o, const struct bench_case *c, struct bench_work *w)
 {
-    const struct model_config config = {.layers = c->layers, .hidden = c->hidden, .heads = c->heads, .feed_forward = 4 * c->hidden, .positions = 512,
-                                        .vocab = VOCABULARY, .types = 2, .eps = 1e-12, .hidden_dropout = .1, .attention_dropout = .1};
-    const struct encoder_options options = {.precision = o->precision, .engine = o->engine, .threads = o->threads, .check = 1};
-    const struct mlm_sizes sizes = {.rows = SEQUENCES * LENGTH, .examples = SEQUENCES, .targets = TARGETS, .threads = o->threads, .train = 1};
+    const struct model_config config = {.layers = c->layers,
+                                        .hidden = c->hidden,
+                                        .heads = c->heads,
+                                        .feed_forward = 4 * c->hidden,
+                                        .positions = 512,
+                                        .vocab = VOCABULARY,
+                                        .types = 2,
+                                        .eps = 1e-12,
+                                        .hidden_dropout = .1,
+                                        .attention_dropout = .1};
+    const struct encoder_options options = {
+        .precision = o->precision, .engine = o->engine, .threads = o->threads, .check = 1};
+    const struct mlm_sizes sizes = {
+        .rows = SEQUENCES * LENGTH, .examples = SEQUENCES, .targets = TARGETS, .threads = o->threads, .train = 1};
     const struct random_key key = random_seed(1, RANDOM_INIT);
     struct packed_weights_source source = packed_weights_from_random(&key);
 
@@ -74,7 +89,8 @@ static void close_work(struct bench_work *w)
 
 static void update_job(void *arg, int thread, int threads)
 {
-    const struct adamw a = {.lr = 1e-4, .beta1 = .9, .beta2 = .98, .eps = 1e-6, .decay = .01, .correction1 = .1, .correction2 = .02};
+    const struct adamw a = {
+        .lr = 1e-4, .beta1 = .9, .beta2 = .98, .eps = 1e-6, .decay = .01, .correction1 = .1, .correction2 = .02};
     struct bench_work *w = arg;
     int64_t first, last;
 
@@ -84,7 +100,11 @@ static void update_job(void *arg, int thread, int threads)
 
 static status step(struct bench_work *w, int number)
 {
-    struct mlm_inputs in = {.batch = &w->batch, .rows = w->rows, .targets = w->targets, .count = TARGETS, .divide = TARGETS,
+    struct mlm_inputs in = {.batch = &w->batch,
+                            .rows = w->rows,
+                            .targets = w->targets,
+                            .count = TARGETS,
+                            .divide = TARGETS,
                             .dropout = {1, random_derive(random_seed(1, RANDOM_DROPOUT), (uint32_t)number, 0, 0, 0)}};
     struct mlm_score score;
 
@@ -111,12 +131,13 @@ static status measure(const struct bench_options *o, const struct bench_case *c,
         if (clock_now() - began < clock) clock = clock_now() - began;
         if (clock_cpu() - began_cpu < cpu) cpu = clock_cpu() - began_cpu;
     }
-    snprintf(what, sizeof what, "%dx%d %s, %d words, %d sequences of %d", c->layers, c->hidden, o->precision == NUMBER_BF16 ? "bf16" : "f32",
-             VOCABULARY, SEQUENCES, LENGTH);
+    snprintf(what, sizeof what, "%dx%d %s, %d words, %d sequences of %d", c->layers, c->hidden,
+             o->precision == NUMBER_BF16 ? "bf16" : "f32", VOCABULARY, SEQUENCES, LENGTH);
     f.what = what;
     f.value = flops / clock;
     f.limit = limit.clock;
-    return bench_print(&f, "\"ratio_cpu\":%.4f,\"seconds\":%.4f,\"tokens_per_second\":%.1f,\"flops\":%.4g,\"threads\":%d",
+    return bench_print(&f,
+                       "\"ratio_cpu\":%.4f,\"seconds\":%.4f,\"tokens_per_second\":%.1f,\"flops\":%.4g,\"threads\":%d",
                        flops * o->threads / cpu / limit.cpu, clock, SEQUENCES * LENGTH / clock, flops, o->threads);
 }
 
@@ -133,7 +154,7 @@ static status bench_one(const struct bench_options *o, const struct bench_case *
     return s;
 }
 
-status bench_mlm(int argc, char **argv)
+status cmd_bench_mlm(int argc, char **argv)
 {
     struct bench_options options;
 

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/memory.h"
 #include "cluster/comm/reduce.h"
-#include "coordinator/command/bench/bench.h"
+#include "coordinator/command/bench/commands.h"
+#include "coordinator/command/bench/figure.h"
 #include "coordinator/loop/dealing.h"
 
 enum { LAYERS = 24, COLUMNS = 51200, D = 300, HIDDEN = 1024, BATCH = 32, ROUNDS = 10 };
@@ -35,11 +37,11 @@ static status count_worker(struct deal *deal, const struct blocks *b, int worker
     TRY(deal_nodes(deal, 0, worker, &nodes, &count));
     blocks_columns(b, worker, &first, &last);
     own = (double)LAYERS * (double)(last - first) * sizeof(float);
-    *bytes = own * (b->workers - 1)                                    /* composed prompts, to the other workers */
-           + (double)count * (bank - own)                              /* gradients, to the owners of their columns */
-           + own                                                       /* the sum, to the coordinator */
-           + (double)grad_u_nodes(b, worker, of_blocks) * LAYERS * D * sizeof(double)
-           + (double)count * 2 * HIDDEN * sizeof(float) + (BATCH + 1) * sizeof(double);
+    *bytes = own * (b->workers - 1)         /* composed prompts, to the other workers */
+             + (double)count * (bank - own) /* gradients, to the owners of their columns */
+             + own                          /* the sum, to the coordinator */
+             + (double)grad_u_nodes(b, worker, of_blocks) * LAYERS * D * sizeof(double) +
+             (double)count * 2 * HIDDEN * sizeof(float) + (BATCH + 1) * sizeof(double);
     return ST_OK;
 }
 
@@ -146,10 +148,11 @@ static status time_traffic(struct traffic *t)
     mem_free(out);
     mem_free(in);
     if (t->comm.rank != 0) return ST_OK;
-    return bench_print(&(struct bench_figure){"reduce", "cpt-large deep, exchanges of a step", (double)most / seconds,
-                                              (double)most / plain, "byte/s/worker"},
-                       "\"workers\":%d,\"bytes\":%lld,\"seconds\":%.6f,\"limit_is\":\"neighbours exchange the same bytes\"",
-                       t->comm.workers, (long long)most, seconds);
+    return bench_print(
+        &(struct bench_figure){"reduce", "cpt-large deep, exchanges of a step", (double)most / seconds,
+                               (double)most / plain, "byte/s/worker"},
+        "\"workers\":%d,\"bytes\":%lld,\"seconds\":%.6f,\"limit_is\":\"neighbours exchange the same bytes\"",
+        t->comm.workers, (long long)most, seconds);
 }
 
 static status measure(struct traffic *t)
@@ -172,7 +175,7 @@ static status measure(struct traffic *t)
     return time_traffic(t);
 }
 
-status bench_reduce(int argc, char **argv)
+status cmd_bench_reduce(int argc, char **argv)
 {
     struct traffic t;
     status s;

@@ -1,16 +1,19 @@
-/* mp2 bench step: a training step at CPT-large's size on this process: prompts composed from A, 32 examples forward and
- * backward with dropout in units that fit a memory budget, gradients grad_u, A updated by AdamW. Lengths are those of real
- * batches (P = 50 included): pairs of short sentences (AFQMC), and reading comprehension with windows of 512 tokens
- * (CMRC 2018); losses are over two options or the context, as in training. FLOPs are those of products and attention
- * over real tokens (in the last layer of those that are read); the work on A counts as time only. The limit is
- * the rate of the same products by themselves (bench_encoder.h), measured just before and after, the better one. ratio_cpu
- * is the ratio of both by the threads' CPU time instead of the clock: what it would be if nobody else used the cores. */
+/* mp2 bench step: a training step at CPT-large's size on this process: prompts composed from A, 32 examples forward
+ * and backward with dropout in units that fit a memory budget, gradients grad_u, A updated by AdamW. Lengths are those
+ * of real batches (P = 50 included): pairs of short sentences (AFQMC), and reading comprehension with windows of 512
+ * tokens (CMRC 2018); losses are over two options or the context, as in training. FLOPs are those of products and
+ * attention over real tokens (in the last layer of those that are read); the work on A counts as time only. The limit
+ * is the rate of the same products by themselves (bench_encoder.h), measured just before and after, the better one.
+ * ratio_cpu is the ratio of both by the threads' CPU time instead of the clock: what it would be if nobody else used
+ * the cores. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/memory.h"
-#include "coordinator/command/bench/bench.h"
+#include "coordinator/command/bench/commands.h"
+#include "coordinator/command/bench/figure.h"
 #include "coordinator/command/bench/encoder.h"
 #include "worker/prompt/columns.h"
 #include "worker/train/unit.h"
@@ -19,13 +22,17 @@ enum { BATCH = 32, TOKENS = 50, D = 300, VOCABULARY = 21128 };
 
 static const struct bench_case {
     const char *name;
-    int32_t lengths[BATCH];   /* longest first: slots are given by length */
-    int32_t context;          /* its first token (a question is behind it); 0: two options at the end */
+    int32_t lengths[BATCH]; /* longest first: slots are given by length */
+    int32_t context;        /* its first token (a question is behind it); 0: two options at the end */
 } cases[] = {
-    {"afqmc", {125, 121, 119, 117, 117, 114, 111, 108, 108, 106, 106, 104, 103, 102, 102, 101,
-               99, 99, 99, 98, 96, 96, 96, 95, 95, 95, 95, 95, 94, 93, 92, 88}, 0},
-    {"cmrc", {512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 474, 457,
-              447, 437, 435, 413, 412, 408, 405, 405, 400, 391, 373, 364, 346, 339, 318, 512}, 62},
+    {"afqmc",
+     {125, 121, 119, 117, 117, 114, 111, 108, 108, 106, 106, 104, 103, 102, 102, 101,
+      99,  99,  99,  98,  96,  96,  96,  95,  95,  95,  95,  95,  94,  93,  92,  88},
+     0},
+    {"cmrc",
+     {512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 512, 474, 457,
+      447, 437, 435, 413, 412, 408, 405, 405, 400, 391, 373, 364, 346, 339, 318, 512},
+     62},
 };
 
 enum { CASE_COUNT = sizeof cases / sizeof *cases };
@@ -34,11 +41,11 @@ struct step {
     const struct bench_options *options;
     struct bench_encoder bench;
     struct columns columns;
-    float *a;                 /* A, m, v */
+    float *a; /* A, m, v */
     float *u, *prompts, *grad_prompts, *node, *head, *grad_head;
     struct unit *unit;
     struct unit_batch batch;
-    struct answer_marks marks[BATCH];   /* of the batch */
+    struct answer_marks marks[BATCH]; /* of the batch */
     int32_t option[BATCH][2][2];
     int32_t unit_examples, unit_most_rows;
 };
@@ -118,7 +125,7 @@ static status plan_units(struct step *s, const struct bench_case *c)
 /* What the answer of the example at `place` of the batch can be. */
 static void mark(struct step *s, const struct bench_case *c, int32_t place, int32_t length)
 {
-    int32_t (*option)[2] = s->option[place];
+    int32_t(*option)[2] = s->option[place];
 
     s->marks[place] = NO_MARKS;
     if (c->context) {
@@ -131,7 +138,7 @@ static void mark(struct step *s, const struct bench_case *c, int32_t place, int3
         option[i][1] = option[i][0] + 1;
     }
     s->marks[place].options = 2;
-    s->marks[place].option = (const int32_t (*)[2])option;
+    s->marks[place].option = (const int32_t(*)[2])option;
 }
 
 static void fill_batch(struct step *s, const struct bench_case *c, int32_t first)
@@ -143,19 +150,25 @@ static void fill_batch(struct step *s, const struct bench_case *c, int32_t first
         for (int32_t j = 0; j < c->lengths[i]; j++) ids[j] = 100 + (i * 7919 + j * 104729) % (VOCABULARY - 100);
         mark(s, c, i - first, c->lengths[i]);
         unit_batch_add(&s->batch, ids, c->lengths[i], 0, c->context ? c->context + 8 : c->lengths[i] - 6,
-                  c->context ? c->context + 11 : c->lengths[i] - 5);
+                       c->context ? c->context + 11 : c->lengths[i] - 5);
     }
 }
 
-struct times { double total, encoder, cpu; };   /* seconds; cpu: of all threads together */
+struct times {
+    double total, encoder, cpu;
+}; /* seconds; cpu: of all threads together */
 
 static status run_step(struct step *s, const struct bench_case *c, uint32_t number, struct times *t)
 {
-    const struct adamw w = {.lr = 1e-4, .beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01, .correction1 = .1,
-                            .correction2 = .001};
+    const struct adamw w = {
+        .lr = 1e-4, .beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01, .correction1 = .1, .correction2 = .001};
     const struct random_key key = random_derive(random_seed(1, RANDOM_DROPOUT), number, 0, 0, 0);
-    struct unit_inputs in = {.batch = &s->batch, .prompts = {s->options->layers, TOKENS, s->prompts}, .head = s->head,
-                             .dropout = {1, key}, .batch_examples = BATCH, .marks = s->marks};
+    struct unit_inputs in = {.batch = &s->batch,
+                             .prompts = {s->options->layers, TOKENS, s->prompts},
+                             .head = s->head,
+                             .dropout = {1, key},
+                             .batch_examples = BATCH,
+                             .marks = s->marks};
     struct unit_outputs out = {.grad_prompts = s->node, .grad_head = s->grad_head};
     double started = clock_now(), worked = clock_cpu(), composed, computed;
 
@@ -193,10 +206,10 @@ static double peak_bytes(void)
     return getrusage(RUSAGE_SELF, &u) == 0 ? (double)u.ru_maxrss * 1024 : 0;
 }
 
-static status report(struct step *s, const struct bench_case *c, const struct times *t,
-                     const struct bench_rate *limit)
+static status report(struct step *s, const struct bench_case *c, const struct times *t, const struct bench_rate *limit)
 {
-    struct bench_figure f = {.bench = "step", .limit = limit->clock, .unit = "flop/s", .value = step_flops(s, c) / t->total};
+    struct bench_figure f = {
+        .bench = "step", .limit = limit->clock, .unit = "flop/s", .value = step_flops(s, c) / t->total};
     double tokens = 0, sent2, sent8;
     char what[96];
 
@@ -212,16 +225,19 @@ static status report(struct step *s, const struct bench_case *c, const struct ti
                        "\"peak_bytes\":%.0f,\"bytes_sent_2_workers\":%.0f,\"bytes_sent_8_workers\":%.0f,"
                        "\"kernels\":\"%s\",\"engine\":\"%s\"",
                        s->options->layers, BATCH, tokens, t->total, t->encoder, tokens / t->total, t->cpu,
-                       step_flops(s, c) * s->options->threads / t->cpu / limit->cpu, step_flops(s, c), s->options->threads,
-                       s->unit_examples, peak_bytes(), sent2, sent8,
+                       step_flops(s, c) * s->options->threads / t->cpu / limit->cpu, step_flops(s, c),
+                       s->options->threads, s->unit_examples, peak_bytes(), sent2, sent8,
                        s->bench.encoder->kernels.name, matmul_about(s->bench.encoder->matmul));
 }
 
 /* One unit to touch all memory, then a step between two measurements of the limit. */
 static status run_case(struct step *s, const struct bench_case *c)
 {
-    struct unit_inputs in = {.batch = &s->batch, .prompts = {s->options->layers, TOKENS, s->prompts}, .head = s->head,
-                             .batch_examples = BATCH, .marks = s->marks};
+    struct unit_inputs in = {.batch = &s->batch,
+                             .prompts = {s->options->layers, TOKENS, s->prompts},
+                             .head = s->head,
+                             .batch_examples = BATCH,
+                             .marks = s->marks};
     struct unit_outputs out = {.grad_prompts = s->node, .grad_head = s->grad_head};
     struct bench_rate before, after;
     struct times t;
@@ -237,7 +253,7 @@ static status run_case(struct step *s, const struct bench_case *c)
     return report(s, c, &t, &after);
 }
 
-status bench_step(int argc, char **argv)
+status cmd_bench_step(int argc, char **argv)
 {
     struct bench_options options;
     struct step step;

@@ -3,20 +3,33 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/base/clock.h"
 #include "cluster/base/memory.h"
 #include "cluster/base/random.h"
 #include "cluster/base/utf8.h"
-#include "coordinator/command/bench/bench.h"
+#include "coordinator/command/bench/commands.h"
+#include "coordinator/command/bench/figure.h"
 #include "coordinator/text/wordpiece.h"
 
 enum {
-    TEXT_BYTES = 8 << 20, LINE_ROOM = 4096, PASSES = 5,
-    CHINESE = 0x4e00, CHINESE_COUNT = 8000,       /* drawn as the square of a uniform number: some are frequent */
-    STEMS = 4000, STEM_LETTERS = 5, ENDINGS = 200
+    TEXT_BYTES = 8 << 20,
+    LINE_ROOM = 4096,
+    PASSES = 5,
+    CHINESE = 0x4e00,
+    CHINESE_COUNT = 8000, /* drawn as the square of a uniform number: some are frequent */
+    STEMS = 4000,
+    STEM_LETTERS = 5,
+    ENDINGS = 200
 };
 
-struct lines { char *text; size_t *ends, count, room, bytes; };
-struct drawer { struct random_key key; uint64_t next; };
+struct lines {
+    char *text;
+    size_t *ends, count, room, bytes;
+};
+struct drawer {
+    struct random_key key;
+    uint64_t next;
+};
 
 static uint32_t draw(struct drawer *d, uint32_t n)
 {
@@ -45,8 +58,9 @@ static status make_vocabulary(struct vocabulary **out)
 
     TRY(mem_alloc(CHINESE_COUNT * 4 + STEMS * 8 + ENDINGS * 8 + 1024, 1, &text));
     p = text + sprintf(text, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n，\n。\n,\n.\n");
-    for (uint32_t i = 0; i < 36; i++) p += sprintf(p, "%c\n##%c\n", "0123456789abcdefghijklmnopqrstuvwxyz"[i],
-                                                   "0123456789abcdefghijklmnopqrstuvwxyz"[i]);
+    for (uint32_t i = 0; i < 36; i++)
+        p += sprintf(p, "%c\n##%c\n", "0123456789abcdefghijklmnopqrstuvwxyz"[i],
+                     "0123456789abcdefghijklmnopqrstuvwxyz"[i]);
     for (uint32_t i = 0; i < CHINESE_COUNT; i++) {
         p += utf8_encode(CHINESE + i, p);
         *p++ = '\n';
@@ -144,7 +158,7 @@ static double time_limit(const struct lines *lines, struct token *out, size_t to
         sum += word;
     }
     for (size_t i = 0; i < tokens; i++) out[i] = (struct token){(int32_t)sum, (uint32_t)i, (uint32_t)i};
-    __asm__ volatile("" : : "r"(out) : "memory");   /* the stores count */
+    __asm__ volatile("" : : "r"(out) : "memory"); /* the stores count */
     return clock_now() - start;
 }
 
@@ -171,9 +185,12 @@ static status run_lines(const struct vocabulary *v, const char *what, const stru
                        (double)tokens / best, tokens, lines->count);
 }
 
-status bench_tokenizer(int argc, char **argv)
+status cmd_bench_tokenizer(int argc, char **argv)
 {
-    static const struct { const char *what; uint32_t latin; } cases[] = {{"chinese", 2}, {"mixed", 30}, {"latin", 100}};
+    static const struct {
+        const char *what;
+        uint32_t latin;
+    } cases[] = {{"chinese", 2}, {"mixed", 30}, {"latin", 100}};
     struct vocabulary *v;
     status s;
 

@@ -1,57 +1,46 @@
 /* mp2 checkpoint SUBCOMMAND … */
+#include <limits.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "cluster/base/log.h"
 #include "coordinator/command/checkpoint/commands.h"
-#include "coordinator/command/checkpoint/exchange.h"
-#include "coordinator/command/checkpoint/tuned.h"
+#include "coordinator/command/command.h"
 #include "coordinator/command/commands.h"
 
-static const struct subcommand {
-    const char *name, *arguments, *summary;
-    int least, most;             /* words behind the name; most -1: the subcommand looks itself */
-    status (*run)(int argc, char **argv);
-} subcommands[] = {
-    {"info", "CHECKPOINT", "what it holds and belongs to, and its sha256 (cat step-N/* | sha256sum)", 1, 1,
-     checkpoint_info},
-    {"verify", "CHECKPOINT", "read it as a resumed run would, checking every byte", 1, 1, checkpoint_verify_command},
-    {"diff", "A B", "compare bit by bit: exit status 0 when equal, 1 when not", 2, 2, checkpoint_diff},
-    {"export", "CHECKPOINT --out FILE", "write it as the reference's best.th (a torch file)", 1, -1, checkpoint_export},
-    {"import", "FILE --out RUN", "make a checkpoint of the reference's best.th", 1, -1, checkpoint_import},
-    {"merge", "OUT TUNED…", "join tuned files over one encoder into one", 2, -1, checkpoint_merge},
-    {"extract", "CHECKPOINT --out NAME", "make a tuned file of a task that pre-training has seen", 1, -1, checkpoint_extract},
-    {"export-adapter", "TUNED --out DIR", "write a tuned task for Python", 1, -1, checkpoint_export_adapter},
+static const struct command commands[] = {
+    {"info", "CHECKPOINT", "what it holds and belongs to, and its sha256 (cat step-N/* | sha256sum)",
+     .run = cmd_checkpoint_info, .least = 1, .most = 1},
+    {"verify", "CHECKPOINT", "read it as a resumed run would, checking every byte", .run = cmd_checkpoint_verify,
+     .least = 1, .most = 1},
+    {"diff", "A B", "compare bit by bit: exit status 0 when equal, 1 when not", .run = cmd_checkpoint_diff, .least = 2,
+     .most = 2},
+    {"export", "CHECKPOINT --out FILE", "write it as the reference's best.th (a torch file)",
+     .run = cmd_checkpoint_export, .help = cmd_checkpoint_export_help, .least = 1, .most = INT_MAX},
+    {"import", "FILE --out RUN", "make a checkpoint of the reference's best.th", .run = cmd_checkpoint_import,
+     .help = cmd_checkpoint_import_help, .least = 1, .most = INT_MAX},
+    {"merge", "OUT TUNED…", "join tuned files over one encoder into one", .run = cmd_checkpoint_merge, .least = 2,
+     .most = INT_MAX},
+    {"extract", "CHECKPOINT --out NAME", "make a tuned file of a task that pre-training has seen",
+     .run = cmd_checkpoint_extract, .help = cmd_checkpoint_extract_help, .least = 1, .most = INT_MAX},
+    {"export-adapter", "TUNED --out DIR", "write a tuned task for Python", .run = cmd_checkpoint_export_adapter,
+     .help = cmd_checkpoint_export_adapter_help, .least = 1, .most = INT_MAX},
 };
 
-enum { SUBCOMMAND_COUNT = sizeof subcommands / sizeof *subcommands };
+static const struct command_table table = {"checkpoint ", commands, sizeof commands / sizeof *commands};
 
 status cmd_checkpoint(int argc, char **argv)
 {
-    for (int i = 0; argc > 1 && i < SUBCOMMAND_COUNT; i++) {
-        const struct subcommand *c = &subcommands[i];
-
-        if (strcmp(c->name, argv[1]) != 0) continue;
-        if (argc - 2 < c->least || (c->most >= 0 && argc - 2 > c->most))
-            return fault(ST_USAGE, "usage: mp2 checkpoint %s %s", c->name, c->arguments);
-        return c->run(argc - 1, argv + 1);
-    }
-    if (argc < 2) return fault(ST_USAGE, "no subcommand; `mp2 help checkpoint` lists what there is");
-    return fault(ST_USAGE, "unknown subcommand \"%s\"; `mp2 help checkpoint` lists what there is", argv[1]);
+    return command_run(&table, argc, argv);
 }
 
 void cmd_checkpoint_help(void)
 {
-    for (int i = 0; i < SUBCOMMAND_COUNT; i++)
-        printf("  %-11s %-22s %s\n", subcommands[i].name, subcommands[i].arguments, subcommands[i].summary);
+    for (int i = 0; i < table.count; i++)
+        printf("  %-11s %-22s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
     puts("\nCHECKPOINT is a folder step-N, or a run's folder (its latest). diff takes two .safetensors files, too.\n"
          "info, verify and diff take tuned files (NAME of NAME.json and NAME.safetensors) as well.");
-    puts("\noptions of export:");
-    checkpoint_export_help();
-    puts("\noptions of import:");
-    checkpoint_import_help();
-    puts("\noptions of extract:");
-    checkpoint_extract_help();
-    puts("\noptions of export-adapter:");
-    checkpoint_export_adapter_help();
+    for (int i = 0; i < table.count; i++) {
+        if (!commands[i].help) continue;
+        printf("\noptions of %s:\n", commands[i].name);
+        commands[i].help();
+    }
 }

@@ -19,7 +19,7 @@ enum { RUN_ELEMENTS = 1 << 16 };
 struct difference {
     int64_t count, first, largest_at;
     float first_a, first_b, largest_a, largest_b;
-    double largest;              /* -1: none of the differing pairs has a distance (NaN) */
+    double largest; /* -1: none of the differing pairs has a distance (NaN) */
 };
 
 static void note(struct difference *d, int64_t at, float a, float b)
@@ -232,7 +232,7 @@ static status compare(const char *name_a, const char *name_b, int *differ)
     return s;
 }
 
-status checkpoint_diff(int argc, char **argv)
+status cmd_checkpoint_diff(int argc, char **argv)
 {
     int differ = 0;
 

@@ -1,5 +1,5 @@
-/* mp2 checkpoint export CHECKPOINT --out FILE: a pre-training checkpoint as the reference saves it. The tensors are written
- * from the mapped files; nothing is held in memory. */
+/* mp2 checkpoint export CHECKPOINT --out FILE: a pre-training checkpoint as the reference saves it. The tensors are
+ * written from the mapped files; nothing is held in memory. */
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/options.h"
 #include "coordinator/command/args.h"
-#include "coordinator/command/checkpoint/exchange.h"
+#include "coordinator/command/checkpoint/commands.h"
 #include "cluster/store/checkpoint.h"
 #include "cluster/store/prompts_file.h"
 #include "cluster/store/torch/prompts.h"
@@ -22,19 +22,20 @@ struct config {
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"out", OPTION_TEXT, AT(out), NULL, 0, 0, AFFECTS_RESULT, "", "file to write, such as best.th", NULL},
-    {"optimizer", OPTION_BOOL, AT(optimizer), "false", 0, 0, AFFECTS_RESULT, "", "with the moments of AdamW", NULL},
-    {"rate.router", OPTION_REAL, AT(router_rate), "5e-4", 0, 1, AFFECTS_RESULT, "", "learning rate stated for the router", NULL},
-    {"rate.other", OPTION_REAL, AT(other_rate), "1e-4", 0, 1, AFFECTS_RESULT, "", "learning rate stated for A, z and head", NULL},
+    TEXT_OPTION("out", AT(out), NULL, RESULT, "file to write, such as best.th"),
+    BOOL_OPTION("optimizer", AT(optimizer), "false", RESULT, "with the moments of AdamW"),
+    REAL_OPTION("rate.router", AT(router_rate), "5e-4", 0, 1, RESULT, "", "learning rate stated for the router"),
+    REAL_OPTION("rate.other", AT(other_rate), "1e-4", 0, 1, RESULT, "", "learning rate stated for A, z and head"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-void checkpoint_export_help(void)
+void cmd_checkpoint_export_help(void)
 {
     options_help(table, ROWS, stdout);
 }
 
-static status expect_like(const struct safetensors *file, const char *name, const struct tensor *like, struct tensor *out)
+static status expect_like(const struct safetensors *file, const char *name, const struct tensor *like,
+                          struct tensor *out)
 {
     const struct tensor *t;
 
@@ -44,7 +45,8 @@ static status expect_like(const struct safetensors *file, const char *name, cons
 }
 
 /* The reference counts updates once for all rows; where idle rows were left alone, the rows' own counts are lost. */
-static status read_counts(const struct safetensors *file, int64_t tasks, const struct state *state, struct prompts_tensors *t)
+static status read_counts(const struct safetensors *file, int64_t tasks, const struct state *state,
+                          struct prompts_tensors *t)
 {
     const struct state_value *applied = state_find(state, "applied");
     const struct tensor *rows;
@@ -60,15 +62,18 @@ static status read_counts(const struct safetensors *file, int64_t tasks, const s
     }
     t->steps = applied->whole;
     if (least != t->router_steps)
-        log_warn("export-counts", "rows=%" PRId64 "…%" PRId64 " why=\"router rows were updated unequally often; the file has "
-                 "one count, the largest\"", least, t->router_steps);
+        log_warn("export-counts",
+                 "rows=%" PRId64 "…%" PRId64 " why=\"router rows were updated unequally often; the file has "
+                 "one count, the largest\"",
+                 least, t->router_steps);
     return ST_OK;
 }
 
-static status add_optimizer(const struct safetensors *file, int64_t tasks, const struct state *state, struct prompts_tensors *t)
+static status add_optimizer(const struct safetensors *file, int64_t tasks, const struct state *state,
+                            struct prompts_tensors *t)
 {
-    static const char *const names[PROMPTS_TENSORS][2] = {{"A.m", "A.v"}, {"z.m", "z.v"}, {"router.m", "router.v"},
-                                                          {"head.weight.m", "head.weight.v"}};
+    static const char *const names[PROMPTS_TENSORS][2] = {
+        {"A.m", "A.v"}, {"z.m", "z.v"}, {"router.m", "router.v"}, {"head.weight.m", "head.weight.v"}};
 
     for (int i = 0; i < PROMPTS_TENSORS; i++) {
         TRY(expect_like(file, names[i][0], &t->value[i], &t->m[i]));
@@ -78,7 +83,8 @@ static status add_optimizer(const struct safetensors *file, int64_t tasks, const
     return read_counts(file, tasks, state, t);
 }
 
-static status write_file(const char *folder, const struct state *state, const struct prompts_file *p, const struct config *c)
+static status write_file(const char *folder, const struct state *state, const struct prompts_file *p,
+                         const struct config *c)
 {
     struct prompts_tensors t = {.value = {*p->a, *p->z, *p->router, *p->head}};
     struct safetensors optimizer = {.count = 0};
@@ -104,34 +110,37 @@ static status export_state(const char *folder, const struct state *state, const 
     TRY(file_join(path, sizeof path, folder, "prompts.safetensors"));
     TRY(prompts_file_open(path, 0, 0, &p));
     if ((size_t)p.tasks != state->task_count)
-        s = fault(ST_INPUT, "%s: %lld router rows, state.pb names %zu tasks", path, (long long)p.tasks, state->task_count);
+        s = fault(ST_INPUT, "%s: %lld router rows, state.pb names %zu tasks", path, (long long)p.tasks,
+                  state->task_count);
     else s = write_file(folder, state, &p, c);
     if (s == ST_OK) {
-        printf("%s: step %" PRIu64 ", %lld layers, %lld modules, %lld router rows:\n", c->out, state->step, (long long)p.layers,
-               (long long)p.modules, (long long)p.tasks);
+        printf("%s: step %" PRIu64 ", %lld layers, %lld modules, %lld router rows:\n", c->out, state->step,
+               (long long)p.layers, (long long)p.modules, (long long)p.tasks);
         for (size_t i = 0; i < state->task_count; i++) printf("%4zu %s\n", i, state->tasks[i].name);
     }
     prompts_file_close(&p);
     return s;
 }
 
-static status run(const char *checkpoint, const void *options)
+static status export_checkpoint(const struct args *args, void *options)
 {
     const struct config *c = options;
     char folder[CHECKPOINT_PATH_BYTES];
     struct state state;
     status s;
 
-    TRY(checkpoint_resolve(checkpoint, folder));
+    TRY(checkpoint_resolve(args->words[0], folder));
     TRY(checkpoint_verify(folder, NULL, NULL, &state));
     s = export_state(folder, &state, c);
     state_fini(&state);
     return s;
 }
 
-status checkpoint_export(int argc, char **argv)
+status cmd_checkpoint_export(int argc, char **argv)
 {
-    struct config config = {0};
+    const struct args_form form = {
+        .words = {1, 1, "mp2 checkpoint export CHECKPOINT --out FILE [--optimizer]"}, .table = table, .count = ROWS};
+    struct config config;
 
-    return args_run(argc, argv, "mp2 checkpoint export CHECKPOINT --out FILE [--optimizer]", table, ROWS, &config, run);
+    return args_run(argc, argv, &form, &config, export_checkpoint);
 }

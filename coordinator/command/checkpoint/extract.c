@@ -4,42 +4,46 @@
 
 #include "cluster/base/options.h"
 #include "coordinator/command/args.h"
-#include "coordinator/command/checkpoint/tuned.h"
+#include "coordinator/command/checkpoint/commands.h"
 #include "coordinator/predict/pretrained_task.h"
 
-struct config { const char *out, *task, *model, *data; };
+struct config {
+    const char *out, *task, *model, *data;
+};
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"out", OPTION_TEXT, AT(out), NULL, 0, 0, AFFECTS_RESULT, "", "name of the tuned file: NAME.safetensors and NAME.json are written", NULL},
-    {"task", OPTION_TEXT, AT(task), "", 0, 0, AFFECTS_RESULT, "", "id of the task; empty: the only one", NULL},
-    {"model", OPTION_TEXT, AT(model), "", 0, 0, AFFECTS_PLACEMENT, "", "folder of the encoder; empty: the run's", NULL},
-    {"data", OPTION_TEXT, AT(data), "", 0, 0, AFFECTS_PLACEMENT, "", "folder of the imported tasks; empty: the run's", NULL},
+    TEXT_OPTION("out", AT(out), NULL, RESULT, "name of the tuned file: NAME.safetensors and NAME.json are written"),
+    TEXT_OPTION("task", AT(task), "", RESULT, "id of the task; empty: the only one"),
+    TEXT_OPTION("model", AT(model), "", PLACEMENT, "folder of the encoder; empty: the run's"),
+    TEXT_OPTION("data", AT(data), "", PLACEMENT, "folder of the imported tasks; empty: the run's"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-void checkpoint_extract_help(void)
+void cmd_checkpoint_extract_help(void)
 {
     options_help(table, ROWS, stdout);
 }
 
-static status run(const char *checkpoint, const void *options)
+static status extract_task(const struct args *args, void *options)
 {
     const struct config *c = options;
     struct tuned tuned;
     struct pretrained_task seen;
     status s;
 
-    TRY(pretrained_task_load(checkpoint, c->model, c->data, c->task, &seen, &tuned));
+    TRY(pretrained_task_load(args->words[0], c->model, c->data, c->task, &seen, &tuned));
     s = tuned_save(c->out, &tuned);
     if (s == ST_OK) printf("%s: task %s\n", c->out, tuned.task[0].meta.id);
     tuned_fini(&tuned);
     return s;
 }
 
-status checkpoint_extract(int argc, char **argv)
+status cmd_checkpoint_extract(int argc, char **argv)
 {
-    struct config config = {0};
+    const struct args_form form = {
+        .words = {1, 1, "mp2 checkpoint extract CHECKPOINT --task ID --out NAME"}, .table = table, .count = ROWS};
+    struct config config;
 
-    return args_run(argc, argv, "mp2 checkpoint extract CHECKPOINT --task ID --out NAME", table, ROWS, &config, run);
+    return args_run(argc, argv, &form, &config, extract_task);
 }

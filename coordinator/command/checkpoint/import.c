@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 #include "cluster/base/options.h"
 #include "coordinator/command/args.h"
-#include "coordinator/command/checkpoint/exchange.h"
+#include "coordinator/command/checkpoint/commands.h"
 #include "coordinator/command/checkpoint/rows.h"
 #include "cluster/store/checkpoint.h"
 #include "cluster/store/torch/prompts.h"
@@ -26,22 +27,22 @@ struct config {
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"out", OPTION_TEXT, AT(out), NULL, 0, 0, AFFECTS_RESULT, "", "folder to put step-N into, made when missing", NULL},
-    {"model", OPTION_TEXT, AT(model), "", 0, 0, AFFECTS_RESULT, "",
-     "folder of the encoder it was trained with: its digests are recorded, sizes compared", NULL},
-    {"catalogue", OPTION_TEXT, AT(catalogue), "configs/tasks", 0, 0, AFFECTS_RESULT, "", "folder of the tasks' entries", NULL},
-    {"without", OPTION_LIST, AT(without), "", 0, 0, AFFECTS_RESULT, "",
-     "upstream tasks that have no row, as one in the 37-row files of the published deep code", NULL},
-    {"optimizer", OPTION_BOOL, AT(optimizer), "false", 0, 0, AFFECTS_RESULT, "", "with the moments of AdamW", NULL},
-    {"form", OPTION_CHOICE, AT(form), "head", 0, 0, AFFECTS_RESULT, "",
-     "whose label words it was trained with: ours, the authors' logged run's, their published code's", "right|run|head"},
-    {"step", OPTION_INT, AT(step), "0", 0, 1e15, AFFECTS_RESULT, "", "steps done, which the file does not say", NULL},
-    {"prompt.first_placeholder", OPTION_INT, AT(first_placeholder), "1000", 0, 1e9, AFFECTS_RESULT, "",
-     "vocabulary id at the prompt's first position", NULL},
+    TEXT_OPTION("out", AT(out), NULL, RESULT, "folder to put step-N into, made when missing"),
+    TEXT_OPTION("model", AT(model), "", RESULT,
+                "folder of the encoder it was trained with: its digests are recorded, sizes compared"),
+    TEXT_OPTION("catalogue", AT(catalogue), "configs/tasks", RESULT, "folder of the tasks' entries"),
+    LIST_OPTION("without", AT(without), "", RESULT,
+                "upstream tasks that have no row, as one in the 37-row files of the published deep code"),
+    BOOL_OPTION("optimizer", AT(optimizer), "false", RESULT, "with the moments of AdamW"),
+    CHOICE_OPTION("form", AT(form), "head", "right|run|head", RESULT,
+                  "whose label words it was trained with: ours, the authors' logged run's, their published code's"),
+    INT_OPTION("step", AT(step), "0", 0, 1e15, RESULT, "", "steps done, which the file does not say"),
+    INT_OPTION("prompt.first_placeholder", AT(first_placeholder), "1000", 0, 1e9, RESULT, "",
+               "vocabulary id at the prompt's first position"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-void checkpoint_import_help(void)
+void cmd_checkpoint_import_help(void)
 {
     options_help(table, ROWS, stdout);
 }
@@ -53,10 +54,10 @@ struct import {
     struct checkpoint_rows rows;
     uint32_t *placeholders;
     int64_t *counts;
-    char encoder[33], vocabulary[33];
+    char encoder[DIGEST_TEXT], vocabulary[DIGEST_TEXT];
     struct checkpoint_tensor tensors[3 * PROMPTS_TENSORS + 1];
     size_t tensor_count;
-    struct mem_keep keep;               /* copies of tensors that are not plain floats in a row */
+    struct mem_keep keep; /* copies of tensors that are not plain floats in a row */
 };
 
 static status name_rows(struct import *m)
@@ -65,12 +66,14 @@ static status name_rows(struct import *m)
 
     TRY(checkpoint_rows_load(c->catalogue, &c->without, c->form, &m->rows));
     if ((int64_t)m->rows.count == m->sizes.tasks) return ST_OK;
-    return fault(ST_INPUT, "%s: %lld router rows, expected %zu (the upstream tasks of %s%s); name tasks without a row by --without",
-                 m->file.file.path, (long long)m->sizes.tasks, m->rows.count, c->catalogue,
-                 c->without.count ? " less those of --without" : "");
+    return fault(
+        ST_INPUT,
+        "%s: %lld router rows, expected %zu (the upstream tasks of %s%s); name tasks without a row by --without",
+        m->file.file.path, (long long)m->sizes.tasks, m->rows.count, c->catalogue,
+        c->without.count ? " less those of --without" : "");
 }
 
-/* ---- the encoder ------------------------------------------------------------------------------------------------------- */
+/* ---- the encoder ------------------------------------------------------------------------------------------------- */
 
 static status check_model(struct import *m, const struct model_source *model)
 {
@@ -78,14 +81,13 @@ static status check_model(struct import *m, const struct model_source *model)
 
     if (m->sizes.hidden != c->hidden || (m->sizes.layers != 1 && m->sizes.layers != c->layers))
         return fault(ST_INPUT, "%s: prompts of %lld layers and width %lld, the encoder in %s has %lld and %lld",
-                     m->file.file.path, (long long)m->sizes.layers, (long long)m->sizes.hidden, model_source_folder(model),
-                     (long long)c->layers, (long long)c->hidden);
+                     m->file.file.path, (long long)m->sizes.layers, (long long)m->sizes.hidden,
+                     model_source_folder(model), (long long)c->layers, (long long)c->hidden);
     return model_source_digest(model, m->encoder);
 }
 
 static status read_model(struct import *m)
 {
-    char path[CHECKPOINT_PATH_BYTES];
     struct model_source *model;
     struct vocabulary *vocabulary;
     status s;
@@ -95,14 +97,13 @@ static status read_model(struct import *m)
     s = check_model(m, model);
     model_source_close(&model);
     TRY(s);
-    TRY(file_join(path, sizeof path, m->config->model, "vocab.txt"));
-    TRY(vocabulary_load(path, &vocabulary));
+    TRY(vocabulary_load(m->config->model, &vocabulary));
     snprintf(m->vocabulary, sizeof m->vocabulary, "%s", vocabulary_digest(vocabulary));
     vocabulary_destroy(&vocabulary);
     return ST_OK;
 }
 
-/* ---- the tensors -------------------------------------------------------------------------------------------------------- */
+/* ---- the tensors ------------------------------------------------------------------------------------------------- */
 
 static status add_tensor(struct import *m, const char *file, const char *name, const struct tensor *from)
 {
@@ -113,7 +114,8 @@ static status add_tensor(struct import *m, const char *file, const char *name, c
         TRY(mem_keep_new(&m->keep, (size_t)from->count, sizeof(float), &data));
         TRY(tensor_read_f32(m->file.file.path, from, 0, from->count, data));
     }
-    *t = (struct checkpoint_tensor){.file = file, .spec = {name, TENSOR_F32, from->rank, {0}}, .part = part_whole(from->count, data)};
+    *t = (struct checkpoint_tensor){
+        .file = file, .spec = {name, TENSOR_F32, from->rank, {0}}, .part = part_whole(from->count, data)};
     memcpy(t->spec.shape, from->shape, sizeof t->spec.shape);
     return ST_OK;
 }
@@ -124,7 +126,8 @@ static status add_counts(struct import *m)
     TRY(mem_alloc((size_t)m->sizes.tasks, sizeof *m->counts, &m->counts));
     for (int64_t i = 0; i < m->sizes.tasks; i++) m->counts[i] = m->file.tensors.router_steps;
     m->tensors[m->tensor_count++] = (struct checkpoint_tensor){
-        .file = "optimizer.safetensors", .spec = {"router.count", TENSOR_I64, 1, {m->sizes.tasks}},
+        .file = "optimizer.safetensors",
+        .spec = {"router.count", TENSOR_I64, 1, {m->sizes.tasks}},
         .part = part_whole(m->sizes.tasks, m->counts)};
     return ST_OK;
 }
@@ -133,11 +136,14 @@ static status add_counts(struct import *m)
 static status list_tensors(struct import *m)
 {
     static const enum prompts_tensor order[PROMPTS_TENSORS] = {PROMPTS_A, PROMPTS_HEAD, PROMPTS_ROUTER, PROMPTS_Z};
-    static const char *const names[PROMPTS_TENSORS][3] = {
-        {"A", "A.m", "A.v"}, {"head.weight", "head.weight.m", "head.weight.v"}, {"router", "router.m", "router.v"}, {"z", "z.m", "z.v"}};
+    static const char *const names[PROMPTS_TENSORS][3] = {{"A", "A.m", "A.v"},
+                                                          {"head.weight", "head.weight.m", "head.weight.v"},
+                                                          {"router", "router.m", "router.v"},
+                                                          {"z", "z.m", "z.v"}};
     const struct prompts_tensors *t = &m->file.tensors;
 
-    for (int i = 0; i < PROMPTS_TENSORS; i++) TRY(add_tensor(m, "prompts.safetensors", names[i][0], &t->value[order[i]]));
+    for (int i = 0; i < PROMPTS_TENSORS; i++)
+        TRY(add_tensor(m, "prompts.safetensors", names[i][0], &t->value[order[i]]));
     if (!t->optimizer) return ST_OK;
     TRY(add_counts(m));
     for (int i = 0; i < PROMPTS_TENSORS; i++) {
@@ -151,24 +157,39 @@ static status write_checkpoint(struct import *m, struct comm *c)
 {
     const struct config *config = m->config;
     struct state_value values[2] = {
-        {.name = "applied", .type = STATE_WHOLE, .whole = m->file.tensors.optimizer ? m->file.tensors.steps : config->step},
-        {.name = "form", .type = STATE_WHOLE, .whole = config->form}};
-    struct state state = {.kind = "pretrain", .step = (uint64_t)config->step, .vocabulary_digest = m->vocabulary,
-                          .encoder_digest = m->encoder, .precision = "f32", .libraries = "imported from a torch file",
-                          .task_count = m->rows.count, .tasks = m->rows.tasks, .layers = (uint32_t)m->sizes.layers,
-                          .modules = (uint32_t)m->sizes.modules, .intrinsic = (uint32_t)m->sizes.intrinsic,
-                          .prompt_tokens = (uint32_t)(m->sizes.columns / m->sizes.hidden), .hidden = (uint32_t)m->sizes.hidden,
-                          .tau = 1, .placeholder_count = (size_t)(m->sizes.columns / m->sizes.hidden),
-                          .separator = "，", .value_count = 2, .values = values};
+        {.name = "applied",
+         .type = STATE_WHOLE,
+         .whole = m->file.tensors.optimizer ? m->file.tensors.steps : config->step},
+        {.name = "form", .type = STATE_WHOLE, .whole = config->form},
+    };
+    struct state state = {.kind = "pretrain",
+                          .step = (uint64_t)config->step,
+                          .vocabulary_digest = m->vocabulary,
+                          .encoder_digest = m->encoder,
+                          .precision = "f32",
+                          .libraries = "imported from a torch file",
+                          .task_count = m->rows.count,
+                          .tasks = m->rows.tasks,
+                          .layers = (uint32_t)m->sizes.layers,
+                          .modules = (uint32_t)m->sizes.modules,
+                          .intrinsic = (uint32_t)m->sizes.intrinsic,
+                          .prompt_tokens = (uint32_t)(m->sizes.columns / m->sizes.hidden),
+                          .hidden = (uint32_t)m->sizes.hidden,
+                          .tau = 1,
+                          .placeholder_count = (size_t)(m->sizes.columns / m->sizes.hidden),
+                          .separator = "，",
+                          .value_count = 2,
+                          .values = values};
 
     TRY(mem_alloc(state.placeholder_count, sizeof *m->placeholders, &m->placeholders));
-    for (size_t i = 0; i < state.placeholder_count; i++) m->placeholders[i] = (uint32_t)(config->first_placeholder + (int64_t)i);
+    for (size_t i = 0; i < state.placeholder_count; i++)
+        m->placeholders[i] = (uint32_t)(config->first_placeholder + (int64_t)i);
     state.placeholders = m->placeholders;
     TRY(list_tensors(m));
     TRY(file_make_folder(config->out));
     TRY(checkpoint_write(c, config->out, &state, m->tensors, m->tensor_count));
-    printf("%s/step-%" PRId64 ": %" PRId64 " layers, %" PRId64 " modules, %" PRId64 " tokens, router rows:\n", config->out,
-           config->step, m->sizes.layers, m->sizes.modules, (int64_t)state.placeholder_count);
+    printf("%s/step-%" PRId64 ": %" PRId64 " layers, %" PRId64 " modules, %" PRId64 " tokens, router rows:\n",
+           config->out, config->step, m->sizes.layers, m->sizes.modules, (int64_t)state.placeholder_count);
     for (size_t i = 0; i < state.task_count; i++) printf("%4zu %s\n", i, state.tasks[i].name);
     return ST_OK;
 }
@@ -187,13 +208,13 @@ static status run_open(struct import *m)
     return s;
 }
 
-static status run(const char *path, const void *options)
+static status import_file(const struct args *args, void *options)
 {
     const struct config *config = options;
     struct import m = {.config = config};
     status s;
 
-    TRY(torch_prompts_open(path, config->optimizer, &m.file));
+    TRY(torch_prompts_open(args->words[0], config->optimizer, &m.file));
     s = run_open(&m);
     mem_keep_free(&m.keep);
     mem_free(m.counts);
@@ -203,9 +224,13 @@ static status run(const char *path, const void *options)
     return s;
 }
 
-status checkpoint_import(int argc, char **argv)
+status cmd_checkpoint_import(int argc, char **argv)
 {
-    struct config config = {0};
+    const struct args_form form = {
+        .words = {1, 1, "mp2 checkpoint import FILE --out RUN [--model DIR] [--without ID] [--optimizer]"},
+        .table = table,
+        .count = ROWS};
+    struct config config;
 
-    return args_run(argc, argv, "mp2 checkpoint import FILE --out RUN [--model DIR] [--without ID] [--optimizer]", table, ROWS, &config, run);
+    return args_run(argc, argv, &form, &config, import_file);
 }

@@ -131,7 +131,7 @@ static status print_tensors(const char *folder, const struct state *s)
     return ST_OK;
 }
 
-status checkpoint_info(int argc, char **argv)
+status cmd_checkpoint_info(int argc, char **argv)
 {
     char folder[CHECKPOINT_PATH_BYTES], hex[2 * SHA256_DIGEST_SIZE + 1] = "";
     struct state state;
@@ -159,7 +159,7 @@ static void show(void *arg, uint64_t done, uint64_t total)
     bar_show(bar, done < total ? done : total, "%s", "");
 }
 
-status checkpoint_verify_command(int argc, char **argv)
+status cmd_checkpoint_verify(int argc, char **argv)
 {
     char folder[CHECKPOINT_PATH_BYTES];
     uint64_t bytes = 0;

@@ -22,7 +22,8 @@ static int is_among(const struct option_list *list, const char *id)
     return 0;
 }
 
-static status take_rows(const struct catalogue *c, const struct option_list *without, int form, struct checkpoint_rows *out)
+static status take_rows(const struct catalogue *c, const struct option_list *without, int form,
+                        struct checkpoint_rows *out)
 {
     TRY(mem_keep_new(&out->keep, c->count, sizeof *out->tasks, &out->tasks));
     for (size_t i = 0; i < c->count; i++) {
@@ -38,7 +39,8 @@ static status take_rows(const struct catalogue *c, const struct option_list *wit
     return ST_OK;
 }
 
-status checkpoint_rows_load(const char *catalogue, const struct option_list *without, int form, struct checkpoint_rows *out)
+status checkpoint_rows_load(const char *catalogue, const struct option_list *without, int form,
+                            struct checkpoint_rows *out)
 {
     struct catalogue c;
     status s;

@@ -1,5 +1,5 @@
-/* Which task each row of a reference router is for: the file does not say, so rows follow the catalogue's upstream tasks in
- * their order, less those that the user names. */
+/* Which task each row of a reference router is for: the file does not say, so rows follow the catalogue's upstream
+ * tasks in their order, less those that the user names. */
 #ifndef MP2_COORDINATOR_COMMAND_CHECKPOINT_ROWS_H
 #define MP2_COORDINATOR_COMMAND_CHECKPOINT_ROWS_H
 
@@ -13,9 +13,10 @@ struct checkpoint_rows {
     struct mem_keep keep;
 };
 
-/* Local. form: 0 our label words, 1 those of the authors' logged run, 2 of their published code. ST_INPUT (said) on a bad
- * catalogue, or a name in without that is no upstream task. */
-status checkpoint_rows_load(const char *catalogue, const struct option_list *without, int form, struct checkpoint_rows *out);
+/* Local. form: 0 our label words, 1 those of the authors' logged run, 2 of their published code. ST_INPUT (reported) on
+ * a bad catalogue, or a name in without that is no upstream task. */
+status checkpoint_rows_load(const char *catalogue, const struct option_list *without, int form,
+                            struct checkpoint_rows *out);
 void checkpoint_rows_free(struct checkpoint_rows *rows);
 
 #endif

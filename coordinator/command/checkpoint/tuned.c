@@ -9,6 +9,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/json.h"
 #include "cluster/base/log.h"
+#include "coordinator/command/checkpoint/commands.h"
 #include "coordinator/command/checkpoint/tuned.h"
 #include "coordinator/tune/tuned.h"
 
@@ -88,7 +89,8 @@ static void compare_members(const char *where, json_t *a, json_t *b, int both, i
     const char *key;
     json_t *value;
 
-    json_object_foreach(a, key, value) {
+    json_object_foreach(a, key, value)
+    {
         json_t *other = json_object_get(b, key);
 
         if (strcmp(key, "tasks") == 0 || strcmp(key, "tensors_digest") == 0) continue;
@@ -170,8 +172,8 @@ static status check_member(const struct tuned *files, char *const *paths, size_t
 
     if (f->encoder) return fault(ST_INPUT, "%s: has an encoder of its own; it cannot be joined with others", paths[i]);
     if (strcmp(f->encoder_digest, files->encoder_digest) != 0)
-        return fault(ST_INPUT, "%s: tuned over another encoder (%s) than %s (%s)", paths[i], f->encoder_digest, paths[0],
-                     files->encoder_digest);
+        return fault(ST_INPUT, "%s: tuned over another encoder (%s) than %s (%s)", paths[i], f->encoder_digest,
+                     paths[0], files->encoder_digest);
     if (strcmp(f->vocabulary_digest, files->vocabulary_digest) != 0)
         return fault(ST_INPUT, "%s: tuned with another vocabulary (%s) than %s (%s)", paths[i], f->vocabulary_digest,
                      paths[0], files->vocabulary_digest);
@@ -199,7 +201,7 @@ static status join(const char *out, const struct tuned *files, size_t count)
     return s;
 }
 
-status checkpoint_merge(int argc, char **argv)
+status cmd_checkpoint_merge(int argc, char **argv)
 {
     size_t count = (size_t)argc - 2, opened = 0;
     struct tuned *files;

@@ -7,7 +7,7 @@
 #include "coordinator/command/data/commands.h"
 #include "coordinator/data/demo/demo.h"
 
-void data_demo_help(void)
+void cmd_data_demo_help(void)
 {
     puts("  --seed N              another seed makes other rows (default 1)\n"
          "  --size small|normal   small: a fifth of the rows, for tests (default normal)");
@@ -30,13 +30,14 @@ static status parse(int argc, char **argv, const char **dir, uint64_t *seed, enu
         } else if (argv[i][0] != '-' && !*dir) {
             *dir = argv[i];
         } else {
-            return fault(ST_USAGE, "mp2 data demo: found \"%.40s\", expected DIR [--seed N] [--size small|normal]", argv[i]);
+            return fault(ST_USAGE, "mp2 data demo: found \"%.40s\", expected DIR [--seed N] [--size small|normal]",
+                         argv[i]);
         }
     }
     return *dir ? ST_OK : fault(ST_USAGE, "mp2 data demo: expected the folder to write, found nothing");
 }
 
-status data_demo(int argc, char **argv)
+status cmd_data_demo(int argc, char **argv)
 {
     const char *dir = NULL;
     uint64_t seed = 1;
@@ -46,6 +47,7 @@ status data_demo(int argc, char **argv)
     TRY(parse(argc, argv, &dir, &seed, &size));
     TRY(demo_write(dir, seed, size));
     demo_tasks(&count);
-    printf("%s: %d tasks in their published forms, text/, vocab.txt and encoder/, seed %llu\n", dir, count, (unsigned long long)seed);
+    printf("%s: %d tasks in their published forms, text/, vocab.txt and encoder/, seed %llu\n", dir, count,
+           (unsigned long long)seed);
     return ST_OK;
 }

@@ -1,5 +1,6 @@
-/* mp2 data export CONFIG --task ID --split SPLIT: the rows of a split as training sees them, a JSON object a line: ids, the
- * answer's first and last token, and where answers may lie (the options of labels and choices, else the context). */
+/* mp2 data export CONFIG --task ID --split SPLIT: the rows of a split as training sees them, a JSON object a line:
+ * ids, the answer's first and last token, and where answers may lie (the options of labels and choices, else the
+ * context). */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,13 +23,18 @@ static void print_row(FILE *to, int64_t row, const struct example *e)
     fputs("}\n", to);
 }
 
-static status export_rows(const struct dataset *d, enum split split)
+static status export_rows(const struct data_view *view)
 {
-    int64_t rows = dataset_rows(d, 0, split);
+    const struct dataset *d = view->dataset;
+    enum split split;
+    int64_t rows;
     struct example_buffer buffer = {0};
     struct example example;
     status s = ST_OK;
 
+    if (!view->own.task[0]) return fault(ST_USAGE, "mp2 data export: expected --task ID");
+    TRY(data_view_split(view, &split));
+    rows = dataset_rows(d, 0, split);
     for (int64_t i = 0; i < rows && s == ST_OK; i++) {
         s = dataset_example(d, 0, split, i, &buffer, &example);
         if (s != ST_OK) break;
@@ -39,15 +45,7 @@ static status export_rows(const struct dataset *d, enum split split)
     return s;
 }
 
-status data_export(int argc, char **argv)
+status cmd_data_export(int argc, char **argv)
 {
-    struct data_view view;
-    enum split split;
-    status s;
-
-    TRY(data_view_open(argc, argv, VIEW_UPSTREAM, &view));
-    s = view.own.task[0] ? data_view_split(&view, &split) : fault(ST_USAGE, "mp2 data export: expected --task ID");
-    if (s == ST_OK) s = export_rows(view.dataset, split);
-    data_view_close(&view);
-    return s;
+    return data_view_run(argc, argv, VIEW_UPSTREAM, export_rows);
 }

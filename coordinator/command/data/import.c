@@ -16,20 +16,19 @@ struct config {
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"raw", OPTION_TEXT, AT(raw), NULL, 0, 0, AFFECTS_RESULT, "",
-     "folder of the published data, one folder a data set", NULL},
-    {"data", OPTION_TEXT, AT(data), NULL, 0, 0, AFFECTS_PLACEMENT, "", "folder of the shards, made when missing", NULL},
-    {"vocab", OPTION_TEXT, AT(vocab), NULL, 0, 0, AFFECTS_RESULT, "", "vocab.txt of the encoder", NULL},
-    {"catalogue", OPTION_TEXT, AT(catalogue), "configs/tasks", 0, 0, AFFECTS_RESULT, "",
-     "folder of the tasks' entries", NULL},
-    {"tasks", OPTION_LIST, AT(tasks), "", 0, 0, AFFECTS_RESULT, "",
-     "ids of the tasks to import; empty: all that are not off", NULL},
-    {"strict", OPTION_BOOL, AT(strict), "false", 0, 0, AFFECTS_RESULT, "", "stop at the first bad row, with its place",
-     NULL},
+    TEXT_OPTION("raw", AT(raw), NULL, RESULT, "folder of the published data, one folder a data set"),
+    TEXT_OPTION("data", AT(data), NULL, PLACEMENT, "folder of the shards, made when missing"),
+    TEXT_OPTION("vocab", AT(vocab), NULL, RESULT, "the encoder's folder, its vocab.txt or its tokenizer.json"),
+    TEXT_OPTION("catalogue", AT(catalogue), "configs/tasks", RESULT, "folder of the tasks' entries"),
+    LIST_OPTION("tasks", AT(tasks), "", RESULT, "ids of the tasks to import; empty: all that are not off"),
+    BOOL_OPTION("strict", AT(strict), "false", RESULT, "stop at the first bad row, with its place"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-struct totals { int tasks, absent; int64_t read, kept, bad, ignored, duplicates; };
+struct totals {
+    int tasks, absent;
+    int64_t read, kept, bad, ignored, duplicates;
+};
 
 static void show_reasons(const struct tally *t)
 {
@@ -63,14 +62,16 @@ static void show(void *arg, const struct import_report *r)
     sum->duplicates += tally_sum(&r->tally, TALLY_DUPLICATE);
 }
 
-static status import(const struct config *c)
+static status import(const struct args *args, void *config)
 {
+    const struct config *c = config;
     const struct import_options options = {c->raw, c->data, c->tasks, c->strict};
     struct totals sum = {0};
     struct vocabulary *vocabulary;
     struct catalogue catalogue;
     status s;
 
+    (void)args;
     TRY(catalogue_load(c->catalogue, &catalogue));
     s = vocabulary_load(c->vocab, &vocabulary);
     if (s == ST_OK) {
@@ -80,29 +81,20 @@ static status import(const struct config *c)
     catalogue_free(&catalogue);
     if (s == ST_OK)
         printf("%d tasks imported, %d left out; rows: %" PRId64 " read, %" PRId64 " kept, %" PRId64 " bad, %" PRId64
-               " left out by their label, %" PRId64 " in two splits\n", sum.tasks, sum.absent, sum.read, sum.kept, sum.bad,
-               sum.ignored, sum.duplicates);
+               " left out by their label, %" PRId64 " in two splits\n",
+               sum.tasks, sum.absent, sum.read, sum.kept, sum.bad, sum.ignored, sum.duplicates);
     return s;
 }
 
-void data_import_help(void)
+void cmd_data_import_help(void)
 {
     options_help(table, ROWS, stdout);
 }
 
-status data_import(int argc, char **argv)
+status cmd_data_import(int argc, char **argv)
 {
-    struct options options;
+    const struct args_form form = {.words = {.most = 1}, .file = 1, .table = table, .count = ROWS};
     struct config config;
-    struct args args;
-    status s;
 
-    TRY(args_parse(argc, argv, 1, &args));
-    s = options_load(table, ROWS, &config, args.word_count ? args.words[0] : NULL, args.sets, args.set_count, &options);
-    if (s == ST_OK) {
-        s = import(&config);
-        options_fini(&options);
-    }
-    args_fini(&args);
-    return s;
+    return args_run(argc, argv, &form, &config, import);
 }

@@ -69,8 +69,9 @@ static status show_rows(const struct data_view *view, const struct vocabulary *v
         if (s != ST_OK) break;
         printf("\nrow %" PRId64 ": %" PRId32 " tokens, answer at %" PRId32 "..%" PRId32, i, e.length, e.start, e.end);
         if (e.options) printf(", option %d of %d\n", e.label, e.options);
-        else printf(", context at %" PRId32 "..%" PRId32 ", %d accepted, %d windows\n", e.context_first, e.context_last,
-                    e.gold_count, dataset_windows(d, 0, split, i));
+        else
+            printf(", context at %" PRId32 "..%" PRId32 ", %d accepted, %d windows\n", e.context_first, e.context_last,
+                   e.gold_count, dataset_windows(d, 0, split, i));
         print_example(v, &form, &e);
     }
     example_buffer_fini(&buffer);
@@ -91,13 +92,7 @@ static status show(const struct data_view *view)
     return s;
 }
 
-status data_show(int argc, char **argv)
+status cmd_data_show(int argc, char **argv)
 {
-    struct data_view view;
-    status s;
-
-    TRY(data_view_open(argc, argv, VIEW_TASK_WORD, &view));
-    s = show(&view);
-    data_view_close(&view);
-    return s;
+    return data_view_run(argc, argv, VIEW_TASK_WORD, show);
 }

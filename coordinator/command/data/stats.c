@@ -1,5 +1,5 @@
-/* mp2 data stats: a row a task and split: rows kept, shortened, too long; lengths; labels; then what no model can see (unknown
- * tokens) or tell apart (rows of the same input with different labels); and what the import dropped. */
+/* mp2 data stats: a row a task and split: rows kept, shortened, too long; lengths; labels; then what no model can see
+ * (unknown tokens) or tell apart (rows of the same input with different labels); and what the import dropped. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,9 +33,9 @@ static status show_split(const struct dataset *d, int task, enum split split)
     for (int64_t i = 0; i < rows; i++) sum += length[i] = dataset_length(d, task, split, i);
     qsort(length, (size_t)rows, sizeof *length, length_order);
     printf("%-20s %-10s %-5s %8" PRId64 " %9" PRId64 " %8" PRId64 " %6.1f %5" PRId32 " %5" PRId32, t->id,
-           task_kind_text(t->kind),
-           split_text(split), rows, dataset_shortened(d, task, split), dataset_dropped(d, task, split),
-           rows ? (double)sum / (double)rows : 0.0, rows ? length[rows / 2] : 0, rows ? length[rows - 1] : 0);
+           task_kind_text(t->kind), split_text(split), rows, dataset_shortened(d, task, split),
+           dataset_dropped(d, task, split), rows ? (double)sum / (double)rows : 0.0, rows ? length[rows / 2] : 0,
+           rows ? length[rows - 1] : 0);
     if (t->labels) printf(" %6d", t->labels);
     else printf("      -");
     if (t->kind == TASK_EXTRACTIVE) printf("        -\n");
@@ -93,26 +93,27 @@ static void show_reasons(const char *id, const json_t *report)
     json_t *line;
     size_t i;
 
-    json_array_foreach(json_object_get(report, "tally"), i, line) {
+    json_array_foreach(json_object_get(report, "tally"), i, line)
+    {
         const char *kind = json_string_value(json_object_get(line, "kind"));
         const char *what = json_string_value(json_object_get(line, "what"));
         printf("%-20s %-9s %8" JSON_INTEGER_FORMAT "  %s\n", id, kind ? kind : "",
-               json_integer_value(json_object_get(line, "count")),
-               what ? what : "");
+               json_integer_value(json_object_get(line, "count")), what ? what : "");
     }
 }
 
 static status show_tables(const struct dataset *d, json_t *const *report)
 {
     printf("%-20s %-10s %-5s %8s %9s %8s %6s %5s %5s %6s %8s\n", "task", "kind", "split", "rows", "shortened",
-           "too long", "mean",
-           "50%", "max", "labels", "majority");
+           "too long", "mean", "50%", "max", "labels", "majority");
     for (int t = 0; t < dataset_tasks(d); t++)
         for (int s = 0; s < SPLIT_COUNT; s++) TRY(show_split(d, t, (enum split)s));
-    printf("\n%-20s %-10s %-5s %10s %10s %12s %8s\n", "task", "kind", "split", "[UNK]", "in answers", "labels vary", "at most");
+    printf("\n%-20s %-10s %-5s %10s %10s %12s %8s\n", "task", "kind", "split", "[UNK]", "in answers", "labels vary",
+           "at most");
     for (int t = 0; t < dataset_tasks(d); t++)
         for (int s = 0; s < SPLIT_COUNT; s++) TRY(show_limits(d, t, (enum split)s, report[t]));
-    printf("[UNK]: share of tokens; in answers: share of options or accepted answers that have one; labels vary: rows whose\n"
+    printf("[UNK]: share of tokens; in answers: share of options or accepted answers that have one; labels vary: rows "
+           "whose\n"
            "input stands there with another label, too; at most: the accuracy that these leave\n");
     printf("\nof the import:\n");
     for (int t = 0; t < dataset_tasks(d); t++) show_reasons(dataset_task(d, t)->id, report[t]);
@@ -127,20 +128,15 @@ static status show(const struct data_view *v)
 
     TRY(mem_alloc((size_t)tasks, sizeof *report, &report));
     s = ST_OK;
-    for (int t = 0; t < tasks && s == ST_OK; t++) s = load_report(v->run.data, dataset_task(v->dataset, t)->id, &report[t]);
+    for (int t = 0; t < tasks && s == ST_OK; t++)
+        s = load_report(v->run.data, dataset_task(v->dataset, t)->id, &report[t]);
     if (s == ST_OK) s = show_tables(v->dataset, report);
     for (int t = 0; t < tasks; t++) json_decref(report[t]);
     mem_free(report);
     return s;
 }
 
-status data_stats(int argc, char **argv)
+status cmd_data_stats(int argc, char **argv)
 {
-    struct data_view view;
-    status s;
-
-    TRY(data_view_open(argc, argv, VIEW_EVERY, &view));
-    s = show(&view);
-    data_view_close(&view);
-    return s;
+    return data_view_run(argc, argv, VIEW_EVERY, show);
 }

@@ -12,11 +12,11 @@
 
 #define AT(field) offsetof(struct data_view, own.field) - offsetof(struct data_view, own)
 static const struct option own_table[] = {
-    {"task", OPTION_TEXT, AT(task), "", 0, 0, AFFECTS_RESULT, "", "one task, instead of tasks", NULL},
-    {"split", OPTION_TEXT, AT(split), "train", 0, 0, AFFECTS_RESULT, "", "train, dev, test or pool", NULL},
-    {"rows", OPTION_INT, AT(rows), "3", 1, 1e15, AFFECTS_LIMIT, "rows", "how many rows to show", NULL},
-    {"steps", OPTION_INT, AT(steps), "1", 1, 1e12, AFFECTS_LIMIT, "steps", "batches: how many steps", NULL},
-    {"vocab", OPTION_TEXT, AT(vocab), "", 0, 0, AFFECTS_PLACEMENT, "", "vocab.txt, to show tokens as text; empty: the model's", NULL},
+    TEXT_OPTION("task", AT(task), "", RESULT, "one task, instead of tasks"),
+    TEXT_OPTION("split", AT(split), "train", RESULT, "train, dev, test or pool"),
+    INT_OPTION("rows", AT(rows), "3", 1, 1e15, LIMIT, "rows", "how many rows to show"),
+    INT_OPTION("steps", AT(steps), "1", 1, 1e12, LIMIT, "steps", "batches: how many steps"),
+    TEXT_OPTION("vocab", AT(vocab), "", PLACEMENT, "vocabulary, to show tokens as text; empty: the model's"),
 };
 enum { OWN_ROWS = sizeof own_table / sizeof *own_table };
 
@@ -89,27 +89,28 @@ static status open_dataset(struct data_view *v, enum view_scope scope)
 
     TRY(longest(&v->run, &form.max_length));
     if (v->own.task[0]) return dataset_open(v->run.data, &one, &form, &v->dataset);
-    return dataset_open(v->run.data, scope == VIEW_EVERY && v->run.tasks.count == 0 ? NULL : &v->run.tasks, &form, &v->dataset);
+    return dataset_open(v->run.data, scope == VIEW_EVERY && v->run.tasks.count == 0 ? NULL : &v->run.tasks, &form,
+                        &v->dataset);
 }
 
-status data_view_open(int argc, char **argv, enum view_scope scope, struct data_view *out)
+static status open_view(int argc, char **argv, enum view_scope scope, struct data_view *v)
 {
-    status s;
+    TRY(args_parse(argc, argv, scope == VIEW_TASK_WORD ? 2 : 1, &v->args));
+    TRY(read_words(v, scope == VIEW_TASK_WORD));
+    return open_dataset(v, scope);
+}
 
-    memset(out, 0, sizeof *out);
-    TRY(args_parse(argc, argv, scope == VIEW_TASK_WORD ? 2 : 1, &out->args));
-    s = read_words(out, scope == VIEW_TASK_WORD);
-    if (s == ST_OK) s = open_dataset(out, scope);
-    if (s != ST_OK) data_view_close(out);
+status data_view_run(int argc, char **argv, enum view_scope scope, status (*run)(const struct data_view *view))
+{
+    struct data_view view = {0};
+    status s = open_view(argc, argv, scope, &view);
+
+    if (s == ST_OK) s = run(&view);
+    dataset_close(&view.dataset);
+    options_fini(&view.run_options);
+    options_fini(&view.own_options);
+    args_fini(&view.args);
     return s;
-}
-
-void data_view_close(struct data_view *v)
-{
-    dataset_close(&v->dataset);
-    options_fini(&v->run_options);
-    options_fini(&v->own_options);
-    args_fini(&v->args);
 }
 
 status data_view_split(const struct data_view *v, enum split *out)

@@ -10,7 +10,7 @@
 struct data_view {
     struct args args;
     struct options run_options, own_options;
-    struct pretrain_config run;     /* data, tasks, prompt.*, reference.form and model count here */
+    struct pretrain_config run; /* data, tasks, prompt.*, reference.form and model count here */
     struct {
         const char *vocab, *task, *split;
         int64_t rows, steps;
@@ -18,14 +18,14 @@ struct data_view {
     struct dataset *dataset;
 };
 
-/* Where neither --task nor --tasks says what to look at: what a run would take, a task must be said as a word, or all there is. */
+/* Where neither --task nor --tasks says what to look at: what a run would take, a task must be said as a word, or all
+ * there is. */
 enum view_scope { VIEW_UPSTREAM, VIEW_TASK_WORD, VIEW_EVERY };
 
-/* Local. Read the command line ([CONFIG.yaml] and options of `mp2 pretrain`, besides our own), then open the dataset:
- * the one task of --task (or, with VIEW_TASK_WORD, the word that is no *.yaml), else --tasks, else every upstream task
- * (VIEW_EVERY: every task that was imported). */
-status data_view_open(int argc, char **argv, enum view_scope scope, struct data_view *out);
-void data_view_close(struct data_view *view);
+/* Local. A whole subcommand. Read the command line ([CONFIG.yaml] and options of `mp2 pretrain`, besides our own),
+ * open the dataset, run, close. The dataset is the one task of --task (or, with VIEW_TASK_WORD, the word that is no
+ * *.yaml), else --tasks, else every upstream task (VIEW_EVERY: every task that was imported). */
+status data_view_run(int argc, char **argv, enum view_scope scope, status (*run)(const struct data_view *view));
 
 /* Local. --split as a split. */
 status data_view_split(const struct data_view *view, enum split *out);
@@ -34,6 +34,7 @@ status data_view_split(const struct data_view *view, enum split *out);
 struct vocabulary;
 status data_view_vocabulary(const struct data_view *view, struct vocabulary **out);
 
+/* Local. The options of all subcommands that take a view. */
 void data_view_help(void);
 
 #endif

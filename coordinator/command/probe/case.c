@@ -44,8 +44,8 @@ static status read_sizes(struct reader *r)
     r->c->width = t->shape[1];
     if (r->c->examples < 1) return fault(ST_INPUT, "%s: input_ids: the batch is empty", r->path);
     if (r->c->width < prompt)
-        return fault(ST_INPUT, "%s: input_ids: rows of %lld tokens have no room for [CLS] and a prompt of %lld", r->path,
-                     (long long)r->c->width, (long long)r->prompts->tokens);
+        return fault(ST_INPUT, "%s: input_ids: rows of %lld tokens have no room for [CLS] and a prompt of %lld",
+                     r->path, (long long)r->c->width, (long long)r->prompts->tokens);
     if (r->c->width > r->model->positions)
         return fault(ST_INPUT, "%s: input_ids: rows of %lld tokens, but the model has %lld positions", r->path,
                      (long long)r->c->width, (long long)r->model->positions);
@@ -82,7 +82,7 @@ static status read_rows(struct reader *r)
 static status read_task(struct reader *r)
 {
     static const int64_t one[1] = {1};
-    int32_t task;
+    int32_t task = 0;
 
     TRY(read_integers(r, "task_id", 1, one, 0, r->prompts->tasks - 1, &task));
     r->c->task = task;
@@ -103,8 +103,8 @@ static status read_uniform(struct reader *r)
 
         TRY(tensor_read_f32(r->path, t, i, 1, &x));
         if (!(x >= 0 && x <= 1))
-            return fault(ST_INPUT, "%s: router_uniform, element %lld: found %g, expected 0 to 1", r->path,
-                         (long long)i, (double)x);
+            return fault(ST_INPUT, "%s: router_uniform, element %lld: found %g, expected 0 to 1", r->path, (long long)i,
+                         (double)x);
         r->c->uniform[i] = fmin(fmax((double)x, least), 1 - least);
     }
     return ST_OK;
@@ -122,18 +122,19 @@ static status wrong_answer(const struct reader *r, const char *name, int64_t row
 static status check_options(const struct reader *r, int64_t row, int32_t most, struct answer_marks *m)
 {
     const struct probe_case *c = r->c;
-    int32_t (*option)[2] = c->option + row * most, last = -1;
+    int32_t(*option)[2] = c->option + row * most, last = -1;
     int64_t right;
 
     *m = NO_MARKS;
-    m->option = (const int32_t (*)[2])option;
+    m->option = (const int32_t(*)[2])option;
     while (m->options < most && option[m->options][0] >= 0) {
         int32_t i = m->options++;
 
         if (option[i][0] <= last || option[i][1] < option[i][0] || option[i][1] >= c->length[row])
-            return fault(ST_INPUT, "%s: options, row %lld, option %d: found tokens %d to %d, expected some behind the "
-                         "last option's and below %d", r->path, (long long)row, i, option[i][0], option[i][1],
-                         c->length[row]);
+            return fault(ST_INPUT,
+                         "%s: options, row %lld, option %d: found tokens %d to %d, expected some behind the "
+                         "last option's and below %d",
+                         r->path, (long long)row, i, option[i][0], option[i][1], c->length[row]);
         last = option[i][1];
     }
     for (int32_t i = m->options; i < most; i++)
@@ -167,7 +168,7 @@ static status read_context(struct reader *r)
     struct probe_case *c = r->c;
     const int64_t shape[2] = {c->examples, 2};
     int none = safetensors_find(&r->file, "no_answer") != NULL;
-    int32_t (*context)[2], (*no_answer)[2];
+    int32_t(*context)[2], (*no_answer)[2];
 
     TRY(mem_alloc(2 * (size_t)c->examples, sizeof *c->option, &c->option));
     context = c->option;
@@ -179,11 +180,12 @@ static status read_context(struct reader *r)
 
         if (context[i][1] < context[i][0] || context[i][1] >= c->length[i] || last < first || last >= c->length[i] ||
             (first < 0) != (last < 0) || (first >= 0 && first <= context[i][1] && last >= context[i][0]))
-            return fault(ST_INPUT, "%s: row %lld: found a context of tokens %d to %d and \"no answer\" at %d to %d, "
-                         "expected them below %d and apart", r->path, (long long)i, context[i][0], context[i][1], first,
-                         last, c->length[i]);
-        c->marks[i] = (struct answer_marks){.context_first = context[i][0], .context_last = context[i][1],
-                                            .none_first = first, .none_last = last};
+            return fault(ST_INPUT,
+                         "%s: row %lld: found a context of tokens %d to %d and \"no answer\" at %d to %d, "
+                         "expected them below %d and apart",
+                         r->path, (long long)i, context[i][0], context[i][1], first, last, c->length[i]);
+        c->marks[i] = (struct answer_marks){
+            .context_first = context[i][0], .context_last = context[i][1], .none_first = first, .none_last = last};
         if (marks_candidate(&c->marks[i], c->start[i], 0) < 0 || marks_candidate(&c->marks[i], c->end[i], 1) < 0 ||
             (c->start[i] == first) != (c->end[i] == last))
             return wrong_answer(r, "context", i);

@@ -64,8 +64,7 @@ static status parse(int argc, char **argv, struct probe_options *o)
             o->attend_padding = 1;
             continue;
         }
-        if (i + 1 == argc && strncmp(argv[i], "--", 2) == 0)
-            return fault(ST_USAGE, "%s: a value is missing", argv[i]);
+        if (i + 1 == argc && strncmp(argv[i], "--", 2) == 0) return fault(ST_USAGE, "%s: a value is missing", argv[i]);
         TRY(parse_value(argv[i], i + 1 < argc ? argv[i + 1] : "", o));
         i++;
     }
@@ -117,8 +116,8 @@ static status compute(struct probe_run *r)
 
     if (s == ST_OK) s = probe_pass(r, &first);
     if (s == ST_OK && !isfinite(first.loss))
-        s = fault(ST_NUMBER, "%s: the loss is %g: the values of %s or of the prompts are too large for float32", r->options->probe_case,
-                  first.loss, r->options->model);
+        s = fault(ST_NUMBER, "%s: the loss is %g: the values of %s or of the prompts are too large for float32",
+                  r->options->probe_case, first.loss, r->options->model);
     if (s == ST_OK && r->options->updates > 0) s = probe_update(r, &first, 1);
     if (s == ST_OK && r->options->updates > 1) s = probe_result_new(r, &later);
     for (int i = 2; i <= r->options->updates && s == ST_OK; i++) {
@@ -174,7 +173,8 @@ void cmd_probe_help(void)
 {
     puts("  --model DIR        Hugging Face folder of the frozen encoder\n"
          "  --prompts FILE     safetensors: A, z, router, head.weight\n"
-         "  --case FILE        safetensors: input_ids, lengths, start_positions, end_positions, task_id[, router_uniform]\n"
+         "  --case FILE        safetensors: input_ids, lengths, start_positions, end_positions, task_id[, "
+         "router_uniform]\n"
          "  --out FILE         safetensors to write: loss, logits, gradients[, updated parameters]\n"
          "  --precision P      f32 (default) or bf16\n"
          "  --loss L           all (default): over all tokens; answers: over what can be the answer, which the\n"

@@ -1,5 +1,5 @@
-/* mp2 probe: one batch through forward, backward and AdamW, for comparison with other programs (README "Probe"). What its
- * files share: the case, the pass over it, the result. */
+/* mp2 probe: one batch through forward, backward and AdamW, for comparison with other programs (README "Probe"). What
+ * its files share: the case, the pass over it, the result. */
 #ifndef MP2_COORDINATOR_COMMAND_PROBE_PROBE_H
 #define MP2_COORDINATOR_COMMAND_PROBE_PROBE_H
 
@@ -23,18 +23,18 @@ struct probe_options {
 
 /* The batch. */
 struct probe_case {
-    int64_t examples, width;                   /* B, S */
-    int32_t *ids;                              /* (B,S) */
-    int32_t *length, *start, *end;             /* (B) */
-    struct answer_marks *marks;                /* (B) with --loss answers; else NULL */
-    int32_t (*option)[2];                      /* theirs */
+    int64_t examples, width;       /* B, S */
+    int32_t *ids;                  /* (B,S) */
+    int32_t *length, *start, *end; /* (B) */
+    struct answer_marks *marks;    /* (B) with --loss answers; else NULL */
+    int32_t (*option)[2];          /* theirs */
     int64_t task;
-    double *uniform;                           /* (layers of the prompts, K), or NULL: evaluation mode */
+    double *uniform; /* (layers of the prompts, K), or NULL: evaluation mode */
 };
 
-/* Local. Read and check a case against the model and the prompts. ST_INPUT (said) when anything is wrong. loss
+/* Local. Read and check a case against the model and the prompts. ST_INPUT (reported) when anything is wrong. loss
  * LOSS_ANSWERS: with what answers can be:
- *   options     [B,N,2] first and last token of each, one behind the other; -1, -1 behind those of a row that has fewer
+ *   options     [B,N,2] first and last token of each, one after the other; -1, -1 behind those of a row that has fewer
  *   or context  [B,2] its first and last token, and no_answer [B,2] (may be missing; -1, -1: there must be one) */
 status probe_case_load(const char *path, const struct model_config *model, const struct prompts_file *prompts,
                        enum loss_over loss, struct probe_case *out);
@@ -43,10 +43,10 @@ void probe_case_free(struct probe_case *c);
 /* What one pass gives. l: layers of the prompts. */
 struct probe_result {
     double loss;
-    float *start_logits, *end_logits;          /* (B,S), 0 at masked padding and where no answer is read */
-    double *u;                                 /* (l,d) */
-    float *grad_prompts;                       /* (l,P*H) */
-    float *grad_z, *grad_router, *grad_head;   /* (l,K,d), (l,K) of the case's task, (2,H) */
+    float *start_logits, *end_logits;        /* (B,S), 0 at masked padding and where no answer is read */
+    double *u;                               /* (l,d) */
+    float *grad_prompts;                     /* (l,P*H) */
+    float *grad_z, *grad_router, *grad_head; /* (l,K,d), (l,K) of the case's task, (2,H) */
 };
 
 /* The parameters and everything that computes. */
@@ -57,18 +57,18 @@ struct probe_run {
     struct pool *pool;
     struct encoder *encoder;
     void *weights;
-    struct columns columns;                    /* A, with its moments */
+    struct columns columns; /* A, with its moments */
     float *columns_data;
-    float *z, *router, *head;                  /* (l,K,d), (T,l,K), (2,H) */
-    float *moments[3][2];                      /* m and v of z, router, head */
+    float *z, *router, *head; /* (l,K,d), (T,l,K), (2,H) */
+    float *moments[3][2];     /* m and v of z, router, head */
     struct unit *unit;
     struct unit_batch batch;
     int32_t unit_examples;
-    double *gates, *mix;                       /* (l,K): s and r of router_forward */
-    float *prompt;                             /* (l,P*H) */
-    double *example_loss;                      /* (B) */
-    float *unit_logits;                        /* (rows,2) */
-    char *read;                                /* (S) */
+    double *gates, *mix;  /* (l,K): s and r of router_forward */
+    float *prompt;        /* (l,P*H) */
+    double *example_loss; /* (B) */
+    float *unit_logits;   /* (rows,2) */
+    char *read;           /* (S) */
 };
 
 /* Local. Pack the weights, load the parameters, plan the memory. source is no longer needed afterwards. */
@@ -76,6 +76,7 @@ status probe_run_open(const struct probe_options *options, const struct model_so
                       const struct prompts_file *prompts, const struct probe_case *probe_case, struct probe_run *out);
 void probe_run_close(struct probe_run *r);
 
+/* Local. Room for what a run of these sizes gives; ST_MEMORY (reported), then there is nothing to free. */
 status probe_result_new(const struct probe_run *r, struct probe_result *out);
 void probe_result_free(struct probe_result *result);
 

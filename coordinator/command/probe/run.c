@@ -1,5 +1,5 @@
-/* The computation of mp2 probe: the batch in units, gradients by method.md section 5 (small algebra in double), AdamW as
- * the reference has it. */
+/* The computation of mp2 probe: the batch in units, gradients by worker/README.md, "Exact gradients" (small algebra in
+ * double), AdamW as the reference has it. */
 #include <string.h>
 
 #include "cluster/base/log.h"
@@ -7,7 +7,7 @@
 #include "coordinator/command/probe/probe.h"
 #include "coordinator/prompt/router.h"
 
-static const size_t UNIT_BUDGET = (size_t)2 << 30;   /* bytes of activations; a single example may take more */
+static const size_t UNIT_BUDGET = (size_t)2 << 30; /* bytes of activations; a single example may take more */
 
 static int64_t prompt_columns(const struct prompts_file *p)
 {
@@ -100,8 +100,11 @@ static status open_unit(struct probe_run *r)
 static status open_all(struct probe_run *r, const struct model_source *source)
 {
     const struct prompts_file *p = r->prompts;
-    const struct encoder_options options = {.precision = r->options->precision, .isa = ISA_AUTO,
-                                            .engine = r->options->engine, .threads = r->options->threads, .check = 1};
+    const struct encoder_options options = {.precision = r->options->precision,
+                                            .isa = ISA_AUTO,
+                                            .engine = r->options->engine,
+                                            .threads = r->options->threads,
+                                            .check = 1};
     const struct packed_weights_source weights = packed_weights_from_model(source);
 
     TRY(pool_new(options.threads, &r->pool));
@@ -249,7 +252,9 @@ static status run_unit(struct probe_run *r, int64_t first, struct tree_sum *prom
 {
     const struct prompts_file *p = r->prompts;
     const struct tree_node node = {(int32_t)first, r->unit_examples};
-    struct unit_inputs in = {.batch = &r->batch, .head = r->head, .batch_examples = (int32_t)r->probe_case->examples,
+    struct unit_inputs in = {.batch = &r->batch,
+                             .head = r->head,
+                             .batch_examples = (int32_t)r->probe_case->examples,
                              .prompts = {(int32_t)p->layers, (int32_t)p->tokens, r->prompt},
                              .marks = r->probe_case->marks ? r->probe_case->marks + first : NULL};
     struct unit_outputs to = {.loss = r->example_loss + first, .logits = r->unit_logits};
@@ -327,7 +332,7 @@ static struct adamw adamw_of(double lr, int count)
     return adamw_at(lr, &(struct adamw_options){.beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01}, count);
 }
 
-/* Every row of the router moves, those of other tasks with gradient 0 (method.md Q11). */
+/* Every row of the router moves, those of other tasks with gradient 0 (worker/README.md, Q11). */
 static status update_router(struct probe_run *r, const struct probe_result *result, const struct adamw *w)
 {
     const struct prompts_file *p = r->prompts;

@@ -14,7 +14,7 @@ struct writer {
     const struct probe_run *run;
     const struct probe_result *first;
     struct file_out out;
-    float *row;          /* a row of A */
+    float *row; /* a row of A */
 };
 
 static struct tensor_spec spec(const char *name, int rank, int64_t a, int64_t b, int64_t c)
@@ -48,8 +48,10 @@ static status check_finite(const struct writer *w, const char *name, const float
 {
     for (int64_t i = 0; i < count; i++)
         if (!isfinite(data[i]))
-            return fault(ST_NUMBER, "%s: %s has an element that is %g: the values of %s or of the prompts are too large for "
-                         "float32", w->run->options->probe_case, name, (double)data[i], w->run->options->model);
+            return fault(ST_NUMBER,
+                         "%s: %s has an element that is %g: the values of %s or of the prompts are too large for "
+                         "float32",
+                         w->run->options->probe_case, name, (double)data[i], w->run->options->model);
     return ST_OK;
 }
 

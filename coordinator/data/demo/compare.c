@@ -11,7 +11,8 @@ static struct demo_word either(struct demo_dice *d, struct demo_word item)
 
 static const char *const asking = "怎么$0$1 如何$0$1 $1怎样$0 我想$0$1 $1可以$0吗 哪里能$0$1";
 
-static void ask(struct demo_dice *d, struct demo_word frame, struct demo_word act, struct demo_word thing, struct demo_text *out)
+static void ask(struct demo_dice *d, struct demo_word frame, struct demo_word act, struct demo_word thing,
+                struct demo_text *out)
 {
     struct demo_word w[2] = {either(d, act), either(d, thing)};
 
@@ -19,7 +20,8 @@ static void ask(struct demo_dice *d, struct demo_word frame, struct demo_word ac
 }
 
 /* Two questions, about another thing or not, another act or not; often in the same frame. */
-static void ask_twice(struct demo_dice *d, const struct demo_matter *m, int other_thing, int other_act, struct demo_row *row)
+static void ask_twice(struct demo_dice *d, const struct demo_matter *m, int other_thing, int other_act,
+                      struct demo_row *row)
 {
     struct demo_word thing = demo_pick(d, m->a), act = demo_pick(d, m->b), frame = demo_frame(d, asking);
 
@@ -60,7 +62,8 @@ void demo_make_deed(struct demo_dice *d, const struct demo_matter *m, struct dem
 
 void demo_make_inference(struct demo_dice *d, const struct demo_matter *m, struct demo_row *row)
 {
-    static const char *const follow[3] = {"$0没有$2 没有人在$1 $0不在$1 $0在$4 $0在$5", "$0喜欢$5 $3也在$1 $0昨天去过$4 $3喜欢$2",
+    static const char *const follow[3] = {"$0没有$2 没有人在$1 $0不在$1 $0在$4 $0在$5",
+                                          "$0喜欢$5 $3也在$1 $0昨天去过$4 $3喜欢$2",
                                           "$0在$2 有人在$1 有人在$1$2 $0在$1"};
     struct demo_word w[6] = {demo_pick(d, demo_people), demo_pick(d, demo_places), demo_pick(d, demo_doings)};
 
@@ -117,34 +120,12 @@ void demo_make_evidence(struct demo_dice *d, const struct demo_matter *m, struct
 
 /* What one company does to another. A label 被X is X seen from the other side. */
 static const struct demo_topic dealings[] = {
-    {"未知", "路过 遇见"},
-    {"注资", "增资 投注"},
-    {"拥有", "握有 坐拥"},
-    {"纠纷", "纠缠 起纠"},
-    {"自己", "己称 自称"},
-    {"增持", "增仓 加持"},
-    {"重组", "重整 改组"},
-    {"买资", "买进 购资"},
-    {"签约", "签下 邀约"},
-    {"持股", "执股 把持"},
-    {"交易", "交手 易货"},
-    {"入股", "参股 入伙"},
-    {"转让", "转出 出让"},
-    {"成立", "立起 建成"},
-    {"分析", "分辨 解析"},
-    {"合作", "协作 合伙"},
-    {"帮助", "相帮 援助"},
-    {"发行", "发售 发布"},
-    {"商讨", "商议 探讨"},
-    {"合并", "并入 吞并"},
-    {"竞争", "争夺 竞逐"},
-    {"订单", "订货 预订"},
-    {"减持", "减仓 削减"},
-    {"合资", "合投 凑合"},
-    {"收购", "收下 收走"},
-    {"借壳", "借道 换壳"},
-    {"欠款", "拖欠 欠债"},
-    {"拟收购", "拟购 拟买"},
+    {"未知", "路过 遇见"}, {"注资", "增资 投注"}, {"拥有", "握有 坐拥"},   {"纠纷", "纠缠 起纠"}, {"自己", "己称 自称"},
+    {"增持", "增仓 加持"}, {"重组", "重整 改组"}, {"买资", "买进 购资"},   {"签约", "签下 邀约"}, {"持股", "执股 把持"},
+    {"交易", "交手 易货"}, {"入股", "参股 入伙"}, {"转让", "转出 出让"},   {"成立", "立起 建成"}, {"分析", "分辨 解析"},
+    {"合作", "协作 合伙"}, {"帮助", "相帮 援助"}, {"发行", "发售 发布"},   {"商讨", "商议 探讨"}, {"合并", "并入 吞并"},
+    {"竞争", "争夺 竞逐"}, {"订单", "订货 预订"}, {"减持", "减仓 削减"},   {"合资", "合投 凑合"}, {"收购", "收下 收走"},
+    {"借壳", "借道 换壳"}, {"欠款", "拖欠 欠债"}, {"拟收购", "拟购 拟买"},
 };
 
 void demo_make_dealing(struct demo_dice *d, const struct demo_matter *m, struct demo_row *row)

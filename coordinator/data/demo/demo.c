@@ -26,7 +26,8 @@ static int wanted_label(struct demo_dice *d, const struct demo_task *task, uint3
     return row < (uint32_t)n * 3 ? (int)(row % (uint32_t)n) : demo_below(d, n);
 }
 
-void demo_row_at(struct random_key key, const struct demo_task *task, uint32_t a, uint32_t b, int half, int label, struct demo_row *row)
+void demo_row_at(struct random_key key, const struct demo_task *task, uint32_t a, uint32_t b, int half, int label,
+                 struct demo_row *row)
 {
     for (uint32_t attempt = 0;; attempt++) {
         struct demo_dice d = demo_dice_at(key, a, b, attempt);
@@ -67,7 +68,9 @@ static void write_answers(FILE *out, const struct demo_row *row)
     const char *at = row->answer.n ? strstr(row->field[0].s, row->answer.s) : NULL;
 
     if (!at) fputs("[]", out);
-    else fprintf(out, "[{\"text\": \"%s\", \"answer_start\": %d}]", row->answer.s, characters(row->field[0].s, (size_t)(at - row->field[0].s)));
+    else
+        fprintf(out, "[{\"text\": \"%s\", \"answer_start\": %d}]", row->answer.s,
+                characters(row->field[0].s, (size_t)(at - row->field[0].s)));
 }
 
 static void write_value(FILE *out, const char *values, int at)
@@ -90,7 +93,7 @@ static void write_row(FILE *out, const struct demo_task *task, const struct demo
             case 'O': write_options(out, row); break;
             case 'K': write_words(out, row->field[1].s); break;
             default: fputs(row->field[*p - '0'].s, out);
-        }
+            }
     }
 }
 
@@ -135,7 +138,8 @@ static status write_text(const char *dir, struct random_key key, int passages)
 
 static status write_groups(const char *dir)
 {
-    static const char *const names[] = {[DEMO_TOPICAL] = "topical", [DEMO_COMPARISON] = "comparison or order", [DEMO_LOOKUP] = "lookup"};
+    static const char *const names[] = {
+        [DEMO_TOPICAL] = "topical", [DEMO_COMPARISON] = "comparison or order", [DEMO_LOOKUP] = "lookup"};
     char path[PATH_MAX];
     struct file_out out;
     int count;

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cluster/base/memory.h"
@@ -11,33 +12,73 @@
 #include "worker/model/folder.h"
 
 enum {
-    HIDDEN = 128, LAYERS = 3, HEADS = 4, WIDE = HIDDEN / HEADS, FEED = 512, POSITIONS = 512, TYPES = 2,
-    WORDS = 44, SLOT = 15, BACK2 = WORDS, BACK1 = BACK2 + SLOT, AHEAD1 = BACK1 + SLOT,
-    SEPARATOR = AHEAD1 + SLOT, QUOTE, START, FLAGS, FLAG_COUNT = 14, SINES = FLAGS + FLAG_COUNT, WAVES = (HIDDEN - SINES) / 2,
-    PLACE = SINES + 2 * (WAVES - 1),       /* the slowest sine: how far from the beginning */
-    TENSORS = 5 + 16 * LAYERS, AWAY = 4, NEAR = 5   /* waves used to push a place away from itself; to look at a neighbour */
+    HIDDEN = 128,
+    LAYERS = 3,
+    HEADS = 4,
+    WIDE = HIDDEN / HEADS,
+    FEED = 512,
+    POSITIONS = 512,
+    TYPES = 2,
+    WORDS = 44,
+    SLOT = 15,
+    BACK2 = WORDS,
+    BACK1 = BACK2 + SLOT,
+    AHEAD1 = BACK1 + SLOT,
+    SEPARATOR = AHEAD1 + SLOT,
+    QUOTE,
+    START,
+    FLAGS,
+    FLAG_COUNT = 14,
+    SINES = FLAGS + FLAG_COUNT,
+    WAVES = (HIDDEN - SINES) / 2,
+    PLACE = SINES + 2 * (WAVES - 1), /* the slowest sine: how far from the beginning */
+    TENSORS = 5 + 16 * LAYERS,
+    AWAY = 4,
+    NEAR = 5 /* waves used to push a place away from itself; to look at a neighbour */
 };
 
 /* Flags; NOTHING stays empty: what is read against it does not depend on what a LayerNorm subtracted. */
-enum { ALONE, ALONE2, NEW, NEWS, AFTER_SEPARATOR, LAST_QUOTE, MEAN_QUOTE, BEHIND, SECOND, LEFT, LEFT2, RIGHT, RIGHT2, NOTHING };
+enum {
+    ALONE,
+    ALONE2,
+    NEW,
+    NEWS,
+    AFTER_SEPARATOR,
+    LAST_QUOTE,
+    MEAN_QUOTE,
+    BEHIND,
+    SECOND,
+    LEFT,
+    LEFT2,
+    RIGHT,
+    RIGHT2,
+    NOTHING
+};
 
-/* Sizes that components have behind the LayerNorms, measured: a character's, a slot's, a row's place in the first layer's
- * feed-forward; [CLS]'s mark a step's flag in the second layer. */
-static const double WORD_SIZE = 1.15, SLOT_SIZE = 1, PLACE_SIZE = 1.2, START_SIZE = 9.8, STEP_SIZE = 2, WAVE_SIZE = 1.15;
+/* Sizes that components have behind the LayerNorms, measured: a character's, a slot's, a row's place in the first
+ * layer's feed-forward; [CLS]'s mark a step's flag in the second layer. */
+static const double WORD_SIZE = 1.15, SLOT_SIZE = 1, PLACE_SIZE = 1.2, START_SIZE = 9.8, STEP_SIZE = 2,
+                    WAVE_SIZE = 1.15;
 
-struct table { char name[96]; float *at; int64_t count; };
+struct table {
+    char name[96];
+    float *at;
+    int64_t count;
+};
 
 struct maker {
     struct random_key key;
     uint64_t next;
     struct table table[TENSORS];
     int tables;
-    double width;                          /* a component's size behind the embedding's LayerNorm */
+    double width; /* a component's size behind the embedding's LayerNorm */
     int vocab;
 };
 
 /* One head's rows of the projections and its columns of the output, by layer. */
-struct head { float *query, *key, *value, *out, *query_bias; };
+struct head {
+    float *query, *key, *value, *out, *query_bias;
+};
 
 static double normal(struct maker *m)
 {
@@ -64,20 +105,32 @@ static float *find(struct maker *m, int layer, const char *name)
     else snprintf(full, sizeof full, "encoder.layer.%d.%s", layer, name);
     for (int i = 0; i < m->tables; i++)
         if (strcmp(m->table[i].name, full) == 0) return m->table[i].at;
-    return NULL;
+    abort(); /* no such table: a slip of this file's */
 }
 
 static status make_tables(struct maker *m)
 {
-    static const struct { const char *name; int64_t count; float fill; } rows[16] = {
-        {"attention.self.query.weight", HIDDEN * HIDDEN, 0}, {"attention.self.query.bias", HIDDEN, 0},
-        {"attention.self.key.weight", HIDDEN * HIDDEN, 0}, {"attention.self.key.bias", HIDDEN, 0},
-        {"attention.self.value.weight", HIDDEN * HIDDEN, 0}, {"attention.self.value.bias", HIDDEN, 0},
-        {"attention.output.dense.weight", HIDDEN * HIDDEN, 0}, {"attention.output.dense.bias", HIDDEN, 0},
-        {"attention.output.LayerNorm.weight", HIDDEN, 1}, {"attention.output.LayerNorm.bias", HIDDEN, 0},
-        {"intermediate.dense.weight", HIDDEN * FEED, 0}, {"intermediate.dense.bias", FEED, 0},
-        {"output.dense.weight", HIDDEN * FEED, 0}, {"output.dense.bias", HIDDEN, 0},
-        {"output.LayerNorm.weight", HIDDEN, 1}, {"output.LayerNorm.bias", HIDDEN, 0},
+    static const struct {
+        const char *name;
+        int64_t count;
+        float fill;
+    } rows[16] = {
+        {"attention.self.query.weight", HIDDEN * HIDDEN, 0},
+        {"attention.self.query.bias", HIDDEN, 0},
+        {"attention.self.key.weight", HIDDEN * HIDDEN, 0},
+        {"attention.self.key.bias", HIDDEN, 0},
+        {"attention.self.value.weight", HIDDEN * HIDDEN, 0},
+        {"attention.self.value.bias", HIDDEN, 0},
+        {"attention.output.dense.weight", HIDDEN * HIDDEN, 0},
+        {"attention.output.dense.bias", HIDDEN, 0},
+        {"attention.output.LayerNorm.weight", HIDDEN, 1},
+        {"attention.output.LayerNorm.bias", HIDDEN, 0},
+        {"intermediate.dense.weight", HIDDEN * FEED, 0},
+        {"intermediate.dense.bias", FEED, 0},
+        {"output.dense.weight", HIDDEN * FEED, 0},
+        {"output.dense.bias", HIDDEN, 0},
+        {"output.LayerNorm.weight", HIDDEN, 1},
+        {"output.LayerNorm.bias", HIDDEN, 0},
     };
 
     TRY(add(m, -1, "word_embeddings.weight", (int64_t)m->vocab * HIDDEN, 0));
@@ -114,7 +167,8 @@ static void set_embeddings(struct maker *m)
     memset(word + DEMO_CLS * HIDDEN, 0, HIDDEN * sizeof *word);
     word[DEMO_CLS * HIDDEN + START] = (float)sqrt(WORDS);
     word[DEMO_SEP * HIDDEN + SEPARATOR] = (float)mark;
-    word[demo_vocabulary_id("，") * HIDDEN + SEPARATOR] = word[demo_vocabulary_id("：") * HIDDEN + SEPARATOR] = (float)mark;
+    word[demo_vocabulary_id("，") * HIDDEN + SEPARATOR] = word[demo_vocabulary_id("：") * HIDDEN + SEPARATOR] = (float)
+        mark;
     word[demo_vocabulary_id("\"") * HIDDEN + QUOTE] = (float)mark;
     for (int p = 0; p < POSITIONS; p++)
         for (int i = 0; i < WAVES; i++) {
@@ -184,9 +238,13 @@ static void orthonormal(struct maker *m, int rows, int n, double *out)
     }
 }
 
-/* What a head that looks for the same looks at: dimensions from … from+n-1, whose components have that size; at places where a flag is
- * up (sign 1) or down (-1); not too near (apart). */
-struct sought { int from, n; double size; int where, sign, apart; };
+/* What a head that looks for the same looks at: dimensions from … from+n-1, whose components have that size; at places
+ * where a flag is up (sign 1) or down (-1); not too near (apart). */
+struct sought {
+    int from, n;
+    double size;
+    int where, sign, apart;
+};
 
 /* Row `row` of the head: places where the flag is up are preferred by so much. */
 static void prefer(struct head h, int row, int flag, double much)
@@ -206,7 +264,8 @@ static void match(struct maker *m, struct head h, const struct sought *what, int
     g = sqrt(peak * sqrt(WIDE) / rows) / what->size;
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < what->n; i++)
-            h.query[r * HIDDEN + what->from + i] = h.key[r * HIDDEN + what->from + i] = (float)(projection[r * what->n + i] * g);
+            h.query[r * HIDDEN + what->from + i] = h.key[r * HIDDEN + what->from + i] =
+                (float)(projection[r * what->n + i] * g);
     for (int i = 0; i < 2 * AWAY && what->apart; i++) {
         h.query[(rows + i) * HIDDEN + SINES + i] = (float)away;
         h.key[(rows + i) * HIDDEN + SINES + i] = (float)-away;
@@ -231,7 +290,7 @@ static void randomize(struct maker *m, struct head h)
 /* Look at the quotation marks, all alike or (last) at the last one, and carry where that is. */
 static void look_for_quotes(struct maker *m, struct head h, int last, int flag)
 {
-    double quote = sqrt((double)HIDDEN / (WORDS * 1.49 + WAVES));   /* a component's size in its row */
+    double quote = sqrt((double)HIDDEN / (WORDS * 1.49 + WAVES)); /* a component's size in its row */
 
     h.query_bias[0] = h.query_bias[1] = 1;
     h.key[QUOTE] = (float)(70 * sqrt(WIDE) / (.7 * sqrt(WORDS) * quote));
@@ -264,7 +323,7 @@ static void set_heads(struct maker *m)
     look(h = head_at(m, 2, 1), 1, WAVE_SIZE);
     carry(h, 0, FLAGS + ALONE, FLAGS + RIGHT, 1);
     carry(h, 1, FLAGS + ALONE2, FLAGS + RIGHT2, 1);
-    h = head_at(m, 2, 2);                  /* the mean over the second part of what is quoted */
+    h = head_at(m, 2, 2); /* the mean over the second part of what is quoted */
     prefer(h, 0, SECOND, 8);
     prefer(h, 1, BEHIND, -16);
     carry(h, 2, FLAGS + NEW, FLAGS + NEWS, 3);
@@ -274,7 +333,8 @@ static void set_heads(struct maker *m)
 /* Two units of the first layer's feed-forward make a step: a flag goes up where a place lies behind a carried one. */
 static void set_step(struct maker *m, int unit, int carried, int flag)
 {
-    float *in = find(m, 0, "intermediate.dense.weight"), *bias = find(m, 0, "intermediate.dense.bias"), *out = find(m, 0, "output.dense.weight");
+    float *in = find(m, 0, "intermediate.dense.weight"), *bias = find(m, 0, "intermediate.dense.bias"),
+          *out = find(m, 0, "output.dense.weight");
     double token = wave(WAVES - 1) * PLACE_SIZE, sharp = 4;
 
     for (int i = unit; i < unit + 2; i++) {
@@ -282,7 +342,8 @@ static void set_step(struct maker *m, int unit, int carried, int flag)
         in[i * HIDDEN + PLACE] = (float)(sharp / token);
         in[i * HIDDEN + FLAGS + carried] = -in[i * HIDDEN + PLACE];
         bias[i] = (float)(-sharp * (.5 + i - unit));
-        for (int to = 0; to < HIDDEN; to++) out[to * FEED + i] = to == FLAGS + flag ? (float)((i == unit ? 2 : -2) / sharp) : 0;
+        for (int to = 0; to < HIDDEN; to++)
+            out[to * FEED + i] = to == FLAGS + flag ? (float)((i == unit ? 2 : -2) / sharp) : 0;
     }
 }
 
@@ -301,7 +362,8 @@ static void set_feed_forward(struct maker *m)
     }
     set_step(m, 0, LAST_QUOTE, BEHIND);
     set_step(m, 2, MEAN_QUOTE, SECOND);
-    for (int i = 0; i < HIDDEN; i++) last[i] = i >= FLAGS && i < SINES ? 15 : 3.5f;   /* loud: the head learns fast; flags loudest */
+    for (int i = 0; i < HIDDEN; i++)
+        last[i] = i >= FLAGS && i < SINES ? 15 : 3.5f; /* loud: the head learns fast; flags loudest */
 }
 
 static status read_table(void *arg, const char *name, int64_t first, int64_t count, float *out)
@@ -328,9 +390,17 @@ status demo_encoder_write(const char *dir, struct random_key key, const char *vo
 {
     struct maker m = {.key = key, .vocab = demo_vocabulary_size()};
     struct model_folder folder = {
-        .config = {.layers = LAYERS, .hidden = HIDDEN, .heads = HEADS, .feed_forward = FEED, .positions = POSITIONS,
-                   .vocab = m.vocab, .types = TYPES, .eps = 1e-12},
-        .type = TENSOR_F32, .read = read_table, .arg = &m,
+        .config = {.layers = LAYERS,
+                   .hidden = HIDDEN,
+                   .heads = HEADS,
+                   .feed_forward = FEED,
+                   .positions = POSITIONS,
+                   .vocab = m.vocab,
+                   .types = TYPES,
+                   .eps = 1e-12},
+        .type = TENSOR_F32,
+        .read = read_table,
+        .arg = &m,
     };
     status s = make_tables(&m);
 

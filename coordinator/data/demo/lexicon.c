@@ -1,10 +1,11 @@
-/* The lexicon of the demo grammar. A cue has a character of its label and equivalents share one, as much of Chinese does; but
- * characters are shared by other words, too. */
+/* The lexicon of the demo grammar. A cue has a character of its label and equivalents share one, as much of Chinese
+ * does; but characters are shared by other words, too. */
 #include "coordinator/data/demo/lexicon.h"
 
 #include <stddef.h>
 #include <string.h>
 
+/* clang-format off */
 static const struct demo_topic news[] = {
     {"体育", "体操 体能 体坛 体校"},
     {"娱乐", "乐队 乐迷 娱记 乐坛"},
@@ -157,6 +158,7 @@ static const struct { const struct demo_topic *rows; int count; } tables[DEMO_SU
     [DEMO_NEWS] = {news, sizeof news / sizeof *news},
     [DEMO_TRIAL] = {trial, sizeof trial / sizeof *trial},
 };
+/* clang-format on */
 
 const struct demo_topic *demo_topics(enum demo_subject subject, int *count)
 {

@@ -6,16 +6,9 @@
 
 /* Relations of literature; $ frames of two beings. */
 static const struct demo_topic scenes[] = {
-    {"未知", "未见 不知"},
-    {"创建", "创作 建起"},
-    {"使用", "使唤 用着"},
-    {"贴近", "贴着 靠近"},
-    {"位于", "位列 处于"},
-    {"占有", "占住 拥有"},
-    {"社会相关", "社交 有关"},
-    {"家庭关系", "成家 联系"},
-    {"一般与特别", "一如 有别"},
-    {"部分与整体", "部属 合体"},
+    {"未知", "未见 不知"},       {"创建", "创作 建起"},       {"使用", "使唤 用着"},     {"贴近", "贴着 靠近"},
+    {"位于", "位列 处于"},       {"占有", "占住 拥有"},       {"社会相关", "社交 有关"}, {"家庭关系", "成家 联系"},
+    {"一般与特别", "一如 有别"}, {"部分与整体", "部属 合体"},
 };
 enum { SCENES = sizeof scenes / sizeof *scenes };
 
@@ -102,7 +95,7 @@ void demo_make_verse(struct demo_dice *d, const struct demo_matter *m, struct de
     for (int i = 0; i < 2; i++) plain[i] = demo_form(w[i], 0);
     demo_say(&row->field[0], demo_frame(d, "看见$0和$1 $0在$1的旁边 $0的后面有$1 望着$0想起$1"), plain);
     for (int i = 0; i < 4; i++) {
-        int shared = i && demo_chance(d, 40);   /* a wrong verse may have the first word right */
+        int shared = i && demo_chance(d, 40); /* a wrong verse may have the first word right */
         struct demo_word poetic[2] = {demo_form(w[shared ? 0 : 2 * i], 1), demo_form(w[2 * i + 1], 1)};
 
         demo_say(&options[i], demo_frame(d, "$0对$1 $0映$1 $0随$1"), poetic);
@@ -135,9 +128,10 @@ void demo_make_choice(struct demo_dice *d, const struct demo_matter *m, struct d
     demo_add(&options[0], values[asked]);
     for (int i = 0, k = 1; i < 4 && k < n; i++)
         if (!demo_same(some[i], values[asked])) demo_add(&options[k++], some[i]);
-    if (demo_chance(d, 50)) {   /* somebody else's value is an option, too */
+    if (demo_chance(d, 50)) { /* somebody else's value is an option, too */
         demo_add(&row->field[0], demo_pick_other(d, demo_people, who));
-        demo_say(&row->field[0], demo_as_word(demo_attributes[order[asked]].record), (struct demo_word[]){demo_as_word(options[1].s)});
+        demo_say(&row->field[0], demo_as_word(demo_attributes[order[asked]].record),
+                 (struct demo_word[]){demo_as_word(options[1].s)});
         demo_adds(&row->field[0], "。");
     }
     demo_add(&row->field[1], who);
@@ -157,7 +151,7 @@ void demo_make_record(struct demo_dice *d, const struct demo_matter *m, struct d
         if (i == asked) demo_add(&row->answer, values[i]);
         else row->other[row->others++] = values[i];
     }
-    if (demo_chance(d, 50)) {   /* another person's record */
+    if (demo_chance(d, 50)) { /* another person's record */
         int second[2] = {order[asked], order[(asked + 1) % DEMO_ATTRIBUTES]};
         struct demo_text more = {0};
 
@@ -176,12 +170,14 @@ void demo_make_record(struct demo_dice *d, const struct demo_matter *m, struct d
 
 void demo_make_review(struct demo_dice *d, const struct demo_matter *m, struct demo_row *row)
 {
-    struct demo_word w[3] = {{row->answer.s, 0}, demo_pick(d, demo_aspects[m->n]), demo_pick(d, demo_chance(d, 50) ? demo_good : demo_bad)};
+    struct demo_word w[3] = {
+        {row->answer.s, 0}, demo_pick(d, demo_aspects[m->n]), demo_pick(d, demo_chance(d, 50) ? demo_good : demo_bad)};
 
     demo_add(&row->answer, demo_pick(d, m->a));
     demo_add(&row->answer, demo_pick(d, m->b));
     w[0].n = row->answer.n;
-    demo_say(&row->field[0], demo_frame(d, "$0的$1$2 昨天去了$0，$1$2 说到$0，$1很$2 朋友推荐的$0$1$2 $1$2，这就是$0"), w);
+    demo_say(&row->field[0], demo_frame(d, "$0的$1$2 昨天去了$0，$1$2 说到$0，$1很$2 朋友推荐的$0$1$2 $1$2，这就是$0"),
+             w);
     demo_adds(&row->field[1], "这句话的中心是");
     row->other[row->others++] = w[1];
     row->other[row->others++] = w[2];

@@ -1,7 +1,8 @@
-/* The unlabelled text of the demo: passages from which masked prediction learns what the tasks will ask. Most are exercises: a
- * question in a task's words, then some options, each with a tick or a cross in the place of its first or last character. A masked
- * verdict can be guessed only by comparing its option with the text; and since verdicts stand where the characters of options
- * stand, the encoder learns to compare there. The rest: words and their topics, equivalents. */
+/* The unlabelled text of the demo: passages from which masked prediction learns what the tasks will ask. Most are
+ * exercises: a question in a task's words, then some options, each with a tick or a cross in the place of its first or
+ * last character. A masked verdict can be guessed only by comparing its option with the text; and since verdicts stand
+ * where the characters of options stand, the encoder learns to compare there. The rest: words and their topics,
+ * equivalents. */
 #include <string.h>
 
 #include "coordinator/data/demo/demo.h"
@@ -38,12 +39,15 @@ static void judge(struct demo_dice *d, struct demo_text *out, struct demo_word w
     enum place place = first == w.n ? BEHIND : (enum place)demo_below(d, BEHIND);
 
     if (place == IN_FIRST) demo_adds(out, verdict(right));
-    demo_add(out, (struct demo_word){w.s + (place == IN_FIRST ? first : 0), w.n - (place == IN_FIRST ? first : place == IN_LAST ? last : 0)});
+    demo_add(out, (struct demo_word){w.s + (place == IN_FIRST ? first : 0), w.n - (place == IN_FIRST  ? first
+                                                                                   : place == IN_LAST ? last
+                                                                                                      : 0)});
     if (place != IN_FIRST) demo_adds(out, verdict(right));
 }
 
 /* Some options of a list, the right one among them, in the list's order. */
-static void judge_options(struct demo_dice *d, const struct demo_task *task, const struct demo_row *row, struct demo_text *out)
+static void judge_options(struct demo_dice *d, const struct demo_task *task, const struct demo_row *row,
+                          struct demo_text *out)
 {
     int n = task->words ? demo_count(task->words) : row->options, keep = n > 5 ? 3 + demo_below(d, 3) : n;
     unsigned char kept[64] = {0};
@@ -113,7 +117,8 @@ static void words_of_topic(struct demo_dice *d, struct demo_text *out)
     demo_pick_some(d, topics[at].cues, 2, own);
     demo_say(out, demo_as_word(demo_chance(d, 50) ? "$0，$1：" : "$0："), own);
     for (int i = 0; i < options; i++) {
-        judge(d, out, demo_as_word(topics[i == right ? at : (at + 1 + demo_below(d, count - 1)) % count].label), i == right);
+        judge(d, out, demo_as_word(topics[i == right ? at : (at + 1 + demo_below(d, count - 1)) % count].label),
+              i == right);
         demo_adds(out, "，");
     }
 }
@@ -130,7 +135,8 @@ static void equivalents(struct demo_dice *d, struct demo_text *out)
     for (int i = 0; i < options; i++) {
         int n = demo_count(list), other = (demo_index(list, pair) + 1 + demo_below(d, n - 1)) % n;
 
-        judge(d, out, demo_form(i == right ? pair : demo_item(list, other), i == right ? !turned : demo_below(d, 2)), i == right);
+        judge(d, out, demo_form(i == right ? pair : demo_item(list, other), i == right ? !turned : demo_below(d, 2)),
+              i == right);
         demo_adds(out, "，");
     }
 }

@@ -3,6 +3,7 @@
 
 #include "coordinator/data/demo/lexicon.h"
 
+/* clang-format off */
 /* Label words, as in configs/tasks/label_sets.yaml. */
 #define DUP \
     "矛盾 相似"
@@ -60,7 +61,7 @@
 #define NO_TEST(train, dev) {{train, 90, 0}, {dev, 15, 0}}
 #define ALONE(train) {{train, 100, 0}}
 
-/* Templates of method.md section 11. */
+/* Templates of configs/tasks/README.md, "The entry" (the templates of the entries). */
 #define T_MEAN "意思判别：\"$0\"与\"$1\"的意思是？选项："
 #define T_REL "意思判别：\"$0\"与\"$1\"的关系是？选项："
 #define T_TOPIC "主题识别：\"$0\"的主题是？选项："
@@ -270,6 +271,7 @@ static const struct demo_task tasks[] = {
      TARGET,
      {{"train.txt", 95, 0}, {"test.txt", 15, 0}}, NULL, T_FIND},
 };
+/* clang-format on */
 
 const struct demo_task *demo_tasks(int *count)
 {

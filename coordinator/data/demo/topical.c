@@ -1,5 +1,5 @@
-/* Topical rows: what a text is about or how it feels, told by its words. Not all are trivial: a topic's text may mention another
- * topic's word, and a negation turns an opinion round. */
+/* Topical rows: what a text is about or how it feels, told by its words. Not all are trivial: a topic's text may
+ * mention another topic's word, and a negation turns an opinion round. */
 #include <string.h>
 
 #include "coordinator/data/demo/lexicon.h"
@@ -33,7 +33,10 @@ void demo_make_topic(struct demo_dice *d, const struct demo_matter *m, struct de
 
     demo_pick_some(d, cues, 3, w + 1);
     w[0] = demo_frame(d, demo_openings);
-    demo_say(&row->field[0], demo_frame(d, "$0$1和$2很受关注 $0有人谈到$1，还有$2 $1与$2的消息 $0我看到$1又看到$2 关于$1的$2 $2和$1怎么样了"), w);
+    demo_say(&row->field[0],
+             demo_frame(
+                 d, "$0$1和$2很受关注 $0有人谈到$1，还有$2 $1与$2的消息 $0我看到$1又看到$2 关于$1的$2 $2和$1怎么样了"),
+             w);
     if (demo_chance(d, 30)) {
         struct demo_word other = demo_pick_other(d, m->labels, label);
 
@@ -72,7 +75,8 @@ void demo_make_opinion(struct demo_dice *d, const struct demo_matter *m, struct 
 
 void demo_make_stars(struct demo_dice *d, const struct demo_matter *m, struct demo_row *row)
 {
-    static const char *const degrees[5] = {"非常 非常 非常 极其", "较 比较 较为 有些", "也就 还是 只是", "较 比较 较为 有些", "非常 非常 非常 极其"};
+    static const char *const degrees[5] = {"非常 非常 非常 极其", "较 比较 较为 有些", "也就 还是 只是",
+                                           "较 比较 较为 有些", "非常 非常 非常 极其"};
     struct demo_word w[2] = {demo_pick(d, demo_aspects[m->n]), demo_frame(d, degrees[row->label])};
 
     demo_add(&row->field[0], demo_frame(d, m->a));

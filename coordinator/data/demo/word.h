@@ -1,11 +1,12 @@
 /* The demo grammar's small change: words, lists of words, dice, and texts put together from frames.
  *
- * A list is one string, its items separated by spaces: "球队 教练 前锋". An item may have two forms, "提高/提升". A frame is an
- * item with places for words: "$0和$1很受关注". All tables of the grammar are such strings, so that a table is what one reads.
+ * A list is one string, its items separated by spaces: "球队 教练 前锋". An item may have two forms, "提高/提升". A
+ * frame is an item with places for words: "$0和$1很受关注". All tables of the grammar are such strings, so that a table
+ * is what one reads.
  *
- * A dice is a stream of random numbers that also keeps a sum over the content words it was used to pick (not over frames):
- * the row's combination. Half of all combinations belong to the unlabelled text, the other half to the tasks' rows, so
- * that no combination of words of any row has been seen in the text. */
+ * A dice is a stream of random numbers that also keeps a sum over the content words it was used to pick (not over
+ * frames): the row's combination. Half of all combinations belong to the unlabelled text, the other half to the tasks'
+ * rows, so that no combination of words of any row has been seen in the text. */
 #ifndef MP2_COORDINATOR_DATA_DEMO_WORD_H
 #define MP2_COORDINATOR_DATA_DEMO_WORD_H
 
@@ -14,10 +15,16 @@
 
 #include "cluster/base/random.h"
 
-struct demo_word { const char *s; int n; };   /* a piece of a table; n bytes */
+struct demo_word {
+    const char *s;
+    int n;
+}; /* a piece of a table; n bytes */
 
 enum { DEMO_TEXT = 640 };
-struct demo_text { char s[DEMO_TEXT]; int n; };
+struct demo_text {
+    char s[DEMO_TEXT];
+    int n;
+};
 
 struct demo_dice {
     struct random_key key;
@@ -34,9 +41,9 @@ int demo_chance(struct demo_dice *d, int percent);
 int demo_half(const struct demo_dice *d);
 
 int demo_count(const char *list);
-struct demo_word demo_item(const char *list, int at);   /* empty when there is no such item */
-int demo_index(const char *list, struct demo_word w);   /* -1 when not in the list */
-struct demo_word demo_form(struct demo_word item, int form);   /* of "a/b": a or b; an item of one form is itself */
+struct demo_word demo_item(const char *list, int at);        /* empty when there is no such item */
+int demo_index(const char *list, struct demo_word w);        /* -1 when not in the list */
+struct demo_word demo_form(struct demo_word item, int form); /* of "a/b": a or b; an item of one form is itself */
 struct demo_word demo_as_word(const char *s);
 int demo_same(struct demo_word a, struct demo_word b);
 

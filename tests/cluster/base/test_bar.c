@@ -15,7 +15,7 @@ static void open_into(struct bar *b, char **text, size_t *size, int terminal)
     b->to = open_memstream(text, size);
     assert_non_null(b->to);
     b->terminal = terminal;
-    b->rate_ns -= 2000000000;     /* two seconds ago */
+    b->rate_ns -= 2000000000; /* two seconds ago */
 }
 
 static void test_terminal(void **unused)
@@ -78,7 +78,7 @@ static void test_plain(void **unused)
     bar_show(&b, 200, "early");
     fflush(to);
     assert_int_equal(size, 0);
-    b.line_ns -= 11000000000;     /* the last line was eleven seconds ago */
+    b.line_ns -= 11000000000; /* the last line was eleven seconds ago */
     bar_show(&b, 1100, "later");
     fflush(to);
     assert_memory_equal(text, "import: 0 % 1,100/1,000,000 rows 500/s 33:18 left, later\n", 10);

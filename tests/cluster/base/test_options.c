@@ -7,17 +7,25 @@
 #include "cluster/base/log.h"
 #include "cluster/base/options.h"
 
-struct config { int64_t steps; double rate; int deep; const char *run; int kind; struct option_list tasks; int64_t ranks; };
+struct config {
+    int64_t steps;
+    double rate;
+    int deep;
+    const char *run;
+    int kind;
+    struct option_list tasks;
+    int64_t ranks;
+};
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"run", OPTION_TEXT, AT(run), NULL, 0, 0, AFFECTS_PLACEMENT, "", "the run's folder", NULL},
-    {"kind", OPTION_CHOICE, AT(kind), "b", 0, 0, AFFECTS_RESULT, "", "which", "a|b|long"},
-    {"tasks", OPTION_LIST, AT(tasks), "", 0, 0, AFFECTS_RESULT, "", "tasks", NULL},
-    {"train.steps", OPTION_INT, AT(steps), "100", 1, 1e9, AFFECTS_RESULT, "steps", "how long", NULL},
-    {"train.rate", OPTION_REAL, AT(rate), "1e-4", 0, 1, AFFECTS_RESULT, "", "rate", NULL},
-    {"train.deep", OPTION_BOOL, AT(deep), "true", 0, 0, AFFECTS_RESULT, "", "deep", NULL},
-    {"train.ranks", OPTION_INT, AT(ranks), "1", 1, 64, AFFECTS_PLACEMENT, "", "ranks", NULL},
+    TEXT_OPTION("run", AT(run), NULL, PLACEMENT, "the run's folder"),
+    CHOICE_OPTION("kind", AT(kind), "b", "a|b|long", RESULT, "which"),
+    LIST_OPTION("tasks", AT(tasks), "", RESULT, "tasks"),
+    INT_OPTION("train.steps", AT(steps), "100", 1, 1e9, RESULT, "steps", "how long"),
+    REAL_OPTION("train.rate", AT(rate), "1e-4", 0, 1, RESULT, "", "rate"),
+    BOOL_OPTION("train.deep", AT(deep), "true", RESULT, "deep"),
+    INT_OPTION("train.ranks", AT(ranks), "1", 1, 64, PLACEMENT, "", "ranks"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 
@@ -39,7 +47,8 @@ static void test_precedence(void **state)
     struct options o;
 
     (void)state;
-    assert_int_equal(load("run: \"a b\"\ntasks: [x, 'y,z']\ntrain:\n  steps: 5k\n  deep: false\n", "train.steps=7", &c, &o), ST_OK);
+    assert_int_equal(
+        load("run: \"a b\"\ntasks: [x, 'y,z']\ntrain:\n  steps: 5k\n  deep: false\n", "train.steps=7", &c, &o), ST_OK);
     assert_int_equal(c.steps, 7);
     assert_int_equal(c.deep, 0);
     assert_int_equal(c.kind, 1);
@@ -52,9 +61,12 @@ static void test_precedence(void **state)
 /* Lists on the command line: as in the file, or without the brackets. */
 static void test_lists(void **state)
 {
-    static const struct { const char *set; size_t count; const char *last; } cases[] = {
-        {"tasks=a", 1, "a"}, {"tasks=a,b", 2, "b"}, {"tasks=[a, b c ]", 2, "b c"}, {"tasks= a , b ", 2, "b"},
-        {"tasks=[]", 0, NULL}, {"tasks=", 0, NULL}, {"tasks=[a", 1, "[a"}};
+    static const struct {
+        const char *set;
+        size_t count;
+        const char *last;
+    } cases[] = {{"tasks=a", 1, "a"},   {"tasks=a,b", 2, "b"}, {"tasks=[a, b c ]", 2, "b c"}, {"tasks= a , b ", 2, "b"},
+                 {"tasks=[]", 0, NULL}, {"tasks=", 0, NULL},   {"tasks=[a", 1, "[a"}};
     struct config c;
     struct options o;
 
@@ -69,10 +81,19 @@ static void test_lists(void **state)
 
 static void test_refused(void **state)
 {
-    static const char *const bad[] = {
-        "train:\n  steps: 5\n", "run: x\nsteps: 5\n", "run: x\ntrain:\n  steps: many\n", "run: x\ntrain:\n  steps: 0\n",
-        "run: x\ntrain:\n  rate: nan\n", "run: x\nkind: c\n", "run: x\nrun: y\n", "run: x\ntrain: 5\n", "run: [x]\n",
-        "run: x\ntrain:\n  stepz: 5\n", "[1, 2]\n", "run: x\n  y: 1\n", "a: &a x\nrun: *a\n"};
+    static const char *const bad[] = {"train:\n  steps: 5\n",
+                                      "run: x\nsteps: 5\n",
+                                      "run: x\ntrain:\n  steps: many\n",
+                                      "run: x\ntrain:\n  steps: 0\n",
+                                      "run: x\ntrain:\n  rate: nan\n",
+                                      "run: x\nkind: c\n",
+                                      "run: x\nrun: y\n",
+                                      "run: x\ntrain: 5\n",
+                                      "run: [x]\n",
+                                      "run: x\ntrain:\n  stepz: 5\n",
+                                      "[1, 2]\n",
+                                      "run: x\n  y: 1\n",
+                                      "a: &a x\nrun: *a\n"};
     struct config c;
     struct options o;
 
@@ -90,7 +111,8 @@ static void test_dump(void **state)
     FILE *f = fmemopen(text, sizeof text, "w");
 
     (void)state;
-    assert_int_equal(load("run: 'q\"\\'\ntasks: ['a', 'b\"c']\ntrain:\n  rate: 0.1\n  ranks: 3\n", NULL, &c, &o), ST_OK);
+    assert_int_equal(load("run: 'q\"\\'\ntasks: ['a', 'b\"c']\ntrain:\n  rate: 0.1\n  ranks: 3\n", NULL, &c, &o),
+                     ST_OK);
     assert_int_equal(options_dump(&o, f), ST_OK);
     fclose(f);
     assert_int_equal(load(text, "train.ranks=9", &d, &p), ST_OK);
@@ -108,8 +130,8 @@ static void test_dump(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_precedence), cmocka_unit_test(test_lists), cmocka_unit_test(test_refused), cmocka_unit_test(test_dump)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_precedence), cmocka_unit_test(test_lists),
+                                       cmocka_unit_test(test_refused), cmocka_unit_test(test_dump)};
 
     log_init('-', -1, LOG_SILENT);
     return cmocka_run_group_tests(tests, NULL, NULL);

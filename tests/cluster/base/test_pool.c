@@ -1,5 +1,5 @@
-/* Every thread runs every job once, what a job wrote is there when pool_run returns, a barrier separates halves of a job, and
- * shares cover all items in whole grains. Meant to be run under ThreadSanitizer too. */
+/* Every thread runs every job once, what a job wrote is there when pool_run returns, a barrier separates halves of a
+ * job, and shares cover all items in whole grains. Meant to be run under ThreadSanitizer too. */
 #include "tests/support/support.h"
 
 #include <string.h>
@@ -9,7 +9,9 @@
 
 enum { THREADS_MOST = 5, JOBS = 300 };
 
-struct work { int64_t ran[THREADS_MOST], first[THREADS_MOST], second[THREADS_MOST]; };
+struct work {
+    int64_t ran[THREADS_MOST], first[THREADS_MOST], second[THREADS_MOST];
+};
 
 static void count(void *arg, int thread, int threads)
 {
@@ -30,7 +32,10 @@ static void halves(void *arg, int thread, int threads, struct pool *pool)
     pool_barrier(pool);
 }
 
-struct halves_work { struct work work; struct pool *pool; };
+struct halves_work {
+    struct work work;
+    struct pool *pool;
+};
 
 static void halves_job(void *arg, int thread, int threads)
 {
@@ -51,7 +56,7 @@ static void test_jobs(void **state)
         for (int i = 1; i <= JOBS; i++) {
             pool_run(pool, count, &w);
             for (int t = 0; t < threads; t++) assert_int_equal(w.ran[t], i);
-            if (i % 100 == 0) usleep(2000);   /* long enough for the threads to go to sleep */
+            if (i % 100 == 0) usleep(2000); /* long enough for the threads to go to sleep */
         }
         pool_destroy(&pool);
         assert_null(pool);
@@ -91,7 +96,8 @@ static void test_assignment(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_jobs), cmocka_unit_test(test_barrier), cmocka_unit_test(test_assignment)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_jobs), cmocka_unit_test(test_barrier),
+                                       cmocka_unit_test(test_assignment)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,8 +53,8 @@ static void test_uniform(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_answers), cmocka_unit_test(test_permutation), cmocka_unit_test(test_uniform)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_known_answers), cmocka_unit_test(test_permutation),
+                                       cmocka_unit_test(test_uniform)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

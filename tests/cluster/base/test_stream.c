@@ -13,7 +13,11 @@
 
 enum { LINES = 40000, ROOM = 1 << 22 };
 
-struct fixture { char folder[256], plain[512], gz[512], xz[512]; char *text; size_t size; };
+struct fixture {
+    char folder[256], plain[512], gz[512], xz[512];
+    char *text;
+    size_t size;
+};
 
 static size_t xz_of(const char *text, size_t n, unsigned char *out)
 {
@@ -199,9 +203,13 @@ static void test_pieces(void **state)
 {
     struct fixture *f = *state;
     static const char text[] = "一二三四\n\nabcdef\nab\xff\xff\xff\xff\xff\nzz";
-    static const struct { const char *piece; int ends; int line; } want[] = {
-        {"一", 0, 1}, {"二", 0, 1}, {"三", 0, 1}, {"四", 1, 1}, {"", 1, 2}, {"abcde", 0, 3}, {"f", 1, 3},
-        {"ab\xff\xff\xff", 0, 4}, {"\xff\xff", 1, 4}, {"zz", 1, 5}};
+    static const struct {
+        const char *piece;
+        int ends;
+        int line;
+    } want[] = {{"一", 0, 1},       {"二", 0, 1},    {"三", 0, 1}, {"四", 1, 1},
+                {"", 1, 2},         {"abcde", 0, 3}, {"f", 1, 3},  {"ab\xff\xff\xff", 0, 4},
+                {"\xff\xff", 1, 4}, {"zz", 1, 5}};
     char path[512], *piece;
     struct stream *s;
     size_t n;
@@ -277,11 +285,11 @@ static void test_cannot_open(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_lines), cmocka_unit_test(test_bytes_and_lines_mix),
-        cmocka_unit_test(test_concatenated), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_limit), cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_long_line), cmocka_unit_test(test_shrinks), cmocka_unit_test(test_cannot_open)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_lines),   cmocka_unit_test(test_bytes_and_lines_mix),
+                                       cmocka_unit_test(test_concatenated), cmocka_unit_test(test_damage),
+                                       cmocka_unit_test(test_limit),        cmocka_unit_test(test_pieces),
+                                       cmocka_unit_test(test_long_line),    cmocka_unit_test(test_shrinks),
+                                       cmocka_unit_test(test_cannot_open)};
 
     log_init('-', -1, LOG_SILENT);
     return cmocka_run_group_tests_name("stream", tests, setup, teardown);

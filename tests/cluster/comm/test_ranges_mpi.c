@@ -1,5 +1,5 @@
-/* Sums by ranges on any number of ranks, whoever was dealt what, have the bits of the plain recursion over the tree; ranges come
- * back to everybody. */
+/* Sums by ranges on any number of ranks, whoever was dealt what, have the bits of the plain recursion over the tree;
+ * ranges come back to everybody. */
 #include "tests/support/support.h"
 
 #include "cluster/base/memory.h"
@@ -51,7 +51,8 @@ static void check(int slots, int (*worker_of)(int slot, int slots))
     assert_int_equal(mem_alloc(LENGTH, sizeof *whole, &whole), ST_OK);
     assert_int_equal(pool_new(2, &pool), ST_OK);
     deal_clear(&deal, 1, slots, comm.workers);
-    for (int i = 0; i < slots; i++) assert_int_equal(deal_add(&deal, 0, worker_of(i, slots), (struct tree_node){i, 1}), ST_OK);
+    for (int i = 0; i < slots; i++)
+        assert_int_equal(deal_add(&deal, 0, worker_of(i, slots), (struct tree_node){i, 1}), ST_OK);
     ranges_init(&r, &comm, &blocks);
     assert_int_equal(ranges_plan(&r, &deal, parts, PARTS, pool), ST_OK);
     if (comm_is_worker(&comm)) blocks_columns(&blocks, comm.worker, &first, &last);
@@ -73,10 +74,22 @@ static void check(int slots, int (*worker_of)(int slot, int slots))
     mem_free(whole);
 }
 
-static int in_runs(int slot, int slots) { return slot * comm.workers / slots; }
-static int by_turns(int slot, int slots) { return (void)slots, slot % comm.workers; }
-static int last_has_all(int slot, int slots) { return (void)slot, (void)slots, comm.workers - 1; }
-static int last_has_most(int slot, int slots) { return slot == slots / 2 ? 0 : comm.workers - 1; }
+static int in_runs(int slot, int slots)
+{
+    return slot * comm.workers / slots;
+}
+static int by_turns(int slot, int slots)
+{
+    return (void)slots, slot % comm.workers;
+}
+static int last_has_all(int slot, int slots)
+{
+    return (void)slot, (void)slots, comm.workers - 1;
+}
+static int last_has_most(int slot, int slots)
+{
+    return slot == slots / 2 ? 0 : comm.workers - 1;
+}
 
 static void test_deals(void **state)
 {

@@ -1,4 +1,5 @@
-/* The exchanges of a step, on any number of ranks: every sum has the bits of the plain recursion over the batch's tree. */
+/* The exchanges of a step, on any number of ranks: every sum has the bits of the plain recursion over the batch's
+ * tree. */
 #include "tests/support/support.h"
 
 #include <stdio.h>

@@ -11,7 +11,8 @@ enum { MOST = 41, LENGTH = 3 };
 
 static float leaf(int i, int k)
 {
-    return (float)random_normal(random_seed(5, RANDOM_INIT), (uint64_t)i * LENGTH + (uint64_t)k) * powf(10, (float)(i % 7));
+    return (float)random_normal(random_seed(5, RANDOM_INIT), (uint64_t)i * LENGTH + (uint64_t)k) *
+           powf(10, (float)(i % 7));
 }
 
 /* The definition: halves of the next power of two, absent ones left out. */

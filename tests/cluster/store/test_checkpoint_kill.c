@@ -23,7 +23,8 @@ static status write_one(struct comm *c, const char *run, uint64_t step, float *v
     struct state state = {.kind = "test", .step = step};
     struct checkpoint_tensor tensors[2] = {
         {.file = "a.safetensors", .spec = {"a", TENSOR_F32, 1, {n}}, .part = part_whole(n, values)},
-        {.file = "b.safetensors", .spec = {"b", TENSOR_F32, 1, {10}}, .part = part_whole(10, values)}};
+        {.file = "b.safetensors", .spec = {"b", TENSOR_F32, 1, {10}}, .part = part_whole(10, values)},
+    };
 
     for (int64_t i = 0; i < n; i++) values[i] = (float)step;
     return checkpoint_write(c, run, &state, tensors, 2);
@@ -141,9 +142,8 @@ static void test_disk_full(void **unused)
     (void)unused;
     test_folder(folder, sizeof folder);
     if (mount("none", folder, "tmpfs", 0, "size=10m") != 0) {
-        print_message("a tmpfs cannot be mounted: a full disk is not tested\n");
         test_folder_remove(folder);
-        skip();
+        test_skip("a tmpfs cannot be mounted (needs root)");
     }
     fflush(NULL);
     pid = fork();

@@ -20,11 +20,15 @@ static struct comm comm;
 
 enum { L = 2, K = 3, d = 37, T = 5, H = 16, D = 64 * 260 + 8, TENSORS = 8 };
 
-static const struct { const char *file, *name; int rank; int64_t shape[3]; } names[TENSORS] = {
-    {"prompts.safetensors", "A", 3, {L, d, D}},        {"prompts.safetensors", "z", 3, {L, K, d}},
-    {"prompts.safetensors", "router", 3, {T, L, K}},   {"prompts.safetensors", "head.weight", 2, {2, H}},
-    {"optimizer.safetensors", "A.m", 3, {L, d, D}},    {"optimizer.safetensors", "A.v", 3, {L, d, D}},
-    {"optimizer.safetensors", "z.m", 3, {L, K, d}},    {"optimizer.safetensors", "router.m", 3, {T, L, K}}};
+static const struct {
+    const char *file, *name;
+    int rank;
+    int64_t shape[3];
+} names[TENSORS] = {
+    {"prompts.safetensors", "A", 3, {L, d, D}},      {"prompts.safetensors", "z", 3, {L, K, d}},
+    {"prompts.safetensors", "router", 3, {T, L, K}}, {"prompts.safetensors", "head.weight", 2, {2, H}},
+    {"optimizer.safetensors", "A.m", 3, {L, d, D}},  {"optimizer.safetensors", "A.v", 3, {L, d, D}},
+    {"optimizer.safetensors", "z.m", 3, {L, K, d}},  {"optimizer.safetensors", "router.m", 3, {T, L, K}}};
 
 static float value(int tensor, int64_t index, uint64_t step)
 {
@@ -122,14 +126,29 @@ static struct state make_state(uint64_t step)
 {
     static struct state_task tasks[] = {{"afqmc", "1", 5.5}, {"cmnli", "2", 0}};
     static uint32_t placeholders[] = {1000, 1001};
-    static struct state_value values[] = {
-        {.name = "epoch", .type = STATE_WHOLE, .whole = -7}, {.name = "rate", .type = STATE_REAL, .real = 0.5},
-        {.name = "stage", .type = STATE_TEXT, .text = "router"}};
+    static struct state_value values[] = {{.name = "epoch", .type = STATE_WHOLE, .whole = -7},
+                                          {.name = "rate", .type = STATE_REAL, .real = 0.5},
+                                          {.name = "stage", .type = STATE_TEXT, .text = "router"}};
 
-    return (struct state){.kind = "pretrain", .step = step, .seed = 42, .config_digest = "abc", .precision = "f32",
-                          .task_count = 2, .tasks = tasks, .layers = L, .modules = K, .intrinsic = d, .hidden = H,
-                          .tau = 1, .placeholder_count = 2, .placeholders = placeholders, .separator = "，",
-                          .best_score = 0.25, .best_step = 10, .value_count = 3, .values = values};
+    return (struct state){.kind = "pretrain",
+                          .step = step,
+                          .seed = 42,
+                          .config_digest = "abc",
+                          .precision = "f32",
+                          .task_count = 2,
+                          .tasks = tasks,
+                          .layers = L,
+                          .modules = K,
+                          .intrinsic = d,
+                          .hidden = H,
+                          .tau = 1,
+                          .placeholder_count = 2,
+                          .placeholders = placeholders,
+                          .separator = "，",
+                          .best_score = 0.25,
+                          .best_step = 10,
+                          .value_count = 3,
+                          .values = values};
 }
 
 static void write_step(const char *run, uint64_t step)
@@ -187,8 +206,8 @@ static void write_serial(const char *folder, uint64_t step)
         files[f].sum_count = (map.size + STATE_CHUNK_BYTES - 1) / STATE_CHUNK_BYTES;
         assert_int_equal(mem_alloc(files[f].sum_count, 8, &files[f].sums), ST_OK);
         for (size_t at = 0, i = 0; at < map.size; at += STATE_CHUNK_BYTES, i++)
-            files[f].sums[i] =
-                XXH3_64bits(map.data + at, map.size - at < STATE_CHUNK_BYTES ? map.size - at : STATE_CHUNK_BYTES);
+            files[f].sums[i] = XXH3_64bits(map.data + at,
+                                           map.size - at < STATE_CHUNK_BYTES ? map.size - at : STATE_CHUNK_BYTES);
         file_map_close(&map);
     }
     state.files = files;
@@ -336,7 +355,8 @@ static void test_flat_ranges(void **unused)
     uint16_t *narrow;
     struct checkpoint_tensor tensors[2] = {
         {.file = "model.safetensors", .spec = {.name = "wide", .type = TENSOR_F64, .rank = 1, .shape = {N}}},
-        {.file = "model.safetensors", .spec = {.name = "narrow", .type = TENSOR_BF16, .rank = 2, .shape = {1, N}}}};
+        {.file = "model.safetensors", .spec = {.name = "narrow", .type = TENSOR_BF16, .rank = 2, .shape = {1, N}}},
+    };
 
     (void)unused;
     shared_folder(run, sizeof run);
@@ -354,7 +374,7 @@ static void test_flat_ranges(void **unused)
         assert_true(wide[i - first] == (double)i && narrow[i - first] == (uint16_t)(i * 7));
     assert_string_equal(back.kind, "mlm");
     state_fini(&back);
-    tensors[0].part.box.count[2]--;      /* an element that nobody holds is our bug, found before anything is written */
+    tensors[0].part.box.count[2]--; /* an element that nobody holds is our bug, found before anything is written */
     log_init('-', -1, LOG_SILENT);
     state.step = 8;
     assert_int_equal(checkpoint_write(&comm, run, &state, tensors, 2), ST_SYSTEM);

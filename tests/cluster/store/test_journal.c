@@ -211,7 +211,7 @@ static void test_flipped_bytes(void **unused)
         assert_int_equal(pwrite(fd, &byte, 1, at), 1);
         close(fd);
         n = count_steps(bad, 1, &end);
-        if (n == 4) {    /* padding of the records: zeros that nobody reads */
+        if (n == 4) { /* padding of the records: zeros that nobody reads */
             assert_int_equal(end, ST_END);
             continue;
         }
@@ -249,8 +249,8 @@ static void expect_damage_after(const char *folder, int n)
 static void test_order(void **unused)
 {
     enum { HEAD = 64, ONE = 72 };
-    static const size_t swapped[][2] = {{0, HEAD + ONE}, {HEAD + 2 * ONE, ONE}, {HEAD + ONE, ONE},
-        {HEAD + 3 * ONE, ONE}};
+    static const size_t swapped[][2] = {
+        {0, HEAD + ONE}, {HEAD + 2 * ONE, ONE}, {HEAD + ONE, ONE}, {HEAD + 3 * ONE, ONE}};
     static const size_t lacking[][2] = {{0, HEAD + ONE}, {HEAD + 2 * ONE, 2 * ONE}}, whole[][2] = {{0, HEAD + 4 * ONE}};
     char folder[256], path[400], *data;
     struct journal *j;
@@ -400,9 +400,8 @@ static void test_disk_full(void **unused)
     (void)unused;
     test_folder(folder, sizeof folder);
     if (mount("none", folder, "tmpfs", 0, "size=1m") != 0) {
-        print_message("a tmpfs cannot be mounted: disk full is tested by a size limit only\n");
         test_folder_remove(folder);
-        skip();
+        test_skip("a tmpfs cannot be mounted (needs root)");
     }
     test_file(folder, "ballast", ballast_data, sizeof ballast_data, ballast, sizeof ballast);
     snprintf(journal, sizeof journal, "%s/journal", folder);
@@ -459,8 +458,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_append_and_read), cmocka_unit_test(test_torn_at_every_byte),
-        cmocka_unit_test(test_flipped_bytes), cmocka_unit_test(test_order), cmocka_unit_test(test_newer_version),
-        cmocka_unit_test(test_interval), cmocka_unit_test(test_size_limit), cmocka_unit_test(test_disk_full),
+        cmocka_unit_test(test_flipped_bytes),   cmocka_unit_test(test_order),
+        cmocka_unit_test(test_newer_version),   cmocka_unit_test(test_interval),
+        cmocka_unit_test(test_size_limit),      cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_killed_writer)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* A good file gives its sizes; sizes that disagree, with each other or with the model, and values that are not finite are
- * refused. */
+/* A good file gives its sizes; sizes that disagree, with each other or with the model, and values that are not finite
+ * are refused. */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -17,8 +17,10 @@ static char folder[256], path[512];
 
 static int setup(void **state)
 {
-    static const struct tensor_spec good[4] = {{"A", TENSOR_F32, 3, {L, D, P * H}}, {"z", TENSOR_F32, 3, {L, K, D}},
-                                               {"router", TENSOR_F32, 3, {T, L, K}}, {"head.weight", TENSOR_F32, 2, {2, H}}};
+    static const struct tensor_spec good[4] = {{"A", TENSOR_F32, 3, {L, D, P * H}},
+                                               {"z", TENSOR_F32, 3, {L, K, D}},
+                                               {"router", TENSOR_F32, 3, {T, L, K}},
+                                               {"head.weight", TENSOR_F32, 2, {2, H}}};
     (void)state;
     memcpy(specs, good, sizeof specs);
     memset(values, 0, sizeof values);
@@ -106,7 +108,7 @@ static void test_not_finite(void **state)
             values[i][last] = 0;
         }
     assert_int_equal(try_open(4, L, H), ST_OK);
-    specs[3].type = TENSOR_F64;                                  /* finite as a double alone */
+    specs[3].type = TENSOR_F64; /* finite as a double alone */
     assert_int_equal(safetensors_write(path, specs, 4, NULL, 0, data), ST_OK);
     assert_int_equal(prompts_file_open(path, L, H, &p), ST_INPUT);
 }

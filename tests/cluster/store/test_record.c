@@ -18,11 +18,27 @@ static struct record_step make_step(struct record_group groups[2])
     for (int i = 0; i < L * d; i++) u[i] = (float)i / 3, g[i] = i / 7.0;
     for (int i = 0; i < L * COLUMNS; i++) gradient[i] = (float)-i;
     for (int i = 0; i < 2 * H; i++) head[i] = i * 1e-300;
-    groups[0] = (struct record_group){.task = 37, .visit = 1234567890123, .epoch = 2, .position = 99, .rows = ROWS,
-        .tokens = 300, .loss = 1.25, .correct = 2, .u = u, .gradient = gradient, .a_gradient = g, .slot_loss = losses};
+    groups[0] = (struct record_group){.task = 37,
+                                      .visit = 1234567890123,
+                                      .epoch = 2,
+                                      .position = 99,
+                                      .rows = ROWS,
+                                      .tokens = 300,
+                                      .loss = 1.25,
+                                      .correct = 2,
+                                      .u = u,
+                                      .gradient = gradient,
+                                      .a_gradient = g,
+                                      .slot_loss = losses};
     groups[1] = (struct record_group){.task = 0, .rows = 7, .u = u, .gradient = gradient, .a_gradient = g};
-    return (struct record_step){.step = 42, .layers = L, .intrinsic = d, .columns = COLUMNS, .hidden = H,
-        .group_count = 2, .groups = groups, .head_gradient = head};
+    return (struct record_step){.step = 42,
+                                .layers = L,
+                                .intrinsic = d,
+                                .columns = COLUMNS,
+                                .hidden = H,
+                                .group_count = 2,
+                                .groups = groups,
+                                .head_gradient = head};
 }
 
 static void test_step(void **unused)
@@ -85,13 +101,13 @@ static void test_refused(void **unused)
 
     (void)unused;
     log_init('-', -1, LOG_SILENT);
-    groups[1].gradient = NULL;       /* an applied step without its gradient */
+    groups[1].gradient = NULL; /* an applied step without its gradient */
     assert_int_equal(record_encode_step(&step, &b), ST_OK);
     assert_int_equal(record_decode_step("test", b.data, b.bytes, &back), ST_INPUT);
     step = make_step(groups);
     assert_int_equal(record_encode_step(&step, &b), ST_OK);
     assert_int_equal(record_decode_step("test", b.data, b.bytes - 1, &back), ST_INPUT);
-    assert_int_equal(b.data[0], 0x08);   /* field 1, the version */
+    assert_int_equal(b.data[0], 0x08); /* field 1, the version */
     b.data[1] = 2;
     assert_int_equal(record_decode_step("test", b.data, b.bytes, &back), ST_INPUT);
     b.data[1] = 0;
@@ -106,10 +122,10 @@ static void test_refused(void **unused)
 static void test_eval_and_run(void **unused)
 {
     struct record_eval_task tasks[2] = {{0, 100, 0.5, 1.5}, {1, 50, 0.25, 2.5}};
-    struct record_eval eval = {.step = 9, .task_count = 2, .tasks = tasks, .mean = 0.375, .best = 1, .best_mean = 0.375,
-        .best_step = 9};
-    struct record_run run = {.step = 9, .event = RECORD_BREAK, .config_digest = "abc", .precision = "f32",
-                             .ranks = 3}, run_back;
+    struct record_eval eval = {
+        .step = 9, .task_count = 2, .tasks = tasks, .mean = 0.375, .best = 1, .best_mean = 0.375, .best_step = 9};
+    struct record_run run = {.step = 9, .event = RECORD_BREAK, .config_digest = "abc", .precision = "f32", .ranks = 3},
+                      run_back;
     struct record_eval eval_back;
     struct record_buffer b = {0};
 
@@ -132,7 +148,7 @@ static void test_eval_and_run(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_step), cmocka_unit_test(test_skipped),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_eval_and_run)};
+                                       cmocka_unit_test(test_refused), cmocka_unit_test(test_eval_and_run)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,7 +51,8 @@ static void test_there_and_back(void **state)
 /* The bytes that safetensors 0.8 (Rust) writes for {"w": F32 [1,2]} with metadata {"format": "pt"}. */
 static void test_rust_header(void **state)
 {
-    static const char expected[] = "\x58\0\0\0\0\0\0\0"
+    static const char expected[] =
+        "\x58\0\0\0\0\0\0\0"
         "{\"__metadata__\":{\"format\":\"pt\"},\"w\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]}} ";
     struct tensor_spec spec = {"w", TENSOR_F32, 2, {1, 2}};
     struct safetensors_layout layout;
@@ -80,38 +81,38 @@ static void test_bad_specs(void **state)
 
 /* Headers over 8 bytes of data that must be refused, and why. */
 static const char *const refused[] = {
-    "",                                                                               /* no object */
-    " {}",                                                                            /* must start with { */
-    "{",                                                                              /* no JSON */
-    "{}",                                                                             /* 8 bytes of nobody */
+    "",    /* no object */
+    " {}", /* must start with { */
+    "{",   /* no JSON */
+    "{}",  /* 8 bytes of nobody */
     "{}x",
     "{\"a\":[1]}",
-    "{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}",                                      /* no offsets */
+    "{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", /* no offsets */
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"more\":1}}",
     "{\"a\":{\"dtype\":\"Q7\",\"shape\":[2],\"data_offsets\":[0,8]}}",
     "{\"a\":{\"dtype\":7,\"shape\":[2],\"data_offsets\":[0,8]}}",
     "{\"a\":{\"dtype\":\"F32\",\"shape\":2,\"data_offsets\":[0,8]}}",
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[2.0],\"data_offsets\":[0,8]}}",
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}",
-    "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,2],\"data_offsets\":[0,8]}}",  /* rank 9 */
+    "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,2],\"data_offsets\":[0,8]}}", /* rank 9 */
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}",
     "{\"a\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[0,8]}}",
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}",
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}}",
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,16]}}",
-    "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}",              /* beyond the end */
+    "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", /* beyond the end */
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,18446744073709551616]}}",
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}", /* 2^64 elements */
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387905],\"data_offsets\":[0,4]},"
-        "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",                  /* bytes overflow */
-    "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",               /* 4 bytes after the end */
-    "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",               /* hole at the start */
+    "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",  /* bytes overflow */
+    "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", /* 4 bytes after the end */
+    "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", /* hole at the start */
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-        "\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",            /* overlap */
+    "\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", /* overlap */
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-        "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",            /* key twice */
+    "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", /* key twice */
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-        "\"\\u0061\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",      /* the same, disguised */
+    "\"\\u0061\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", /* the same, disguised */
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"shape\":[2],\"data_offsets\":[0,8]}}",
     "{\"__metadata__\":[],\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
     "{\"__metadata__\":{\"k\":1},\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
@@ -145,7 +146,7 @@ static void test_refusals(void **state)
     assert_int_equal(safetensors_open_bytes("x", bytes, n, &file), ST_OK);
     safetensors_close(&file);
     for (size_t cut = 0; cut < n; cut++) assert_int_equal(safetensors_open_bytes("x", bytes, cut, &file), ST_INPUT);
-    for (int bit = 16; bit < 64; bit++) {                      /* header lengths up to 2^63 */
+    for (int bit = 16; bit < 64; bit++) { /* header lengths up to 2^63 */
         build(good, strlen(good) + ((uint64_t)1 << bit), bytes);
         assert_int_equal(safetensors_open_bytes("x", bytes, n, &file), ST_INPUT);
     }

@@ -12,7 +12,7 @@ static void test_f16_exact(void **state)
 {
     (void)state;
     for (uint32_t h = 0; h < 65536; h++) {
-        int exponent = (h >> 10) & 31, mantissa = h & 0x3ff;
+        int exponent = (int)(h >> 10 & 31), mantissa = (int)(h & 0x3ff);
         float x = tensor_from_f16((uint16_t)h);
 
         if (exponent == 31 && mantissa) {
@@ -50,8 +50,8 @@ static void test_bf16(void **state)
         if (isnan(x)) assert_true(isnan(tensor_from_bf16(tensor_bf16(x))));
         else assert_int_equal(tensor_bf16(x), h);
     }
-    assert_int_equal(tensor_bf16(1.00390625f), 0x3f80);          /* 1 + 2^-8: the middle, to even */
-    assert_int_equal(tensor_bf16(1.01171875f), 0x3f82);          /* 1 + 3 * 2^-8 */
+    assert_int_equal(tensor_bf16(1.00390625f), 0x3f80); /* 1 + 2^-8: the middle, to even */
+    assert_int_equal(tensor_bf16(1.01171875f), 0x3f82); /* 1 + 3 * 2^-8 */
     assert_int_equal(tensor_bf16(1.003906369f), 0x3f81);
     assert_int_equal(tensor_bf16(3.4e38f), 0x7f80);
 }
@@ -59,7 +59,12 @@ static void test_bf16(void **state)
 static void test_strides(void **state)
 {
     float data[64], out[24];
-    struct tensor t = {.name = "t", .type = TENSOR_F32, .rank = 3, .shape = {2, 3, 4}, .stride = {3, 1, 6}, .count = 24,
+    struct tensor t = {.name = "t",
+                       .type = TENSOR_F32,
+                       .rank = 3,
+                       .shape = {2, 3, 4},
+                       .stride = {3, 1, 6},
+                       .count = 24,
                        .data = (const unsigned char *)(data + 5)};
 
     (void)state;
@@ -68,11 +73,12 @@ static void test_strides(void **state)
         for (int64_t count = 0; count <= 24 - first; count++) {
             assert_int_equal(tensor_read_f32("x", &t, first, count, out), ST_OK);
             for (int64_t i = 0; i < count; i++) {
-                int64_t n = first + i;
-                assert_true(out[i] == (float)(5 + n / 12 * 3 + n / 4 % 3 + n % 4 * 6));
+                int64_t n = first + i, at = 5 + n / 12 * 3 + n / 4 % 3 + n % 4 * 6;
+
+                assert_true(out[i] == (float)at);
             }
         }
-    t.stride[2] = 0;                                              /* an expanded view */
+    t.stride[2] = 0; /* an expanded view */
     assert_int_equal(tensor_read_f32("x", &t, 0, 24, out), ST_OK);
     assert_true(out[3] == 5 && out[23] == 10);
     assert_int_equal(tensor_read_f32("x", &t, 1, 24, out), ST_INPUT);
@@ -81,7 +87,7 @@ static void test_strides(void **state)
 
 static void test_types(void **state)
 {
-    double wide[2] = {1 + 0x1p-24, 1 + 3 * 0x1p-24};              /* both ties: down to even, up to even */
+    double wide[2] = {1 + 0x1p-24, 1 + 3 * 0x1p-24}; /* both ties: down to even, up to even */
     int64_t whole[2];
     float out[2];
     struct tensor t = {.name = "t", .type = TENSOR_F64, .rank = 1, .shape = {2}, .data = (const unsigned char *)wide};
@@ -105,9 +111,9 @@ static void test_types(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_f16_exact), cmocka_unit_test(test_f16_rounding), cmocka_unit_test(test_bf16),
-        cmocka_unit_test(test_strides), cmocka_unit_test(test_types)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_f16_exact), cmocka_unit_test(test_f16_rounding),
+                                       cmocka_unit_test(test_bf16), cmocka_unit_test(test_strides),
+                                       cmocka_unit_test(test_types)};
 
     log_init('-', -1, LOG_SILENT);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,7 +70,7 @@ static void post_run(struct play *p, Mp2__Run__State state, uint64_t done, int f
     run.limit_flops = 480e9 * (double)p->workers;
     if (first) {
         run.config = p->evil ? "name: <script>alert(1)</script>\n"
-            : "train:\n  steps: 2000\n  batch: 32\nmodel:\n  layers: 6\n";
+                             : "train:\n  steps: 2000\n  batch: 32\nmodel:\n  layers: 6\n";
         run.n_tasks = (size_t)p->tasks;
         run.tasks = list;
         for (long i = 0; i < p->tasks; i++) {
@@ -239,8 +239,10 @@ static void play_step(struct play *p, uint64_t step)
 
 static int play(struct play *p)
 {
-    struct progress_options options = {.folder = p->folder, .watch = {p->listen, p->server_key, p->allowed},
-                                       .resume = p->resume > 0, .resume_step = (uint64_t)p->resume};
+    struct progress_options options = {.folder = p->folder,
+                                       .watch = {p->listen, p->server_key, p->allowed},
+                                       .resume = p->resume > 0,
+                                       .resume_step = (uint64_t)p->resume};
     struct publisher_stats stats = {0};
     status s = progress_new(&options, &p->progress);
 
@@ -248,8 +250,8 @@ static int play(struct play *p)
     if (progress_publisher(p->progress)) printf("ready %s\n", publisher_address(progress_publisher(p->progress)));
     fflush(stdout);
     post_run(p, MP2__RUN__STATE__RUNNING, (uint64_t)p->resume, 1);
-    if (p->resume) progress_event(p->progress, MP2__EVENT__LEVEL__WARNING, "resume", (uint64_t)p->resume,
-                                  "from the journal");
+    if (p->resume)
+        progress_event(p->progress, MP2__EVENT__LEVEL__WARNING, "resume", (uint64_t)p->resume, "from the journal");
     for (long r = 1; r <= p->workers; r++) post_worker(p, (uint64_t)p->resume, r, MP2__WORKER__STATE__WORKING, "", 1);
     for (long i = p->resume + 1; i <= p->steps; i++) play_step(p, (uint64_t)i);
     post_run(p, MP2__RUN__STATE__FINISHED, (uint64_t)p->steps, 0);
@@ -264,12 +266,22 @@ static int play(struct play *p)
 
 static int set(struct play *p, const char *arg)
 {
-    const struct { const char *name; long *integer; const char **text; } known[] = {
-        {"steps=", &p->steps, NULL}, {"tasks=", &p->tasks, NULL}, {"workers=", &p->workers, NULL},
-        {"resume=", &p->resume, NULL}, {"kill=", &p->kill, NULL}, {"lost=", &p->lost, NULL}, {"hold=", &p->hold, NULL},
-            {"evil=", &p->evil, NULL},
-        {"eval=", &p->eval, NULL}, {"listen=", NULL, &p->listen}, {"server_key=", NULL, &p->server_key},
-        {"allowed=", NULL, &p->allowed}};
+    const struct {
+        const char *name;
+        long *integer;
+        const char **text;
+    } known[] = {{"steps=", &p->steps, NULL},
+                 {"tasks=", &p->tasks, NULL},
+                 {"workers=", &p->workers, NULL},
+                 {"resume=", &p->resume, NULL},
+                 {"kill=", &p->kill, NULL},
+                 {"lost=", &p->lost, NULL},
+                 {"hold=", &p->hold, NULL},
+                 {"evil=", &p->evil, NULL},
+                 {"eval=", &p->eval, NULL},
+                 {"listen=", NULL, &p->listen},
+                 {"server_key=", NULL, &p->server_key},
+                 {"allowed=", NULL, &p->allowed}};
 
     if (strncmp(arg, "rate=", 5) == 0) {
         p->rate = atof(arg + 5);
@@ -287,8 +299,8 @@ static int set(struct play *p, const char *arg)
 
 int main(int argc, char **argv)
 {
-    static struct play p = {.steps = 500, .tasks = 38, .workers = 3, .rate = 100, .lost = 60, .eval = 50, .listen =
-                            "127.0.0.1:0"};
+    static struct play p = {
+        .steps = 500, .tasks = 38, .workers = 3, .rate = 100, .lost = 60, .eval = 50, .listen = "127.0.0.1:0"};
 
     log_init('C', 0, LOG_INFO);
     if (argc < 2) return status_exit(ST_USAGE);

@@ -50,7 +50,7 @@ static void steps_are_thinned_evenly(void **state)
     assert_int_equal(e[n - 1].sequence, 1000000);
     for (size_t i = 1; i < n; i++)
         if (e[i].sequence - e[i - 1].sequence > widest) widest = e[i].sequence - e[i - 1].sequence;
-    assert_true(widest <= 512);   /* the next power of two over 1,000,000 / 4,096, and once more */
+    assert_true(widest <= 512); /* the next power of two over 1,000,000 / 4,096, and once more */
     assert_true(history_bytes(h) < 4 << 20);
     mem_free(e);
     assert_int_equal(history_list(h, history_order(h) - 1, &e, &n), ST_OK);
@@ -72,7 +72,7 @@ static void workers_keep_their_changes(void **state)
         add_worker(h, 2, i < 500 || i >= 510 ? MP2__WORKER__STATE__WORKING : MP2__WORKER__STATE__LOST);
     }
     assert_int_equal(history_list(h, 0, &e, &n), ST_OK);
-    assert_int_equal(n, 2 + 4);   /* the latest of both; one change of the first, three of the second */
+    assert_int_equal(n, 2 + 4); /* the latest of both; one change of the first, three of the second */
     mem_free(e);
     history_clear(h);
     assert_int_equal(history_list(h, 0, &e, &n), ST_OK);
@@ -96,11 +96,11 @@ static void repairs_are_exact_or_refused(void **state)
     assert_int_equal(n, 10);
     assert_int_equal(e[0].sequence, 4991);
     mem_free(e);
-    assert_int_equal(history_since(h, 1, 10, &e, &n, &known), ST_OK);      /* no longer at hand */
+    assert_int_equal(history_since(h, 1, 10, &e, &n, &known), ST_OK); /* no longer at hand */
     assert_false(known);
-    assert_int_equal(history_since(h, 2, 4990, &e, &n, &known), ST_OK);    /* another epoch */
+    assert_int_equal(history_since(h, 2, 4990, &e, &n, &known), ST_OK); /* another epoch */
     assert_false(known);
-    assert_int_equal(history_since(h, 1, 6000, &e, &n, &known), ST_OK);    /* never sent */
+    assert_int_equal(history_since(h, 1, 6000, &e, &n, &known), ST_OK); /* never sent */
     assert_false(known);
     history_destroy(&h);
 }

@@ -13,7 +13,7 @@ static Mp2__Progress *parse(const char *line)
 {
     ProtobufCMessage *m;
     return json_message("test:1", line, strlen(line), &mp2__progress__descriptor, &m) == ST_OK ? (Mp2__Progress *)m
-        : NULL;
+                                                                                               : NULL;
 }
 
 static void there_and_back(void **state)
@@ -86,21 +86,35 @@ static void bad_utf8_is_replaced(void **state)
     size_t n;
     (void)state;
 
-    p.name = "\xff" "a\xe4\xb8" "b\xed\xa0\x80";
+    p.name = "\xff"
+             "a\xe4\xb8"
+             "b\xed\xa0\x80";
     assert_int_equal(json_line(&p.base, &line, &n), ST_OK);
     q = parse(line);
     assert_non_null(q);
-    assert_non_null(strstr(q->name, "\xef\xbf\xbd" "a"));
+    assert_non_null(strstr(q->name, "\xef\xbf\xbd"
+                                    "a"));
     mp2__progress__free_unpacked(q, NULL);
     mem_free(line);
 }
 
 static void wrong_lines_are_refused(void **state)
 {
-    static const char *const wrong[] = {
-        "", "{", "[]", "3", "{\"version\":-1}", "{\"version\":4294967296}", "{\"version\":1.5}", "{\"name\":3}",
-        "{\"time\":\"soon\"}", "{\"step\":[]}", "{\"step\":{\"groups\":{}}}", "{\"worker\":{\"state\":\"DANCING\"}}",
-        "{\"step\":{\"skipped\":1}}", "{\"name\":\"a\",\"name\":\"b\"}", "{\"name\":\"\\u0000\"}"};
+    static const char *const wrong[] = {"",
+                                        "{",
+                                        "[]",
+                                        "3",
+                                        "{\"version\":-1}",
+                                        "{\"version\":4294967296}",
+                                        "{\"version\":1.5}",
+                                        "{\"name\":3}",
+                                        "{\"time\":\"soon\"}",
+                                        "{\"step\":[]}",
+                                        "{\"step\":{\"groups\":{}}}",
+                                        "{\"worker\":{\"state\":\"DANCING\"}}",
+                                        "{\"step\":{\"skipped\":1}}",
+                                        "{\"name\":\"a\",\"name\":\"b\"}",
+                                        "{\"name\":\"\\u0000\"}"};
     (void)state;
 
     log_init('-', -1, LOG_SILENT);

@@ -46,7 +46,11 @@ static void run_steps(int resume, uint64_t from, uint64_t to)
     assert_null(p);
 }
 
-struct pretrained_task { uint64_t steps, last, events; double elapsed; int ordered; };
+struct pretrained_task {
+    uint64_t steps, last, events;
+    double elapsed;
+    int ordered;
+};
 
 static status see(void *arg, const Mp2__Progress *m, const char *line, size_t n)
 {
@@ -83,17 +87,20 @@ static void resume_cuts_back(void **state)
     run_steps(0, 1, 100);
     s = read_all();
     assert_int_equal(s.steps, 100);
-    run_steps(1, 61, 80);   /* committed up to 60 */
+    run_steps(1, 61, 80); /* committed up to 60 */
     s = read_all();
     assert_int_equal(s.steps, 80);
     assert_int_equal(s.last, 80);
-    assert_int_equal(s.events, 2);   /* events stay: they happened */
+    assert_int_equal(s.events, 2); /* events stay: they happened */
     assert_true(s.ordered);
     run_steps(0, 1, 3);
     assert_int_equal(read_all().steps, 3);
 }
 
-struct states { Mp2__Worker__State seen[8]; int count; };
+struct states {
+    Mp2__Worker__State seen[8];
+    int count;
+};
 
 static status see_worker(void *arg, const Mp2__Progress *m, const char *line, size_t n)
 {
@@ -242,12 +249,9 @@ static void full_disk_is_said_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(resume_cuts_back),
-        cmocka_unit_test(cut_off_workers_are_lost),
-        cmocka_unit_test(tasks_are_counted),
-        cmocka_unit_test(torn_tail_is_cut_off),
-        cmocka_unit_test(foreign_file_is_refused),
-        cmocka_unit_test(full_disk_is_said_once),
+        cmocka_unit_test(resume_cuts_back),        cmocka_unit_test(cut_off_workers_are_lost),
+        cmocka_unit_test(tasks_are_counted),       cmocka_unit_test(torn_tail_is_cut_off),
+        cmocka_unit_test(foreign_file_is_refused), cmocka_unit_test(full_disk_is_said_once),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

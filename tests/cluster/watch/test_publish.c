@@ -39,7 +39,9 @@ static int teardown(void **state)
     return 0;
 }
 
-struct heard { uint64_t steps, last_step, resets; };
+struct heard {
+    uint64_t steps, last_step, resets;
+};
 
 static void on_reset(void *arg)
 {
@@ -160,7 +162,7 @@ static void taken_port_is_waited_for(void **state)
     assert_int_equal(publisher_new(&anywhere, "run", NULL, &first), ST_OK);
     snprintf(listen, sizeof listen, "%s", publisher_address(first));
     same.listen = listen;
-    assert_int_equal(publisher_new(&same, "run", NULL, &second), ST_OK);   /* training goes on without a stream */
+    assert_int_equal(publisher_new(&same, "run", NULL, &second), ST_OK); /* training goes on without a stream */
     assert_string_equal(publisher_address(second), "");
     post_step(second, 7);
     f = follow_new(first, &h, NULL);
@@ -172,7 +174,7 @@ static void taken_port_is_waited_for(void **state)
 
 /* ---- batches ---- */
 
-static const double REST = 0.2;   /* from one batch to the next */
+static const double REST = 0.2; /* from one batch to the next */
 
 static void wait_ms(int milliseconds)
 {
@@ -305,7 +307,7 @@ static uint64_t receive_step(void *subscriber)
 /* What waits for the next batch when the run ends leaves nevertheless. */
 static void the_end_sends_what_waits(void **state)
 {
-    enum { STEPS = 60, JOINED = 1000 };   /* fewer than a subscriber's queue takes: nothing may be lost */
+    enum { STEPS = 60, JOINED = 1000 }; /* fewer than a subscriber's queue takes: nothing may be lost */
     void *context = zmq_ctx_new(), *subscriber = zmq_socket(context, ZMQ_SUB);
     int wait = 100, long_wait = 20000;
     struct publisher *p;
@@ -368,7 +370,7 @@ static void wrong_keys_see_nothing(void **state)
     assert_int_equal(publisher_new(&guarded, "run", NULL, &p), ST_OK);
     load_client(friend, server_pub, &good);
     load_client(stranger, server_pub, &unlisted);
-    load_client(friend, stranger_pub, &mistaken);   /* another server's key */
+    load_client(friend, stranger_pub, &mistaken); /* another server's key */
     f = follow_new(p, &a, &good);
     g = follow_new(p, &b, &unlisted);
     h = follow_new(p, &c, &mistaken);
@@ -400,27 +402,27 @@ static void keys_are_asked_for(void **state)
     struct publisher *p;
     (void)state;
 
-    assert_int_equal(publisher_new(&config, "run", NULL, &p), ST_INPUT);   /* open to the world without keys */
+    assert_int_equal(publisher_new(&config, "run", NULL, &p), ST_INPUT); /* open to the world without keys */
     make_keys("other", server, server_pub);
     config.server_key = server;
-    assert_int_equal(publisher_new(&config, "run", NULL, &p), ST_INPUT);   /* no list */
+    assert_int_equal(publisher_new(&config, "run", NULL, &p), ST_INPUT); /* no list */
     config.allowed = server_pub;
     assert_int_equal(publisher_new(&config, "run", NULL, &p), ST_OK);
     publisher_destroy(&p);
     assert_int_equal(chmod(server, 0640), 0);
-    assert_int_equal(publisher_new(&config, "run", NULL, &p), ST_INPUT);   /* the group could have read it */
+    assert_int_equal(publisher_new(&config, "run", NULL, &p), ST_INPUT); /* the group could have read it */
     assert_int_equal(chmod(server, 0604), 0);
     assert_int_equal(publisher_new(&config, "run", NULL, &p), ST_INPUT);
     assert_int_equal(chmod(server, 0600), 0);
-    config.allowed = server;                                               /* no list of keys */
+    config.allowed = server; /* no list of keys */
     assert_int_equal(publisher_new(&config, "run", NULL, &p), ST_INPUT);
     assert_null(p);
 }
 
 static void bad_addresses_are_refused(void **state)
 {
-    static const char *const bad[] = {"127.0.0.1", "127.0.0.1:", ":5000x", "127.0.0.1:70000", "a b:5", "::1:5000",
-                                      "127.0.0.1:-1", "1.2.3.4:5"};
+    static const char *const bad[] = {"127.0.0.1", "127.0.0.1:", ":5000x",       "127.0.0.1:70000",
+                                      "a b:5",     "::1:5000",   "127.0.0.1:-1", "1.2.3.4:5"};
     struct publisher *p;
     (void)state;
 
@@ -465,7 +467,7 @@ static void broken_crowd_is_bounded(void **state)
     (void)state;
 
     assert_int_equal(publisher_new(&anywhere, "run", NULL, &p), ST_OK);
-    for (int i = 0; i < STALLED; i++) {   /* subscribe, then never read: their own queue fills, then ours */
+    for (int i = 0; i < STALLED; i++) { /* subscribe, then never read: their own queue fills, then ours */
         int one = 1;
         stalled[i] = zmq_socket(context, ZMQ_SUB);
         assert_int_equal(zmq_setsockopt(stalled[i], ZMQ_RCVHWM, &one, sizeof one), 0);
@@ -474,17 +476,19 @@ static void broken_crowd_is_bounded(void **state)
     }
     for (int i = 0; i < SCANS; i++) {
         int fd = connect_raw(i % 2 ? publisher_address(p) : publisher_snapshot_address(p));
-        if (i % 4 < 2) assert_true(write(fd, "GET / HTTP/1.0\r\n\r\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 46) > 0);
+        if (i % 4 < 2)
+            assert_true(
+                write(fd, "GET / HTTP/1.0\r\n\r\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 46) > 0);
         close(fd);
     }
     assert_int_equal(zmq_connect(beggar, publisher_snapshot_address(p)), 0);
-    for (int i = 0; i < 2000; i++)        /* no request at all, and requests without end */
+    for (int i = 0; i < 2000; i++) /* no request at all, and requests without end */
         if (zmq_send(beggar, i % 2 ? "\x08\x01" : "garbage", i % 2 ? 2 : 7, ZMQ_DONTWAIT) < 0) break;
     f = follow_new(p, &h, NULL);
     post_step(p, 1);
     assert_true(wait_for(f, &h, 1, 10000));
     before = resident_kib();
-    for (uint64_t i = 2; i <= MESSAGES; i++) post_step(p, i);   /* hours of steps in a second */
+    for (uint64_t i = 2; i <= MESSAGES; i++) post_step(p, i); /* hours of steps in a second */
     assert_true(wait_for(f, &h, MESSAGES, 30000));
     publisher_stats(p, &stats);
     assert_int_equal(stats.posted, MESSAGES);
@@ -527,7 +531,7 @@ static void old_protocols_are_refused(void **state)
     for (int i = 0; i < 20; i++) post_step(p, (uint64_t)i + 1);
     while ((n = read(fd, bytes, sizeof bytes)) > 0) got += n;
     assert_true(n == 0 || errno == ECONNRESET);
-    assert_true(got < 64);   /* the greeting */
+    assert_true(got < 64); /* the greeting */
     close(fd);
     for (int i = 0; i < 100 && stats.refused == 0; i++) {
         wait_ms(20);

@@ -12,7 +12,11 @@
 #include "cluster/watch/repair.h"
 #include "cluster/watch/snapshot.h"
 
-struct server { struct history *history; uint64_t epoch, sequence; double clock; };
+struct server {
+    struct history *history;
+    uint64_t epoch, sequence;
+    double clock;
+};
 
 struct client {
     struct history *history;
@@ -187,7 +191,7 @@ static void loss_is_repaired(void **state)
     assert_int_equal(c.last, s.sequence);
     repair_stats(c.repair, &stats);
     assert_true(stats.gaps > 100);
-    assert_int_equal(stats.pictures, 1);   /* all but the first were additions */
+    assert_int_equal(stats.pictures, 1); /* all but the first were additions */
     client_fini(&c);
     history_destroy(&s.history);
 }
@@ -203,7 +207,7 @@ static void last_message_lost_is_noticed(void **state)
     server_init(&s, 5);
     client_init(&c);
     answer(&s, &c);
-    say(&s, bytes);   /* never arrives, and nothing follows */
+    say(&s, bytes); /* never arrives, and nothing follows */
     assert_false(repair_wants(c.repair, request, &n));
     heartbeat(&s, &c);
     assert_true(repair_wants(c.repair, request, &n));
@@ -286,10 +290,8 @@ static void memory_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(loss_is_repaired),
-        cmocka_unit_test(last_message_lost_is_noticed),
-        cmocka_unit_test(restart_and_clock_jump),
-        cmocka_unit_test(newer_versions_are_skipped),
+        cmocka_unit_test(loss_is_repaired),       cmocka_unit_test(last_message_lost_is_noticed),
+        cmocka_unit_test(restart_and_clock_jump), cmocka_unit_test(newer_versions_are_skipped),
         cmocka_unit_test(memory_is_bounded),
     };
     log_init('-', -1, LOG_SILENT);

@@ -9,7 +9,10 @@
 
 enum { SLOTS = 64, GIVERS = 3, EACH = 20000 };
 
-struct shared { struct ring *ring; atomic_uint_fast64_t sequence, dropped; };
+struct shared {
+    struct ring *ring;
+    atomic_uint_fast64_t sequence, dropped;
+};
 
 static uint64_t push(struct ring *ring, uint64_t sequence, size_t size)
 {
@@ -52,7 +55,7 @@ static void bytes_are_bounded(void **state)
 
     assert_int_equal(ring_new(SLOTS, 1000, &ring), ST_OK);
     for (uint64_t i = 1; i <= 20; i++) dropped += push(ring, i, 300);
-    dropped += push(ring, 21, 5000);   /* never fits */
+    dropped += push(ring, 21, 5000); /* never fits */
     n = ring_drain(ring, out);
     assert_int_equal(n, 3);
     assert_int_equal(dropped, 21 - 3);

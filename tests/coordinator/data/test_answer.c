@@ -1,5 +1,5 @@
-/* F1 of bags of words against values worked out by hand, most of them as the published squad metric scores the texts beside them,
- * and against a copy of that metric (tests/reference/make_answers.py). */
+/* F1 of bags of words against values worked out by hand, most of them as the published squad metric scores the texts
+ * beside them, and against a copy of that metric (tests/reference/make_answers.py). */
 #include "tests/support/support.h"
 
 #include <string.h>
@@ -11,7 +11,8 @@
 #include "coordinator/data/meta.h"
 #include "coordinator/data/word_bag.h"
 
-static double of_tokens(const struct token_roles *roles, const int32_t *predicted, int count, const struct gold *gold, int gold_count)
+static double of_tokens(const struct token_roles *roles, const int32_t *predicted, int count, const struct gold *gold,
+                        int gold_count)
 {
     double f1;
 
@@ -26,7 +27,7 @@ static void test_f1(void **state)
     const struct token_roles none = {0, NULL};
 
     (void)state;
-    assert_float_equal(of_tokens(&none, a, 4, &one, 1), 4.0 / 7, 1e-15);   /* 2 in common: precision 2/4, recall 2/3 */
+    assert_float_equal(of_tokens(&none, a, 4, &one, 1), 4.0 / 7, 1e-15); /* 2 in common: precision 2/4, recall 2/3 */
     assert_float_equal(of_tokens(&none, a, 4, two, 2), 4.0 / 7, 1e-15);
     assert_float_equal(of_tokens(&none, a, 4, two, 1), 0, 1e-15);
     assert_float_equal(of_tokens(&none, b, 3, two, 2), 1, 1e-15);
@@ -42,8 +43,9 @@ enum { BEI, JING, SHI, PLAY, ING, COMMA, STOP, A, THE, B, WIDE };
 
 static double f1(const int32_t *predicted, int count, const int32_t *gold, int gold_count)
 {
-    static const unsigned char role[] = {[ING] = TOKEN_JOINED, [COMMA] = TOKEN_PUNCTUATION, [STOP] = TOKEN_PUNCTUATION,
-                                         [A] = TOKEN_ARTICLE, [THE] = TOKEN_ARTICLE, [B] = TOKEN_JOINED, [WIDE] = TOKEN_WORD};
+    static const unsigned char role[] = {
+        [ING] = TOKEN_JOINED,  [COMMA] = TOKEN_PUNCTUATION, [STOP] = TOKEN_PUNCTUATION, [A] = TOKEN_ARTICLE,
+        [THE] = TOKEN_ARTICLE, [B] = TOKEN_JOINED,          [WIDE] = TOKEN_WORD};
     const struct token_roles roles = {sizeof role, role};
     const struct gold one = {gold, gold_count};
 
@@ -55,32 +57,42 @@ static double f1(const int32_t *predicted, int count, const int32_t *gold, int g
 static void test_clean_up(void **state)
 {
     const int32_t beijing[] = {BEI, JING}, beijing_city[] = {BEI, JING, SHI}, wide[] = {BEI, JING, WIDE};
-    const int32_t stop[] = {BEI, JING, STOP}, comma[] = {BEI, COMMA, JING}, only[] = {STOP, COMMA}, the[] = {THE, PLAY, ING};
-    const int32_t playing[] = {PLAY, ING}, play[] = {PLAY}, ing[] = {ING}, a[] = {A}, ab[] = {A, B}, twice[] = {PLAY, ING, PLAY, ING};
+    const int32_t stop[] = {BEI, JING, STOP}, comma[] = {BEI, COMMA, JING}, only[] = {STOP, COMMA},
+                  the[] = {THE, PLAY, ING};
+    const int32_t playing[] = {PLAY, ING}, play[] = {PLAY}, ing[] = {ING}, a[] = {A}, ab[] = {A, B},
+                  twice[] = {PLAY, ING, PLAY, ING};
     const int32_t far[] = {BEI, JING, 4000};
 
     (void)state;
-    assert_float_equal(F1(beijing, beijing_city), 0.8, 1e-15);      /* plain Chinese: characters */
-    assert_float_equal(F1(beijing, wide), 0.8, 1e-15);              /* Chinese punctuation counts */
-    assert_float_equal(F1(beijing, far), 0.8, 1e-15);               /* so does what no role is known of */
-    assert_float_equal(F1(stop, beijing), 1, 1e-15);                /* 北 京 . */
+    assert_float_equal(F1(beijing, beijing_city), 0.8, 1e-15); /* plain Chinese: characters */
+    assert_float_equal(F1(beijing, wide), 0.8, 1e-15);         /* Chinese punctuation counts */
+    assert_float_equal(F1(beijing, far), 0.8, 1e-15);          /* so does what no role is known of */
+    assert_float_equal(F1(stop, beijing), 1, 1e-15);           /* 北 京 . */
     assert_float_equal(F1(beijing, comma), 1, 1e-15);
-    assert_float_equal(F1(only, only), 0, 1e-15);                   /* nothing left: 0, as the metric */
-    assert_float_equal(F1(the, playing), 1, 1e-15);                 /* the playing */
-    assert_float_equal(F1(play, playing), 0, 1e-15);                /* play is not playing */
+    assert_float_equal(F1(only, only), 0, 1e-15);    /* nothing left: 0, as the metric */
+    assert_float_equal(F1(the, playing), 1, 1e-15);  /* the playing */
+    assert_float_equal(F1(play, playing), 0, 1e-15); /* play is not playing */
     assert_float_equal(F1(ing, playing), 0, 1e-15);
-    assert_float_equal(F1(twice, playing), 2.0 / 3, 1e-15);         /* precision 1/2, recall 1 */
+    assert_float_equal(F1(twice, playing), 2.0 / 3, 1e-15); /* precision 1/2, recall 1 */
     assert_float_equal(F1(a, a), 0, 1e-15);
-    assert_float_equal(F1(ab, ab), 1, 1e-15);                       /* ab begins with a and is no article */
+    assert_float_equal(F1(ab, ab), 1, 1e-15); /* ab begins with a and is no article */
     assert_float_equal(F1(ab, a), 0, 1e-15);
 }
 
 /* A row of texts: context cut into tokens at the bars, accepted answers. */
-struct made { char context[256]; int32_t span[64], answer_bytes[4]; char answers[256]; struct row_texts row; };
+struct made {
+    char context[256];
+    int32_t span[64], answer_bytes[4];
+    char answers[256];
+    struct row_texts row;
+};
 
 static const struct row_texts *make(struct made *m, const char *bars, int answers, const char *const *answer)
 {
-    *m = (struct made){.row = {.context = m->context, .span = m->span, .answer_bytes = m->answer_bytes, .answer = m->answers,
+    *m = (struct made){.row = {.context = m->context,
+                               .span = m->span,
+                               .answer_bytes = m->answer_bytes,
+                               .answer = m->answers,
                                .answers = answers}};
     for (const char *p = bars; *p; p++) {
         if (*p != '|') {
@@ -108,18 +120,19 @@ static double of_texts(const char *bars, int32_t first, int32_t last, int answer
 
 static void test_texts(void **state)
 {
-    static const char *const unknown[] = {"𠮷㐂"}, *const two[] = {"上海", "北京"}, *const part[] = {"play"}, *const stop[] = {"。"},
-                      *const none[] = {"!"};
+    static const char *const unknown[] = {"𠮷㐂"}, *const two[] = {"上海", "北京"}, *const part[] = {"play"},
+                             *const stop[] = {"。"}, *const none[] = {"!"};
 
     (void)state;
-    assert_float_equal(of_texts("𨭎|龘|", 0, 1, 1, unknown), 0, 1e-15);           /* unknown to a vocabulary, and not the same */
+    assert_float_equal(of_texts("𨭎|龘|", 0, 1, 1, unknown), 0, 1e-15); /* unknown to a vocabulary, and not the same */
     assert_float_equal(of_texts("𠮷|龘|", 0, 1, 1, unknown), 0.5, 1e-15);
     assert_float_equal(of_texts("在|𠮷|㐂|", 1, 2, 1, unknown), 1, 1e-15);
     assert_float_equal(of_texts("在|北|京|市|", 1, 3, 2, two), 0.8, 1e-15);
     assert_float_equal(of_texts("在|北|京|市|", 1, 0, 2, two), 0, 1e-15);
     assert_float_equal(of_texts("在|北|京|市|", 1, 0, 0, two), 1, 1e-15);
     assert_float_equal(of_texts("在|北|京|市|", 0, 0, 0, two), 0, 1e-15);
-    assert_float_equal(of_texts("play|ing|", 0, 0, 1, part), 1, 1e-15);          /* the text that is given counts, not the token */
+    assert_float_equal(of_texts("play|ing|", 0, 0, 1, part), 1,
+                       1e-15); /* the text that is given counts, not the token */
     assert_float_equal(of_texts("play|ing|", 0, 1, 1, part), 0, 1e-15);
     assert_float_equal(of_texts("。|.|", 0, 1, 1, stop), 1, 1e-15);
     assert_float_equal(of_texts("!|.|", 0, 1, 1, none), 0, 1e-15);
@@ -156,10 +169,24 @@ static void test_reference(void **state)
 static void test_roles(void **state)
 {
     static const char vocab[] = "[UNK]\n[CLS]\n[SEP]\n，\na\nab\n##a\n##.\n.\n...\n##\nThe\nthe\nan\n京\n";
-    static const char entry[] = "name: X\nkind: extractive\ntemplate: '：“{context}”问{question}'\nsources:\n  - folder: x\n    format: jsonl\n"
-                                "    files: {train: x}\n    fields: {context: c, question: q}\n    answers: y\n";
-    static const unsigned char expected[] = {0, 0, 0, 0, TOKEN_ARTICLE, 0, TOKEN_JOINED, TOKEN_JOINED, TOKEN_PUNCTUATION,
-                                             TOKEN_PUNCTUATION, TOKEN_PUNCTUATION, 0, TOKEN_ARTICLE, TOKEN_ARTICLE, 0};
+    static const char entry[] =
+        "name: X\nkind: extractive\ntemplate: '：“{context}”问{question}'\nsources:\n  - folder: x\n    format: jsonl\n"
+        "    files: {train: x}\n    fields: {context: c, question: q}\n    answers: y\n";
+    static const unsigned char expected[] = {0,
+                                             0,
+                                             0,
+                                             0,
+                                             TOKEN_ARTICLE,
+                                             0,
+                                             TOKEN_JOINED,
+                                             TOKEN_JOINED,
+                                             TOKEN_PUNCTUATION,
+                                             TOKEN_PUNCTUATION,
+                                             TOKEN_PUNCTUATION,
+                                             0,
+                                             TOKEN_ARTICLE,
+                                             TOKEN_ARTICLE,
+                                             0};
     struct vocabulary *v;
     struct catalogue c;
     struct meta meta;
@@ -181,8 +208,9 @@ static void test_roles(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_f1), cmocka_unit_test(test_clean_up), cmocka_unit_test(test_roles),
-                                       cmocka_unit_test(test_texts), cmocka_unit_test(test_reference)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_f1), cmocka_unit_test(test_clean_up),
+                                       cmocka_unit_test(test_roles), cmocka_unit_test(test_texts),
+                                       cmocka_unit_test(test_reference)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

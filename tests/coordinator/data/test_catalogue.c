@@ -6,10 +6,9 @@
 #include "cluster/base/log.h"
 #include "coordinator/data/catalogue.h"
 
-static const char whole[] =
-    "name: X\nkind: labels\ntemplate: '“{a}”和“{b}”？'\nlabels: [是, 否]\n"
-    "sources:\n  - folder: x\n    format: table\n    files: {train: t.tsv}\n    header: true\n"
-    "    fields: {a: one, b: two}\n    label: y\n    values: {是: [1, yes], 否: 0}\n";
+static const char whole[] = "name: X\nkind: labels\ntemplate: '“{a}”和“{b}”？'\nlabels: [是, 否]\n"
+                            "sources:\n  - folder: x\n    format: table\n    files: {train: t.tsv}\n    header: true\n"
+                            "    fields: {a: one, b: two}\n    label: y\n    values: {是: [1, yes], 否: 0}\n";
 
 static status parse(const char *text, struct catalogue *c)
 {
@@ -80,6 +79,7 @@ static void test_entry(void **state)
 
 static void test_refused(void **state)
 {
+    /* clang-format off */
     static const struct { const char *from, *to; } changes[] = {
         {"kind: labels", "kind: label"}, {"name: X\n", ""}, {"name: X", "nam: X"}, {"labels: [是, 否]\n", ""},
         {"[是, 否]", "[是]"}, {"[是, 否]", "[是, 是]"}, {"[是, 否]", "nowhere/1"}, {"“{a}”", "x{a}”"},
@@ -93,6 +93,7 @@ static void test_refused(void **state)
         {"kind: labels", "kind: labels\nshorten: [c]"}, {"kind: labels", "kind: labels\nvariants: {run: {labels: [是]}}"},
         {"kind: labels", "kind: labels\nvariants: {run: {template: '“{a}”'}}"}, {"kind: labels", "kind: choices"},
         {"kind: labels", "kind: extractive"}};
+    /* clang-format on */
     struct catalogue c;
 
     (void)state;

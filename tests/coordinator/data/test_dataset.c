@@ -9,17 +9,25 @@
 #include "tests/support/tasks.h"
 
 #define TABLE "    format: table\n    files: {train: f}\n"
-static const char labels[] = "name: X\nkind: labels\nupstream: 2\ntemplate: '：“{a}”？{b}。'\nlabels: [是, 否无]\nsplit: {dev: 0}\n"
-                             "variants:\n  head: {labels: [对, 否], template: '“{b}”{a}。'}\n"
-                             "sources:\n  - folder: x\n" TABLE "    columns: [a, b, y]\n    fields: {a: a, b: b}\n    label: y\n";
-static const char choices[] = "name: X\nkind: choices\nupstream: 1\ntemplate: '“{a}”问{b}：'\nshorten: [a]\nsplit: {dev: 0}\n"
-                              "sources:\n  - folder: x\n" TABLE "    columns: [a, b, o, p, y]\n    fields: {a: a, b: b}\n"
-                              "    options: [o, p]\n    answer: y\n";
-static const char find[] = "name: X\nkind: extractive\nno_answer: 无问\nupstream: 0\ntemplate: '：无问“{context}”问{question}'\nsplit: {dev: 0}\n"
+static const char labels[] =
+    "name: X\nkind: labels\nupstream: 2\ntemplate: '：“{a}”？{b}。'\nlabels: [是, 否无]\nsplit: {dev: 0}\n"
+    "variants:\n  head: {labels: [对, 否], template: '“{b}”{a}。'}\n"
+    "sources:\n  - folder: x\n" TABLE "    columns: [a, b, y]\n    fields: {a: a, b: b}\n    label: y\n";
+static const char choices[] =
+    "name: X\nkind: choices\nupstream: 1\ntemplate: '“{a}”问{b}：'\nshorten: [a]\nsplit: {dev: 0}\n"
+    "sources:\n  - folder: x\n" TABLE "    columns: [a, b, o, p, y]\n    fields: {a: a, b: b}\n"
+    "    options: [o, p]\n    answer: y\n";
+static const char find[] = "name: X\nkind: extractive\nno_answer: 无问\nupstream: 0\ntemplate: "
+                           "'：无问“{context}”问{question}'\nsplit: {dev: 0}\n"
                            "sources:\n  - folder: x\n    format: jsonl\n    files: {train: f}\n"
                            "    fields: {context: c, question: q}\n    answers: a\n    impossible: n\n";
 
-struct opened { struct tasks t; struct dataset *d; struct example_buffer buffer; struct example e; };
+struct opened {
+    struct tasks t;
+    struct dataset *d;
+    struct example_buffer buffer;
+    struct example e;
+};
 
 static void setup(struct opened *o, const char *entry, const char *text, int prompt, int max_length, int reference)
 {
@@ -97,7 +105,9 @@ static void test_labels_cut(void **state)
 
     (void)state;
     /* 24 tokens in all: 3 + 5 + 5 are fixed, so 11 are left for the fields */
-    setup(&o, labels, "甲甲甲甲甲甲甲甲甲甲甲甲\t丙丙丙\t是\n甲甲甲甲甲甲甲甲\t丙丙丙丙丙丙丙\t是\n甲\t丙丙丙丙丙丙丙丙丙\t否无\n", 2, 24, FORM_RIGHT);
+    setup(&o, labels,
+          "甲甲甲甲甲甲甲甲甲甲甲甲\t丙丙丙\t是\n甲甲甲甲甲甲甲甲\t丙丙丙丙丙丙丙\t是\n甲\t丙丙丙丙丙丙丙丙丙\t否无\n",
+          2, 24, FORM_RIGHT);
     rows = dataset_rows(o.d, 0, SPLIT_TRAIN);
     assert_int_equal(rows, 3);
     assert_int_equal(dataset_shortened(o.d, 0, SPLIT_TRAIN), 2);
@@ -128,12 +138,12 @@ static void test_choices(void **state)
     assert_int_equal(o.e.start, 10);
     assert_int_equal(o.e.end, 11);
     take(&o, 1);
-    assert_text(&o.e, 2, "“甲甲甲甲甲甲”问丙丙丙：丁，己", 1);      /* the document alone is cut */
+    assert_text(&o.e, 2, "“甲甲甲甲甲甲”问丙丙丙：丁，己", 1); /* the document alone is cut */
     assert_int_equal(o.e.label, 1);
     teardown(&o);
     setup(&o, choices, "甲甲甲甲甲甲甲甲甲甲\t丙丙丙\t丁\t己\t1\n", 2, 20, FORM_REFERENCE_RUN);
     take(&o, 0);
-    assert_text(&o.e, 2, "“甲甲甲甲甲甲甲甲丁，己", 1);             /* 20 - 2 - 2 - 4 with [CLS] and prompt */
+    assert_text(&o.e, 2, "“甲甲甲甲甲甲甲甲丁，己", 1); /* 20 - 2 - 2 - 4 with [CLS] and prompt */
     teardown(&o);
 }
 
@@ -157,7 +167,8 @@ static void test_find(void **state)
     struct opened o;
 
     (void)state;
-    setup(&o, find, "{\"c\":\"甲乙丙丁\",\"q\":\"戊\",\"a\":\"乙丙\"}\n{\"c\":\"甲\",\"q\":\"己\",\"n\":true}\n", 2, 64, FORM_RIGHT);
+    setup(&o, find, "{\"c\":\"甲乙丙丁\",\"q\":\"戊\",\"a\":\"乙丙\"}\n{\"c\":\"甲\",\"q\":\"己\",\"n\":true}\n", 2, 64,
+          FORM_RIGHT);
     take(&o, 0);
     assert_text(&o.e, 2, "：无问“甲乙丙丁”问戊", 1);
     assert_int_equal(o.e.options, 0);
@@ -178,7 +189,8 @@ static void test_find(void **state)
     teardown(&o);
 }
 
-/* A context of 100 tokens, 40 in all: training shows the answer, evaluation shows every token, the answer whole somewhere. */
+/* A context of 100 tokens, 40 in all: training shows the answer, evaluation shows every token, the answer whole
+ * somewhere. */
 static void test_windows(void **state)
 {
     char text[8192];
@@ -188,7 +200,8 @@ static void test_windows(void **state)
 
     (void)state;
     for (int row = 0; row < 32; row++) {
-        n += (size_t)snprintf(text + n, sizeof text - n, "{\"q\":\"%s%s\",\"a\":\"乙丙\",\"c\":\"", tasks_characters[6 + row % 10], tasks_characters[6 + row / 10]);
+        n += (size_t)snprintf(text + n, sizeof text - n, "{\"q\":\"%s%s\",\"a\":\"乙丙\",\"c\":\"",
+                              tasks_characters[6 + row % 10], tasks_characters[6 + row / 10]);
         for (int i = 0; i < 49; i++) n += (size_t)snprintf(text + n, sizeof text - n, "%s", i == 30 ? "乙丙" : "丁");
         n += (size_t)snprintf(text + n, sizeof text - n, "\"}\n");
     }
@@ -217,30 +230,38 @@ static void test_windows(void **state)
         assert_true(covered >= 50);
     }
     for (int i = 0; i < 64; i++) distinct += places[i] > 0;
-    assert_true(distinct > 4);      /* the answer's place in the window tells nothing */
+    assert_true(distinct > 4); /* the answer's place in the window tells nothing */
     teardown(&o);
-    setup(&o, find, "{\"c\":\"乙\",\"q\":\"戊\",\"a\":\"乙\"}\n{\"c\":\"丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁乙\",\"q\":\"戊\",\"a\":\"乙\"}\n", 2, 30,
-          FORM_REFERENCE_RUN);
-    assert_int_equal(dataset_rows(o.d, 0, SPLIT_TRAIN), 1);     /* Q7: too long is dropped */
+    setup(&o, find,
+          "{\"c\":\"乙\",\"q\":\"戊\",\"a\":\"乙\"}\n{\"c\":\"丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁丁乙\","
+          "\"q\":\"戊\",\"a\":\"乙\"}\n",
+          2, 30, FORM_REFERENCE_RUN);
+    assert_int_equal(dataset_rows(o.d, 0, SPLIT_TRAIN), 1); /* Q7: too long is dropped */
     assert_int_equal(dataset_dropped(o.d, 0, SPLIT_TRAIN), 1);
     teardown(&o);
 }
 
 static void test_refused(void **state)
 {
-    const struct input_form forms[] = {{2, 1 << 20, 64, 0}, {2, -1, 64, 0}, {2, 5, 16, 0}, {60, 5, 64, 0}, {2, 5, 64, 3}, {-1, 5, 64, 0}};
+    const struct input_form forms[] = {{2, 1 << 20, 64, 0}, {2, -1, 64, 0}, {2, 5, 16, 0},
+                                       {60, 5, 64, 0},      {2, 5, 64, 3},  {-1, 5, 64, 0}};
     const char *unknown = "y", *up = "../x";
     struct dataset *d;
     struct opened o;
 
     (void)state;
     setup(&o, labels, "甲乙\t丙\t否无\n", 2, 64, FORM_RIGHT);
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) assert_int_equal(tasks_dataset(&o.t, "x", &forms[i], &d), ST_INPUT);
-    assert_int_equal(dataset_open(o.t.shards, &(struct option_list){1, &unknown}, &(struct input_form){2, 5, 64, 0}, &d), ST_INPUT);
-    assert_int_equal(dataset_open(o.t.shards, &(struct option_list){1, &up}, &(struct input_form){2, 5, 64, 0}, &d), ST_INPUT);
-    assert_int_equal(dataset_open(o.t.shards, &(struct option_list){2, (const char *[]){"x", "x"}}, &(struct input_form){2, 5, 64, 0}, &d),
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        assert_int_equal(tasks_dataset(&o.t, "x", &forms[i], &d), ST_INPUT);
+    assert_int_equal(
+        dataset_open(o.t.shards, &(struct option_list){1, &unknown}, &(struct input_form){2, 5, 64, 0}, &d), ST_INPUT);
+    assert_int_equal(dataset_open(o.t.shards, &(struct option_list){1, &up}, &(struct input_form){2, 5, 64, 0}, &d),
                      ST_INPUT);
-    assert_int_equal(dataset_open(o.t.folder, &(struct option_list){0, NULL}, &(struct input_form){2, 5, 64, 0}, &d), ST_INPUT);
+    assert_int_equal(dataset_open(o.t.shards, &(struct option_list){2, (const char *[]){"x", "x"}},
+                                  &(struct input_form){2, 5, 64, 0}, &d),
+                     ST_INPUT);
+    assert_int_equal(dataset_open(o.t.folder, &(struct option_list){0, NULL}, &(struct input_form){2, 5, 64, 0}, &d),
+                     ST_INPUT);
     teardown(&o);
 }
 
@@ -259,12 +280,16 @@ static void test_order_and_digest(void **state)
     tasks_entry(&t, "b", choices);
     tasks_entry(&t, "c", find);
     tasks_raw(&t, "f", "{\"c\":\"甲乙\",\"q\":\"戊\",\"a\":\"乙\"}\n");
-    assert_int_equal(tasks_import(&t, 0, NULL), ST_INPUT);      /* a and b cannot read it */
+    assert_int_equal(tasks_import(&t, 0, NULL), ST_INPUT); /* a and b cannot read it */
     test_folder_remove(t.shards);
-    tasks_entry(&t, "a", "name: A\nkind: labels\nupstream: 2\ntemplate: '{c}。'\nlabels: [戊, 否]\nsplit: {dev: 0}\nsources:\n  - folder: x\n"
-                         "    format: jsonl\n    files: {train: f}\n    fields: {c: c}\n    label: q\n");
-    tasks_entry(&t, "b", "name: B\nkind: labels\nupstream: 1\ntemplate: '{c}。'\nlabels: [戊, 否]\nsplit: {dev: 0}\nsources:\n  - folder: x\n"
-                         "    format: jsonl\n    files: {train: f}\n    fields: {c: c}\n    label: q\n");
+    tasks_entry(&t, "a",
+                "name: A\nkind: labels\nupstream: 2\ntemplate: '{c}。'\nlabels: [戊, 否]\nsplit: {dev: 0}\nsources:\n  "
+                "- folder: x\n"
+                "    format: jsonl\n    files: {train: f}\n    fields: {c: c}\n    label: q\n");
+    tasks_entry(&t, "b",
+                "name: B\nkind: labels\nupstream: 1\ntemplate: '{c}。'\nlabels: [戊, 否]\nsplit: {dev: 0}\nsources:\n  "
+                "- folder: x\n"
+                "    format: jsonl\n    files: {train: f}\n    fields: {c: c}\n    label: q\n");
     assert_int_equal(tasks_import(&t, 0, NULL), ST_OK);
     assert_int_equal(dataset_open(t.shards, &all, &form, &d), ST_OK);
     assert_int_equal(dataset_tasks(d), 3);
@@ -272,7 +297,7 @@ static void test_order_and_digest(void **state)
     assert_string_equal(dataset_task(d, 1)->id, "b");
     assert_string_equal(dataset_task(d, 2)->id, "a");
     dataset_close(&d);
-    assert_int_equal(dataset_open(t.shards, NULL, &form, &d), ST_OK);   /* every task: here all are upstream */
+    assert_int_equal(dataset_open(t.shards, NULL, &form, &d), ST_OK); /* every task: here all are upstream */
     assert_int_equal(dataset_tasks(d), 3);
     dataset_close(&d);
     assert_int_equal(dataset_open(t.shards, &all, &form, &d), ST_OK);
@@ -302,10 +327,10 @@ static void test_order_and_digest(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_labels), cmocka_unit_test(test_labels_cut), cmocka_unit_test(test_choices),
-        cmocka_unit_test(test_too_long), cmocka_unit_test(test_find), cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_order_and_digest)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_labels),  cmocka_unit_test(test_labels_cut),
+                                       cmocka_unit_test(test_choices), cmocka_unit_test(test_too_long),
+                                       cmocka_unit_test(test_find),    cmocka_unit_test(test_windows),
+                                       cmocka_unit_test(test_refused), cmocka_unit_test(test_order_and_digest)};
 
     log_init('-', -1, LOG_SILENT);
     return cmocka_run_group_tests(tests, NULL, NULL);

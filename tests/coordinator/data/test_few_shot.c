@@ -8,8 +8,9 @@
 #include "coordinator/data/few_shot.h"
 #include "tests/support/tasks.h"
 
-static const char entry[] = "name: X\nkind: labels\nupstream: 0\ntemplate: '“{a}”？'\nlabels: [是, 否]\nsplit: {dev: 0}\nsources:\n"
-                            "  - folder: x\n    format: table\n    files: {train: f}\n    columns: [a, y]\n    fields: {a: a}\n    label: y\n";
+static const char entry[] =
+    "name: X\nkind: labels\nupstream: 0\ntemplate: '“{a}”？'\nlabels: [是, 否]\nsplit: {dev: 0}\nsources:\n"
+    "  - folder: x\n    format: table\n    files: {train: f}\n    columns: [a, y]\n    fields: {a: a}\n    label: y\n";
 static const struct input_form form = {2, TASKS_PLACEHOLDER, 64, 0};
 
 static void setup(struct tasks *t, struct dataset **d, int yes, int no)
@@ -20,8 +21,8 @@ static void setup(struct tasks *t, struct dataset **d, int yes, int no)
     tasks_open(t);
     tasks_entry(t, "x", entry);
     for (int i = 0; i < yes + no; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s\t%s\n", tasks_characters[6 + i / 10], tasks_characters[6 + i % 10],
-                              i < yes ? "是" : "否");
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s\t%s\n", tasks_characters[6 + i / 10],
+                              tasks_characters[6 + i % 10], i < yes ? "是" : "否");
     tasks_raw(t, "f", text);
     assert_int_equal(tasks_import(t, 0, NULL), ST_OK);
     assert_int_equal(tasks_dataset(t, "x", &form, d), ST_OK);
@@ -57,7 +58,7 @@ static void test_draw(void **state)
     few_shot_fini(&c);
     assert_int_equal(few_shot_draw(d, 0, 20, 42, &a), ST_OK);
     few_shot_fini(&a);
-    assert_int_equal(few_shot_draw(d, 0, 21, 42, &a), ST_INPUT);    /* 否 has 40 */
+    assert_int_equal(few_shot_draw(d, 0, 21, 42, &a), ST_INPUT); /* 否 has 40 */
     assert_int_equal(few_shot_draw(d, 0, 0, 42, &a), ST_INPUT);
     dataset_close(&d);
     tasks_close(&t);
@@ -65,9 +66,10 @@ static void test_draw(void **state)
 
 static void test_standard(void **state)
 {
-    const struct task pair = {.kind = TASK_LABELS, .classes = 2, .few_shot = 16}, nli = {.kind = TASK_LABELS, .classes = 3, .few_shot = 11},
-                      star = {.kind = TASK_LABELS, .classes = 5, .few_shot = 7}, topic = {.kind = TASK_LABELS, .classes = 15},
-                      find = {.kind = TASK_EXTRACTIVE, .few_shot = 32};
+    const struct task pair = {.kind = TASK_LABELS, .classes = 2, .few_shot = 16},
+                      nli = {.kind = TASK_LABELS, .classes = 3, .few_shot = 11},
+                      star = {.kind = TASK_LABELS, .classes = 5, .few_shot = 7},
+                      topic = {.kind = TASK_LABELS, .classes = 15}, find = {.kind = TASK_EXTRACTIVE, .few_shot = 32};
 
     (void)state;
     assert_int_equal(few_shot_standard(&pair, 0), 16);

@@ -23,7 +23,7 @@ static void test_found(void **state)
 
     (void)state;
     test_folder(folder, sizeof folder);
-    assert_int_equal(groups_load(folder, &g), ST_OK);   /* no such file */
+    assert_int_equal(groups_load(folder, &g), ST_OK); /* no such file */
     assert_string_equal(groups_find(&g, "afqmc"), "");
     assert_int_equal(load(folder, "afqmc\tcomparison or order\nc3\tlookup\n", &g), ST_OK);
     assert_string_equal(groups_find(&g, "afqmc"), "comparison or order");
@@ -38,7 +38,12 @@ static void test_found(void **state)
 
 static void test_refused(void **state)
 {
-    static const char *const bad[] = {"afqmc\n", "afqmc\t\n", "\tlookup\n", "a\tb\tc\n", "a\tb", "a\tb\n\n",
+    static const char *const bad[] = {"afqmc\n",
+                                      "afqmc\t\n",
+                                      "\tlookup\n",
+                                      "a\tb\tc\n",
+                                      "a\tb",
+                                      "a\tb\n\n",
                                       "a\t0123456789012345678901234567890123456789012345678901234567890123456789\n"};
     struct groups g;
     char folder[4096];

@@ -8,6 +8,7 @@
 #include "cluster/base/log.h"
 #include "tests/support/tasks.h"
 
+/* clang-format off */
 #define LABELS "name: X\nkind: labels\nupstream: 0\ntemplate: '“{a}”？'\nlabels: [是, 否]\nsources:\n  - folder: x\n"
 #define CHOICES "name: X\nkind: choices\nupstream: 0\ntemplate: '“{a}”？'\nshorten: [a]\nsources:\n  - folder: x\n"
 #define FIND "name: X\nkind: extractive\nupstream: 0\ntemplate: '无：“{context}”问“{question}'\nsources:\n  - folder: x\n"
@@ -190,7 +191,8 @@ static void test_places(void **state)
         {"[{\"text\":\"乙\",\"answer_start\":5}]", 3, 3, 1},                       /* nearest place */
         {"[{\"text\":\"乙\",\"answer_start\":10}]", 3, 3, 1},                      /* given place, in bytes */
         {"[{\"text\":\"己\",\"answer_start\":0},{\"text\":\"甲乙\",\"answer_start\":3}]", 2, 3, 2},   /* the one in the text goes first */
-        {"{\"text\":[\"丙\"],\"answer_start\":[5]}", 4, 4, 1}};
+        {"{\"text\":[\"丙\"],\"answer_start\":[5]}", 4, 4, 1},
+    };
     const struct input_form form = {2, TASKS_PLACEHOLDER, 64, 0};
 
     (void)state;
@@ -217,8 +219,8 @@ static void test_places(void **state)
     }
 }
 
-/* Starts of a file are read in the unit in which most fit; an entry can say the unit. Every context has its answer at characters
- * 2, 5 and 8; the first has two pairs of UTF-16 units in front, the second none. */
+/* Starts of a file are read in the unit in which most fit; an entry can say the unit. Every context has its answer at
+ * characters 2, 5 and 8; the first has two pairs of UTF-16 units in front, the second none. */
 static void test_units(void **state)
 {
     static const char *const contexts[] = {"𠀀𠁁乙丙丁乙甲甲乙", "甲甲乙丙丁乙甲甲乙"};

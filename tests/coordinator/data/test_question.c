@@ -29,7 +29,8 @@ static const char *const choice_rows[] = {
 static const char *const find_rows[] = {
     "{\"context\": \"甲乙丙丁\", \"question\": \"子\", \"y\": \"乙丙\"}",
     "{\"context\": \"甲乙丙丁\", \"question\": \"丑\", \"y\": [], \"n\": true}",
-    "{\"context\": \"子丑寅卯甲乙丙丁戊己庚辛壬癸子丑寅卯甲乙丙丁戊己庚辛壬癸子丑寅卯甲乙丙丁戊己庚辛壬癸012345\", \"question\": \"寅\", \"y\": \"己庚\"}",
+    "{\"context\": \"子丑寅卯甲乙丙丁戊己庚辛壬癸子丑寅卯甲乙丙丁戊己庚辛壬癸子丑寅卯甲乙丙丁戊己庚辛壬癸012345\", "
+    "\"question\": \"寅\", \"y\": \"己庚\"}",
     "{\"context\": \"庚 辛壬\", \"question\": \"丑\", \"y\": \"辛\"}", NULL};
 
 /* The dataset's example e is that of some split: every row is looked for in all of them by its ids. */
@@ -116,14 +117,16 @@ static void same_inputs(void **state)
 /* What cannot be asked comes back with its reason. */
 static void reasons(void **state)
 {
-    static const struct { const char *row, *why; } cases[] = {
-        {"{\"a\": \"甲\", \"options\": [\"子\", \"丑\"]}", "a field is missing or no text"},
-        {"{\"a\": \" \", \"b\": \"甲\", \"options\": [\"子\", \"丑\"]}", "a field is empty"},
-        {"{\"a\": \"甲\", \"b\": [], \"options\": [\"子\", \"丑\"]}", "a field is missing or no text"},
-        {"{\"a\": \"甲\", \"b\": \"甲\"}", "fewer than two options, or none"},
-        {"{\"a\": \"甲\", \"b\": \"甲\", \"options\": [\"子\", \"\"]}", "empty option"},
-        {"{\"a\": \"甲\", \"b\": \"子丑寅卯子丑寅卯子丑寅卯子丑寅卯子丑寅卯子丑寅卯子丑寅卯子丑寅卯\", \"options\": [\"子\", \"丑\"]}",
-         "the row cannot be cut to fit"}};
+    static const struct {
+        const char *row, *why;
+    } cases[] = {{"{\"a\": \"甲\", \"options\": [\"子\", \"丑\"]}", "a field is missing or no text"},
+                 {"{\"a\": \" \", \"b\": \"甲\", \"options\": [\"子\", \"丑\"]}", "a field is empty"},
+                 {"{\"a\": \"甲\", \"b\": [], \"options\": [\"子\", \"丑\"]}", "a field is missing or no text"},
+                 {"{\"a\": \"甲\", \"b\": \"甲\"}", "fewer than two options, or none"},
+                 {"{\"a\": \"甲\", \"b\": \"甲\", \"options\": [\"子\", \"\"]}", "empty option"},
+                 {"{\"a\": \"甲\", \"b\": \"子丑寅卯子丑寅卯子丑寅卯子丑寅卯子丑寅卯子丑寅卯子丑寅卯子丑寅卯\", "
+                  "\"options\": [\"子\", \"丑\"]}",
+                  "the row cannot be cut to fit"}};
     const struct input_form form = {3, TASKS_PLACEHOLDER, 40, FORM_RIGHT};
     struct vocabulary *vocabulary;
     struct question *question;

@@ -1,5 +1,5 @@
-/* The real data sets, where ../shared/data is there: all 30 folders are read by their entries, no row is lost, and every row
- * becomes an input. Only counts are known here. */
+/* The real data sets, where ../shared/data is there: all 30 folders are read by their entries, no row is lost, and
+ * every row becomes an input. Only counts are known here. */
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -13,6 +13,7 @@
 static const char data[] = TEST_SOURCE_DIR "/../shared/data";
 
 /* Records that the folder's description counts (questions for reading comprehension), and the bad ones among them. */
+/* clang-format off */
 static const struct { const char *id; int read, bad, ignored; } expected[] = {
     {"afqmc", 31605 + 4316, 0, 0}, {"paws-x", 4000, 0, 0}, {"cmnli", 12426, 0, 0}, {"csl", 160 + 160 + 857, 0, 0},
     {"thucnews", 20000, 0, 0}, {"bq", 10000 + 9981, 0, 0}, {"chip-ctc", 18362 + 5145, 0, 0},
@@ -23,6 +24,7 @@ static const struct { const char *id; int read, bad, ignored; } expected[] = {
     {"online_shopping", 16966 + 4834 + 4836, 0, 0}, {"waimai", 11987, 0, 0}, {"weibo_sentiment", 2400, 0, 0},
     {"asap_sample", 300, 0, 0}, {"c3", 8385, 0, 0}, {"chnsenticorp", 8366 + 1200 + 1200, 0, 0},
     {"dmr_douban", 44 + 1583, 360, 0}, {"drcd", 3524 + 1212, 0, 0}, {"ocnli", 9063 + 2250, 0, 12 + 37}, {"tnews", 1185 + 1098 + 2010, 0, 0}};
+/* clang-format on */
 enum { TASKS = sizeof expected / sizeof *expected };
 
 static void check_report(void *arg, const struct import_report *r)
@@ -40,7 +42,8 @@ static void check_report(void *arg, const struct import_report *r)
         fail_msg("%s: %lld read, %lld bad, %lld left out", r->entry->id, (long long)r->read,
                  (long long)tally_sum(&r->tally, TALLY_BAD), (long long)tally_sum(&r->tally, TALLY_IGNORED));
     assert_int_equal(kept + tally_sum(&r->tally, TALLY_BAD) + tally_sum(&r->tally, TALLY_IGNORED) +
-                     tally_sum(&r->tally, TALLY_DUPLICATE), r->read);
+                         tally_sum(&r->tally, TALLY_DUPLICATE),
+                     r->read);
     ++*seen;
 }
 
@@ -91,10 +94,7 @@ static void test_all(void **state)
     char folder[256];
 
     (void)state;
-    if (!file_is_folder(data)) {
-        printf("%s is not there: skipped\n", data);
-        skip();
-    }
+    if (!file_is_folder(data)) test_skip("../shared/data is not there");
     test_folder(folder, sizeof folder);
     import(folder);
     for (int reference = 0; reference < 3; reference++) {
@@ -116,5 +116,5 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
 
     log_init('-', -1, LOG_ERROR);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run_group(tests, NULL, NULL);
 }

@@ -8,8 +8,9 @@
 #include "cluster/base/log.h"
 #include "tests/support/tasks.h"
 
-static const char entry[] = "name: X\nkind: labels\nupstream: 0\ntemplate: '“{a}”？'\nlabels: [是, 否]\nsplit: {dev: 0}\nsources:\n"
-                            "  - folder: x\n    format: table\n    files: {train: f}\n    columns: [a, y]\n    fields: {a: a}\n    label: y\n";
+static const char entry[] =
+    "name: X\nkind: labels\nupstream: 0\ntemplate: '“{a}”？'\nlabels: [是, 否]\nsplit: {dev: 0}\nsources:\n"
+    "  - folder: x\n    format: table\n    files: {train: f}\n    columns: [a, y]\n    fields: {a: a}\n    label: y\n";
 static const struct input_form form = {2, TASKS_PLACEHOLDER, 64, 0};
 
 static void setup(struct tasks *t)
@@ -31,7 +32,7 @@ static void test_damage(void **state)
     setup(&t);
     snprintf(path, sizeof path, "%s/x/train.shard", t.shards);
     assert_int_equal(file_read(path, 1 << 20, &bytes, &n), ST_OK);
-    for (size_t i = 0; i < n; i++) {        /* every byte counts */
+    for (size_t i = 0; i < n; i++) { /* every byte counts */
         bytes[i] ^= 0x10;
         test_file(t.shards, "x/train.shard", bytes, n, path, sizeof path);
         assert_int_equal(tasks_dataset(&t, "x", &form, &d), ST_INPUT);
@@ -51,9 +52,10 @@ static void test_damage(void **state)
 /* Texts by which answers are scored: every byte counts, they are not left out, and are those of their shard. */
 static void test_texts(void **state)
 {
-    static const char find[] = "name: Y\nkind: extractive\nupstream: 1\ntemplate: '：“{context}”问“{question}'\nsplit: {dev: 0}\nsources:\n"
-                               "  - folder: x\n    format: table\n    files: {train: g}\n    columns: [c, q, a]\n"
-                               "    fields: {context: c, question: q}\n    answers: a\n";
+    static const char find[] =
+        "name: Y\nkind: extractive\nupstream: 1\ntemplate: '：“{context}”问“{question}'\nsplit: {dev: 0}\nsources:\n"
+        "  - folder: x\n    format: table\n    files: {train: g}\n    columns: [c, q, a]\n"
+        "    fields: {context: c, question: q}\n    answers: a\n";
     struct dataset *d;
     struct tasks t;
     char path[800], *bytes;
@@ -119,7 +121,8 @@ static void test_mixed(void **state)
 /* A vocabulary in which two labels cannot be told apart, or a special token is missing. */
 static void test_vocabulary(void **state)
 {
-    static const char poor[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n，\n甲\n", none[] = "[PAD]\n[UNK]\n[CLS]\n[MASK]\n，\n是\n否\n";
+    static const char poor[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n，\n甲\n",
+                      none[] = "[PAD]\n[UNK]\n[CLS]\n[MASK]\n，\n是\n否\n";
     struct tasks t;
     char path[800];
 
@@ -134,7 +137,8 @@ static void test_vocabulary(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_damage), cmocka_unit_test(test_texts), cmocka_unit_test(test_mixed), cmocka_unit_test(test_vocabulary)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_damage), cmocka_unit_test(test_texts),
+                                       cmocka_unit_test(test_mixed), cmocka_unit_test(test_vocabulary)};
 
     log_init('-', -1, LOG_SILENT);
     return cmocka_run_group_tests(tests, NULL, NULL);

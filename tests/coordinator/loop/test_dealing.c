@@ -83,15 +83,15 @@ static void test_slots(void **state)
         assert_int_equal(seen[order[s]]++, 0);
         blocks[s / 8] += lengths[order[s]];
     }
-    assert_int_equal(lengths[order[0]], 36);   /* the longest in slot 0, the next one half a tree away */
+    assert_int_equal(lengths[order[0]], 36); /* the longest in slot 0, the next one half a tree away */
     assert_int_equal(lengths[order[16]], 35);
     for (int b = 0; b < 3; b++) assert_in_range(blocks[b], 8 * 23 - 16, 8 * 23 + 16);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_dealt), cmocka_unit_test(test_few_blocks), cmocka_unit_test(test_slots)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_dealt), cmocka_unit_test(test_few_blocks),
+                                       cmocka_unit_test(test_slots)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

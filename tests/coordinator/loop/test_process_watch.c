@@ -11,7 +11,9 @@
 
 #include "coordinator/loop/process_watch.h"
 
-struct heard { atomic_int gone[2], ticks, terminated; };
+struct heard {
+    atomic_int gone[2], ticks, terminated;
+};
 
 static void on_gone(void *arg, int i)
 {

@@ -15,9 +15,9 @@ static struct comm comm;
 struct adder {
     struct checkpoint_tensor tensor;
     int64_t sum, added, replayed;
-    int64_t step_fails, replay_fails;   /* at this step, 0: never; */
-    int failing;                        /* on this rank */
-    const char *digest;                 /* of its configuration */
+    int64_t step_fails, replay_fails; /* at this step, 0: never; */
+    int failing;                      /* on this rank */
+    const char *digest;               /* of its configuration */
     Mp2__Step message;
     struct member_report reports[8];
     int64_t units[8];
@@ -44,8 +44,11 @@ static status step(void *self, int64_t step, struct membership *membership, stru
     (void)membership;
     TRY(fail_at(a, step, a->step_fails));
     a->record = a->added = step;
-    *out = (struct job_step){.record = &a->record, .record_bytes = sizeof a->record, .message = &a->message,
-                             .reports = a->reports, .units = a->units};
+    *out = (struct job_step){.record = &a->record,
+                             .record_bytes = sizeof a->record,
+                             .message = &a->message,
+                             .reports = a->reports,
+                             .units = a->units};
     return ST_OK;
 }
 
@@ -93,7 +96,10 @@ static status state(void *self, struct state *out)
 {
     struct adder *a = self;
 
-    *out = (struct state){.kind = "adder", .config_digest = a->digest, .precision = "f32", .instruction_set = "none",
+    *out = (struct state){.kind = "adder",
+                          .config_digest = a->digest,
+                          .precision = "f32",
+                          .instruction_set = "none",
                           .libraries = "none"};
     return ST_OK;
 }
@@ -120,12 +126,27 @@ static void adder_init(struct adder *a)
 static status run(struct adder *a, const char *folder, int64_t steps, int64_t checkpoint_every,
                   struct loop_result *result)
 {
-    const struct job job = {.command = "adder", .self = a, .introduce = introduce, .step = step, .commit = commit,
-                            .flush = flush, .replay = replay, .tensors = tensors, .state = state, .restore = restore,
+    const struct job job = {.command = "adder",
+                            .self = a,
+                            .introduce = introduce,
+                            .step = step,
+                            .commit = commit,
+                            .flush = flush,
+                            .replay = replay,
+                            .tensors = tensors,
+                            .state = state,
+                            .restore = restore,
                             .describe = describe};
-    const struct loop_options options = {.run = folder, .resume = -1, .config = "{}\n", .config_digest = a->digest,
-                                         .steps = steps, .checkpoint_every = checkpoint_every, .checkpoints_kept = 2,
-                                         .skips = 1, .record_bytes = 8, .watch = {.listen = ""}};
+    const struct loop_options options = {.run = folder,
+                                         .resume = -1,
+                                         .config = "{}\n",
+                                         .config_digest = a->digest,
+                                         .steps = steps,
+                                         .checkpoint_every = checkpoint_every,
+                                         .checkpoints_kept = 2,
+                                         .skips = 1,
+                                         .record_bytes = 8,
+                                         .watch = {.listen = ""}};
 
     return loop_run(&comm, &job, &options, result);
 }
@@ -194,7 +215,7 @@ static void test_journal_is_replayed(void **unused)
 static void test_replay_fails(void **unused)
 {
     (void)unused;
-    for (int failing = 0; failing < comm.size; failing += comm.size > 1 ? comm.size - 1 : 1) {
+    for (int failing = 0; failing<comm.size; failing += comm.size> 1 ? comm.size - 1 : 1) {
         struct loop_result result;
         struct adder a;
         char folder[256];
@@ -238,7 +259,7 @@ int main(void)
                                        cmocka_unit_test(test_journal_is_refused)};
     int failed;
 
-    alarm(600);   /* ranks that wait for each other for ever */
+    alarm(600); /* ranks that wait for each other for ever */
     if (comm_init(&comm) != ST_OK) return 1;
     log_init('T', comm.rank, LOG_SILENT);
     failed = cmocka_run_group_tests(tests, NULL, NULL);

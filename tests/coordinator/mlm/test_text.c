@@ -30,7 +30,8 @@ static void write_text(const char *path)
     assert_int_equal(fclose(f), 0);
 }
 
-static void make(const char *folder, const struct vocabulary *v, enum documents documents, const char *tag, struct token_text out[2])
+static void make(const char *folder, const struct vocabulary *v, enum documents documents, const char *tag,
+                 struct token_text out[2])
 {
     char path[4200];
     const char *paths[] = {path};

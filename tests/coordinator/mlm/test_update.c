@@ -1,5 +1,6 @@
-/* A step of mlm as a user configures it: the gradient of several micro-batches is that of their common loss; it is clipped to
- * its norm; AdamW decays matrices and tables alone; the rate follows warm-up and schedule; a skipped step changes nothing. */
+/* A step of mlm as a user configures it: the gradient of several micro-batches is that of their common loss; it is
+ * clipped to its norm; AdamW decays matrices and tables alone; the rate follows warm-up and schedule; a skipped step
+ * changes nothing. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,7 +73,8 @@ static void open_world(struct world *w, const char *micro, const char *clip)
     set(w, "train.weight_decay", "0.1");
     set(w, "heldout", "0");
     set(w, "machine.precision", "f32");
-    assert_int_equal(options_load(mlm_options, mlm_option_count, &w->config, NULL, w->list, (size_t)w->count, &w->options), ST_OK);
+    assert_int_equal(
+        options_load(mlm_options, mlm_option_count, &w->config, NULL, w->list, (size_t)w->count, &w->options), ST_OK);
     w->config.train.warmup = 4;
     w->config.train.steps = 20;
     assert_int_equal(mlm_open(&comm, &w->config, &w->options, &w->mlm), ST_OK);
@@ -140,11 +142,11 @@ static void check_update(struct world *w, const float *before, double rate, doub
         for (int64_t i = m->flat.offset[slot]; i < m->flat.offset[slot] + m->flat.size[slot]; i++) {
             double g = scale * (double)m->grad[i], p = before[i] * (matrix ? 1 - rate * t->adamw.decay : 1);
 
-            p -= rate * g / (fabs(g) + t->adamw.eps);   /* both corrections cancel in the first step */
+            p -= rate * g / (fabs(g) + t->adamw.eps); /* both corrections cancel in the first step */
             assert_true(fabs((double)m->worker->values[i] - p) <= 2e-6 * (1 + fabs(p)) + 1e-3 * rate);
         }
     }
-    assert_int_equal(decayed, 3 + 6 + 1);    /* three tables, six matrices of the layer, the head's */
+    assert_int_equal(decayed, 3 + 6 + 1); /* three tables, six matrices of the layer, the head's */
     assert_int_equal(plain, 2 + 10 + 4);
 }
 
@@ -157,13 +159,16 @@ static void update(const char *clip, double most)
 
     open_world(&w, "2", clip);
     loss(&w, 1);
-    scale = most > 0 && w.mlm.coordinator->message.gradient_norm > most ? most / w.mlm.coordinator->message.gradient_norm : 1;
+    scale = most > 0 && w.mlm.coordinator->message.gradient_norm > most
+                ? most / w.mlm.coordinator->message.gradient_norm
+                : 1;
     if (most > 0) assert_true(scale < 0.5);
     assert_true(fabs(w.mlm.scale - scale) < 1e-12);
-    assert_true(fabs(w.mlm.coordinator->message.learning_rate - w.config.train.rate / 4) < 1e-12);   /* the first of four steps of warm-up */
+    assert_true(fabs(w.mlm.coordinator->message.learning_rate - w.config.train.rate / 4) <
+                1e-12); /* the first of four steps of warm-up */
     assert_int_equal(mem_alloc((size_t)w.mlm.flat.count, sizeof *before, &before), ST_OK);
     memcpy(before, w.mlm.worker->values, (size_t)w.mlm.flat.count * sizeof *before);
-    assert_int_equal(mlm_commit(&w.mlm, 1, 0), ST_OK);   /* skipped */
+    assert_int_equal(mlm_commit(&w.mlm, 1, 0), ST_OK); /* skipped */
     assert_memory_equal(before, w.mlm.worker->values, (size_t)w.mlm.flat.count * sizeof *before);
     assert_int_equal(mlm_commit(&w.mlm, 1, 1), ST_OK);
     check_update(&w, before, w.config.train.rate / 4, scale);

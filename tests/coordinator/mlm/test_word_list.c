@@ -10,7 +10,8 @@
 
 static struct vocabulary *vocabulary(void)
 {
-    static const char text[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n\u4e2d\n\u56fd\n\u4eba\n\u6c11\n\u94f6\n\u884c\nplay\n##ing\n##s\nok\n";
+    static const char text[] =
+        "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n\u4e2d\n\u56fd\n\u4eba\n\u6c11\n\u94f6\n\u884c\nplay\n##ing\n##s\nok\n";
     struct vocabulary *v;
 
     assert_int_equal(vocabulary_parse("test", text, sizeof text - 1, &v), ST_OK);
@@ -43,10 +44,11 @@ static void check(const struct word_list *w, const struct vocabulary *v, const c
 
     assert_int_equal(wordpiece_encode(v, text, strlen(text), &tokens), ST_OK);
     assert_int_equal(tokens.count, strlen(expected));
-    for (size_t i = 0; i < tokens.count; i++) marked[i] = tokens.items[i].id | (vocabulary_text(v, tokens.items[i].id, NULL)[0] == '#' ? TOKEN_JOINED : 0);
+    for (size_t i = 0; i < tokens.count; i++)
+        marked[i] = tokens.items[i].id | (vocabulary_text(v, tokens.items[i].id, NULL)[0] == '#' ? TOKEN_JOINED : 0);
     word_list_mark(w, marked, (int64_t)tokens.count);
     for (size_t i = 0; i <= tokens.count; i++) {
-        found[i] = i == tokens.count ? 0 : marked[i] & TOKEN_JOINED ? '1' : '0';
+        found[i] = (char)(i == tokens.count ? 0 : marked[i] & TOKEN_JOINED ? '1' : '0');
         if (i < tokens.count) assert_int_equal(token_id(marked[i]), tokens.items[i].id);
     }
     assert_string_equal(found, expected);
@@ -55,18 +57,21 @@ static void check(const struct word_list *w, const struct vocabulary *v, const c
 
 static void test_matching(void **state)
 {
-    static const char words[] = "\u4e2d\u56fd 8000 ns\n\u4e2d\u56fd\u4eba\t12\n\u56fd\u4eba\n\u4eba\u6c11\n\u94f6\u884c\n\u4eba\u6c11\u94f6\u884c\r\n\u4e2d\n\u5929\u5730\n\nok play\nok\n";
+    static const char words[] = "\u4e2d\u56fd 8000 "
+                                "ns\n\u4e2d\u56fd\u4eba\t12\n\u56fd\u4eba\n\u4eba\u6c11\n\u94f6\u884c\n\u4eba\u6c11"
+                                "\u94f6\u884c\r\n\u4e2d\n\u5929\u5730\n\nok play\nok\n";
     struct vocabulary *v = vocabulary();
     struct word_list *w;
 
     (void)state;
     assert_int_equal(load(words, sizeof words - 1, v, &w), ST_OK);
-    assert_int_equal(word_list_count(w), 6);   /* single pieces, and words with a piece the vocabulary lacks, are left out */
+    assert_int_equal(word_list_count(w),
+                     6); /* single pieces, and words with a piece the vocabulary lacks, are left out */
     assert_int_equal(strlen(word_list_digest(w)), 32);
-    check(w, v, "\u4e2d\u56fd\u4eba\u6c11\u94f6\u884c", "011001");      /* from the left: three, one, two */
+    check(w, v, "\u4e2d\u56fd\u4eba\u6c11\u94f6\u884c", "011001"); /* from the left: three, one, two */
     check(w, v, "\u4e2d\u56fd\u6c11", "010");
     check(w, v, "\u4eba\u6c11\u94f6\u884c\u4e2d", "01110");
-    check(w, v, "\u4eba\u6c11\u94f6", "010");                                  /* a longer word that does not end */
+    check(w, v, "\u4eba\u6c11\u94f6", "010"); /* a longer word that does not end */
     check(w, v, "playing ok plays", "01001");
     word_list_destroy(&w);
     vocabulary_destroy(&v);

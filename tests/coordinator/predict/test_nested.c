@@ -1,4 +1,5 @@
-/* A file in SQuAD's form is told from lines by what it begins with, however it is laid out; no line of questions is taken for one. */
+/* A file in SQuAD's form is told from lines by what it begins with, however it is laid out; no line of questions is
+ * taken for one. */
 #include "tests/support/support.h"
 
 #include <string.h>
@@ -19,7 +20,9 @@ static void test_forms(void **state)
 {
     (void)state;
     check("{\"data\": [{\"paragraphs\": [", 1);
-    check("\xef\xbb\xbf{\n  \"version\" : \"v1, {\\\"\",\r\n  \"about\": {\"by\": [\"}\", 1]}, \"n\": 2.5e3,\n\t\"data\":\n[", 1);
+    check("\xef\xbb\xbf{\n  \"version\" : \"v1, {\\\"\",\r\n  \"about\": {\"by\": [\"}\", 1]}, \"n\": "
+          "2.5e3,\n\t\"data\":\n[",
+          1);
     check("[{\"context_id\": \"D1\"", 1);
     check(" [\n {", 1);
     check("{\"context\": \"甲\", \"question\": \"乙\"}\n{\"data\": [", 0);

@@ -8,7 +8,7 @@
 #include "coordinator/pretrain/scores.h"
 #include "tests/support/tasks.h"
 
-enum { TASKS = 20 };   /* each a group of its own, but the last two, which are in one; the first has no rows */
+enum { TASKS = 20 }; /* each a group of its own, but the last two, which are in one; the first has no rows */
 
 static const char entry[] =
     "name: X\nkind: labels\nupstream: %d\ntemplate: '“{a}”？'\nlabels: [是, 否]\nsplit: {dev: 0}\nsources:\n"
@@ -47,8 +47,8 @@ static int lines_with(FILE *f, const char *text)
 
 static void test_table(void **state)
 {
-    struct pretrain_shape shape = {.layers = 1, .tokens = 2, .hidden = 4, .modules = 2, .intrinsic = 3, .tasks = TASKS,
-                                   .groups = 1, .batch = 1};
+    struct pretrain_shape shape = {
+        .layers = 1, .tokens = 2, .hidden = 4, .modules = 2, .intrinsic = 3, .tasks = TASKS, .groups = 1, .batch = 1};
     struct state_task first[TASKS] = {{0}};
     struct task_scores *s;
     struct job_eval e = {0};
@@ -68,7 +68,7 @@ static void test_table(void **state)
     task_scores_end(s, 1, 2.5, &e);
     assert_int_equal(e.record.task_count, TASKS - 1);
     assert_int_equal(e.record.tasks[0].task, 1);
-    assert_true(e.record.mean > .0999 && e.record.mean < .1001);   /* of .01 … .19 */
+    assert_true(e.record.mean > .0999 && e.record.mean < .1001); /* of .01 … .19 */
     assert_int_equal(e.message->n_scores, TASKS - 1);
     assert_true(e.record.subset && s->complete);
 

@@ -1,5 +1,5 @@
-/* The norm that a step tells is that of the gradients that AdamW takes: from zero moments its first moment is the gradient times
- * 1 - beta1; and A's, which is never made, has the norm of the one that is made here. */
+/* The norm that a step tells is that of the gradients that AdamW takes: from zero moments its first moment is the
+ * gradient times 1 - beta1; and A's, which is never made, has the norm of the one that is made here. */
 #include <math.h>
 
 #include "cluster/base/random.h"
@@ -8,8 +8,13 @@
 
 enum { LAYERS = 3, MODULES = 4, D = 5, HIDDEN = 6, TASKS = 7, GROUPS = 3, COLUMNS = 21 };
 
-static const struct parameters_shape shape = {.layers = LAYERS, .modules = MODULES, .d = D, .hidden = HIDDEN, .tasks = TASKS,
-                                              .z_start = 1e-3, .router_start = 1e-3};
+static const struct parameters_shape shape = {.layers = LAYERS,
+                                              .modules = MODULES,
+                                              .d = D,
+                                              .hidden = HIDDEN,
+                                              .tasks = TASKS,
+                                              .z_start = 1e-3,
+                                              .router_start = 1e-3};
 
 struct draws {
     struct group_draw draw[GROUPS];
@@ -22,8 +27,10 @@ static void draw_all(const struct parameters *p, struct draws *w)
     struct random_key key = random_seed(4, RANDOM_ROUTER);
 
     for (int g = 0; g < GROUPS; g++) {
-        for (int i = 0; i < LAYERS * MODULES; i++) w->uniform[g][i] = 0.1 + 0.8 * random_uniform(key, (uint64_t)(g * 100 + i));
-        w->draw[g] = (struct group_draw){.task = g == 2 ? 1 : 4 * g, .uniform = w->uniform[g], .tau = 0.7, .s = w->s[g], .r = w->r[g], .u = w->u[g]};
+        for (int i = 0; i < LAYERS * MODULES; i++)
+            w->uniform[g][i] = 0.1 + 0.8 * random_uniform(key, (uint64_t)(g * 100 + i));
+        w->draw[g] = (struct group_draw){
+            .task = g == 2 ? 1 : 4 * g, .uniform = w->uniform[g], .tau = 0.7, .s = w->s[g], .r = w->r[g], .u = w->u[g]};
         parameters_draw(p, &w->draw[g]);
     }
 }
@@ -38,7 +45,8 @@ static double squares(const struct moments *x, double factor)
 
 static void test_square(void **state)
 {
-    const struct rates rates = {.router = 1e-3, .z = 1e-3, .head = 1e-3, .adamw = {.beta1 = .9, .beta2 = .99, .eps = 1e-8}};
+    const struct rates rates = {
+        .router = 1e-3, .z = 1e-3, .head = 1e-3, .adamw = {.beta1 = .9, .beta2 = .99, .eps = 1e-8}};
     struct random_key key = random_seed(5, RANDOM_INIT);
     double g[GROUPS * LAYERS * D], head[2 * HIDDEN], told;
     struct parameters *p;
@@ -75,7 +83,8 @@ static void test_square_of_a(void **state)
                 for (int c = 0; c < COLUMNS; c++) {
                     double a = 0;
 
-                    for (int n = 0; n < groups; n++) a += (double)w.u[n][l * D + i] * (double)gradient[(n * LAYERS + l) * COLUMNS + c];
+                    for (int n = 0; n < groups; n++)
+                        a += (double)w.u[n][l * D + i] * (double)gradient[(n * LAYERS + l) * COLUMNS + c];
                     sum += a * a;
                 }
         assert_true(fabs(parameters_square_of_a(p, groups, w.draw, COLUMNS, gradient) - sum) < 1e-12 * sum);

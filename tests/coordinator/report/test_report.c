@@ -1,4 +1,5 @@
-/* Reports: what the numbers are, that missing cells show, that hostile names stay text, that damaged cells are refused. */
+/* Reports: what the numbers are, that missing cells show, that hostile names stay text, that damaged cells are
+ * refused. */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -19,7 +20,8 @@ static const struct option_list tasks = {2, names};
 /* Scores by task, method, seed; NAN: the cell is not there. */
 static const double scores[2][2][3] = {{{0.5, 0.6, 0.7}, {0.4, 0.4, 0.4}}, {{0.8, 0.9, 1.0}, {0.9, 0.7, NAN}}};
 
-static void write_cell(const char *run, const char *task, enum method method, int64_t seed, double test, const char *metric)
+static void write_cell(const char *run, const char *task, enum method method, int64_t seed, double test,
+                       const char *metric)
 {
     char folder[900], text[2048], path[1000];
     int n;
@@ -27,17 +29,21 @@ static void write_cell(const char *run, const char *task, enum method method, in
     assert_int_equal(cell_folder(run, task, method, seed, folder, sizeof folder), ST_OK);
     assert_int_equal(file_make_folder(folder), ST_OK);
     n = snprintf(text, sizeof text,
-                 "{\"version\": 1, \"task\": \"%s\", \"method\": \"%s\", \"seed\": %d, \"k\": 4, \"metric\": \"%s\", \"dev\": 0.5,"
-                 "\"dev_loss\": 1, \"test\": %.17g, \"test_loss\": null, \"test_split\": \"test\", \"test_rows\": 10, \"majority\": 0.5,"
+                 "{\"version\": 1, \"task\": \"%s\", \"method\": \"%s\", \"seed\": %d, \"k\": 4, \"metric\": \"%s\", "
+                 "\"dev\": 0.5,"
+                 "\"dev_loss\": 1, \"test\": %.17g, \"test_loss\": null, \"test_split\": \"test\", \"test_rows\": 10, "
+                 "\"majority\": 0.5,"
                  "\"untuned_dev\": 0.25, \"train_loss\": 1, \"steps\": 20, \"evaluations\": 0, \"parameters\": %d,"
                  "\"best_stage\": \"router\", \"best_at\": 5, \"seconds\": 2, \"ranks\": 1, \"config_digest\": \"%s\","
                  "\"layers\": %d, \"modules\": %d, \"router\": %s}",
                  task, method_text(method), (int)seed, metric, test, method == METHOD_GRADIENT ? 64 : 8,
-                 seed == 21 && method == METHOD_GRADIENT && strcmp(task, "one") == 0 ? "b" : "a", method == METHOD_GRADIENT ? 2 : 0,
-                 method == METHOD_GRADIENT ? 2 : 0, method == METHOD_GRADIENT ? "[[0.9, 0.1], [0.7, 0.3]]" : "[]");
+                 seed == 21 && method == METHOD_GRADIENT && strcmp(task, "one") == 0 ? "b" : "a",
+                 method == METHOD_GRADIENT ? 2 : 0, method == METHOD_GRADIENT ? 2 : 0,
+                 method == METHOD_GRADIENT ? "[[0.9, 0.1], [0.7, 0.3]]" : "[]");
     test_file(folder, "result.json", text, (size_t)n, path, sizeof path);
-    n = snprintf(text, sizeof text, "{\"stage\": \"start\", \"step\": 0, \"evaluations\": 0, \"loss\": 2, \"dev\": 0.25}\n"
-                                    "{\"stage\": \"router\", \"step\": 20, \"evaluations\": 0, \"loss\": 1, \"dev\": 0.5}\n");
+    n = snprintf(text, sizeof text,
+                 "{\"stage\": \"start\", \"step\": 0, \"evaluations\": 0, \"loss\": 2, \"dev\": 0.25}\n"
+                 "{\"stage\": \"router\", \"step\": 20, \"evaluations\": 0, \"loss\": 1, \"dev\": 0.5}\n");
     test_file(folder, "curve.jsonl", text, (size_t)n, path, sizeof path);
 }
 
@@ -46,7 +52,8 @@ static void write_run(const char *run)
     for (int t = 0; t < 2; t++)
         for (int m = 0; m < 2; m++)
             for (int s = 0; s < 3; s++)
-                if (isfinite(scores[t][m][s])) write_cell(run, names[t], methods[m], seeds[s], scores[t][m][s], "accuracy");
+                if (isfinite(scores[t][m][s]))
+                    write_cell(run, names[t], methods[m], seeds[s], scores[t][m][s], "accuracy");
 }
 
 static void near(double found, double expected)
@@ -75,17 +82,17 @@ static void test_numbers(void **state)
     assert_int_equal(s.n, 2);
     near(s.mean, 0.8);
     near(s.sd, sqrt(0.02));
-    gradient = report_method_stat(&r, 0);           /* seed means .65 .75 .85 */
+    gradient = report_method_stat(&r, 0); /* seed means .65 .75 .85 */
     assert_int_equal(gradient.tasks, 2);
     assert_int_equal(gradient.cells, 6);
     near(gradient.score.mean, 0.75);
     near(gradient.score.sd, 0.1);
     assert_int_equal(gradient.most_parameters, 64);
-    prompt = report_method_stat(&r, 1);             /* task two lacks a seed */
+    prompt = report_method_stat(&r, 1); /* task two lacks a seed */
     assert_int_equal(prompt.tasks, 1);
     assert_int_equal(prompt.cells, 5);
     near(prompt.score.mean, 0.4);
-    paired = report_paired(&r, 0, 1);               /* .1 .2 .3 -.1 .2 */
+    paired = report_paired(&r, 0, 1); /* .1 .2 .3 -.1 .2 */
     assert_int_equal(paired.difference.n, 5);
     near(paired.difference.mean, 0.14);
     near(paired.difference.sd, sqrt(0.092 / 4));

@@ -72,8 +72,14 @@ static void open_encoder(struct world *w)
 static int open_world(void **state)
 {
     struct world *w = &world;
-    struct compute_options o = {.groups = 1, .batch = 1, .divide = 1, .unit_examples = 4, .longest = LONGEST,
-                                .prompt_tokens = TOKENS, .memory = 1 << 24, .threads = 1};
+    struct compute_options o = {.groups = 1,
+                                .batch = 1,
+                                .divide = 1,
+                                .unit_examples = 4,
+                                .longest = LONGEST,
+                                .prompt_tokens = TOKENS,
+                                .memory = 1 << 24,
+                                .threads = 1};
     struct random_key key = random_seed(5, RANDOM_INIT);
 
     (void)state;
@@ -101,7 +107,11 @@ static int close_world(void **state)
 }
 
 /* What each row was answered, in the order of the answers. */
-struct seen { int64_t row[ROWS]; double score[ROWS], credit[ROWS]; int64_t count; };
+struct seen {
+    int64_t row[ROWS];
+    double score[ROWS], credit[ROWS];
+    int64_t count;
+};
 
 static status see(void *arg, int task, int64_t row, int predicted, const int32_t *ids, int count, double score,
                   double credit)
@@ -119,9 +129,12 @@ static status score(int64_t batch_tokens, int watched, const struct scored_rows 
                     struct eval_result *out)
 {
     struct world *w = &world;
-    struct scorer x = {.comm = &comm, .membership = watched ? &w->membership : NULL,
-                       .rules = {.batch_tokens = batch_tokens, .seed = 3}, .data = w->data,
-                       .compute = comm_is_worker(&comm) ? &w->compute : NULL, .prompts = {LAYERS, TOKENS, w->prompts},
+    struct scorer x = {.comm = &comm,
+                       .membership = watched ? &w->membership : NULL,
+                       .rules = {.batch_tokens = batch_tokens, .seed = 3},
+                       .data = w->data,
+                       .compute = comm_is_worker(&comm) ? &w->compute : NULL,
+                       .prompts = {LAYERS, TOKENS, w->prompts},
                        .head = w->head};
     status s;
 
@@ -218,7 +231,7 @@ int main(void)
                                        cmocka_unit_test(test_no_memory)};
     int failed;
 
-    alarm(600);   /* ranks that wait for each other for ever */
+    alarm(600); /* ranks that wait for each other for ever */
     if (comm_init(&comm) != ST_OK) return 1;
     failed = cmocka_run_group_tests(tests, open_world, close_world);
     comm_fini(&comm, failed ? ST_PEER : ST_OK);

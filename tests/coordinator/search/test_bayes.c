@@ -9,7 +9,13 @@
 
 static struct bayes *start(int n, int random, uint64_t seed)
 {
-    struct bayes_options o = {.n = n, .lower = 0, .upper = 1, .random = random, .kappa = 2, .looks = 1000, .starts = 4,
+    struct bayes_options o = {.n = n,
+                              .lower = 0,
+                              .upper = 1,
+                              .random = random,
+                              .kappa = 2,
+                              .looks = 1000,
+                              .starts = 4,
                               .key = random_seed(seed, RANDOM_SEARCH)};
     struct bayes *b;
 

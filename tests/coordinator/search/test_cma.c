@@ -13,8 +13,8 @@ enum { N = 8, MOST = 64 };
 
 static struct cma *start(const double *mean, double sigma, double lower, double upper, uint64_t seed)
 {
-    struct cma_options o = {.n = N, .sigma = sigma, .start = mean, .lower = lower, .upper = upper,
-                            .key = random_seed(seed, RANDOM_SEARCH)};
+    struct cma_options o = {
+        .n = N, .sigma = sigma, .start = mean, .lower = lower, .upper = upper, .key = random_seed(seed, RANDOM_SEARCH)};
     struct cma *c;
 
     assert_int_equal(cma_new(&o, &c), ST_OK);
@@ -44,8 +44,11 @@ static int minimise(struct cma *c, const char *function, double target, int limi
 
 static void finds_minima(void **state)
 {
-    static const struct { const char *function; double at, sigma; int limit; } CASES[] = {
-        {"sphere", 1, 0.5, 2600}, {"ellipsoid", 3, 1, 6000}, {"rosenbrock", 0, 0.1, 9000}};
+    static const struct {
+        const char *function;
+        double at, sigma;
+        int limit;
+    } CASES[] = {{"sphere", 1, 0.5, 2600}, {"ellipsoid", 3, 1, 6000}, {"rosenbrock", 0, 0.1, 9000}};
 
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
@@ -230,14 +233,10 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_minima),
-        cmocka_unit_test(replays),
-        cmocka_unit_test(stays_in_the_box),
-        cmocka_unit_test(box_folds),
-        cmocka_unit_test(losses_that_are_none),
-        cmocka_unit_test(shapes_that_break_matrices),
-        cmocka_unit_test(says_when_to_stop),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(finds_minima),         cmocka_unit_test(replays),
+        cmocka_unit_test(stays_in_the_box),     cmocka_unit_test(box_folds),
+        cmocka_unit_test(losses_that_are_none), cmocka_unit_test(shapes_that_break_matrices),
+        cmocka_unit_test(says_when_to_stop),    cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,8 +129,8 @@ static void many_places_at_once(void **state)
     gp_fini(&g);
 }
 
-/* The same point over and over: the kernel matrix is singular to rounding, more so with no noise to speak of. The way out must
- * not depend on how the BLAS at hand rounds. */
+/* The same point over and over: the kernel matrix is singular to rounding, more so with no noise to speak of. The way
+ * out must not depend on how the BLAS at hand rounds. */
 static void repeated_points(void **state)
 {
     double x[2] = {0.5, -0.5}, far[2] = {4, 4}, mean, deviation;

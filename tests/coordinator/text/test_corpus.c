@@ -1,5 +1,5 @@
-/* Text that is not as it should be: a line of 2 GiB in bounded memory, a file that shrinks while it is read, bytes that are no
- * UTF-8, folders without text; and the order of files, byte order marks, lines in pieces. */
+/* Text that is not as it should be: a line of 2 GiB in bounded memory, a file that shrinks while it is read, bytes
+ * that are no UTF-8, folders without text; and the order of files, byte order marks, lines in pieces. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -79,7 +79,7 @@ static void test_long_line(void **state)
     assert_int_equal(s, ST_END);
     assert_true(seen == size);
     assert_int_equal(lines, 1);
-#ifndef __SANITIZE_ADDRESS__   /* whose own memory is large */
+#ifndef __SANITIZE_ADDRESS__ /* whose own memory is large */
     assert_true(resident_kib() < 100 << 10);
 #endif
     corpus_close(&c);
@@ -116,13 +116,13 @@ static void test_bad(void **state)
     int ends;
 
     (void)state;
-    assert_int_equal(open_one(folder, &c), ST_INPUT);             /* no *.txt in it */
+    assert_int_equal(open_one(folder, &c), ST_INPUT); /* no *.txt in it */
     assert_int_equal(open_one("/does/not/exist.txt", &c), ST_INPUT);
     assert_int_equal(open_one(put("bad.txt", "ok\nnot\xff ok\n", 12), &c), ST_OK);
     assert_int_equal(corpus_next(&c, 1000, &text, &n, &ends), ST_OK);
     assert_int_equal(corpus_next(&c, 1000, &text, &n, &ends), ST_INPUT);
     corpus_close(&c);
-    assert_int_equal(open_one(put("bad.txt", "\x1f\x8b\x08 cut", 7), &c), ST_OK);   /* gzip that ends early */
+    assert_int_equal(open_one(put("bad.txt", "\x1f\x8b\x08 cut", 7), &c), ST_OK); /* gzip that ends early */
     assert_int_equal(corpus_next(&c, 1000, &text, &n, &ends), ST_INPUT);
     corpus_close(&c);
 }
@@ -157,8 +157,8 @@ static void test_order(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_long_line), cmocka_unit_test(test_shrinks), cmocka_unit_test(test_bad),
-                                       cmocka_unit_test(test_order)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_long_line), cmocka_unit_test(test_shrinks),
+                                       cmocka_unit_test(test_bad), cmocka_unit_test(test_order)};
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -80,8 +80,10 @@ static void test_digest(void **state)
 
 static void test_bad_files(void **state)
 {
-    static const char *const bad[] = {"", "[PAD]\n[CLS]\n[SEP]\n", HEAD "ok\nb\xff" "ad\n", HEAD "\xe4\xb8\n",
-                                      HEAD "\xed\xa0\x80\n"};
+    static const char *const bad[] = {"", "[PAD]\n[CLS]\n[SEP]\n",
+                                      HEAD "ok\nb\xff"
+                                           "ad\n",
+                                      HEAD "\xe4\xb8\n", HEAD "\xed\xa0\x80\n"};
     struct vocabulary *v;
 
     (void)state;
@@ -128,7 +130,7 @@ static void test_random_bytes(void **state)
 
         for (size_t k = 0; k < more; k++) {
             uint32_t word = random_word(key, 1000 * i + 1 + k);
-            text[n++] = word % 4 == 0 ? '\n' : word % 4 == 1 ? '#' : (char)(word >> 8 & (i % 2 ? 0x7f : 0xff));
+            text[n++] = (char)(word % 4 == 0 ? '\n' : word % 4 == 1 ? '#' : word >> 8 & (i % 2 ? 0x7f : 0xff));
         }
         if (vocabulary_parse("vocab.txt", text, n, &v) != ST_OK) continue;
         list.count = 0;
@@ -142,8 +144,8 @@ static void test_random_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_look_up), cmocka_unit_test(test_lines),
-                                       cmocka_unit_test(test_digest), cmocka_unit_test(test_bad_files),
-                                       cmocka_unit_test(test_many), cmocka_unit_test(test_random_bytes)};
+                                       cmocka_unit_test(test_digest),  cmocka_unit_test(test_bad_files),
+                                       cmocka_unit_test(test_many),    cmocka_unit_test(test_random_bytes)};
 
     log_init('-', -1, LOG_SILENT);
     return cmocka_run_group_tests_name("vocabulary", tests, NULL, NULL);

@@ -12,7 +12,9 @@
 #include "coordinator/text/vocabulary.h"
 #include "coordinator/text/vocabulary_make.h"
 
-struct fixture { char folder[256], a[512], b[512], out[512]; };
+struct fixture {
+    char folder[256], a[512], b[512], out[512];
+};
 
 static int setup(void **state)
 {
@@ -44,8 +46,15 @@ static int teardown(void **state)
 
 static struct vocabulary_plan plan_of(const struct fixture *f, const char *const *texts)
 {
-    return (struct vocabulary_plan){.texts = {1, texts}, .vocab = f->out, .size = 400, .least = 5, .characters = 100,
-                                    .unused = 9, .placeholder = {100, 8}, .always = "：", .words = 1000};
+    return (struct vocabulary_plan){.texts = {1, texts},
+                                    .vocab = f->out,
+                                    .size = 400,
+                                    .least = 5,
+                                    .characters = 100,
+                                    .unused = 9,
+                                    .placeholder = {100, 8},
+                                    .always = "：",
+                                    .words = 1000};
 }
 
 static int32_t id_of(const struct vocabulary *v, const char *text)
@@ -71,7 +80,7 @@ static void test_layout(void **state)
     assert_int_equal(id_of(v, "[unused10]"), 100);
     assert_int_equal(id_of(v, "[unused17]"), 107);
     assert_int_equal(id_of(v, "!"), 14);
-    assert_true(id_of(v, "中") < id_of(v, "文"));          /* 120 and 100 times */
+    assert_true(id_of(v, "中") < id_of(v, "文")); /* 120 and 100 times */
     assert_true(id_of(v, "文") < id_of(v, "国"));
     assert_true(id_of(v, "：") > 0 && id_of(v, "，") > 0 && id_of(v, "[") > 0 && id_of(v, "##z") > 0);
     assert_true(id_of(v, "龘") > 0);
@@ -119,7 +128,7 @@ static void test_limits(void **state)
     assert_true(made.covered < made.seen);
     plan = plan_of(f, texts);
     plan.size = 600;
-    plan.placeholder.first = 200;                           /* past what the text fills: rows are made up */
+    plan.placeholder.first = 200; /* past what the text fills: rows are made up */
     plan.placeholder.count = 300;
     plan.least = 1000000;
     assert_int_equal(vocabulary_make(&plan, &made), ST_OK);
@@ -161,8 +170,10 @@ static void test_bad_input(void **state)
 /* Counts by hand: "low" 5, "lower" 2, "newest" 6, "widest" 3 (the example of Sennrich et al.). */
 static void test_merges(void **state)
 {
-    static const struct { const char *word; int64_t count; } words[] = {
-        {"low", 5}, {"lower", 2}, {"newest", 6}, {"widest", 3}};
+    static const struct {
+        const char *word;
+        int64_t count;
+    } words[] = {{"low", 5}, {"lower", 2}, {"newest", 6}, {"widest", 3}};
     static const char *const letters[] = {"l", "n", "w", "##d", "##e", "##i", "##o", "##r", "##s", "##t", "##w"};
     static const char *const want[] = {"##es", "##est", "lo", "low", "ne", "##west", "newest"};
     struct text_count counted, pieces;
@@ -203,7 +214,7 @@ static void test_corpus(void **state)
         while (corpus_next(&c, 1000, &text, &n, &ends) == ST_OK) {
             if (corpus_file_starts(&c)) {
                 starts++;
-                assert_memory_equal(text, "中", 3);   /* no byte order mark */
+                assert_memory_equal(text, "中", 3); /* no byte order mark */
             }
             lines += ends;
         }
@@ -223,20 +234,22 @@ static void test_command(void **state)
     char out[2048];
 
     assert_int_equal(options_load(vocabulary_plan_options, vocabulary_plan_option_count, &plan,
-                                  TEST_SOURCE_DIR "/configs/vocab.yaml", NULL, 0, &options), ST_OK);
+                                  TEST_SOURCE_DIR "/configs/vocab.yaml", NULL, 0, &options),
+                     ST_OK);
     options_fini(&options);
     assert_int_equal(test_run(out, sizeof out, "%s vocab %s --set texts=%s --set vocab=%s --set size=1200", TEST_MP2,
-                              TEST_SOURCE_DIR "/configs/vocab.yaml", f->folder, f->out), 0);
+                              TEST_SOURCE_DIR "/configs/vocab.yaml", f->folder, f->out),
+                     0);
     assert_non_null(strstr(out, "1100 rows"));
     assert_int_equal(test_run(out, sizeof out, "%s vocab --set texts=%s", TEST_MP2, f->folder), 2);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout), cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_bad_input), cmocka_unit_test(test_merges), cmocka_unit_test(test_corpus),
-        cmocka_unit_test(test_command)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_layout), cmocka_unit_test(test_same_bytes),
+                                       cmocka_unit_test(test_limits), cmocka_unit_test(test_bad_input),
+                                       cmocka_unit_test(test_merges), cmocka_unit_test(test_corpus),
+                                       cmocka_unit_test(test_command)};
 
     log_init('-', -1, LOG_SILENT);
     return cmocka_run_group_tests_name("vocabulary from a corpus", tests, setup, teardown);

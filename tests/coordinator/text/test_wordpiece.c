@@ -10,11 +10,28 @@
 #include "coordinator/text/wordpiece.h"
 
 enum {
-    UNK = 1, CLS = 2, MASK = 4, ZHONG = 5, WEN, UN, AFF, ABLE, A, E, LIKE, HAN_H, HAN_A, HAN_N, LEFT, RIGHT, COMMA,
+    UNK = 1,
+    CLS = 2,
+    MASK = 4,
+    ZHONG = 5,
+    WEN,
+    UN,
+    AFF,
+    ABLE,
+    A,
+    E,
+    LIKE,
+    HAN_H,
+    HAN_A,
+    HAN_N,
+    LEFT,
+    RIGHT,
+    COMMA,
     LONG_X
 };
-#define PIECES "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n" \
-               "中\n文\nun\n##aff\n##able\na\ne\n豈\n\u1112\n##\u1161\n##\u11ab\n[\n]\n，\n##x\n"
+#define PIECES                             \
+    "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n" \
+    "中\n文\nun\n##aff\n##able\na\ne\n豈\n\u1112\n##\u1161\n##\u11ab\n[\n]\n，\n##x\n"
 
 static int setup(void **state)
 {
@@ -33,7 +50,10 @@ static int teardown(void **state)
     return 0;
 }
 
-struct want { int32_t id; uint32_t start, end; };
+struct want {
+    int32_t id;
+    uint32_t start, end;
+};
 
 static void check(void **state, const char *text, size_t n, const struct want *want, size_t count)
 {
@@ -49,10 +69,10 @@ static void check(void **state, const char *text, size_t n, const struct want *w
     token_list_fini(&list);
 }
 
-#define CHECK(text, ...)                                                                                           \
-    do {                                                                                                           \
-        const struct want want_[] = {__VA_ARGS__};                                                                 \
-        check(state, text, sizeof(text) - 1, want_, sizeof want_ / sizeof *want_);                                 \
+#define CHECK(text, ...)                                                           \
+    do {                                                                           \
+        const struct want want_[] = {__VA_ARGS__};                                 \
+        check(state, text, sizeof(text) - 1, want_, sizeof want_ / sizeof *want_); \
     } while (0)
 
 static void test_words(void **state)
@@ -60,7 +80,9 @@ static void test_words(void **state)
     CHECK("unaffable", {UN, 0, 2}, {AFF, 2, 5}, {ABLE, 5, 9});
     CHECK("UNaffABLE a", {UN, 0, 2}, {AFF, 2, 5}, {ABLE, 5, 9}, {A, 10, 11});
     CHECK("unaffect", {UNK, 0, 8});
-    CHECK("  a\t\r\xe3\x80\x80" "a  ", {A, 2, 3}, {A, 8, 9});
+    CHECK("  a\t\r\xe3\x80\x80"
+          "a  ",
+          {A, 2, 3}, {A, 8, 9});
     CHECK("a，a", {A, 0, 1}, {COMMA, 1, 4}, {A, 4, 5});
     CHECK("中文a中", {ZHONG, 0, 3}, {WEN, 3, 6}, {A, 6, 7}, {ZHONG, 7, 10});
     check(state, "", 0, NULL, 0);
@@ -69,11 +91,11 @@ static void test_words(void **state)
 
 static void test_characters(void **state)
 {
-    CHECK("\u00c9e\u0301", {UNK, 0, 3});                                        /* "ee" is no piece */
+    CHECK("\u00c9e\u0301", {UNK, 0, 3}); /* "ee" is no piece */
     CHECK("\u00c9", {E, 0, 2});
-    CHECK("e\u0301 a", {E, 0, 1}, {A, 4, 5});                                   /* the mark belongs to nobody */
+    CHECK("e\u0301 a", {E, 0, 1}, {A, 4, 5}); /* the mark belongs to nobody */
     CHECK("\ud55c", {HAN_H, 0, 3}, {HAN_A, 0, 3}, {HAN_N, 0, 3});
-    CHECK("\uf900", {LIKE, 0, 3});                                              /* compatibility form of 豈 */
+    CHECK("\uf900", {LIKE, 0, 3}); /* compatibility form of 豈 */
     CHECK("u\0n", {UN, 0, 3});
     CHECK("u\u200bn\ufffd", {UN, 0, 5});
     CHECK("中\xff\xe4\xb8文\xe4", {ZHONG, 0, 3}, {WEN, 6, 9});
@@ -125,7 +147,8 @@ static void run(const char *folder, const char *options, const void *in, size_t 
 
 static void test_command(void **state)
 {
-    static const char lines[] = "中\n\na\0a\r\n\xff\na\xe2\x80\xa8" "a";
+    static const char lines[] = "中\n\na\0a\r\n\xff\na\xe2\x80\xa8"
+                                "a";
     char folder[256], out[1024];
 
     (void)state;
@@ -140,8 +163,8 @@ static void test_command(void **state)
     assert_int_equal(test_run(out, sizeof out, "%s tokenize --vocab /no/file < /dev/null", TEST_MP2), 2);
     assert_int_equal(test_run(out, sizeof out, "%s tokenize --vocab %s/vocab.txt --cut < /dev/null", TEST_MP2, folder),
                      2);
-    assert_int_equal(test_run(out, sizeof out, "echo a | %s tokenize --vocab %s/vocab.txt > /dev/full", TEST_MP2,
-                              folder), 1);
+    assert_int_equal(
+        test_run(out, sizeof out, "echo a | %s tokenize --vocab %s/vocab.txt > /dev/full", TEST_MP2, folder), 1);
     test_folder_remove(folder);
 }
 
@@ -157,7 +180,8 @@ static void test_answers_at_once(void **state)
                               "cd %s && mkfifo in out && "
                               "(timeout 60 %s tokenize --vocab vocab.txt < in > out & exec 3> in 4< out; echo a >&3; "
                               "read -r x <&4; echo 中$x >&3; read -r y <&4; echo \"$x $y\"; exec 3>&-; wait)",
-                              folder, TEST_MP2), 0);
+                              folder, TEST_MP2),
+                     0);
     assert_string_equal(out, "[10] [5,16,1,17]\n");
     test_folder_remove(folder);
 }
@@ -199,10 +223,10 @@ static void test_long_line(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words), cmocka_unit_test(test_characters), cmocka_unit_test(test_special_tokens),
-        cmocka_unit_test(test_long_words), cmocka_unit_test(test_command),
-        cmocka_unit_test(test_answers_at_once), cmocka_unit_test(test_long_line)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_words),          cmocka_unit_test(test_characters),
+                                       cmocka_unit_test(test_special_tokens), cmocka_unit_test(test_long_words),
+                                       cmocka_unit_test(test_command),        cmocka_unit_test(test_answers_at_once),
+                                       cmocka_unit_test(test_long_line)};
 
     log_init('-', -1, LOG_SILENT);
     return cmocka_run_group_tests_name("wordpiece", tests, setup, teardown);

@@ -1,5 +1,5 @@
-/* The chain rule between composed prompts and router and modules, by finite differences; gates that add to 1; equal modules
- * make the router idle (method.md section 5). */
+/* The chain rule between composed prompts and router and modules, by finite differences; gates that add to 1; equal
+ * modules make the router idle (worker/README.md, "Exact gradients"). */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -10,7 +10,8 @@
 
 enum { LAYERS = 2, MODULES = 3, TOKENS = 2, HIDDEN = 5, COLUMNS = TOKENS * HIDDEN, GATES = LAYERS * MODULES };
 
-static const struct bank bank = {.layers = LAYERS, .modules = MODULES, .tokens = TOKENS, .hidden = HIDDEN, .columns = COLUMNS};
+static const struct bank bank = {
+    .layers = LAYERS, .modules = MODULES, .tokens = TOKENS, .hidden = HIDDEN, .columns = COLUMNS};
 
 static void fill(float *x, size_t n, unsigned seed)
 {

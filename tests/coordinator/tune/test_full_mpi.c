@@ -16,7 +16,7 @@ static struct comm comm;
 
 /* What came of a run; the coordinator's. */
 struct outcome {
-    char digest[33];            /* of the weights */
+    char digest[33]; /* of the weights */
     float head[HEAD];
     double loss[POINTS], dev[POINTS];
     size_t points;
@@ -104,7 +104,7 @@ static void test_same(void **state)
     folder_open(folder);
     folder_open(other);
     assert_int_equal(run(&comm, 1e-3, folder, &all), ST_OK);
-    assert_int_equal(run(&comm, 1e-3, folder, &resumed), ST_OK);   /* the snapshot of step 2 or 4 is there */
+    assert_int_equal(run(&comm, 1e-3, folder, &resumed), ST_OK); /* the snapshot of step 2 or 4 is there */
     if (comm_is_coordinator(&comm)) {
         assert_int_equal(run(&alone, 1e-3, other, &one), ST_OK);
         assert_int_equal(all.points, EPOCHS / CHECK_EVERY + 1);

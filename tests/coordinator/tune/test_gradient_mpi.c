@@ -39,11 +39,18 @@ static void note(const struct dev_curve *c, struct outcome *out)
 static void tune(struct oracle_world *w, const char *folder, struct outcome *out)
 {
     const struct dev_curve_sizes sizes = {ORACLE_LAYERS, ORACLE_TOKENS, ORACLE_HIDDEN, MODULES};
-    struct bank bank = {.layers = ORACLE_LAYERS, .modules = MODULES, .tokens = ORACLE_TOKENS, .hidden = ORACLE_HIDDEN,
+    struct bank bank = {.layers = ORACLE_LAYERS,
+                        .modules = MODULES,
+                        .tokens = ORACLE_TOKENS,
+                        .hidden = ORACLE_HIDDEN,
                         .columns = ORACLE_COLUMNS};
-    struct dev_curve curve = {.oracle = w->oracle, .task = "x", .method = "gradient", .metric = "accuracy",
-                              .draw = &w->draw};
-    struct gradient g = {.bank = &bank, .oracle = w->oracle, .dev_curve = &curve, .check_every = 2, .decay = 0.01,
+    struct dev_curve curve = {
+        .oracle = w->oracle, .task = "x", .method = "gradient", .metric = "accuracy", .draw = &w->draw};
+    struct gradient g = {.bank = &bank,
+                         .oracle = w->oracle,
+                         .dev_curve = &curve,
+                         .check_every = 2,
+                         .decay = 0.01,
                          .digest = "digest of the cell"};
     float theta[GATES] = {0}, modules[MODULES * ORACLE_BANK], head[HEAD];
 
@@ -86,7 +93,7 @@ static void test_same(void **state)
     (void)state;
     if (comm_is_coordinator(&comm)) test_folder(folder, sizeof folder);
     run(&comm, folder, &all);
-    run(&comm, folder, &resumed);   /* the snapshot of step 4 is there */
+    run(&comm, folder, &resumed); /* the snapshot of step 4 is there */
     if (comm_is_coordinator(&comm)) {
         test_folder(other, sizeof other);
         run(&alone, other, &one);

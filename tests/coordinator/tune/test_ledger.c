@@ -8,7 +8,9 @@
 
 #include "tests/support/support.h"
 
-struct place { char folder[256], journal[300]; };
+struct place {
+    char folder[256], journal[300];
+};
 
 static int open_place(void **state)
 {

@@ -113,8 +113,9 @@ static void ask_scores(struct oracle_world *w)
     assert_int_equal(all.rows, n);
     assert_int_equal(listed.rows, n);
     assert_int_equal(all.correct, listed.correct);
-    assert_int_equal(oracle_score(w->oracle, w->draw.split, w->draw.dev, w->draw.dev_count, prompts, head, NULL, NULL,
-                                  &listed), ST_OK);
+    assert_int_equal(
+        oracle_score(w->oracle, w->draw.split, w->draw.dev, w->draw.dev_count, prompts, head, NULL, NULL, &listed),
+        ST_OK);
     assert_int_equal(listed.rows, EXAMPLES);
 }
 
@@ -163,10 +164,7 @@ static void test_int8(void **state)
 
     (void)state;
     assert_int_equal(comm_max(&comm, &lacks, 1), ST_OK);
-    if (lacks) {
-        print_message("skipped: a CPU has no AVX-512 VNNI\n");
-        skip();
-    }
+    if (lacks) test_skip("this CPU has no AVX-512 VNNI");
     oracle_world_open(&w, &comm, ORACLE_LAYERS, 1, 1);
     assert_int_equal(in_dialogue(&w, ask_int8), ST_OK);
     oracle_world_close(&w);

@@ -1,4 +1,5 @@
-/* Tuned files: what is written comes back, the same content has the same bytes, and what was tampered with is refused. */
+/* Tuned files: what is written comes back, the same content has the same bytes, and what was tampered with is refused.
+ */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -49,9 +50,16 @@ static void make(struct made *m)
     for (int i = 0; i < 2; i++) {
         struct tuned_task *task = &m->task[i];
 
-        *task = (struct tuned_task){.form = form, .method = i ? "prompt" : "black-box", .seed = 42, .k = 16,
-                                    .dev = i ? NAN : 0.8125, .layers = i ? 1 : LAYERS, .modules = i ? 0 : K,
-                                    .prompt = m->prompt, .head = m->head, .router = i ? NULL : m->router};
+        *task = (struct tuned_task){.form = form,
+                                    .method = i ? "prompt" : "black-box",
+                                    .seed = 42,
+                                    .k = 16,
+                                    .dev = i ? NAN : 0.8125,
+                                    .layers = i ? 1 : LAYERS,
+                                    .modules = i ? 0 : K,
+                                    .prompt = m->prompt,
+                                    .head = m->head,
+                                    .router = i ? NULL : m->router};
         task->description = dataset_description(m->d, i, &task->description_bytes);
     }
     m->tuned = (struct tuned){.encoder_layers = LAYERS, .hidden = H, .count = 2, .task = m->task};
@@ -215,7 +223,7 @@ static void refused(void **state)
     assert_int_equal(with(&m, 0, "product", json_integer(1)), ST_INPUT);
     assert_int_equal(with(&m, 0, "method", json_string("a/b")), ST_INPUT);
     assert_int_equal(with(&m, 0, "dev", json_real(1.5)), ST_INPUT);
-    assert_int_equal(with(&m, 0, "modules", json_integer(0)), ST_INPUT);     /* a router that no one asks for */
+    assert_int_equal(with(&m, 0, "modules", json_integer(0)), ST_INPUT); /* a router that no one asks for */
     assert_int_equal(with(&m, 0, "input", json_object()), ST_INPUT);
     assert_int_equal(with(&m, 0, "seed", json_real(1)), ST_INPUT);
     unmake(&m);
@@ -244,11 +252,8 @@ static void not_written(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(there_and_back),
-        cmocka_unit_test(without_prompt),
-        cmocka_unit_test(same_bytes),
-        cmocka_unit_test(refused),
-        cmocka_unit_test(not_written),
+        cmocka_unit_test(there_and_back), cmocka_unit_test(without_prompt), cmocka_unit_test(same_bytes),
+        cmocka_unit_test(refused),        cmocka_unit_test(not_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@ struct head {
     struct attention a;
     struct array qkv, d_ctx;
     int64_t hidden;
-    int at;   /* which head's columns */
+    int at; /* which head's columns */
 };
 
 static struct head head_new(enum number type, int64_t s, int width, int heads, int at, double rate, uint64_t seed)
@@ -20,8 +20,15 @@ static struct head head_new(enum number type, int64_t s, int width, int heads, i
     int64_t hidden = (int64_t)heads * width;
     struct head h = {.hidden = hidden, .at = at};
 
-    h.a = (struct attention){.keys = s, .queries = s, .width = width, .ld = 3 * hidden, .ld_ctx = hidden, .type = type,
-                             .scale = 1.0f / sqrtf((float)width), .site = dropout_head_site(3, at), .slot = 5,
+    h.a = (struct attention){.keys = s,
+                             .queries = s,
+                             .width = width,
+                             .ld = 3 * hidden,
+                             .ld_ctx = hidden,
+                             .type = type,
+                             .scale = 1.0f / sqrtf((float)width),
+                             .site = dropout_head_site(3, at),
+                             .slot = 5,
                              .drop = dropout_make(random_seed(9, RANDOM_DROPOUT), rate)};
     h.qkv = array_new(type, s * 3 * hidden, seed, 1.5);
     h.d_ctx = array_new(type, s * hidden, seed + 1, 1.0);
@@ -103,19 +110,23 @@ static void naive(const struct head *h, double *ctx, double *d)
 }
 
 /* The kernels' results: ctx [s][hidden], d_qkv [s][3 hidden] (only this head's columns), stats. */
-struct result { struct array ctx, d_qkv; float *stats; };
+struct result {
+    struct array ctx, d_qkv;
+    float *stats;
+};
 
 static struct result run(const struct kernels *k, const struct head *h)
 {
     const struct attention *a = &h->a;
     int64_t s = a->keys, at = (int64_t)h->at * a->width;
-    struct result r = {array_new(a->type, s * h->hidden, 0, 0), array_new(a->type, s * a->ld, 0, 0), floats_new(2 * s, 0, 0)};
+    struct result r = {array_new(a->type, s * h->hidden, 0, 0), array_new(a->type, s * a->ld, 0, 0),
+                       floats_new(2 * s, 0, 0)};
     void *scratch = aligned_alloc(64, k->attention_scratch(a));
     const void *q = array_from(&h->qkv, at), *key = array_from(&h->qkv, h->hidden + at);
     const void *v = array_from(&h->qkv, 2 * h->hidden + at);
 
     assert_non_null(scratch);
-    memset(scratch, 0xff, k->attention_scratch(a));   /* NaNs: what is used must have been written */
+    memset(scratch, 0xff, k->attention_scratch(a)); /* NaNs: what is used must have been written */
     k->attention_forward(a, q, key, v, array_from(&r.ctx, at), r.stats, scratch);
     memset(scratch, 0xff, k->attention_scratch(a));
     k->attention_backward(a, q, key, v, r.stats, array_from(&h->d_ctx, at), array_from(&r.d_qkv, at),
@@ -132,8 +143,8 @@ static void result_free(struct result *r)
 }
 
 /* Columns first.. of x [rows][ld], `width` wide, against expected [rows][width]; all other columns are still 0. */
-static void columns_near(const char *what, const struct array *x, int64_t ld, int64_t first, int64_t rows, int64_t width,
-                         const double *expected, double tolerance)
+static void columns_near(const char *what, const struct array *x, int64_t ld, int64_t first, int64_t rows,
+                         int64_t width, const double *expected, double tolerance)
 {
     struct array part_of = array_new(x->type, rows * width, 0, 0);
 
@@ -147,17 +158,18 @@ static void columns_near(const char *what, const struct array *x, int64_t ld, in
 static void compare(const struct kernels *k, const struct head *h, const double *ctx, const double *d)
 {
     int64_t s = h->a.keys, width = h->a.width;
-    double tolerance = h->a.type == NUMBER_BF16 ? 2e-2 : s < 16 ? 1e-5 : 4e-6;   /* few terms: little averages out */
+    double tolerance = h->a.type == NUMBER_BF16 ? 2e-2 : s < 16 ? 1e-5 : 4e-6; /* few terms: little averages out */
     struct result r = run(k, h);
     char what[80];
 
     snprintf(what, sizeof what, "%s type %d S %d width %d ctx", k->name, h->a.type, (int)s, (int)width);
     columns_near(what, &r.ctx, h->hidden, width, s, width, ctx, tolerance);
     for (int which = 0; which < 3 && s > 1; which++) {
-        snprintf(what, sizeof what, "%s type %d S %d width %d d_%c", k->name, h->a.type, (int)s, (int)width, "qkv"[which]);
+        snprintf(what, sizeof what, "%s type %d S %d width %d d_%c", k->name, h->a.type, (int)s, (int)width,
+                 "qkv"[which]);
         columns_near(what, &r.d_qkv, h->a.ld, which * h->hidden + width, s, width, d + which * s * width, tolerance);
     }
-    for (int64_t i = 0; i < r.ctx.n; i++)   /* other heads' columns are not touched */
+    for (int64_t i = 0; i < r.ctx.n; i++) /* other heads' columns are not touched */
         if (i % h->hidden < width || i % h->hidden >= 2 * width) assert_true(array_at(&r.ctx, i) == 0);
     for (int64_t i = 0; i < r.d_qkv.n; i++)
         if (i % h->hidden < width || i % h->hidden >= 2 * width) assert_true(array_at(&r.d_qkv, i) == 0);
@@ -253,7 +265,8 @@ static void test_sets_agree(void **state)
     }
 }
 
-/* The same example elsewhere in a larger buffer, and at another address: the same bits. Fewer queries: the same rows. */
+/* The same example elsewhere in a larger buffer, and at another address: the same bits. Fewer queries: the same rows.
+ */
 static void test_place_does_not_matter(void **state)
 {
     enum { S = 75, W = 40, BEFORE = 3 };
@@ -271,7 +284,8 @@ static void test_place_does_not_matter(void **state)
             void *scratch = aligned_alloc(64, k.attention_scratch(&h.a));
 
             memcpy(array_from(&far.qkv, BEFORE * h.a.ld), h.qkv.data, bytes);
-            k.attention_forward(&h.a, array_from(&far.qkv, BEFORE * h.a.ld + W), array_from(&far.qkv, BEFORE * h.a.ld + 3 * W),
+            k.attention_forward(&h.a, array_from(&far.qkv, BEFORE * h.a.ld + W),
+                                array_from(&far.qkv, BEFORE * h.a.ld + 3 * W),
                                 array_from(&far.qkv, BEFORE * h.a.ld + 5 * W), array_from(&ctx, W), NULL, scratch);
             same_bits(&r.ctx, &ctx);
             few.queries = 2;
@@ -364,8 +378,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_naive), cmocka_unit_test(test_finite_differences),
-        cmocka_unit_test(test_sets_agree), cmocka_unit_test(test_place_does_not_matter),
-        cmocka_unit_test(test_some_queries), cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_sets_agree),    cmocka_unit_test(test_place_does_not_matter),
+        cmocka_unit_test(test_some_queries),  cmocka_unit_test(test_extremes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,8 @@ static void products_case(const struct kernels *k, int d, int groups)
 {
     float *u = floats_new(groups * d, 1, 1), *a = floats_new(d * B, 2, 1), *g = floats_new(groups * B, 3, 1);
     float *out = floats_new(groups * B, 0, 0);
-    double *expected = doubles_new(groups * B), *grad_u = doubles_new(groups * d), *expected_grad_u = doubles_new(groups * d);
+    double *expected = doubles_new(groups * B), *grad_u = doubles_new(groups * d),
+           *expected_grad_u = doubles_new(groups * d);
 
     for (int j = 0; j < groups; j++)
         for (int i = 0; i < d; i++)
@@ -56,8 +57,13 @@ static void naive_adamw(const struct adamw *w, double g, double *p, double *m, d
 
 static struct adamw step_of(int t)
 {
-    return (struct adamw){.lr = 1e-2, .beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01,
-                          .correction1 = 1 - pow(.9, t), .correction2 = 1 - pow(.999, t)};
+    return (struct adamw){.lr = 1e-2,
+                          .beta1 = .9,
+                          .beta2 = .999,
+                          .eps = 1e-8,
+                          .decay = .01,
+                          .correction1 = 1 - pow(.9, t),
+                          .correction2 = 1 - pow(.999, t)};
 }
 
 static void test_adamw(void **state)
@@ -75,7 +81,7 @@ static void test_adamw(void **state)
         for (int t = 1; t <= STEPS; t++) {
             struct adamw w = step_of(t);
 
-            w.scale = t % 2 ? 0.25 : 0;   /* 0: as it is */
+            w.scale = t % 2 ? 0.25 : 0; /* 0: as it is */
             g = floats_new(N, (uint64_t)t + 10, 1e-3);
             k.adamw(&w, N, g, p, m, v);
             for (int i = 0; i < N; i++) naive_adamw(&w, t % 2 ? 0.25 * g[i] : g[i], dp + i, dm + i, dv + i);
@@ -111,7 +117,8 @@ static void test_update(void **state)
     for (enum isa isa = ISA_AUTO; kernels_next(&isa, &k);) {
         float *u = floats_new(GROUPS * D, 1, 1), *g = floats_new(GROUPS * B, 2, 1e-3), *a = floats_new(N, 3, 1);
         float *m = floats_new(N, 4, 1e-3), *v = floats_new(N, 0, 0), *whole = floats_new(N, 0, 0);
-        float *next_u = floats_new(NEXT * D, 6, 1), *out = floats_new(NEXT * B, 7, 1), *again = floats_new(NEXT * B, 8, 1);
+        float *next_u = floats_new(NEXT * D, 6, 1), *out = floats_new(NEXT * B, 7, 1),
+              *again = floats_new(NEXT * B, 8, 1);
         float *p2 = floats_new(N, 3, 1), *m2 = floats_new(N, 4, 1e-3), *v2 = floats_new(N, 0, 0);
         struct adamw w = step_of(3);
 
@@ -162,18 +169,19 @@ static void vocabulary_case(const struct kernels *k, enum number type, int words
         int most = 0;
 
         for (int j = 0; j < words; j++) {
-            sum += exp(x[i * ld + j]);
+            sum += exp((double)x[i * ld + j]);
             if (x[i * ld + j] > x[i * ld + most]) most = j;
         }
         assert_int_equal(best[i], most);
         assert_true(fabs(loss[i] - (target[i] < 0 ? 0 : log(sum) - x[i * ld + target[i]])) < 1e-6 * (1 + loss[i]));
         for (int j = 0; j < words && target[i] >= 0; j++)
-            expected[i * ld + j] = 0.5 * (exp(x[i * ld + j]) / sum - (j == target[i]));
+            expected[i * ld + j] = 0.5 * (exp((double)x[i * ld + j]) / sum - (j == target[i]));
     }
     array_near("vocabulary gradient", &d, expected, type ? 4e-3 : 1e-6);
-    if (type == NUMBER_F32) {   /* over the logits themselves: the same bits */
+    if (type == NUMBER_F32) { /* over the logits themselves: the same bits */
         k->vocabulary_loss(ROWS, words, x, ld, target, 0.5f, type, x, ld, loss, NULL);
-        for (int i = 0; i < ROWS; i++) assert_memory_equal(x + i * ld, (float *)d.data + i * ld, (size_t)words * sizeof *x);
+        for (int i = 0; i < ROWS; i++)
+            assert_memory_equal(x + i * ld, (float *)d.data + i * ld, (size_t)words * sizeof *x);
     }
     free(x);
     free(expected);
@@ -203,7 +211,9 @@ static void test_vocabulary(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_products), cmocka_unit_test(test_adamw), cmocka_unit_test(test_update),
+        cmocka_unit_test(test_products),
+        cmocka_unit_test(test_adamw),
+        cmocka_unit_test(test_update),
         cmocka_unit_test(test_vocabulary),
     };
 

@@ -73,7 +73,10 @@ static void test_edges(void **state)
         }
 }
 
-struct sums { int32_t sums[ROWS * WIDEST], offset[WIDEST]; float *x_scale, *w_scale, *bias; };
+struct sums {
+    int32_t sums[ROWS * WIDEST], offset[WIDEST];
+    float *x_scale, *w_scale, *bias;
+};
 
 static void make(struct sums *s, int width)
 {
@@ -88,7 +91,8 @@ static void make(struct sums *s, int width)
 
 static double value(const struct sums *s, int width, int row, int c)
 {
-    return (double)(s->sums[row * width + c] - s->offset[c]) * (double)s->x_scale[row] * (double)s->w_scale[c] + (double)s->bias[c];
+    return (double)(s->sums[row * width + c] - s->offset[c]) * (double)s->x_scale[row] * (double)s->w_scale[c] +
+           (double)s->bias[c];
 }
 
 static void check_dequantize(const struct kernels *k, const struct sums *s, int width)
@@ -121,7 +125,8 @@ static void check_gelu(const struct kernels *k, const struct sums *s, int width,
             double y = value(s, width, row, c), g = y * .5 * erfc(-y * 0.70710678118654752440);
 
             largest = fmax(largest, g);
-            assert_true(fabs((double)q[row * width + c] * (double)scale[row] - (double)INT8_FLOOR - g) <= .501 * (double)scale[row] + 2e-5);
+            assert_true(fabs((double)q[row * width + c] * (double)scale[row] - (double)INT8_FLOOR - g) <=
+                        .501 * (double)scale[row] + 2e-5);
         }
         assert_true(fabs(255 * (double)scale[row] - (double)INT8_FLOOR - largest) <= 2e-5 * (1 + fabs(largest)));
     }

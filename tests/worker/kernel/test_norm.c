@@ -21,14 +21,24 @@ struct problem {
 
 static struct problem problem_new(enum number type, int64_t rows, int width, double rate)
 {
-    struct problem p = {.gamma = floats_new(width, 1, 0.7), .beta = floats_new(width, 2, 0.5),
-                        .prompt = floats_new(PROMPT_ROWS * width, 3, 0.3), .h = floats_new(rows * width, 4, 1.5),
-                        .d_a = floats_new(rows * width, 5, 1.0), .d_b = floats_new(rows * width, 6, 1.0),
+    struct problem p = {.gamma = floats_new(width, 1, 0.7),
+                        .beta = floats_new(width, 2, 0.5),
+                        .prompt = floats_new(PROMPT_ROWS * width, 3, 0.3),
+                        .h = floats_new(rows * width, 4, 1.5),
+                        .d_a = floats_new(rows * width, 5, 1.0),
+                        .d_b = floats_new(rows * width, 6, 1.0),
                         .y = array_new(type, rows * width, 7, 1.0)};
 
-    p.n = (struct norm){.rows = rows, .width = width, .type = type, .site = dropout_site(2, DROPOUT_FEED_FORWARD),
-                        .drop = dropout_make(random_seed(5, RANDOM_DROPOUT), rate), .gamma = p.gamma, .beta = p.beta,
-                        .prompt = p.prompt, .prompt_rows = PROMPT_ROWS, .eps = 0.125f};   /* large enough to be seen */
+    p.n = (struct norm){.rows = rows,
+                        .width = width,
+                        .type = type,
+                        .site = dropout_site(2, DROPOUT_FEED_FORWARD),
+                        .drop = dropout_make(random_seed(5, RANDOM_DROPOUT), rate),
+                        .gamma = p.gamma,
+                        .beta = p.beta,
+                        .prompt = p.prompt,
+                        .prompt_rows = PROMPT_ROWS,
+                        .eps = 0.125f}; /* large enough to be seen */
     for (int64_t i = 0; i < rows; i++) p.place[i] = (struct row_place){(uint32_t)(i / 5), (uint32_t)(i % 5)};
     return p;
 }
@@ -68,7 +78,10 @@ static double prompt_of(const struct problem *p, int64_t row, int c)
     return at >= 1 && at <= PROMPT_ROWS ? p->prompt[(at - 1) * (uint32_t)p->n.width + (uint32_t)c] : 0.0;
 }
 
-static double tolerance(enum number type) { return type == NUMBER_BF16 ? 5e-3 : 2e-6; }
+static double tolerance(enum number type)
+{
+    return type == NUMBER_BF16 ? 5e-3 : 2e-6;
+}
 
 static void forward_case(const struct kernels *k, enum number type, int64_t rows, int w)
 {
@@ -89,7 +102,7 @@ static void forward_case(const struct kernels *k, enum number type, int64_t rows
     floats_near("rstd", got_rstd, rstd, rows, 2e-6);
     array_near("matrix", &matrix, out, tolerance(type));
     array_near("xhat", &saved, xhat, tolerance(type));
-    k->norm_forward(&p.n, p.h, p.y.data, p.h, NULL, NULL, NULL);   /* in place, nothing saved: the same bits */
+    k->norm_forward(&p.n, p.h, p.y.data, p.h, NULL, NULL, NULL); /* in place, nothing saved: the same bits */
     assert_memory_equal(p.h, got, (size_t)n * sizeof *got);
     free(xhat);
     free(out);
@@ -173,8 +186,8 @@ static void embed_case(const struct kernels *k, enum number type, int64_t rows, 
     for (int64_t i = 0; i < rows; i++) {
         ids[i] = (int32_t)(i * 7 % WORDS);
         for (int c = 0; c < w; c++)
-            out[i * w + c] = array_at(&word, ids[i] * w + c) + position[p.place[i].position * (uint32_t)w + (uint32_t)c] +
-                             token_type[c];
+            out[i * w + c] = array_at(&word, ids[i] * w + c) +
+                             position[p.place[i].position * (uint32_t)w + (uint32_t)c] + token_type[c];
         naive_norm(out + i * w, w, p.n.eps);
         for (int c = 0; c < w; c++)
             out[i * w + c] = drop(&p, i, c, out[i * w + c] * p.gamma[c] + p.beta[c]) + prompt_of(&p, i, c);
@@ -217,7 +230,8 @@ static void test_rows_stand_alone(void **state)
     (void)state;
     for (enum isa isa = ISA_AUTO; kernels_next(&isa, &k);) {
         struct problem p = problem_new(NUMBER_F32, ROWS, W, 0.1);
-        float *out = floats_new(N, 0, 0), *xhat = floats_new(N, 0, 0), *d = floats_new(N, 0, 0), *d_y = floats_new(N, 0, 0);
+        float *out = floats_new(N, 0, 0), *xhat = floats_new(N, 0, 0), *d = floats_new(N, 0, 0),
+              *d_y = floats_new(N, 0, 0);
         float rstd[ROWS], one[W + 1], one_y[W];
 
         p.n.place = p.place;
@@ -285,7 +299,8 @@ static void test_finite_differences(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_double), cmocka_unit_test(test_rows_stand_alone),
+        cmocka_unit_test(test_against_double),
+        cmocka_unit_test(test_rows_stand_alone),
         cmocka_unit_test(test_finite_differences),
     };
 

@@ -17,16 +17,22 @@ static void test_dropout_rule(void **state)
     (void)state;
     for (enum isa isa = ISA_AUTO; kernels_next(&isa, &k);)
         for (int rate = 0; rate < 4; rate++) {
-            struct dropout d = dropout_make(random_seed((uint64_t)rate + 40, RANDOM_DROPOUT), (double[]){.1, .5, .999, 0}[rate]);
+            struct dropout d = dropout_make(random_seed((uint64_t)rate + 40, RANDOM_DROPOUT),
+                                            (double[]){.1, .5, .999, 0}[rate]);
             struct row_place place = {0xfffffff0u + (uint32_t)rate, 511};
             float gamma[W], d_out[W], xhat[W] = {0}, rstd[1] = {1}, d_h[W], d_y[W];
-            struct norm n = {.rows = 1, .width = W, .type = NUMBER_F32, .place = &place, .drop = d,
-                             .site = dropout_head_site(23, 15), .gamma = gamma};
+            struct norm n = {.rows = 1,
+                             .width = W,
+                             .type = NUMBER_F32,
+                             .place = &place,
+                             .drop = d,
+                             .site = dropout_head_site(23, 15),
+                             .gamma = gamma};
             int kept = 0;
 
             for (int c = 0; c < W; c++) {
                 gamma[c] = 1;
-                d_out[c] = c % 2 ? 3.0f : -3.0f;   /* mean 0, xhat 0: d_h = d_out */
+                d_out[c] = c % 2 ? 3.0f : -3.0f; /* mean 0, xhat 0: d_h = d_out */
             }
             k.norm_backward(&n, d_out, NULL, xhat, rstd, d_h, d_y);
             for (int c = 0; c < W; c++) {
@@ -43,7 +49,10 @@ static void test_dropout_rule(void **state)
     assert_int_equal(dropout_make(random_seed(0, RANDOM_DROPOUT), -1).threshold, 0);
 }
 
-static double phi(double x) { return 0.5 * erfc(-x * 0.70710678118654752440); }
+static double phi(double x)
+{
+    return 0.5 * erfc(-x * 0.70710678118654752440);
+}
 
 /* All of -14 … 14; f32 has relative error 1e-6 down to the far tail; bf16 its own rounding and
  * 2.5e-5. */
@@ -75,7 +84,7 @@ static void test_gelu(void **state)
             }
             assert_true(worst < (type ? 4.2e-3 : 1e-6));
             assert_true(worst_d < (type ? 4.5e-3 : 6e-7));
-            k.gelu_backward(N, x.type, x.data, d_y.type, d_y.data, d_y.data);   /* in place: the same bits */
+            k.gelu_backward(N, x.type, x.data, d_y.type, d_y.data, d_y.data); /* in place: the same bits */
             assert_memory_equal(d_y.data, d_x.data, (size_t)N * number_size(x.type));
             k.gelu_forward(N, x.type, x.data, y.type, x.data);
             assert_memory_equal(x.data, y.data, (size_t)N * number_size(x.type));
@@ -148,7 +157,8 @@ static void test_bf16(void **state)
 static void sums_and_moves(const struct kernels *k, enum number type, int rows, int w)
 {
     int n = rows * w;
-    float *a = floats_new(n, 1, 1), *b = floats_new(n, 2, 1), *prompt = floats_new(2 * w, 3, 1), *sum = floats_new(w, 4, 1);
+    float *a = floats_new(n, 1, 1), *b = floats_new(n, 2, 1), *prompt = floats_new(2 * w, 3, 1),
+          *sum = floats_new(w, 4, 1);
     struct array x = array_new(type, n, 5, 1), out = array_new(type, n, 0, 0);
     double *expected = doubles_new(n), *expected_sum = doubles_new(w), squares = 0;
     int32_t index[32];
@@ -278,8 +288,8 @@ static void test_span_loss(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dropout_rule), cmocka_unit_test(test_gelu), cmocka_unit_test(test_gelu_mixed),
-        cmocka_unit_test(test_bf16), cmocka_unit_test(test_sums_and_moves), cmocka_unit_test(test_head),
+        cmocka_unit_test(test_dropout_rule), cmocka_unit_test(test_gelu),           cmocka_unit_test(test_gelu_mixed),
+        cmocka_unit_test(test_bf16),         cmocka_unit_test(test_sums_and_moves), cmocka_unit_test(test_head),
         cmocka_unit_test(test_span_loss),
     };
 

@@ -1,5 +1,6 @@
-/* The encoder by itself: the same bits for any units, threads and engine's cut of rows; prompt gradients against finite
- * differences with dropout on; ranges of layers against the whole. (Values: tests/coordinator/command/probe/test_probe.c.) */
+/* The encoder by itself: the same bits for any units, threads and engine's cut of rows; prompt gradients against
+ * finite differences with dropout on; ranges of layers against the whole. (Values:
+ * tests/coordinator/command/probe/test_probe.c.) */
 #include <math.h>
 #include <string.h>
 
@@ -20,15 +21,25 @@ struct machine {
     enum loss_over loss;
 };
 
-struct outcome { double loss[EXAMPLES]; float prompts[BANK], head[2 * HIDDEN]; };
+struct outcome {
+    double loss[EXAMPLES];
+    float prompts[BANK], head[2 * HIDDEN];
+};
 
 static void machine_open_as(struct machine *m, enum number precision, enum matmul_engine engine, int threads, int int8)
 {
-    const struct model_config config = {.layers = LAYERS, .hidden = HIDDEN, .heads = 4, .feed_forward = 128,
-                                        .positions = LONGEST, .vocab = 100, .types = 2, .eps = 1e-12,
-                                        .hidden_dropout = .1, .attention_dropout = .1};
-    const struct encoder_options options = {.precision = precision, .isa = ISA_AUTO, .engine = engine,
-                                            .threads = threads, .check = 1, .int8 = int8};
+    const struct model_config config = {.layers = LAYERS,
+                                        .hidden = HIDDEN,
+                                        .heads = 4,
+                                        .feed_forward = 128,
+                                        .positions = LONGEST,
+                                        .vocab = 100,
+                                        .types = 2,
+                                        .eps = 1e-12,
+                                        .hidden_dropout = .1,
+                                        .attention_dropout = .1};
+    const struct encoder_options options = {
+        .precision = precision, .isa = ISA_AUTO, .engine = engine, .threads = threads, .check = 1, .int8 = int8};
     const struct random_key key = random_seed(3, RANDOM_INIT);
     const struct packed_weights_source source = packed_weights_from_random(&key);
 
@@ -76,7 +87,7 @@ static void mark(int e)
         marks[e].options = 1 + (e > 0) + (e > 3);
         for (int i = 0; i < marks[e].options; i++)
             option_tokens[e][i][1] = (option_tokens[e][i][0] = last - 3 * i) + (i > 0);
-        marks[e].option = (const int32_t (*)[2])option_tokens[e];
+        marks[e].option = (const int32_t(*)[2])option_tokens[e];
         return;
     }
     marks[e].context_first = e % 3 == 1 ? 8 : 6;
@@ -123,11 +134,16 @@ static void run(const struct machine *m, int unit_examples, int layers, const fl
     tree_sum_init(&sum_prompts, EXAMPLES, TREE_FLOAT, bank);
     tree_sum_init(&sum_head, EXAMPLES, TREE_FLOAT, 2 * HIDDEN);
     assert_int_equal(unit_batch_init(&b, unit_examples, all_rows(m->encoder), encoder_row_align(m->encoder)), ST_OK);
-    assert_int_equal(unit_new(m->encoder, all_rows(m->encoder), unit_examples, TOKENS, m->threads, UNIT_TRAIN, &u), ST_OK);
+    assert_int_equal(unit_new(m->encoder, all_rows(m->encoder), unit_examples, TOKENS, m->threads, UNIT_TRAIN, &u),
+                     ST_OK);
     for (int first = 0; first < EXAMPLES; first += unit_examples) {
-        struct unit_inputs in = {.batch = &b, .prompts = {layers, TOKENS, prompts}, .head = head,
-                                 .dropout = {1, random_seed(5, RANDOM_DROPOUT)}, .batch_examples = EXAMPLES,
-                                 .marks = marks + first, .loss = m->loss};
+        struct unit_inputs in = {.batch = &b,
+                                 .prompts = {layers, TOKENS, prompts},
+                                 .head = head,
+                                 .dropout = {1, random_seed(5, RANDOM_DROPOUT)},
+                                 .batch_examples = EXAMPLES,
+                                 .marks = marks + first,
+                                 .loss = m->loss};
         struct unit_outputs to = {.loss = out->loss + first};
         void *prompt_node, *head_node;
 
@@ -205,10 +221,7 @@ static void test_bits_openblas(void **state)
 static void test_bits_bf16(void **state)
 {
     (void)state;
-    if (!matmul_has_bf16()) {
-        print_message("skipped: this CPU has no AVX-512 BF16\n");
-        skip();
-    }
+    if (!matmul_has_bf16()) test_skip("this CPU has no AVX-512 BF16");
     check_bits(NUMBER_BF16, ENGINE_ONEDNN, LAYERS, 0);
     check_bits(NUMBER_BF16, ENGINE_ONEDNN, LAYERS, 1);
 }
@@ -300,13 +313,17 @@ static void check_rows(enum number precision, int threads, int by_example, int f
     assert_int_equal(unit_new(m.encoder, all_rows(m.encoder), EXAMPLES, TOKENS, threads, UNIT_EVALUATE, &u), ST_OK);
     add_examples(&b, 0, EXAMPLES);
     assert_in_range(b.rows, 1, 600);
-    marks[2] = NO_MARKS;   /* nothing is read */
+    marks[2] = NO_MARKS; /* nothing is read */
     b.start[2] = -1;
-    marks[4].reference = 1;   /* all is read */
+    marks[4].reference = 1; /* all is read */
     for (int e = 0; e < EXAMPLES; e++) marks_read(&marks[e], b.length[e], read + b.row[e]);
     for (int narrow = 0; narrow < 2; narrow++) {
-        struct unit_inputs in = {.batch = &b, .prompts = {LAYERS, TOKENS, values}, .head = head, .batch_examples = 1,
-                                 .marks = marks, .loss = narrow ? LOSS_ANSWERS : LOSS_ALL};
+        struct unit_inputs in = {.batch = &b,
+                                 .prompts = {LAYERS, TOKENS, values},
+                                 .head = head,
+                                 .batch_examples = 1,
+                                 .marks = marks,
+                                 .loss = narrow ? LOSS_ANSWERS : LOSS_ALL};
         struct unit_outputs out = {.loss = loss[narrow], .logits = narrow ? some : whole};
 
         if (first == 0) assert_int_equal(unit_evaluate(u, m.encoder, m.pool, &in, &out), ST_OK);
@@ -319,7 +336,7 @@ static void check_rows(enum number precision, int threads, int by_example, int f
         double want = answer_loss(b.length[e], whole + 2 * b.row[e], &marks[e], b.start[e], b.end[e], 1, NULL);
 
         assert_memory_equal(&want, &loss[1][e], sizeof want);
-        assert_true(e == 0 || e == 2 ? want == 0 : want > 0);   /* of one option, of nothing */
+        assert_true(e == 0 || e == 2 ? want == 0 : want > 0); /* of one option, of nothing */
         for (int32_t i = b.row[e]; i < b.row[e] + b.length[e]; i++) {
             if (read[i]) assert_memory_equal(whole + 2 * i, some + 2 * i, 2 * sizeof *some);
             else assert_true(isinf(some[2 * i]) && isinf(some[2 * i + 1]));
@@ -343,7 +360,7 @@ static void test_rows_back(void **state)
     (void)state;
     machine_open(&m, NUMBER_F32, ENGINE_ONEDNN, 2);
     run(&m, 8, LAYERS, prompts, head, &narrow);
-    m.encoder->exact = EXACT_EXAMPLE;   /* there the last layer is computed whole */
+    m.encoder->exact = EXACT_EXAMPLE; /* there the last layer is computed whole */
     run(&m, 8, LAYERS, prompts, head, &whole);
     for (int i = 0; i < BANK; i++) {
         worst = fmax(worst, fabs((double)narrow.prompts[i] - (double)whole.prompts[i]));
@@ -360,6 +377,8 @@ static void test_rows_back(void **state)
 static void test_rows(void **state)
 {
     (void)state;
+    if (!matmul_has_bf16()) test_skip_part("this CPU has no AVX-512 BF16");
+    if (!matmul_has_int8()) test_skip_part("this CPU has no AVX-512 VNNI");
     for (int threads = 1; threads <= 3; threads++)
         for (int first = 0; first < LAYERS; first++) {
             check_rows(NUMBER_F32, threads, 0, first, 0);
@@ -373,13 +392,15 @@ static void test_rows(void **state)
 /* ---- whole numbers ----------------------------------------------------------------------------------------------- */
 
 /* Losses and last hidden states of the batch, in units of so many examples. */
-static void infer(const struct machine *m, int unit_examples, const float *values, const float *head, double *loss, float *logits)
+static void infer(const struct machine *m, int unit_examples, const float *values, const float *head, double *loss,
+                  float *logits)
 {
     struct unit_batch b;
     struct unit *u;
 
     assert_int_equal(unit_batch_init(&b, unit_examples, all_rows(m->encoder), 1), ST_OK);
-    assert_int_equal(unit_new(m->encoder, all_rows(m->encoder), unit_examples, TOKENS, m->threads, UNIT_EVALUATE, &u), ST_OK);
+    assert_int_equal(unit_new(m->encoder, all_rows(m->encoder), unit_examples, TOKENS, m->threads, UNIT_EVALUATE, &u),
+                     ST_OK);
     for (int first = 0; first < EXAMPLES; first += unit_examples) {
         struct unit_inputs in = {.batch = &b, .prompts = {LAYERS, TOKENS, values}, .head = head, .batch_examples = 1};
         struct unit_outputs out = {.loss = loss + first, .logits = logits};
@@ -412,12 +433,9 @@ static void test_int8(void **state)
     struct machine m;
 
     (void)state;
-    if (!matmul_has_int8()) {
-        print_message("skipped: this CPU has no AVX-512 VNNI\n");
-        skip();
-    }
+    if (!matmul_has_int8()) test_skip("this CPU has no AVX-512 VNNI");
     machine_open(&m, NUMBER_F32, ENGINE_ONEDNN, 1);
-    m.encoder->exact = EXACT_ROWS;   /* no gaps between examples: values are compared, not bits */
+    m.encoder->exact = EXACT_ROWS; /* no gaps between examples: values are compared, not bits */
     infer(&m, EXAMPLES, values, head, exact_loss, exact);
     machine_close(&m);
     for (int threads = 1; threads <= 3; threads++) {
@@ -507,10 +525,12 @@ static void test_attach(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bits_f32), cmocka_unit_test(test_bits_by_example), cmocka_unit_test(test_bits_openblas),
-        cmocka_unit_test(test_bits_bf16), cmocka_unit_test(test_differences), cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_rows_back), cmocka_unit_test(test_int8),
-        cmocka_unit_test(test_range), cmocka_unit_test(test_budget), cmocka_unit_test(test_attach),
+        cmocka_unit_test(test_bits_f32),      cmocka_unit_test(test_bits_by_example),
+        cmocka_unit_test(test_bits_openblas), cmocka_unit_test(test_bits_bf16),
+        cmocka_unit_test(test_differences),   cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows_back),     cmocka_unit_test(test_int8),
+        cmocka_unit_test(test_range),         cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_attach),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,8 +10,8 @@ static struct comm comm;
 
 static status open_with(int64_t unit_examples, enum precision_choice precision, const char *folder, struct replica *r)
 {
-    const struct machine_config m = {.precision = precision, .engine = ENGINE_ONEDNN, .exact = 1, .threads = 1,
-                                     .unit_examples = unit_examples};
+    const struct machine_config m = {
+        .precision = precision, .engine = ENGINE_ONEDNN, .exact = 1, .threads = 1, .unit_examples = unit_examples};
     struct model_source *model = NULL;
     status s;
 
@@ -42,7 +42,7 @@ static void test_open(void **state)
     replica_close(&r);
     assert_int_equal(open_with(6, PRECISION_F32, folder, &r), ST_INPUT);
     assert_null(r.encoder);
-    assert_int_equal(open_with(0, PRECISION_F32, folder, &r), ST_OK);   /* a command that has no such option */
+    assert_int_equal(open_with(0, PRECISION_F32, folder, &r), ST_OK); /* a command that has no such option */
     replica_close(&r);
     assert_int_equal(comm_barrier(&comm), ST_OK);
     if (comm.rank == 0) test_folder_remove(folder);

@@ -10,7 +10,12 @@
 
 enum { ROWS = 48 };
 
-struct sums { float *x, *w, *bias, *y; uint16_t *x16; void *packed; size_t packed_weights_bytes; };
+struct sums {
+    float *x, *w, *bias, *y;
+    uint16_t *x16;
+    void *packed;
+    size_t packed_weights_bytes;
+};
 
 static float bf16_value(uint16_t bits)
 {
@@ -80,8 +85,9 @@ static void check_product(const struct matmul *m, int product, int transposed, i
 
     make(&s, m, product, transposed);
     for (int64_t i = 0; i < ROWS * spec->n; i++) s.y[i] = 77.0f;
-    assert_int_equal(matmul_run(m, product, 0, rows, spec->in == NUMBER_BF16 ? (void *)s.x16 : (void *)s.x, s.packed,
-                                s.bias, s.y), ST_OK);
+    assert_int_equal(
+        matmul_run(m, product, 0, rows, spec->in == NUMBER_BF16 ? (void *)s.x16 : (void *)s.x, s.packed, s.bias, s.y),
+        ST_OK);
     for (int64_t row = 0; row < rows; row++)
         for (int64_t col = 0; col < spec->n; col++) {
             double e = expected(&s, spec, transposed, row, col);
@@ -113,9 +119,13 @@ static void check_engine(enum matmul_engine engine, const struct matmul_spec *sp
     assert_null(m);
 }
 
-#define SPECS(type, mixed) \
-    {{.k = 64, .n = 192, .in = type, .out = type, .bias = 1}, {.k = 48, .n = 40, .in = type, .out = mixed}, \
-     {.k = 17, .n = 31, .in = type, .out = mixed, .bias = 1}}
+#define SPECS(type, mixed)                                                                                     \
+    {                                                                                                          \
+        {.k = 64, .n = 192, .in = type, .out = type, .bias = 1}, {.k = 48, .n = 40, .in = type, .out = mixed}, \
+        {                                                                                                      \
+            .k = 17, .n = 31, .in = type, .out = mixed, .bias = 1                                              \
+        }                                                                                                      \
+    }
 
 static const struct matmul_spec f32_specs[] = SPECS(NUMBER_F32, NUMBER_F32);
 static const struct matmul_spec bf16_specs[] = SPECS(NUMBER_BF16, NUMBER_F32);
@@ -146,16 +156,23 @@ static void test_onednn_bf16(void **state)
         return;
     }
     assert_int_equal(matmul_new(ENGINE_ONEDNN, bf16_specs, 3, 1, &m), ST_INPUT);
-    print_message("skipped: this CPU has no AVX-512 BF16\n");
-    skip();
+    test_skip_part("this CPU has no AVX-512 BF16");
 }
 
-/* dW = dY^T X: dY's columns stand in wider rows, W is plain, Y keeps what lies beyond the product's rows and columns. */
+/* dW = dY^T X: dY's columns stand in wider rows, W is plain, Y keeps what lies beyond the product's rows and columns.
+ */
 static void check_weight(enum matmul_engine engine, enum number type, int64_t rows, int64_t k, int64_t n)
 {
     enum { LD_X = 300, LD_Y = 40, SKIP = 8 };
-    const struct matmul_spec spec = {.k = k, .n = n, .in = type, .out = NUMBER_F32, .ld_x = LD_X, .ld_y = LD_Y, .rows = rows,
-                                     .x_columns = 1, .w_plain = 1};
+    const struct matmul_spec spec = {.k = k,
+                                     .n = n,
+                                     .in = type,
+                                     .out = NUMBER_F32,
+                                     .ld_x = LD_X,
+                                     .ld_y = LD_Y,
+                                     .rows = rows,
+                                     .x_columns = 1,
+                                     .w_plain = 1};
     float *x, *w, *y;
     uint16_t *x16, *w16;
     struct kernels kernels;
@@ -178,7 +195,9 @@ static void check_weight(enum matmul_engine engine, enum number type, int64_t ro
         int64_t part = rows - first < MATMUL_ROWS ? rows - first : MATMUL_ROWS;
         const void *from = type == NUMBER_BF16 ? (void *)(x16 + SKIP + first) : (void *)(x + SKIP + first);
 
-        assert_int_equal(matmul_run(m, 0, 0, part, from, type == NUMBER_BF16 ? (void *)w16 : (void *)w, NULL, y + first * LD_Y), ST_OK);
+        assert_int_equal(
+            matmul_run(m, 0, 0, part, from, type == NUMBER_BF16 ? (void *)w16 : (void *)w, NULL, y + first * LD_Y),
+            ST_OK);
     }
     for (int64_t i = 0; i < (rows + 1) * LD_Y; i++) {
         double sum = 0;
@@ -200,7 +219,10 @@ static void test_weights(void **state)
 {
     (void)state;
     for (int i = 0; i < 3; i++) {
-        if (i == 2 && !matmul_has_bf16()) continue;
+        if (i == 2 && !matmul_has_bf16()) {
+            test_skip_part("this CPU has no AVX-512 BF16");
+            continue;
+        }
         for (int64_t rows = 5; rows <= 292; rows += 41)
             check_weight(i == 1 ? ENGINE_OPENBLAS : ENGINE_ONEDNN, i == 2 ? NUMBER_BF16 : NUMBER_F32, rows, 33, 37);
     }
@@ -230,7 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_onednn_f32), cmocka_unit_test(test_openblas), cmocka_unit_test(test_onednn_bf16),
-        cmocka_unit_test(test_weights), cmocka_unit_test(test_check),
+        cmocka_unit_test(test_weights),    cmocka_unit_test(test_check),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

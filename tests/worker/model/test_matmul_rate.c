@@ -7,7 +7,8 @@
 
 static void rate_is_plausible(void **state)
 {
-    static const struct matmul_spec specs[] = {{.k = 64, .n = 96, .in = NUMBER_F32, .out = NUMBER_F32, .bias = 1}, {.k = 96, .n = 64, .in = NUMBER_F32, .out = NUMBER_F32, .bias = 0}};
+    static const struct matmul_spec specs[] = {{.k = 64, .n = 96, .in = NUMBER_F32, .out = NUMBER_F32, .bias = 1},
+                                               {.k = 96, .n = 64, .in = NUMBER_F32, .out = NUMBER_F32, .bias = 0}};
     (void)state;
 
     for (int engine = ENGINE_ONEDNN; engine <= ENGINE_OPENBLAS; engine++)

@@ -1,5 +1,5 @@
-/* What backward hands out for weight gradients (encoder_sink): the gradients made of it against finite differences of the
- * weights themselves, dropout on. The loss is a fixed linear function of the last hidden state. */
+/* What backward hands out for weight gradients (encoder_sink): the gradients made of it against finite differences of
+ * the weights themselves, dropout on. The loss is a fixed linear function of the last hidden state. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,12 @@ enum { LAYERS = 2, HIDDEN = 32, FFN = 64, POSITIONS = 40, EXAMPLES = 3, MOST = 3
 static const int32_t lengths[EXAMPLES] = {40, 9, 23};
 
 /* A tensor of the model, moved by step * direction while packing. */
-struct moved { struct random_key key; const char *name; const double *direction; double step; };
+struct moved {
+    struct random_key key;
+    const char *name;
+    const double *direction;
+    double step;
+};
 
 struct rig {
     struct pool *pool;
@@ -21,8 +26,8 @@ struct rig {
     void *weights;
     struct activations *a;
     struct unit_batch b;
-    float *slope;              /* (T,H): dL/dh */
-    const char *name;          /* of the tensor whose gradient is wanted */
+    float *slope;     /* (T,H): dL/dh */
+    const char *name; /* of the tensor whose gradient is wanted */
     double gradient[MOST];
 };
 
@@ -129,7 +134,8 @@ static void check(struct rig *r, const char *name, size_t n)
     assert_int_equal(encoder_backward(r->encoder, r->pool, r->a, &r->b, NULL, &dropout, NULL, &sink), ST_OK);
     for (size_t i = 0; i < n; i++) size += r->gradient[i] * r->gradient[i];
     for (size_t i = 0; i < n; i++) {
-        direction[i] = r->gradient[i] / sqrt(size) + .2 * random_normal(random_seed(8, RANDOM_INIT), i) / sqrt((double)n);
+        direction[i] = r->gradient[i] / sqrt(size) +
+                       .2 * random_normal(random_seed(8, RANDOM_INIT), i) / sqrt((double)n);
         slope += r->gradient[i] * direction[i];
     }
     found = (loss(r, name, direction, h) - loss(r, name, direction, -h)) / (2 * h);
@@ -139,9 +145,16 @@ static void check(struct rig *r, const char *name, size_t n)
 
 static void open_rig(struct rig *r, enum matmul_exact exact)
 {
-    const struct model_config config = {.layers = LAYERS, .hidden = HIDDEN, .heads = 2, .feed_forward = FFN,
-                                        .positions = POSITIONS, .vocab = 50, .types = 2, .eps = 1e-12,
-                                        .hidden_dropout = .1, .attention_dropout = .1};
+    const struct model_config config = {.layers = LAYERS,
+                                        .hidden = HIDDEN,
+                                        .heads = 2,
+                                        .feed_forward = FFN,
+                                        .positions = POSITIONS,
+                                        .vocab = 50,
+                                        .types = 2,
+                                        .eps = 1e-12,
+                                        .hidden_dropout = .1,
+                                        .attention_dropout = .1};
     const struct encoder_options options = {.precision = NUMBER_F32, .threads = 2, .check = 1};
     struct activations_plan plan = {.rows = EXAMPLES * 48, .examples = EXAMPLES, .threads = 2, .keep = 1, .sink = 1};
     int32_t ids[POSITIONS];
@@ -158,8 +171,8 @@ static void open_rig(struct rig *r, enum matmul_exact exact)
         for (int i = 0; i < lengths[e]; i++) ids[i] = (e * 13 + i * 7) % 50;
         assert_true(unit_batch_add(&r->b, ids, lengths[e], 0, -1, -1));
         for (int64_t i = 0; i < (int64_t)lengths[e] * HIDDEN; i++)
-            r->slope[(int64_t)r->b.row[e] * HIDDEN + i] =
-                (float)random_normal(random_seed(9, RANDOM_INIT), (uint64_t)(e * 10000 + i));
+            r->slope[(int64_t)r->b.row[e] * HIDDEN + i] = (float)random_normal(random_seed(9, RANDOM_INIT),
+                                                                               (uint64_t)(e * 10000 + i));
     }
 }
 

@@ -1,5 +1,5 @@
-/* Memory runs out at every allocation in turn: opening, reading and writing model folders, prompts and torch files ends with a
- * status, never a crash; under AddressSanitizer, without a leak. */
+/* Memory runs out at every allocation in turn: opening, reading and writing model folders, prompts and torch files
+ * ends with a status, never a crash; under AddressSanitizer, without a leak. */
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "tests/support/model.h"
 #include "worker/model/source.h"
 
-static long left = -1;               /* allocations until the one that fails; below 0: none does */
+static long left = -1; /* allocations until the one that fails; below 0: none does */
 static int failed;
 
 /* All of mem_alloc goes through here. */

@@ -32,8 +32,7 @@ static void test_candidates(void **state)
         for (int end = 0; end < 2; end++) {
             int there = 0;
 
-            for (int64_t i = 0; i < count[k]; i++)
-                assert_int_equal(marks_candidate(m, marks_token(m, i, end), end), i);
+            for (int64_t i = 0; i < count[k]; i++) assert_int_equal(marks_candidate(m, marks_token(m, i, end), end), i);
             for (int64_t token = -1; token < LENGTH; token++) there += marks_candidate(m, token, end) >= 0;
             assert_int_equal(there, count[k]);
         }
@@ -46,9 +45,9 @@ static void test_candidates(void **state)
 
 static void test_read(void **state)
 {
-    static const char *const want[KINDS] = {
-        "..........x.x.x.x.x.", "..........x.x.......", ".....xxxxx..........", "..x.xxxxxx..........",
-        "..x..xxxxx..........", "xxxxxxxxxxxxxxxxxxxx", "...................."};
+    static const char *const want[KINDS] = {"..........x.x.x.x.x.", "..........x.x.......", ".....xxxxx..........",
+                                            "..x.xxxxxx..........", "..x..xxxxx..........", "xxxxxxxxxxxxxxxxxxxx",
+                                            "...................."};
 
     (void)state;
     for (int k = 0; k < KINDS; k++) {
@@ -93,7 +92,9 @@ static void test_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_candidates), cmocka_unit_test(test_read), cmocka_unit_test(test_words),
+        cmocka_unit_test(test_candidates),
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

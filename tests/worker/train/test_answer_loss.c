@@ -12,7 +12,10 @@ enum { ROWS = 20 };
 static const int32_t options[4][2] = {{8, 10}, {12, 12}, {14, 15}, {17, 18}};
 
 /* start, end: the right answer. */
-static const struct { struct answer_marks marks; int32_t start, end; } cases[] = {
+static const struct {
+    struct answer_marks marks;
+    int32_t start, end;
+} cases[] = {
     {{.options = 4, .option = options, .context_last = -1, .none_first = -1, .none_last = -1}, 14, 15},
     {{.options = 2, .option = options, .context_last = -1, .none_first = -1, .none_last = -1}, 8, 10},
     {{.options = 1, .option = options, .context_last = -1, .none_first = -1, .none_last = -1}, 8, 10},
@@ -124,7 +127,7 @@ static void test_found(void **state)
     float logits[2 * ROWS] = {0};
 
     (void)state;
-    assert_int_equal(answer_found(ROWS, logits, &cases[1].marks, 8, 10), 1);    /* the first of equal ones */
+    assert_int_equal(answer_found(ROWS, logits, &cases[1].marks, 8, 10), 1); /* the first of equal ones */
     assert_int_equal(answer_found(ROWS, logits, &cases[1].marks, 12, 12), 0);
     logits[2 * 12] = 1;
     assert_int_equal(answer_found(ROWS, logits, &cases[1].marks, 12, 12), 1);
@@ -132,9 +135,9 @@ static void test_found(void **state)
     assert_int_equal(answer_found(ROWS, logits, &cases[1].marks, 12, 12), 0);
     memset(logits, 0, sizeof logits);
     logits[2 * 9] = 2;
-    logits[2 * 8 + 1] = 3;          /* the likeliest end lies before the likeliest start */
+    logits[2 * 8 + 1] = 3; /* the likeliest end lies before the likeliest start */
     logits[2 * 11 + 1] = 2;
-    logits[2 * 0] = logits[2 * 19 + 1] = 9;     /* outside of the context */
+    logits[2 * 0] = logits[2 * 19 + 1] = 9; /* outside of the context */
     assert_int_equal(answer_found(ROWS, logits, &cases[4].marks, 9, 11), 1);
     assert_int_equal(answer_found(ROWS, logits, &cases[4].marks, 9, 8), 0);
     assert_int_equal(answer_found(ROWS, logits, &cases[4].marks, 2, 3), 0);

@@ -7,13 +7,21 @@
 
 enum { LENGTH = 64, WANTED = 9, ROUNDS = 6000, MASK = 4, SEP = 3, BREAK = 20 };
 
-struct seen { int masked, kept, other, count, hits[LENGTH], from_pool; };
+struct seen {
+    int masked, kept, other, count, hits[LENGTH], from_pool;
+};
 
 static const int32_t pool[] = {500, 501 | TOKEN_JOINED, SEP, 502};
 
 static struct masking make(enum mask_unit unit)
 {
-    return (struct masking){.unit = unit, .sep = SEP, .mask = MASK, .vocabulary = 1000, .masked = 0.7, .random = 0.2, .p = 0.2,
+    return (struct masking){.unit = unit,
+                            .sep = SEP,
+                            .mask = MASK,
+                            .vocabulary = 1000,
+                            .masked = 0.7,
+                            .random = 0.2,
+                            .p = 0.2,
                             .longest = 6};
 }
 
@@ -32,11 +40,13 @@ static void sequence(int32_t *tokens)
 }
 
 /* Everything that holds for every unit. fate: 0 not chosen, else 1 masked, 2 other, 3 kept. */
-static void apply(const struct masking *m, uint32_t round, int32_t wanted, const int32_t *tokens, struct seen *seen, int *fate)
+static void apply(const struct masking *m, uint32_t round, int32_t wanted, const int32_t *tokens, struct seen *seen,
+                  int *fate)
 {
     int32_t ids[LENGTH], rows[LENGTH], targets[LENGTH], room[LENGTH], n;
 
-    n = masking_apply(m, random_derive(random_seed(1, RANDOM_MASK), round, 0, 0, 0), tokens, LENGTH, wanted, ids, rows, targets, room);
+    n = masking_apply(m, random_derive(random_seed(1, RANDOM_MASK), round, 0, 0, 0), tokens, LENGTH, wanted, ids, rows,
+                      targets, room);
     assert_int_equal(n, wanted < LENGTH - 3 ? wanted : LENGTH - 3);
     memset(fate, 0, LENGTH * sizeof *fate);
     for (int i = 0; i < n; i++) {
@@ -77,7 +87,7 @@ static void test_tokens(void **state)
     check_shares(&s);
     assert_in_range(s.from_pool, 0, s.count / 100);
     for (int i = 1; i < LENGTH - 1; i++)
-        if (i != BREAK) assert_in_range(s.hits[i], 770, 1000);   /* 6000 * 9 / 61 = 885, deviation 27 */
+        if (i != BREAK) assert_in_range(s.hits[i], 770, 1000); /* 6000 * 9 / 61 = 885, deviation 27 */
     for (int32_t wanted = 1; wanted < 70; wanted += 17) apply(&m, 3, wanted, tokens, &s, fate);
 }
 
@@ -94,7 +104,7 @@ static void test_pool(void **state)
     m.pool = pool;
     m.pool_tokens = 4;
     for (uint32_t r = 0; r < 1000; r++) apply(&m, r, WANTED, tokens, &s, fate);
-    assert_in_range(s.from_pool, s.other * 70 / 100, s.other * 80 / 100);   /* a fourth of the pool is [SEP] */
+    assert_in_range(s.from_pool, s.other * 70 / 100, s.other * 80 / 100); /* a fourth of the pool is [SEP] */
 }
 
 /* Words stand and fall together, but for at most one that was cut. */
@@ -125,7 +135,7 @@ static void test_words(void **state)
         assert_in_range(cut, 0, 1);
     }
     check_shares(&s);
-    assert_in_range(mixed, whole / 10, whole);   /* tokens of a word are drawn one by one */
+    assert_in_range(mixed, whole / 10, whole); /* tokens of a word are drawn one by one */
     for (int32_t wanted = 1; wanted < 70; wanted += 17) apply(&m, 3, wanted, tokens, &s, fate);
 }
 
@@ -147,27 +157,29 @@ static void test_spans(void **state)
             if (!fate[i]) continue;
             while (end < LENGTH && fate[end]) end++;
             for (int j = i; j < end; j++) differs += end - i == 6 && fate[j] != fate[i];
-            if (end - i == 6) lengths[6]++;   /* the first span was of 6 tokens, or others met it: see below */
+            if (end - i == 6) lengths[6]++; /* the first span was of 6 tokens, or others met it: see below */
             spans++;
         }
     }
-    /* All six tokens in one run: the first span had length 6 with probability P(6) if it was not cut short by an end ([SEP] or the
-     * sequence's), or shorter spans met by chance; that is seldom. */
-    assert_in_range(lengths[6], (int)(4 * ROUNDS * pow(0.8, 5) * 0.2 / whole * 0.8), (int)(4 * ROUNDS * pow(0.8, 5) * 0.2 / whole * 1.5));
-    assert_in_range(differs, 0, lengths[6]);   /* one span, one fate; drawn one by one it would be 2.8 times that */
+    /* All six tokens in one run: the first span had length 6 with probability P(6) if it was not cut short by an end
+     * ([SEP] or the sequence's), or shorter spans met by chance; that is seldom. */
+    assert_in_range(lengths[6], (int)(4 * ROUNDS * pow(0.8, 5) * 0.2 / whole * 0.8),
+                    (int)(4 * ROUNDS * pow(0.8, 5) * 0.2 / whole * 1.5));
+    assert_in_range(differs, 0, lengths[6]); /* one span, one fate; drawn one by one it would be 2.8 times that */
     assert_in_range(spans, 4 * ROUNDS, 4 * ROUNDS * 3);
     check_shares(&s);
     memset(lengths, 0, sizeof lengths);
-    for (uint32_t r = 0; r < 4 * ROUNDS; r++) {   /* one token wanted: every length is cut to it */
+    for (uint32_t r = 0; r < 4 * ROUNDS; r++) { /* one token wanted: every length is cut to it */
         apply(&m, r, 1, tokens, &s, fate);
         for (int i = 0; i < LENGTH; i++) lengths[i] += fate[i] != 0;
     }
     for (int i = 1; i < LENGTH - 1; i++)
-        if (i != BREAK) assert_in_range(lengths[i], 300, 490);   /* 24000 / 61 = 393, deviation 20 */
+        if (i != BREAK) assert_in_range(lengths[i], 300, 490); /* 24000 / 61 = 393, deviation 20 */
     for (int32_t wanted = 1; wanted < 70; wanted += 17) apply(&m, 3, wanted, tokens, &s, fate);
 }
 
-/* Tokens that come first are all chosen while there is room, then some of the others; or some of them, when there is not. */
+/* Tokens that come first are all chosen while there is room, then some of the others; or some of them, when there is
+ * not. */
 static void test_first(void **state)
 {
     struct masking m = make(MASK_TOKENS);
@@ -192,8 +204,9 @@ static void test_first(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_tokens), cmocka_unit_test(test_pool), cmocka_unit_test(test_words),
-                                       cmocka_unit_test(test_spans), cmocka_unit_test(test_first)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_tokens), cmocka_unit_test(test_pool),
+                                       cmocka_unit_test(test_words), cmocka_unit_test(test_spans),
+                                       cmocka_unit_test(test_first)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* Loss and the gradient of every parameter as transformers' BertForMaskedLM has them in float64 (tests/reference/make_masked.py):
- * relative error at most 1e-5 in f32, for both token types; in bf16 nearly the same direction. */
+/* Loss and the gradient of every parameter as transformers' BertForMaskedLM has them in float64
+ * (tests/reference/make_masked.py): relative error at most 1e-5 in f32, for both token types; in bf16 nearly the same
+ * direction. */
 #include <math.h>
 #include <string.h>
 
@@ -33,7 +34,8 @@ static void open_world(struct world *w, enum number precision)
     int head;
 
     memset(w, 0, sizeof *w);
-    assert_int_equal(safetensors_open(TEST_SOURCE_DIR "/tests/reference/masked/expected.safetensors", &w->expected), ST_OK);
+    assert_int_equal(safetensors_open(TEST_SOURCE_DIR "/tests/reference/masked/expected.safetensors", &w->expected),
+                     ST_OK);
     assert_int_equal(model_source_open(folder, &w->model), ST_OK);
     assert_int_equal(model_source_head(w->model, &head), ST_OK);
     assert_true(head);
@@ -86,8 +88,8 @@ static void read_ids(const struct world *w, int type, const char *name, int64_t 
 static double train(struct world *w, int type)
 {
     int32_t ids[BATCH * LENGTH], rows[TARGETS], targets[TARGETS];
-    struct mlm_inputs in = {.batch = &w->batch, .rows = rows, .targets = targets, .count = TARGETS, .token_type = type,
-                            .divide = TARGETS};
+    struct mlm_inputs in = {
+        .batch = &w->batch, .rows = rows, .targets = targets, .count = TARGETS, .token_type = type, .divide = TARGETS};
     struct mlm_score score;
 
     read_ids(w, type, "input_ids", BATCH * LENGTH, ids);
@@ -99,8 +101,8 @@ static double train(struct world *w, int type)
     return score.loss / TARGETS;
 }
 
-/* f32: the largest difference over the tensor's largest value. bf16: the cosine. A key's bias has no gradient but rounding's:
- * it is measured against its layer's query's. */
+/* f32: the largest difference over the tensor's largest value. bf16: the cosine. A key's bias has no gradient but
+ * rounding's: it is measured against its layer's query's. */
 static void check_tensor(const struct world *w, int type, int64_t slot, double most)
 {
     char name[80], key[96];
@@ -157,8 +159,8 @@ static void test_f32(void **state)
 static void test_bf16(void **state)
 {
     (void)state;
-    if (matmul_has_bf16()) check(NUMBER_BF16, 0);
-    else print_message("skipped: this CPU has no AVX-512 BF16\n");
+    if (!matmul_has_bf16()) test_skip("this CPU has no AVX-512 BF16");
+    check(NUMBER_BF16, 0);
 }
 
 int main(void)

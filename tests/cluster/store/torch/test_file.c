@@ -1,4 +1,5 @@
-/* The restricted unpickler: what torch writes is read (test_source.c has real files), everything else is refused by name. */
+/* The restricted unpickler: what torch writes is read (test_source.c has real files), everything else is refused by
+ * name. */
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -12,6 +13,7 @@
 static struct test_zip zip;
 static const float numbers[6] = {1, 2, 3, 4, 5, 6};
 
+/* clang-format off */
 #define P2 "\x80\x02"
 #define OD "ccollections\nOrderedDict\n)R"
 #define STORAGE(type, key, count) "(X\x07\0\0\0storagectorch\n" type "\nX\x01\0\0\0" key "X\x03\0\0\0" "cpuK" count "tQ"
@@ -192,7 +194,7 @@ static void test_bounds(void **state)
     free(file);
 }
 
-/* ---- the zip around it --------------------------------------------------------------------------------------------- */
+/* ---- the zip around it ------------------------------------------------------------------------------------------- */
 
 static void build(int zip64)
 {
@@ -232,7 +234,8 @@ static void test_zip_forms(void **state)
     }
 }
 
-/* One byte of the last entry's directory record (at `at`, in the directory) another: compressed, encrypted, elsewhere … */
+/* One byte of the last entry's directory record (at `at`, in the directory) another: compressed, encrypted, elsewhere
+ * … */
 static void test_zip_fields(void **state)
 {
     static const struct { size_t at; unsigned char value; } changes[] = {

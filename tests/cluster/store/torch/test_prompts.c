@@ -1,4 +1,5 @@
-/* best.th as torch saves it is read with its optimiser; what we write is read back the same, and says the same again. */
+/* best.th as torch saves it is read with its optimiser; what we write is read back the same, and says the same again.
+ */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -32,7 +33,9 @@ static void step_twice(double x, double rate, double out[3])
 
 static void check_tensor(const struct torch_prompts *p, int which, int kind)
 {
-    const struct tensor *t = kind == 0 ? &p->tensors.value[which] : kind == 1 ? &p->tensors.m[which] : &p->tensors.v[which];
+    const struct tensor *t = kind == 0   ? &p->tensors.value[which]
+                             : kind == 1 ? &p->tensors.m[which]
+                                         : &p->tensors.v[which];
     float got[128];
 
     assert_true(t->count <= 128);
@@ -40,8 +43,8 @@ static void check_tensor(const struct torch_prompts *p, int which, int kind)
     for (int64_t i = 0; i < t->count; i++) {
         double expected[3];
 
-        step_twice((double)((i * 7 + 13 * (int64_t)strlen(names[which])) % 41 - 20) / 128, which == PROMPTS_ROUTER ? 5e-4 : 1e-4,
-                   expected);
+        step_twice((double)((i * 7 + 13 * (int64_t)strlen(names[which])) % 41 - 20) / 128,
+                   which == PROMPTS_ROUTER ? 5e-4 : 1e-4, expected);
         assert_true(fabs(got[i] - expected[kind]) <= 1e-6 * fabs(expected[kind]) + 1e-9);
     }
 }
@@ -54,7 +57,8 @@ static void check(const char *path, int shallow)
     assert_int_equal(torch_prompts_open(path, 1, &p), ST_OK);
     n = torch_prompts_sizes(&p.tensors);
     assert_int_equal(p.shallow, shallow);
-    assert_true(n.layers == (shallow ? 1 : 2) && n.modules == 3 && n.intrinsic == 4 && n.columns == 12 && n.hidden == 6 && n.tasks == 5);
+    assert_true(n.layers == (shallow ? 1 : 2) && n.modules == 3 && n.intrinsic == 4 && n.columns == 12 &&
+                n.hidden == 6 && n.tasks == 5);
     assert_int_equal(p.tensors.steps, 2);
     assert_int_equal(p.tensors.router_steps, 2);
     for (int i = 0; i < PROMPTS_TENSORS; i++)
@@ -80,7 +84,8 @@ static void test_there_and_back(void **state)
     snprintf(path, sizeof path, "%s/best.th", folder);
     snprintf(again, sizeof again, "%s/again.th", folder);
     for (int shallow = 0; shallow < 2; shallow++) {
-        const char *from = shallow ? TEST_SOURCE_DIR "/tests/reference/prompts/shallow.th" : TEST_SOURCE_DIR "/tests/reference/prompts/deep.th";
+        const char *from = shallow ? TEST_SOURCE_DIR "/tests/reference/prompts/shallow.th"
+                                   : TEST_SOURCE_DIR "/tests/reference/prompts/deep.th";
 
         assert_int_equal(torch_prompts_open(from, 1, &p), ST_OK);
         assert_int_equal(torch_prompts_write(path, &p.tensors, shallow, 5e-4, 1e-4), ST_OK);
@@ -91,7 +96,7 @@ static void test_there_and_back(void **state)
         torch_prompts_close(&p);
         assert_int_equal(file_read(path, 1 << 20, &a, &n), ST_OK);
         assert_int_equal(file_read(again, 1 << 20, &b, &m), ST_OK);
-        assert_true(n == m && memcmp(a, b, n) == 0);                   /* no times, no order of chance */
+        assert_true(n == m && memcmp(a, b, n) == 0); /* no times, no order of chance */
         free(a);
         free(b);
         assert_int_equal(torch_prompts_open(path, 0, &p), ST_OK);
@@ -100,7 +105,7 @@ static void test_there_and_back(void **state)
         torch_prompts_close(&p);
         assert_int_equal(torch_prompts_open(again, 0, &p), ST_OK);
         torch_prompts_close(&p);
-        assert_int_equal(torch_prompts_open(again, 1, &p), ST_INPUT);  /* no optimiser in it */
+        assert_int_equal(torch_prompts_open(again, 1, &p), ST_INPUT); /* no optimiser in it */
     }
     snprintf(path, sizeof path, "%s/none/best.th", folder);
     assert_int_equal(torch_prompts_open(again, 0, &p), ST_OK);
@@ -122,7 +127,8 @@ static status try_shapes(const char *path, int wrong, int axis, int64_t by, floa
     assert_int_equal(torch_writer_new(&w), ST_OK);
     torch_put_dict(w);
     for (int i = 0; i < PROMPTS_TENSORS; i++) {
-        struct tensor t = {.name = names[i], .type = TENSOR_F32, .rank = i == PROMPTS_HEAD ? 2 : 3, .data = (unsigned char *)numbers};
+        struct tensor t = {
+            .name = names[i], .type = TENSOR_F32, .rank = i == PROMPTS_HEAD ? 2 : 3, .data = (unsigned char *)numbers};
 
         memcpy(t.shape, shapes[i], sizeof shapes[i]);
         if (i == wrong) t.shape[axis] += by;
@@ -147,7 +153,7 @@ static void test_refusals(void **state)
     snprintf(path, sizeof path, "%s/best.th", folder);
     assert_int_equal(try_shapes(path, -1, 0, 0, 0), ST_OK);
     for (int i = 0; i < PROMPTS_TENSORS; i++) {
-        assert_int_equal(try_shapes(path, i, 0, 99, 0), ST_INPUT);                    /* no tensor */
+        assert_int_equal(try_shapes(path, i, 0, 99, 0), ST_INPUT); /* no tensor */
         for (int axis = 0; axis < (i == PROMPTS_HEAD ? 2 : 3); axis++)
             assert_int_equal(try_shapes(path, i, axis, -1, 0), i == PROMPTS_ROUTER && axis == 0 ? ST_OK : ST_INPUT);
     }

@@ -105,8 +105,8 @@ static void labels_are_escaped(void **state)
 
 static void nothing_foreign_is_markup(void **state)
 {
-    static const char *const paths[] = {"/", "/api", "/healthz", "/api/runs/0/config", "/nothing",
-                                        "/api/runs/99/messages"};
+    static const char *const paths[] = {
+        "/", "/api", "/healthz", "/api/runs/0/config", "/nothing", "/api/runs/99/messages"};
     (void)state;
 
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
@@ -119,7 +119,10 @@ static void nothing_foreign_is_markup(void **state)
 
 static void bad_requests(void **state)
 {
-    static const struct { const char *method, *path, *host, *after; int code; } cases[] = {
+    static const struct {
+        const char *method, *path, *host, *after;
+        int code;
+    } cases[] = {
         {"POST", "/", "localhost", NULL, 405},
         {"GET", "/../etc/passwd", "localhost", NULL, 404},
         {"GET", "/api/runs/", "localhost", NULL, 404},
@@ -132,7 +135,8 @@ static void bad_requests(void **state)
         {"GET", "/metrics", "evil.example", NULL, 403},
         {"GET", "/metrics", "localhost.evil.example", NULL, 403},
         {"GET", "/metrics", "127.0.0.1:8080", NULL, 200},
-        {"HEAD", "/healthz", NULL, NULL, 200}};
+        {"HEAD", "/healthz", NULL, NULL, 200},
+    };
     (void)state;
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -149,7 +153,7 @@ static void crc32c_known_answers(void **state)
     unsigned char zeros[32] = {0};
     (void)state;
 
-    assert_int_equal(tfevents_crc32c("123456789", 9), 0xe3069283u);   /* RFC 3720, B.4 and the usual check value */
+    assert_int_equal(tfevents_crc32c("123456789", 9), 0xe3069283u); /* RFC 3720, B.4 and the usual check value */
     assert_int_equal(tfevents_crc32c(zeros, sizeof zeros), 0x8a9136aau);
 }
 
@@ -158,7 +162,10 @@ static void terminal_text_is_harmless(void **state)
     char out[64];
     (void)state;
 
-    assert_int_equal(screen_clip("a\033[2Jb\xc2\x9b" "c\xff\xe2\x80\xae", 40, out, sizeof out), 10);
+    assert_int_equal(screen_clip("a\033[2Jb\xc2\x9b"
+                                 "c\xff\xe2\x80\xae",
+                                 40, out, sizeof out),
+                     10); /* NOLINT(misc-misleading-bidirectional) */
     assert_string_equal(out, "a?[2Jb?c??");
     assert_int_equal(screen_clip("\xe4\xb8\xad\xe6\x96\x87", 3, out, sizeof out), 2);
     assert_string_equal(out, "\xe4\xb8\xad");

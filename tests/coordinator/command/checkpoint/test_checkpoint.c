@@ -16,7 +16,8 @@ static void write_run(const char *run, uint64_t step, float change)
     struct state state = {.kind = "pretrain", .step = step, .seed = 42, .precision = "bf16"};
     struct checkpoint_tensor tensors[2] = {
         {.file = "prompts.safetensors", .spec = {"A", TENSOR_F32, 3, {2, 3, 4}}, .part = part_whole(24, a)},
-        {.file = "prompts.safetensors", .spec = {"z", TENSOR_F32, 1, {5}}, .part = part_whole(5, z)}};
+        {.file = "prompts.safetensors", .spec = {"z", TENSOR_F32, 1, {5}}, .part = part_whole(5, z)},
+    };
 
     for (int i = 0; i < 24; i++) a[i] = (float)i;
     a[7] += change;
@@ -48,8 +49,8 @@ static void test_commands(void **unused)
     assert_string_equal(out, "equal\n");
     write_run(b, 8, 0.25f);
     assert_int_equal(test_run(out, sizeof out, "%s checkpoint diff %s %s", TEST_MP2, a, b), 1);
-    assert_non_null(strstr(out,
-                       "A: 2 of 24 elements differ; first at [0,1,3]: 7, 7.25; largest at [1,1,2]: 18, 18.5 (by 0.5)"));
+    assert_non_null(
+        strstr(out, "A: 2 of 24 elements differ; first at [0,1,3]: 7, 7.25; largest at [1,1,2]: 18, 18.5 (by 0.5)"));
     assert_non_null(strstr(out, "state.pb: differs"));
     assert_null(strstr(out, "z:"));
     assert_int_equal(test_run(out, sizeof out, "%s checkpoint verify %s/nowhere", TEST_MP2, folder), 2);

@@ -19,7 +19,9 @@ static struct tensor make(int kind, enum prompts_tensor which, int64_t layers, i
 {
     const int64_t shapes[PROMPTS_TENSORS][3] = {
         {layers, INTRINSIC, TOKENS * HIDDEN}, {layers, MODULES, INTRINSIC}, {tasks, layers, MODULES}, {2, HIDDEN, 0}};
-    struct tensor t = {.name = "t", .type = TENSOR_F32, .rank = which == PROMPTS_HEAD ? 2 : 3,
+    struct tensor t = {.name = "t",
+                       .type = TENSOR_F32,
+                       .rank = which == PROMPTS_HEAD ? 2 : 3,
                        .data = (unsigned char *)numbers[kind][which]};
 
     memcpy(t.shape, shapes[which], sizeof shapes[which]);
@@ -89,7 +91,7 @@ static void test_there_and_back(void **state)
         snprintf(step, sizeof step, "%s/run%d/step-12/optimizer.safetensors", folder, i);
         assert_int_equal(file_exists(step), i & 1);
     }
-    assert_int_equal(checkpoint("export run0 --out again.th --optimizer"), 2);   /* it has none */
+    assert_int_equal(checkpoint("export run0 --out again.th --optimizer"), 2); /* it has none */
     assert_int_equal(checkpoint("export . --out again.th"), 2);
     assert_int_equal(checkpoint("export run0"), 2);
     assert_int_equal(checkpoint("export run0 --out none/again.th"), 1);

@@ -11,7 +11,9 @@
 
 #define STORED TEST_SOURCE_DIR "/tests/reference/probe"
 
-struct context { char folder[512]; };
+struct context {
+    char folder[512];
+};
 
 static int setup(void **state)
 {
@@ -28,7 +30,9 @@ static int teardown(void **state)
     return 0;
 }
 
-struct error { double largest, worst, cosine; };
+struct error {
+    double largest, worst, cosine;
+};
 
 static double value(const struct safetensors *f, const char *name, int64_t i)
 {
@@ -65,13 +69,15 @@ static struct error measure(const struct safetensors *expected, const struct saf
     return r;
 }
 
-struct limits { double loss, logits, gradient, cosine, change, change_cosine; };
+struct limits {
+    double loss, logits, gradient, cosine, change, change_cosine;
+};
 
 static void compare(const char *kind, const char *name, const char *out, const struct limits *limits)
 {
-    static const char *const values[] = {"loss", "start_logits", "end_logits", "grad.A", "grad.z", "grad.router",
-                                         "grad.head.weight", "updated.A", "updated.z", "updated.router",
-                                         "updated.head.weight"};
+    static const char *const values[] = {"loss",      "start_logits",   "end_logits",         "grad.A",
+                                         "grad.z",    "grad.router",    "grad.head.weight",   "updated.A",
+                                         "updated.z", "updated.router", "updated.head.weight"};
     char path[600];
     struct safetensors expected, found, from;
 
@@ -108,8 +114,8 @@ static void run_all(const struct context *c, const char *more, const struct limi
         snprintf(name, sizeof name, "%s_%s_%s", kind, mode, attended ? "attended" : "masked");
         assert_int_equal(0, test_run(text, sizeof text,
                                      TEST_MP2 " probe --model " STORED "/model --prompts " STORED
-                                     "/%s.prompts.safetensors --case " STORED
-                                     "/%s_%s.case.safetensors --out %s --updates 3 %s %s",
+                                              "/%s.prompts.safetensors --case " STORED
+                                              "/%s_%s.case.safetensors --out %s --updates 3 %s %s",
                                      kind, kind, mode, out, attended ? "--attend-padding" : "", more));
         compare(kind, name, out, limits);
     }
@@ -118,9 +124,14 @@ static void run_all(const struct context *c, const char *more, const struct limi
 /* The loss over what answers can be: options, two of which begin with the same token, and contexts. */
 static void run_answers(const struct context *c, const char *more, const struct limits *limits)
 {
-    static const struct { const char *kind, *what; int attended; } cases[] = {
-        {"deep", "options", 0}, {"deep", "context", 0}, {"deep", "must", 1}, {"shallow", "options", 1},
-        {"shallow", "context", 0}};
+    static const struct {
+        const char *kind, *what;
+        int attended;
+    } cases[] = {{"deep", "options", 0},
+                 {"deep", "context", 0},
+                 {"deep", "must", 1},
+                 {"shallow", "options", 1},
+                 {"shallow", "context", 0}};
     char text[2000], out[600], name[64];
 
     snprintf(out, sizeof out, "%s/out.safetensors", c->folder);
@@ -130,8 +141,8 @@ static void run_answers(const struct context *c, const char *more, const struct 
         snprintf(name, sizeof name, "%s_%s_%s", kind, what, cases[i].attended ? "attended" : "masked");
         assert_int_equal(0, test_run(text, sizeof text,
                                      TEST_MP2 " probe --model " STORED "/model --prompts " STORED
-                                     "/%s.prompts.safetensors --case " STORED
-                                     "/%s_%s.case.safetensors --out %s --loss answers --updates 3 %s %s",
+                                              "/%s.prompts.safetensors --case " STORED
+                                              "/%s_%s.case.safetensors --out %s --loss answers --updates 3 %s %s",
                                      kind, kind, what, out, cases[i].attended ? "--attend-padding" : "", more));
         compare(kind, name, out, limits);
     }
@@ -153,15 +164,13 @@ static void test_openblas(void **state)
     run_answers(*state, "--threads 1 --engine openblas", &limits);
 }
 
-/* Updates take the sign of small gradients, so in bf16 a few elements go the other way: one of 64 costs .03 of the cosine. */
+/* Updates take the sign of small gradients, so in bf16 a few elements go the other way: one of 64 costs .03 of the
+ * cosine. */
 static void test_bf16(void **state)
 {
     const struct limits limits = {.005, .03, .05, .999, 2.1, .9};
 
-    if (!matmul_has_bf16()) {
-        print_message("skipped: this CPU has no AVX-512 BF16\n");
-        skip();
-    }
+    if (!matmul_has_bf16()) test_skip("this CPU has no AVX-512 BF16");
     run_all(*state, "--threads 2 --precision bf16", &limits);
     run_answers(*state, "--threads 2 --precision bf16", &limits);
 }
@@ -187,12 +196,18 @@ static void expect_refused(const struct context *c, const char *flag, const char
     assert_false(file_exists(out));
 }
 
-struct small_case { int64_t ids[2][6], lengths[2], starts[2], ends[2], task[1]; float uniform[9]; };
+struct small_case {
+    int64_t ids[2][6], lengths[2], starts[2], ends[2], task[1];
+    float uniform[9];
+};
 
 static struct small_case good_case(void)
 {
-    struct small_case k = {.ids = {{1, 2, 3, 4, 5, 6}, {7, 8, 9, 10, 11, 0}}, .lengths = {6, 5}, .starts = {5, 4},
-                           .ends = {0, 4}, .task = {1}};
+    struct small_case k = {.ids = {{1, 2, 3, 4, 5, 6}, {7, 8, 9, 10, 11, 0}},
+                           .lengths = {6, 5},
+                           .starts = {5, 4},
+                           .ends = {0, 4},
+                           .task = {1}};
 
     for (int i = 0; i < 9; i++) k.uniform[i] = .5f;
     return k;
@@ -201,10 +216,12 @@ static struct small_case good_case(void)
 static void write_case(const char *path, const struct small_case *k, int64_t examples, int64_t width,
                        enum tensor_type type)
 {
-    const struct tensor_spec specs[] = {
-        {"input_ids", type, 2, {examples, width}}, {"lengths", TENSOR_I64, 1, {examples}},
-        {"start_positions", TENSOR_I64, 1, {examples}}, {"end_positions", TENSOR_I64, 1, {examples}},
-        {"task_id", TENSOR_I64, 1, {1}}, {"router_uniform", TENSOR_F32, 2, {3, 3}}};
+    const struct tensor_spec specs[] = {{"input_ids", type, 2, {examples, width}},
+                                        {"lengths", TENSOR_I64, 1, {examples}},
+                                        {"start_positions", TENSOR_I64, 1, {examples}},
+                                        {"end_positions", TENSOR_I64, 1, {examples}},
+                                        {"task_id", TENSOR_I64, 1, {1}},
+                                        {"router_uniform", TENSOR_F32, 2, {3, 3}}};
     static const int64_t wide[2 * 41];
     const void *const data[] = {width > 6 ? wide : &k->ids[0][0], k->lengths, k->starts, k->ends, k->task, k->uniform};
 
@@ -236,7 +253,8 @@ static void write_scaled_prompts(const char *path, const char *scaled, float fac
         assert_non_null(t);
         assert_int_equal(mem_alloc((size_t)t->count, sizeof *values, &values), ST_OK);
         assert_int_equal(tensor_read_f32(f.path, t, 0, t->count, values), ST_OK);
-        for (int64_t j = 0; j < t->count && strcmp(names[i], scaled) == 0; j++) values[j] = values[j] < 0 ? -factor : factor;
+        for (int64_t j = 0; j < t->count && strcmp(names[i], scaled) == 0; j++)
+            values[j] = values[j] < 0 ? -factor : factor;
         specs[i] = (struct tensor_spec){.name = names[i], .type = TENSOR_F32, .rank = t->rank};
         memcpy(specs[i].shape, t->shape, sizeof specs[i].shape);
         data[i] = values;
@@ -254,8 +272,10 @@ static void test_bad_case(void **state)
 
     snprintf(path, sizeof path, "%s/case.safetensors", c->folder);
     write_case(path, &k, 2, 6, TENSOR_I64);
-    assert_int_equal(0, test_run(text, sizeof text, TEST_MP2 " probe --model " STORED "/model --prompts " STORED
-                                 "/deep.prompts.safetensors --case %s --out %s/out", path, c->folder));
+    assert_int_equal(0, test_run(text, sizeof text,
+                                 TEST_MP2 " probe --model " STORED "/model --prompts " STORED
+                                          "/deep.prompts.safetensors --case %s --out %s/out",
+                                 path, c->folder));
     k.ids[0][2] = 50;
     expect_case_refused(c, &k, "input_ids, element 2: found 50");
     k.ids[0][2] = -1;
@@ -296,24 +316,36 @@ static void test_bad_case(void **state)
 }
 
 /* A good case with options (three places a row) or, without them, a context and "no answer". */
-struct answers { int64_t option[2][3][2], context[2][2], none[2][2]; int options, contexts; };
+struct answers {
+    int64_t option[2][3][2], context[2][2], none[2][2];
+    int options, contexts;
+};
 
 static struct answers good_answers(void)
 {
     return (struct answers){.option = {{{4, 4}, {5, 5}, {-1, -1}}, {{4, 4}, {-1, -1}, {-1, -1}}},
-                            .context = {{5, 5}, {4, 4}}, .none = {{-1, -1}, {1, 2}}};
+                            .context = {{5, 5}, {4, 4}},
+                            .none = {{-1, -1}, {1, 2}}};
 }
 
 static void expect_answers_refused(const struct context *c, const struct small_case *k, const struct answers *a,
                                    const char *says)
 {
     const struct tensor_spec specs[] = {
-        {"input_ids", TENSOR_I64, 2, {2, 6}}, {"lengths", TENSOR_I64, 1, {2}}, {"start_positions", TENSOR_I64, 1, {2}},
-        {"end_positions", TENSOR_I64, 1, {2}}, {"task_id", TENSOR_I64, 1, {1}},
+        {"input_ids", TENSOR_I64, 2, {2, 6}},
+        {"lengths", TENSOR_I64, 1, {2}},
+        {"start_positions", TENSOR_I64, 1, {2}},
+        {"end_positions", TENSOR_I64, 1, {2}},
+        {"task_id", TENSOR_I64, 1, {1}},
         {"router_uniform", TENSOR_F32, 2, {3, 3}},
         {a->options ? "options" : "context", TENSOR_I64, a->options ? 3 : 2, {2, a->options ? 3 : 2, 2}},
         {a->options ? "context" : "no_answer", TENSOR_I64, 2, {2, 2}}};
-    const void *const data[] = {&k->ids[0][0], k->lengths, k->starts, k->ends, k->task, k->uniform,
+    const void *const data[] = {&k->ids[0][0],
+                                k->lengths,
+                                k->starts,
+                                k->ends,
+                                k->task,
+                                k->uniform,
                                 a->options ? &a->option[0][0][0] : &a->context[0][0],
                                 a->options ? &a->context[0][0] : &a->none[0][0]};
     char path[600], text[4000];
@@ -324,7 +356,8 @@ static void expect_answers_refused(const struct context *c, const struct small_c
     assert_int_equal(safetensors_write(path, specs, (size_t)count, NULL, 0, data), ST_OK);
     assert_int_equal(want, test_run(text, sizeof text,
                                     TEST_MP2 " probe --loss answers --model " STORED "/model --prompts " STORED
-                                    "/deep.prompts.safetensors --case %s --out %s/answers.out", path, c->folder));
+                                             "/deep.prompts.safetensors --case %s --out %s/answers.out",
+                                    path, c->folder));
     print_message("%s", text);
     if (says) assert_non_null(strstr(text, says));
 }
@@ -381,8 +414,10 @@ static void test_huge_values(void **state)
     snprintf(out, sizeof out, "%s/huge.out", c->folder);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         write_scaled_prompts(path, names[i], 1e38f);
-        assert_int_equal(1, test_run(text, sizeof text, TEST_MP2 " probe --model " STORED "/model --prompts %s --case " STORED
-                                     "/deep_train.case.safetensors --updates 1 --out %s", path, out));
+        assert_int_equal(1, test_run(text, sizeof text,
+                                     TEST_MP2 " probe --model " STORED "/model --prompts %s --case " STORED
+                                              "/deep_train.case.safetensors --updates 1 --out %s",
+                                     path, out));
         assert_non_null(strstr(text, "too large"));
         assert_false(file_exists(out));
     }
@@ -398,17 +433,19 @@ static void test_bad_usage(void **state)
     assert_int_equal(2, test_run(text, sizeof text, TEST_MP2 " probe --precision f16"));
     assert_int_equal(2, test_run(text, sizeof text, TEST_MP2 " probe --updates -1"));
     assert_int_equal(2, test_run(text, sizeof text, TEST_MP2 " probe --model /nowhere --prompts a --case b --out c"));
-    assert_int_equal(2, test_run(text, sizeof text, TEST_MP2 " probe --model " STORED "/model --prompts " STORED
-                                 "/deep.prompts.safetensors --case " STORED "/deep_eval.case.safetensors --out /no/out"));
+    assert_int_equal(2, test_run(text, sizeof text,
+                                 TEST_MP2 " probe --model " STORED "/model --prompts " STORED
+                                          "/deep.prompts.safetensors --case " STORED
+                                          "/deep_eval.case.safetensors --out /no/out"));
     assert_non_null(strstr(text, "no folder /no"));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_f32), cmocka_unit_test(test_openblas), cmocka_unit_test(test_bf16),
-        cmocka_unit_test(test_bad_case), cmocka_unit_test(test_bad_answers),
-        cmocka_unit_test(test_huge_values), cmocka_unit_test(test_bad_usage),
+        cmocka_unit_test(test_f32),       cmocka_unit_test(test_openblas),    cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_bad_case),  cmocka_unit_test(test_bad_answers), cmocka_unit_test(test_huge_values),
+        cmocka_unit_test(test_bad_usage),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,5 +1,5 @@
-/* The demo data: the same bytes for the same seed, every file that the shipped entries read, every label, answers where they are
- * said to be, no combination of the tasks in the text, and no character outside the vocabulary. */
+/* The demo data: the same bytes for the same seed, every file that the shipped entries read, every label, answers
+ * where they are said to be, no combination of the tasks in the text, and no character outside the vocabulary. */
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -34,7 +34,7 @@ static XXH64_hash_t folder_digest(const char *folder)
     int count;
     const struct demo_task *tasks = demo_tasks(&count);
     XXH64_hash_t h = file_digest(folder, "text/demo.txt") ^ file_digest(folder, "vocab.txt") ^
-                      file_digest(folder, "encoder/model.safetensors");
+                     file_digest(folder, "encoder/model.safetensors");
 
     for (int t = 0; t < count; t++)
         for (int f = 0; f < DEMO_FILES && tasks[t].files[f].name; f++) {
@@ -98,8 +98,8 @@ static void test_catalogue(void **state)
         for (size_t i = 0; i < c.count; i++)
             if (strcmp(c.entry[i].id, tasks[t].id) == 0) e = &c.entry[i];
         if (!e) fail_msg("no entry %s", tasks[t].id);
-        upstream += e->upstream >= 0;
-        downstream += e->downstream;
+        upstream += e && e->upstream >= 0;
+        downstream += e && e->downstream;
     }
     assert_int_equal(upstream, 38);
     assert_int_equal(downstream, 14);
@@ -133,7 +133,10 @@ static void test_rows(void **state)
 
     (void)state;
     for (int t = 0; t < count; t++) {
-        int seen[64] = {0}, labels = demo_labels(&tasks[t]), n = labels ? labels : tasks[t].make == demo_make_choice ? 4 : 0;
+        int seen[64] = {0}, labels = demo_labels(&tasks[t]),
+            n = labels                              ? labels
+                : tasks[t].make == demo_make_choice ? 4
+                                                    : 0;
         int without = 0;
 
         for (uint32_t i = 0; i < 400; i++) {
@@ -164,7 +167,9 @@ static unsigned char *known_characters(void)
     assert_non_null(in);
     for (int id = 0; fgets(line, sizeof line, in); id++) {
         const unsigned char *u = (const unsigned char *)line;
-        int code = u[0] < 0x80 ? u[0] : u[0] < 0xe0 ? (u[0] & 31) << 6 | (u[1] & 63) : (u[0] & 15) << 12 | (u[1] & 63) << 6 | (u[2] & 63);
+        int code = u[0] < 0x80   ? u[0]
+                   : u[0] < 0xe0 ? (u[0] & 31) << 6 | (u[1] & 63)
+                                 : (u[0] & 15) << 12 | (u[1] & 63) << 6 | (u[2] & 63);
 
         line[strcspn(line, "\n")] = 0;
         if (id == 0) assert_string_equal(line, "[PAD]");
@@ -186,7 +191,9 @@ static void check_characters(const unsigned char *known, const char *s)
 {
     for (const unsigned char *u = (const unsigned char *)s; *u;) {
         int bytes = *u < 0x80 ? 1 : *u < 0xe0 ? 2 : 3;
-        int code = bytes == 1 ? u[0] : bytes == 2 ? (u[0] & 31) << 6 | (u[1] & 63) : (u[0] & 15) << 12 | (u[1] & 63) << 6 | (u[2] & 63);
+        int code = bytes == 1   ? u[0]
+                   : bytes == 2 ? (u[0] & 31) << 6 | (u[1] & 63)
+                                : (u[0] & 15) << 12 | (u[1] & 63) << 6 | (u[2] & 63);
 
         if (!known[code] && code != ' ') fail_msg("not in the vocabulary: %.*s", bytes, (const char *)u);
         u += bytes;
@@ -206,7 +213,7 @@ static void test_vocabulary(void **state)
     check_characters(known, "，。？：、\",");
     for (int t = 0; t < count; t++) {
         if (tasks[t].words) check_characters(known, tasks[t].words);
-        for (const char *s = tasks[t].question; *s; s++)   /* $0 is a field */
+        for (const char *s = tasks[t].question; *s; s++) /* $0 is a field */
             if (*s == '$') s++;
             else if ((*s & 0xc0) == 0xc0) check_characters(known, (char[]){s[0], s[1], s[2], 0});
         for (uint32_t i = 0; i < 500; i++) {
@@ -240,12 +247,8 @@ static void test_frames(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames),
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_vocabulary),
-        cmocka_unit_test(test_catalogue),
-        cmocka_unit_test(test_encoder),
-        cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_frames),    cmocka_unit_test(test_rows),    cmocka_unit_test(test_vocabulary),
+        cmocka_unit_test(test_catalogue), cmocka_unit_test(test_encoder), cmocka_unit_test(test_same_bytes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* Units are filled in order until an example does not fit; then computed and scored. */
-#include "worker/score/score_batch.h"
+#include "worker/train/score_batch.h"
 
 #include <math.h>
 
@@ -8,13 +8,13 @@
 
 enum { FIXED_WORDS = 4 };
 
-struct item {                 /* one example in a message */
+struct item { /* one example in a message */
     int32_t length, width, start, end;
     const int32_t *ids;
 };
 
-status score_batch_add(struct assignment_message *m, const int32_t *ids, int32_t length, int32_t width, int32_t start, int32_t end,
-                const struct answer_marks *k)
+status score_batch_add(struct assignment_message *m, const int32_t *ids, int32_t length, int32_t width, int32_t start,
+                       int32_t end, const struct answer_marks *k)
 {
     int32_t fixed[FIXED_WORDS] = {length, width, start, end};
     size_t need = m->count + FIXED_WORDS + marks_words(k) + (size_t)length;
@@ -46,16 +46,17 @@ struct scoring_pass {
     const struct encoder_prompts *prompts;
     const float *head;
     struct item *items;
-    float *logits;             /* (T,2) */
+    float *logits; /* (T,2) */
     double *loss;
-    struct score_batch_result *results;   /* the next example's */
-    float *detail;                 /* likewise; NULL: not wanted */
+    struct score_batch_result *results; /* the next example's */
+    float *detail;                      /* likewise; NULL: not wanted */
 };
 
-static void fill_detail(const float *logits, int32_t length, const struct answer_marks *m, const struct answer *a, float *out)
+static void fill_detail(const float *logits, int32_t length, const struct answer_marks *m, const struct answer *a,
+                        float *out)
 {
     const struct answer_marks all = {.context_last = length - 1, .none_first = -1, .none_last = -1};
-    const struct answer_marks *over = m->reference ? &all : m;   /* of spans: what score_answer looks at */
+    const struct answer_marks *over = m->reference ? &all : m; /* of spans: what score_answer looks at */
 
     for (int32_t i = 0; i < m->options; i++) {
         out[2 * i] = logits[2 * m->option[i][0]];
@@ -78,8 +79,12 @@ static void fill_detail(const float *logits, int32_t length, const struct answer
 static status run_unit(struct scoring_pass *t)
 {
     struct compute *c = t->c;
-    struct unit_inputs in = {.batch = &c->batch, .prompts = *t->prompts, .head = t->head, .batch_examples = 1,
-                             .marks = c->marks, .loss = c->over};
+    struct unit_inputs in = {.batch = &c->batch,
+                             .prompts = *t->prompts,
+                             .head = t->head,
+                             .batch_examples = 1,
+                             .marks = c->marks,
+                             .loss = c->over};
     struct unit_outputs out = {.loss = t->loss, .logits = t->logits};
 
     TRY(unit_evaluate(c->unit, c->encoder, c->pool, &in, &out));
@@ -88,8 +93,11 @@ static status run_unit(struct scoring_pass *t)
         const struct answer_marks *marks = &c->marks[e];
         struct answer a = score_answer(logits, c->batch.length[e], marks);
 
-        *t->results++ = (struct score_batch_result){.loss = t->items[e].start >= 0 ? t->loss[e] : NAN, .score = a.score,
-                                             .choice = a.choice, .start = a.start, .end = a.end};
+        *t->results++ = (struct score_batch_result){.loss = t->items[e].start >= 0 ? t->loss[e] : NAN,
+                                                    .score = a.score,
+                                                    .choice = a.choice,
+                                                    .start = a.start,
+                                                    .end = a.end};
         if (!t->detail) continue;
         fill_detail(logits, c->batch.length[e], marks, &a, t->detail);
         t->detail += score_batch_detail(marks);
@@ -122,8 +130,9 @@ static status run_all(struct scoring_pass *t, const int32_t *words, size_t count
     return ST_OK;
 }
 
-status score_batch_run_detailed(struct compute *c, const int32_t *words, size_t count, const struct encoder_prompts *prompts,
-                         const float *head, struct score_batch_result *results, float *detail)
+status score_batch_run_detailed(struct compute *c, const int32_t *words, size_t count,
+                                const struct encoder_prompts *prompts, const float *head,
+                                struct score_batch_result *results, float *detail)
 {
     struct scoring_pass t = {.c = c, .prompts = prompts, .head = head, .results = results, .detail = detail};
     status s;
@@ -139,7 +148,7 @@ status score_batch_run_detailed(struct compute *c, const int32_t *words, size_t 
 }
 
 status score_batch_run(struct compute *c, const int32_t *words, size_t count, const struct encoder_prompts *prompts,
-                const float *head, struct score_batch_result *results)
+                       const float *head, struct score_batch_result *results)
 {
     return score_batch_run_detailed(c, words, count, prompts, head, results, NULL);
 }

@@ -1,10 +1,10 @@
 /* mp2 checkpoint export-adapter TUNED --out DIR: a tuned task as a folder for Python:
- *     adapter.safetensors   prompt (layers,P,H): to be added to positions 1 … P of the input of the first layers, as many
- *                           as it has; head.weight (2,H): start and end logit of a position's last hidden state
- *     adapter.json          how texts become inputs: ids of the template's fixed words, fields, options, placeholders
- * tests/reference/adapter_example.py puts it on a transformers model. Token types are all 1. Hugging Face's PEFT has no method
- * that adds to tokens inside the layers (its prompts and prefixes stand before the text, as tokens or keys of their own), so it
- * cannot load this, and the folder does not look as if it could. */
+ *     adapter.safetensors   prompt (layers,P,H): to be added to positions 1 … P of the input of the first layers, as
+ * many as it has; head.weight (2,H): start and end logit of a position's last hidden state adapter.json          how
+ * texts become inputs: ids of the template's fixed words, fields, options, placeholders
+ * tests/reference/adapter_example.py puts it on a transformers model. Token types are all 1. Hugging Face's PEFT has no
+ * method that adds to tokens inside the layers (its prompts and prefixes stand before the text, as tokens or keys of
+ * their own), so it cannot load this, and the folder does not look as if it could. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -17,20 +17,22 @@
 #include "cluster/base/log.h"
 #include "cluster/base/options.h"
 #include "coordinator/command/args.h"
-#include "coordinator/command/checkpoint/tuned.h"
+#include "coordinator/command/checkpoint/commands.h"
 #include "cluster/store/safetensors.h"
 #include "coordinator/tune/tuned.h"
 
-struct config { const char *out, *task; };
+struct config {
+    const char *out, *task;
+};
 
 #define AT(field) offsetof(struct config, field)
 static const struct option table[] = {
-    {"out", OPTION_TEXT, AT(out), NULL, 0, 0, AFFECTS_RESULT, "", "folder to write", NULL},
-    {"task", OPTION_TEXT, AT(task), "", 0, 0, AFFECTS_RESULT, "", "id of the task; empty: the only one", NULL},
+    TEXT_OPTION("out", AT(out), NULL, RESULT, "folder to write"),
+    TEXT_OPTION("task", AT(task), "", RESULT, "id of the task; empty: the only one"),
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-void checkpoint_export_adapter_help(void)
+void cmd_checkpoint_export_adapter_help(void)
 {
     options_help(table, ROWS, stdout);
 }
@@ -49,8 +51,9 @@ static json_t *template_of(const struct tuned_task *t)
     json_t *list = json_array();
 
     for (int i = 0; i < w->parts; i++)
-        json_array_append_new(list, w->part[i].field < 0 ? json_pack("{s:o}", "ids", ids_of(&w->part[i].ids))
-                                                         : json_pack("{s:s}", "field", t->meta.field[w->part[i].field]));
+        json_array_append_new(list, w->part[i].field < 0
+                                        ? json_pack("{s:o}", "ids", ids_of(&w->part[i].ids))
+                                        : json_pack("{s:s}", "field", t->meta.field[w->part[i].field]));
     return list;
 }
 
@@ -66,9 +69,9 @@ static json_t *options_of(const struct tuned_task *t)
 
 static json_t *describe(const struct tuned *f, const struct tuned_task *t)
 {
-    json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:i}", "form", "prompt added inside the layers", "task_id", t->meta.id, "kind",
-                          task_kind_text(t->meta.kind), "method", t->method, "num_virtual_tokens", t->form.prompt,
-                          "num_layers", t->layers, "token_dim", f->hidden);
+    json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:i}", "form", "prompt added inside the layers", "task_id",
+                          t->meta.id, "kind", task_kind_text(t->meta.kind), "method", t->method, "num_virtual_tokens",
+                          t->form.prompt, "num_layers", t->layers, "token_dim", f->hidden);
 
     json_object_set_new(o, "num_base_layers", json_integer(f->encoder_layers));
     json_object_set_new(o, "first_placeholder_id", json_integer(t->form.first_placeholder));
@@ -112,24 +115,26 @@ static status write_folder(const char *folder, const struct tuned *f, const stru
     return write_config(folder, f, t);
 }
 
-static status run(const char *path, const void *options)
+static status export_adapter(const struct args *args, void *options)
 {
     const struct config *c = options;
     const struct tuned_task *t;
     struct tuned f;
     status s;
 
-    TRY(tuned_load(path, &f));
-    s = tuned_choose(&f, path, c->task, &t);
+    TRY(tuned_load(args->words[0], &f));
+    s = tuned_choose(&f, args->words[0], c->task, &t);
     if (s == ST_OK) s = write_folder(c->out, &f, t);
     if (s == ST_OK) printf("%s: task %s\n", c->out, t->meta.id);
     tuned_fini(&f);
     return s;
 }
 
-status checkpoint_export_adapter(int argc, char **argv)
+status cmd_checkpoint_export_adapter(int argc, char **argv)
 {
-    struct config config = {0};
+    const struct args_form form = {
+        .words = {1, 1, "mp2 checkpoint export-adapter TUNED --out DIR [--task ID]"}, .table = table, .count = ROWS};
+    struct config config;
 
-    return args_run(argc, argv, "mp2 checkpoint export-adapter TUNED --out DIR [--task ID]", table, ROWS, &config, run);
+    return args_run(argc, argv, &form, &config, export_adapter);
 }
