@@ -142,7 +142,7 @@ static status state_of(struct loop *l, struct state *out)
     n = out->value_count;
     mem_free(l->values);
     TRY(mem_alloc(n + 1, sizeof *l->values, &l->values));
-    memcpy(l->values, out->values, n * sizeof *l->values);
+    if (n > 0) memcpy(l->values, out->values, n * sizeof *l->values);
     l->values[n] = (struct state_value){.name = "evaluated", .type = STATE_WHOLE, .whole = l->evaluated};
     out->values = l->values;
     out->value_count = n + 1;
