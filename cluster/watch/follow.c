@@ -157,14 +157,9 @@ enum follow_state follow_state(const struct follow *f)
     return clock_now() - f->heard < SILENT_AFTER ? FOLLOW_LIVE : FOLLOW_SILENT;
 }
 
-int follow_whole(const struct follow *f)
+int follow_complete(const struct follow *f)
 {
-    unsigned char request[64];
-    struct repair_stats stats;
-    size_t size;
-
-    repair_stats(f->repair, &stats);
-    return stats.pictures > 0 && !repair_wants(f->repair, request, &size);
+    return repair_complete(f->repair);
 }
 
 void follow_stats(const struct follow *f, struct repair_stats *out)

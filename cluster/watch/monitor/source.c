@@ -166,7 +166,7 @@ status source_read_all(const struct source *s, int *all)
 {
     enum source_state state = source_state(s);
 
-    *all = state >= SOURCE_SILENT || (state == SOURCE_LIVE && follow_whole(s->follow));
+    *all = state >= SOURCE_SILENT || (state == SOURCE_LIVE && follow_complete(s->follow));
     if (state != SOURCE_CONNECTING || clock_now() - s->heard < SILENT_AFTER) return ST_OK;
     return fault(ST_INPUT, "%s: no publisher answers there", s->spec);
 }
