@@ -28,7 +28,8 @@ status source_wait(struct source *s, int milliseconds);
 enum source_state source_state(const struct source *s);
 const char *source_state_text(enum source_state state);
 /* Local. *all: everything that is known was handed on: the file to its end where nobody publishes, else all
- * that had been posted when we began to listen. ST_INPUT (reported) when an address has not answered within 5 seconds. */
+ * that had been posted when we began to listen. ST_INPUT (reported) when an address has not answered within 5 seconds.
+ */
 status source_read_all(const struct source *s, int *all);
 void source_stats(const struct source *s, struct repair_stats *out);
 const char *source_spec(const struct source *s);
