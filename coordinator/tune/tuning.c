@@ -45,7 +45,7 @@ static status open_single(struct tuning *t, const struct model_config *m)
     const struct tune_config *c = t->config;
     const struct bank *b = &t->single;
 
-    if (!c->single_prompts[0]) return ST_OK;
+    if (!tune_has_method(c, METHOD_SINGLE)) return ST_OK;
     TRY(bank_open(c->single_prompts, m, &t->single));
     TRY(check_encoder(t, b, c->single_prompts));
     if (b->modules != 1)
