@@ -23,7 +23,7 @@ static const struct command commands[] = {
     {"fill-mask", "MODEL [TEXT|-] [--top N] …", "show what an encoder would put in the place of [MASK]",
      .run = cmd_fill_mask, .help = cmd_fill_mask_help},
     {"probe",
-     "--model DIR --prompts FILE --case FILE --out FILE [--precision f32|bf16] [--attend-padding] [--updates N]",
+     "--model DIR --prompts FILE --case FILE --out FILE [--precision f32|bf16|int8] [--attend-padding] [--updates N]",
      "take one batch through forward, backward and AdamW, for comparison with other programs", .run = cmd_probe,
      .help = cmd_probe_help},
     {"encoder", "--out DIR --vocab FILE [--layers N] [--hidden N] …", "write a random encoder as a Hugging Face folder",

@@ -46,11 +46,6 @@ status mlm_tensors(void *self, const struct checkpoint_tensor **list, size_t *co
     return ST_OK;
 }
 
-static const char *precision_of(const struct mlm *m)
-{
-    return m->replica.facts.precision == NUMBER_BF16 ? "bf16" : "f32";
-}
-
 status mlm_state(void *self, struct state *out)
 {
     struct mlm *m = self;
@@ -64,7 +59,7 @@ status mlm_state(void *self, struct state *out)
                           .config_digest = m->config_digest,
                           .vocabulary_digest = m->facts.vocabulary_digest,
                           .encoder_digest = m->facts.encoder_digest,
-                          .precision = precision_of(m),
+                          .precision = replica_precision(&m->replica.facts),
                           .instruction_set = isa_name(m->replica.facts.isa),
                           .libraries = m->about,
                           .layers = (uint32_t)c->layers,
@@ -90,7 +85,7 @@ status mlm_restore(void *self, const struct state *state)
     TRY(same(m, "the encoder it started from", state->encoder_digest, m->facts.encoder_digest));
     TRY(same(m, "the vocabulary", state->vocabulary_digest, m->facts.vocabulary_digest));
     TRY(same(m, "the text", text && text->type == STATE_TEXT ? text->text : "", m->facts.text_digest));
-    TRY(same(m, "the precision", state->precision, precision_of(m)));
+    TRY(same(m, "the precision", state->precision, replica_precision(&m->replica.facts)));
     TRY(same(m, "the instruction set", state->instruction_set, isa_name(m->replica.facts.isa)));
     TRY(same(m, "the libraries", state->libraries, m->about));
     if (!applied || applied->type != STATE_WHOLE || applied->whole < 0)
@@ -104,7 +99,7 @@ void mlm_describe(void *self, Mp2__Run *run)
 {
     struct mlm *m = self;
 
-    run->precision = (char *)(uintptr_t)precision_of(m);
+    run->precision = (char *)(uintptr_t)replica_precision(&m->replica.facts);
     run->instruction_set = (char *)(uintptr_t)isa_name(m->replica.facts.isa);
     run->libraries = m->about;
     run->seed = (uint64_t)m->config->seed;

@@ -9,7 +9,7 @@
 static status open_encoder(struct pretrain *p, const struct model_source *model)
 {
     return machine_open(p->comm, &p->config->machine,
-                        &(struct machine_encoder){p->config->model, p->config->run, model, 0}, &p->replica);
+                        &(struct machine_encoder){p->config->model, p->config->run, model}, &p->replica);
 }
 
 /* What the bits depend on besides the options. */

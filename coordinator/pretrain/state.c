@@ -99,7 +99,7 @@ status pretrain_state(void *self, struct state *out)
                           .config_digest = p->config_digest,
                           .vocabulary_digest = p->facts.vocabulary_digest,
                           .encoder_digest = p->facts.encoder_digest,
-                          .precision = number_name(p->replica.facts.precision),
+                          .precision = replica_precision(&p->replica.facts),
                           .instruction_set = isa_name(p->replica.facts.isa),
                           .libraries = p->about,
                           .task_count = (size_t)s->tasks,
@@ -162,7 +162,7 @@ void pretrain_describe(void *self, Mp2__Run *run)
     struct pretrain *p = self;
     const struct pretrain_shape *s = &p->facts.shape;
 
-    run->precision = (char *)(uintptr_t)number_name(p->replica.facts.precision);
+    run->precision = (char *)(uintptr_t)replica_precision(&p->replica.facts);
     run->instruction_set = (char *)(uintptr_t)isa_name(p->replica.facts.isa);
     run->libraries = p->about;
     run->limit_flops = p->limit_flops;

@@ -34,8 +34,8 @@ static status make_digest(const struct cell_work *w, char out[33])
     tune_method_digest(t->options, w->cell->method, options);
     TRY(dataset_task_digest(t->data, w->cell->task, data));
     n = snprintf(text, sizeof text, "%s %s %s %s %s %d %d %d", options, data, t->encoder_digest, t->bank.digest,
-                 w->cell->method == METHOD_SINGLE ? t->single.digest : "", w->k, (int)t->replica.facts.precision,
-                 t->form.max_length);
+                 w->cell->method == METHOD_SINGLE ? t->single.digest : "", w->k,
+                 (int)(t->replica.facts.int8 ? NUMBER_U8 : t->replica.facts.precision), t->form.max_length);
     hash = XXH3_128bits(text, (size_t)n);
     snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
     return ST_OK;
@@ -45,7 +45,7 @@ static status make_digest(const struct cell_work *w, char out[33])
 
 /* What all ranks must know. */
 struct brief {
-    int32_t cached, layers, tokens, gradients, int8, full;
+    int32_t cached, layers, tokens, gradients, full;
     int64_t count;
 };
 
@@ -137,7 +137,6 @@ static status prepare(struct cell_work *w, struct brief *brief)
                             .tokens = w->bank->tokens,
                             .count = w->draw.train_count,
                             .gradients = w->cell->method != METHOD_BLACK_BOX,
-                            .int8 = w->cell->method == METHOD_BLACK_BOX && t->config->black_box.int8,
                             .full = w->cell->method == METHOD_FULL};
     return ST_OK;
 }
@@ -339,7 +338,6 @@ static status run_cell(struct cell_work *w, const struct brief *b)
                                      .tokens = b->tokens,
                                      .longest = t->longest,
                                      .gradients = b->gradients,
-                                     .int8 = b->int8,
                                      .loss = train_loss(c->loss, c->reference.loss),
                                      .machine = &c->machine,
                                      .rules = {.padding = c->reference.padding,

@@ -52,7 +52,6 @@ static status open_worker(struct oracle *t, const struct oracle_options *o)
                                              .unit_memory = (size_t)o->machine->unit_memory,
                                              .longest = o->longest,
                                              .gradients = o->gradients,
-                                             .int8 = o->int8,
                                              .loss = o->loss};
 
     TRY(oracle_worker_open(&wo, &t->facts, &t->worker));

@@ -30,7 +30,6 @@ struct oracle_options {
     int32_t longest;     /* rows of the longest input: the form's max_length */
     int gradients;       /* 1: oracle_gradient will be called */
     enum loss_over loss; /* what losses are over */
-    int int8;            /* likewise: computed in int8, by the replica's second encoder */
     const struct machine_config *machine;
     struct scorer_rules rules;
     /* coordinator */

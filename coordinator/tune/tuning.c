@@ -129,10 +129,7 @@ static status say_libraries(struct tuning *t)
 
 static status open_all(struct tuning *t, struct model_source **model)
 {
-    struct machine_encoder encoder = {.folder = t->config->model,
-                                      .spill = t->config->run,
-                                      .int8 = t->config->black_box.int8 &&
-                                              tune_has_method(t->config, METHOD_BLACK_BOX)};
+    struct machine_encoder encoder = {.folder = t->config->model, .spill = t->config->run};
     status s = stop_install();
 
     if (s == ST_OK && comm_is_coordinator(t->comm)) {
@@ -196,7 +193,7 @@ int tuning_k(const struct tuning *t, int task)
 static void fill(const struct tuning *t, Mp2__Run *run)
 {
     run->command = (char *)(uintptr_t)t->command;
-    run->precision = (char *)(uintptr_t)(t->replica.facts.precision == NUMBER_BF16 ? "bf16" : "f32");
+    run->precision = (char *)(uintptr_t)replica_precision(&t->replica.facts);
     run->instruction_set = (char *)(uintptr_t)isa_name(t->replica.facts.isa);
     run->libraries = (char *)(uintptr_t)t->about;
     run->layers = (uint32_t)t->bank.layers;

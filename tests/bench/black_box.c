@@ -2,7 +2,7 @@
  * stage two, as the oracle works: what lies below a layer is kept, all candidates of the layer share it.
  * compare_black_box.py runs PyTorch on the same lengths, padded.
  *     black_box_bench CASE all|answers[-int8] whole|pair [--threads N] [--layers N]
- * CASE: short, middle or long; a line of JSON. int8: as with black_box.int8, products in int8.
+ * CASE: short, middle or long; a line of JSON. int8: products in int8, as with machine.precision.
  * pair: of the round only a low layer and the high one as far from the top, whose mean is the round's (a candidate's
  * cost is linear in its layer): for busy machines. answers: the loss is over the tokens that answers are read from, two
  * options or a context, and the last layer is computed for these alone.

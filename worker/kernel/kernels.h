@@ -162,8 +162,13 @@ struct kernels {
     /* y of type from sums [rows][width] s32. */
     void (*int8_dequantize)(int64_t rows, int width, const struct int8_scales *s, const void *sums, enum number type,
                             void *y);
-    /* From the sums straight to q and scale of GELU(y). sums are destroyed. */
-    void (*int8_gelu)(int64_t rows, int width, const struct int8_scales *s, void *sums, uint8_t *q, float *scale);
+    /* From the sums straight to q and scale of GELU(y); y itself, of type, goes to pre (NULL: nowhere). sums are
+     * destroyed. */
+    void (*int8_gelu)(int64_t rows, int width, const struct int8_scales *s, void *sums, enum number type, void *pre,
+                      uint8_t *q, float *scale);
+    /* Likewise from the sums of a gradient dy to q and scale of dy GELU'(pre). */
+    void (*int8_gelu_backward)(int64_t rows, int width, const struct int8_scales *s, void *sums, enum number type,
+                               const void *pre, uint8_t *q, float *scale);
 
     /* ---- attention ---- */
 

@@ -63,8 +63,9 @@ static void int8_dequantize(int64_t rows, int width, const struct int8_scales *s
     }
 }
 
-/* The row's floats take the place of its sums. */
-static void gelu_row(int64_t width, const struct int8_scales *s, vec x_scale, void *sums, uint8_t *q, float *scale)
+/* The row's floats take the place of its sums. pre: where y goes, in type; NULL: nowhere. */
+VEC_INLINE void gelu_row(int64_t width, const struct int8_scales *s, vec x_scale, void *sums, enum number type,
+                         void *pre, uint8_t *q, float *scale)
 {
     vec largest = vec_set(-INT8_FLOOR), bad = vec_zero(), floor = vec_set(INT8_FLOOR), inverse;
     float *row = sums;
@@ -74,6 +75,7 @@ static void gelu_row(int64_t width, const struct int8_scales *s, vec x_scale, vo
 
         bad = vec_add(bad, not_finite(g));
         largest = vec_max(vec_select(vec_in_row(c, width), g, largest), largest);
+        if (pre) vec_put_type(type, pre, c, width, y);
         vec_put(row, c, width, g);
     }
     *scale = (vec_largest(largest) + INT8_FLOOR) / 255.0f + vec_sum(bad);
@@ -82,10 +84,50 @@ static void gelu_row(int64_t width, const struct int8_scales *s, vec x_scale, vo
         vec_put_u8(q, c, width, vec_mul(vec_add(vec_at(row, c, width), floor), inverse));
 }
 
-static void int8_gelu(int64_t rows, int width, const struct int8_scales *s, void *sums, uint8_t *q, float *scale)
+static void int8_gelu(int64_t rows, int width, const struct int8_scales *s, void *sums, enum number type, void *pre,
+                      uint8_t *q, float *scale)
 {
-    for (int64_t row = 0; row < rows; row++)
-        gelu_row(width, s, vec_set(s->x_scale[row]), (int32_t *)sums + row * width, q + row * width, scale + row);
+    for (int64_t row = 0; row < rows; row++) {
+        int32_t *at = (int32_t *)sums + row * width;
+        char *y = pre ? (char *)pre + (size_t)(row * width) * number_size(type) : NULL;
+        vec x_scale = vec_set(s->x_scale[row]);
+
+        if (type == NUMBER_BF16) gelu_row(width, s, x_scale, at, NUMBER_BF16, y, q + row * width, scale + row);
+        else gelu_row(width, s, x_scale, at, NUMBER_F32, y, q + row * width, scale + row);
+    }
+}
+
+/* As above: first the row's floats, then their whole numbers. */
+VEC_INLINE void gelu_backward_row(int64_t width, const struct int8_scales *s, vec x_scale, void *sums, enum number type,
+                                  const void *pre, uint8_t *q, float *scale)
+{
+    vec largest = vec_zero(), bad = vec_zero(), inverse;
+    float *row = sums;
+
+    for (int64_t c = 0; c < width; c += LANES) {
+        vec d = vec_mul(value_at(s, x_scale, sums, c, width), gelu_slope(type, vec_at_type(type, pre, c, width)));
+
+        bad = vec_add(bad, not_finite(d));
+        largest = vec_max(vec_abs(vec_select(vec_in_row(c, width), d, vec_zero())), largest);
+        vec_put(row, c, width, d);
+    }
+    *scale = vec_largest(largest) / 127.0f + vec_sum(bad);
+    inverse = vec_set(*scale > LEAST ? 1.0f / *scale : 0.0f);
+    for (int64_t c = 0; c < width; c += LANES)
+        vec_put_u8(q, c, width, vec_fma(vec_at(row, c, width), inverse, vec_set(128.0f)));
+}
+
+static void int8_gelu_backward(int64_t rows, int width, const struct int8_scales *s, void *sums, enum number type,
+                               const void *pre, uint8_t *q, float *scale)
+{
+    for (int64_t row = 0; row < rows; row++) {
+        int32_t *at = (int32_t *)sums + row * width;
+        const char *y = (const char *)pre + (size_t)(row * width) * number_size(type);
+        vec x_scale = vec_set(s->x_scale[row]);
+
+        if (type == NUMBER_BF16) gelu_backward_row(width, s, x_scale, at, NUMBER_BF16, y, q + row * width, scale + row);
+        else gelu_backward_row(width, s, x_scale, at, NUMBER_F32, y, q + row * width, scale + row);
+    }
 }
 
 void KERNEL(int8_kernels)(struct kernels *k)
@@ -93,4 +135,5 @@ void KERNEL(int8_kernels)(struct kernels *k)
     k->int8_quantize = int8_quantize;
     k->int8_dequantize = int8_dequantize;
     k->int8_gelu = int8_gelu;
+    k->int8_gelu_backward = int8_gelu_backward;
 }

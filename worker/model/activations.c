@@ -72,15 +72,17 @@ static size_t attention_bytes(const struct encoder *e, int64_t rows)
 
 static void lay_thread(struct layout *l, const struct sizes *s, const struct encoder *e, struct thread_scratch *t)
 {
+    int64_t widest = s->ffn > 3 * s->hidden ? s->ffn : 3 * s->hidden;
+
     t->narrow = take(l, s, ENCODER_BLOCK, s->hidden);
     t->narrow2 = take(l, s, ENCODER_BLOCK, s->hidden);
     t->wide = take(l, s, ENCODER_BLOCK, 2 * s->ffn); /* the second half: GELU's input in inference */
     t->sum = layout_floats(l, ENCODER_BLOCK * s->hidden);
     t->attention = layout_take(l, attention_bytes(e, s->rows));
     if (!e->int8) return;
-    t->whole = layout_take(l, (size_t)(INT8_ROWS * (s->ffn > s->hidden ? s->ffn : s->hidden)));
+    t->whole = layout_take(l, (size_t)(INT8_ROWS * widest));
     t->scale = layout_floats(l, INT8_ROWS);
-    t->sums = layout_floats(l, INT8_ROWS * (s->ffn > 3 * s->hidden ? s->ffn : 3 * s->hidden));
+    t->sums = layout_floats(l, INT8_ROWS * widest);
 }
 
 /* base NULL: bytes only; a->layers and a->threads may then be NULL. */

@@ -37,7 +37,7 @@ struct thread_scratch {
     void *wide;             /* (ENCODER_BLOCK,F) t */
     float *sum;             /* (ENCODER_BLOCK,H) */
     void *attention;
-    uint8_t *whole; /* int8: (INT8_ROWS,F), with the scales of rows and the sums (INT8_ROWS, the widest product) */
+    uint8_t *whole; /* int8: a product's input (INT8_ROWS, max(F,3H)), the scales of its rows, its sums (as input) */
     float *scale;
     void *sums;
 };

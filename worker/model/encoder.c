@@ -11,7 +11,7 @@ static status prepare(struct encoder *e, const struct encoder_options *o, struct
     TRY(kernels_choose(o->isa, &e->kernels));
     if (e->int8) packed_weights_products_int8(&e->config, specs);
     else packed_weights_products(&e->config, e->precision, specs);
-    TRY(matmul_new(o->engine, specs, e->int8 ? PRODUCT_DOWN + 1 : PRODUCT_COUNT, o->threads, &e->matmul));
+    TRY(matmul_new(o->engine, specs, PRODUCT_COUNT, o->threads, &e->matmul));
     e->exact = EXACT_ROWS;
     return o->check && !e->int8 ? matmul_check(e->matmul, pool, &e->exact) : ST_OK;
 }

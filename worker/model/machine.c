@@ -22,8 +22,7 @@ status machine_open(struct comm *c, const struct machine_config *m, const struct
                                       .isa = m->isa,
                                       .engine = m->engine,
                                       .threads = m->threads ? (int)m->threads : replica_threads(c),
-                                      .exact = m->exact,
-                                      .int8 = e->int8};
+                                      .exact = m->exact};
 
     TRY(comm_agree(c, c->rank == 0 ? check(m) : ST_OK));
     return replica_open(c, &o, e->model, r);

@@ -26,18 +26,38 @@ static status agree_isa(struct comm *c, const struct replica_options *o, enum is
     return ST_OK;
 }
 
-static status choose_precision(const struct replica_options *o, enum isa isa, int speak, enum number *precision)
+/* Whether all workers can multiply in int8. */
+static status agree_int8(struct comm *c, const struct replica_options *o)
 {
-    if (o->precision == PRECISION_BF16 && isa != ISA_AVX512BF16) {
-        if (!speak) return ST_INPUT;
+    int64_t missing = comm_is_worker(c) && !matmul_has_int8();
+
+    TRY(comm_max(c, &missing, 1));
+    if (!missing && o->engine == ENGINE_ONEDNN) return ST_OK;
+    if (!comm_is_coordinator(c)) return ST_INPUT;
+    if (missing)
+        return fault(ST_INPUT, "precision: int8 asked for, a worker's CPU has no AVX-512 VNNI: expected f32 or auto");
+    return fault(ST_INPUT, "precision: int8 asked for, engine openblas computes in f32 only");
+}
+
+static status choose_precision(struct comm *c, const struct replica_options *o, struct replica_facts *f)
+{
+    int bf16 = f->isa == ISA_AVX512BF16;
+
+    if (o->precision == PRECISION_BF16 && !bf16) {
+        if (!comm_is_coordinator(c)) return ST_INPUT;
         return fault(ST_INPUT, "precision: bf16 asked for, the workers' CPUs have %s: expected f32 or auto",
-                     isa_name(isa));
+                     isa_name(f->isa));
     }
-    *precision = o->precision == PRECISION_BF16 ||
-                         (o->precision == PRECISION_AUTO && isa == ISA_AVX512BF16 && o->engine == ENGINE_ONEDNN)
-                     ? NUMBER_BF16
-                     : NUMBER_F32;
+    f->int8 = o->precision == PRECISION_INT8;
+    if (f->int8) TRY(agree_int8(c, o));
+    f->precision = bf16 && o->engine == ENGINE_ONEDNN && o->precision != PRECISION_F32 ? NUMBER_BF16 : NUMBER_F32;
+    if (o->precision == PRECISION_BF16) f->precision = NUMBER_BF16;
     return ST_OK;
+}
+
+const char *replica_precision(const struct replica_facts *f)
+{
+    return f->int8 ? "int8" : number_name(f->precision);
 }
 
 /* Which worker of this node comes first: its rank in c->node, on all ranks of the node. */
@@ -110,18 +130,6 @@ static status gather_weights(struct comm *c, const struct replica_options *o, co
     return s;
 }
 
-/* The second encoder; its weights take the way of the first one's. */
-static status open_int8(struct comm *c, const struct replica_options *o, struct encoder_options options,
-                        struct replica *r)
-{
-    status s = ST_OK;
-
-    options.int8 = 1;
-    if (comm_is_worker(c)) s = encoder_new(&r->facts.config, &options, r->pool, &r->int8);
-    TRY(comm_agree(c, s));
-    return gather_weights(c, o, &(struct weights){&r->facts, r->int8, &r->int8_arena});
-}
-
 static status check_exact(struct comm *c, const struct replica_options *o, struct replica *r)
 {
     int64_t weakest = comm_is_worker(c) ? (int64_t)r->encoder->exact : 0;
@@ -145,9 +153,10 @@ status replica_open(struct comm *c, const struct replica_options *o, const struc
     if (model) r->facts.config = *model_source_config(model);
     TRY(comm_broadcast(c, &r->facts.config, sizeof r->facts.config, 0));
     TRY(agree_isa(c, o, &r->facts.isa));
-    TRY(choose_precision(o, r->facts.isa, comm_is_coordinator(c), &r->facts.precision));
+    TRY(choose_precision(c, o, &r->facts));
     options.isa = r->facts.isa;
     options.precision = r->facts.precision;
+    options.int8 = r->facts.int8;
     if (comm_is_worker(c)) {
         s = pool_new(o->threads, &r->pool);
         if (s == ST_OK) s = encoder_new(&r->facts.config, &options, r->pool, &r->encoder);
@@ -155,7 +164,6 @@ status replica_open(struct comm *c, const struct replica_options *o, const struc
     s = comm_agree(c, s);
     if (s == ST_OK) s = check_exact(c, o, r);
     if (s == ST_OK) s = gather_weights(c, o, &(struct weights){&r->facts, r->encoder, &r->arena});
-    if (s == ST_OK && o->int8) s = open_int8(c, o, options, r);
     if (s != ST_OK) replica_close(r);
     return s;
 }
@@ -171,8 +179,6 @@ int replica_threads(const struct comm *c)
 void replica_close(struct replica *r)
 {
     encoder_destroy(&r->encoder);
-    encoder_destroy(&r->int8);
-    arena_close(&r->int8_arena);
     arena_close(&r->arena);
     pool_destroy(&r->pool);
 }

@@ -1,4 +1,4 @@
-/* CPT-large with random weights, and the rates of its products. */
+/* An encoder with random weights, and the rates of its products. */
 #include "coordinator/command/bench/encoder.h"
 
 #include <stdatomic.h>
@@ -29,15 +29,37 @@ static status parse_word(const char *flag, const char *text, const char *first, 
     return ST_OK;
 }
 
+/* int8: products in int8, activations as in the best of the other two. */
+static status parse_precision(const char *text, struct bench_options *o)
+{
+    static const char *const names[] = {"f32", "bf16", "int8"};
+    size_t i = 0;
+
+    while (i < 3 && strcmp(text, names[i]) != 0) i++;
+    if (i == 3) return fault(ST_USAGE, "--precision: found \"%s\", expected f32, bf16 or int8", text);
+    o->int8 = i == 2;
+    if (i < 2) o->precision = i == 1 ? NUMBER_BF16 : NUMBER_F32;
+    return ST_OK;
+}
+
+static status parse_hidden(const char *text, struct bench_options *o)
+{
+    long n;
+
+    TRY(parse_number("--hidden", text, 1 << 16, &n));
+    if (n % 64) return fault(ST_USAGE, "--hidden: found %ld, expected a multiple of 64: heads are 64 wide", n);
+    o->hidden = (int)n;
+    return ST_OK;
+}
+
 static status parse_option(const char *flag, const char *value, struct bench_options *o)
 {
     int second = 0;
     long n;
 
-    if (strcmp(flag, "--precision") == 0) {
-        TRY(parse_word(flag, value, "f32", "bf16", &second));
-        o->precision = second ? NUMBER_BF16 : NUMBER_F32;
-    } else if (strcmp(flag, "--engine") == 0) {
+    if (strcmp(flag, "--precision") == 0) return parse_precision(value, o);
+    if (strcmp(flag, "--hidden") == 0) return parse_hidden(value, o);
+    if (strcmp(flag, "--engine") == 0) {
         TRY(parse_word(flag, value, "onednn", "openblas", &second));
         o->engine = second ? ENGINE_OPENBLAS : ENGINE_ONEDNN;
     } else if (strcmp(flag, "--case") == 0) {
@@ -60,6 +82,7 @@ status bench_options_parse(int argc, char **argv, struct bench_options *out)
 {
     *out = (struct bench_options){.precision = matmul_has_bf16() ? NUMBER_BF16 : NUMBER_F32,
                                   .layers = 24,
+                                  .hidden = 1024,
                                   .threads = (int)sysconf(_SC_NPROCESSORS_ONLN),
                                   .budget = (size_t)2048 << 20};
     for (int i = 1; i < argc; i += 2) {
@@ -69,12 +92,17 @@ status bench_options_parse(int argc, char **argv, struct bench_options *out)
     return ST_OK;
 }
 
+const char *bench_precision_name(const struct bench_options *o)
+{
+    return o->int8 ? "int8" : number_name(o->precision);
+}
+
 static status open_encoder(const struct bench_options *o, int64_t vocabulary, struct bench_encoder *b)
 {
     const struct model_config config = {.layers = o->layers,
-                                        .hidden = 1024,
-                                        .heads = 16,
-                                        .feed_forward = 4096,
+                                        .hidden = o->hidden,
+                                        .heads = o->hidden / 64,
+                                        .feed_forward = 4 * (int64_t)o->hidden,
                                         .positions = 512,
                                         .vocab = vocabulary,
                                         .types = 2,

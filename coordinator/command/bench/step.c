@@ -211,10 +211,12 @@ static status report(struct step *s, const struct bench_case *c, const struct ti
     struct bench_figure f = {
         .bench = "step", .limit = limit->clock, .unit = "flop/s", .value = step_flops(s, c) / t->total};
     double tokens = 0, sent2, sent8;
-    char what[96];
+    char what[96], model[32];
 
     for (int i = 0; i < BATCH; i++) tokens += c->lengths[i];
-    snprintf(what, sizeof what, "cpt-large deep %s %s", s->options->precision == NUMBER_BF16 ? "bf16" : "f32", c->name);
+    if (s->options->layers == 24 && s->options->hidden == 1024) snprintf(model, sizeof model, "cpt-large");
+    else snprintf(model, sizeof model, "%dx%d", s->options->layers, s->options->hidden);
+    snprintf(what, sizeof what, "%s deep %s %s", model, bench_precision_name(s->options), c->name);
     f.what = what;
     TRY(bench_bytes_sent(2, &sent2));
     TRY(bench_bytes_sent(8, &sent8));

@@ -16,6 +16,7 @@
 struct probe_options {
     const char *model, *prompts, *probe_case, *out;
     enum number precision;
+    int int8; /* products in int8; precision is that of activations */
     enum matmul_engine engine;
     int attend_padding, updates, threads;
     enum loss_over loss;

@@ -117,7 +117,7 @@ static void check_gelu(const struct kernels *k, const struct sums *s, int width,
     int32_t sums[ROWS * WIDEST];
 
     memcpy(sums, s->sums, (size_t)(ROWS * width) * sizeof *sums);
-    k->int8_gelu(ROWS, width, &scales, sums, q, scale);
+    k->int8_gelu(ROWS, width, &scales, sums, NUMBER_F32, NULL, q, scale);
     for (int row = 0; row < ROWS; row++) {
         double largest = -1;
 
@@ -130,6 +130,35 @@ static void check_gelu(const struct kernels *k, const struct sums *s, int width,
         }
         assert_true(fabs(255 * (double)scale[row] - (double)INT8_FLOOR - largest) <= 2e-5 * (1 + fabs(largest)));
     }
+}
+
+/* What forward keeps for backward, and backward from it: half a step, and the 3e-5 of the fit. */
+static void check_gelu_backward(const struct kernels *k, const struct sums *s, int width, enum number type, uint8_t *q,
+                                float *scale)
+{
+    const struct int8_scales scales = {s->x_scale, s->w_scale, s->bias, s->offset};
+    static int32_t sums[ROWS * WIDEST];
+    struct array pre = array_new(type, ROWS * width, 0, 0);
+
+    memcpy(sums, s->sums, (size_t)(ROWS * width) * sizeof *sums);
+    k->int8_gelu(ROWS, width, &scales, sums, type, pre.data, q, scale);
+    memcpy(sums, s->sums, (size_t)(ROWS * width) * sizeof *sums);
+    k->int8_gelu_backward(ROWS, width, &scales, sums, type, pre.data, q, scale);
+    for (int row = 0; row < ROWS; row++) {
+        double largest = 0;
+
+        for (int c = 0; c < width; c++) {
+            double d = value(s, width, row, c), y = array_at(&pre, row * width + c);
+            double slope = .5 * erfc(-y * 0.70710678118654752440) + y * 0.39894228040143268 * exp(-y * y / 2);
+
+            assert_true(fabs(y - d) <= (type == NUMBER_F32 ? 1e-6 : 4e-3) * fabs(d) + 1e-6);
+            largest = fmax(largest, fabs(d * slope));
+            assert_true(fabs(((double)q[row * width + c] - 128) * (double)scale[row] - d * slope) <=
+                        .501 * (double)scale[row] + 4e-5 * (1 + fabs(d)));
+        }
+        assert_true(fabs(127 * (double)scale[row] - largest) <= 4e-5 * (1 + largest));
+    }
+    array_free(&pre);
 }
 
 static void test_products(void **state)
@@ -145,6 +174,8 @@ static void test_products(void **state)
         make(&s, widths[w]);
         for (enum isa isa = ISA_AUTO; kernels_next(&isa, &k); sets++) {
             check_dequantize(&k, &s, widths[w]);
+            check_gelu_backward(&k, &s, widths[w], NUMBER_F32, q, scale);
+            check_gelu_backward(&k, &s, widths[w], NUMBER_BF16, q, scale);
             check_gelu(&k, &s, widths[w], sets ? q : first, sets ? scale : first_scale);
             if (sets == 0) continue;
             assert_memory_equal(q, first, (size_t)(ROWS * widths[w]));
