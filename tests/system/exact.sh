@@ -60,6 +60,7 @@ if grep -q avx512_vnni /proc/cpuinfo; then
         same_killed int8-killed 1 "$want" $p
     }
     grep -q '"precision":"int8"' int8/metrics.jsonl || fail "int8: $(head -1 int8/metrics.jsonl)"
+    [ "$(grep -c '"tag":"int8-check"' int8/metrics.jsonl)" = 1 ] || fail "int8 was not compared: $(head -5 int8/metrics.jsonl)"
     mpi 2 "$mp2" pretrain small.yaml --set run=int8 --set machine.precision=f32 --set train.steps=60 > other.txt 2>&1
     [ $? = 2 ] && grep -q 'int8' other.txt || fail "a run in int8 went on in f32: $(cat other.txt)"
 else

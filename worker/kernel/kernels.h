@@ -99,10 +99,15 @@ struct attention {
     uint32_t slot;
 };
 
-/* A product of whole numbers. A row x stands as q = x / x_scale + 128, 1..255, a column of W as -127..127 times
- * w_scale; what is summed up, sum[i][c] = q[i] . w[c], is exact, and y[i][c] = (sum[i][c] - offset[c]) * (x_scale[i]
- * w_scale[c]) + bias[c],    offset[c] = 128 sum(w[c]) Behind GELU, whose least value is -.16998, q = (x + INT8_FLOOR) /
- * x_scale, 0..255: the floor's part is in the bias, offset 0. */
+/* A product of whole numbers. A row x, rotated (rotation R below), stands as q = x R / x_scale + 128, 1..255, a column
+ * of R^T W as -127..127 times w_scale; what is summed up, sum[i][c] = q[i] . w[c], is exact, and
+ *     y[i][c] = (sum[i][c] - offset[c]) * (x_scale[i] w_scale[c]) + bias[c],    offset[c] = 128 sum(w[c])
+ * Behind GELU, whose least value is -.16998, q = (x + INT8_FLOOR) / x_scale, 0..255, without rotation: the floor's part
+ * is in the bias, offset 0.
+ *
+ * R mixes numbers of a row, so that one large number does not make the steps of all others coarse: as long as 256 are
+ * left, every sixteenth of them by Hadamard's matrix of 16, over 4; then as long as 64 are left every sixteenth by that
+ * of 4, over 2; the rest stays. It is symmetric, so R R = 1 undoes it: R is folded into the packed weights. */
 #define INT8_FLOOR 0.17f
 struct int8_scales {
     const float *x_scale;        /* [rows] */
@@ -157,8 +162,10 @@ struct kernels {
 
     /* ---- int8 products ---- */
 
-    /* q and scale of rows of type. A row that is not finite gets the scale NaN, and so does what is made of it. */
-    void (*int8_quantize)(int64_t rows, int width, enum number type, const void *x, uint8_t *q, float *scale);
+    /* q and scale of rows of type, rotated on the way; scratch (width). A row that is not finite gets the scale NaN,
+     * and so does what is made of it. */
+    void (*int8_quantize)(int64_t rows, int width, enum number type, const void *x, uint8_t *q, float *scale,
+                          float *scratch);
     /* y of type from sums [rows][width] s32. */
     void (*int8_dequantize)(int64_t rows, int width, const struct int8_scales *s, const void *sums, enum number type,
                             void *y);
@@ -166,7 +173,7 @@ struct kernels {
      * destroyed. */
     void (*int8_gelu)(int64_t rows, int width, const struct int8_scales *s, void *sums, enum number type, void *pre,
                       uint8_t *q, float *scale);
-    /* Likewise from the sums of a gradient dy to q and scale of dy GELU'(pre). */
+    /* Likewise from the sums of a gradient dy to q and scale of dy GELU'(pre), rotated. */
     void (*int8_gelu_backward)(int64_t rows, int width, const struct int8_scales *s, void *sums, enum number type,
                                const void *pre, uint8_t *q, float *scale);
 

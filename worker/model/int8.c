@@ -37,7 +37,7 @@ static void quantize(const struct rows_at *r, int product, const void *x)
 {
     const struct encoder *e = r->p->e;
 
-    e->kernels.int8_quantize(r->rows, width_in(r, product), e->precision, x, r->t->whole, r->t->scale);
+    e->kernels.int8_quantize(r->rows, width_in(r, product), e->precision, x, r->t->whole, r->t->scale, r->t->sums);
 }
 
 static void multiply(const struct rows_at *r, int product)

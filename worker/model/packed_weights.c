@@ -150,6 +150,45 @@ static status read_layer(struct packer *p, int64_t layer, const char *name, int6
     return p->source->read(p->source->arg, p->name, 0, rows, width, out);
 }
 
+/* Hadamard's matrix of n, times factor, over n numbers that stand `step` apart: in each of `count` neighbours. */
+static void mix(float *x, int n, float factor, int64_t step, int64_t count)
+{
+    for (int half = n / 2; half > 0; half /= 2)
+        for (int i = 0; i < n; i++) {
+            float *a = x + i * step, *b = a + half * step;
+
+            if (i & half) continue;
+            for (int64_t j = 0; j < count; j++) {
+                float sum = a[j] + b[j];
+
+                b[j] = a[j] - b[j];
+                a[j] = sum;
+            }
+        }
+    for (int i = 0; i < n; i++)
+        for (int64_t j = 0; j < count; j++) x[i * step + j] *= factor;
+}
+
+/* The rotation of rows of products in int8 (kernels.h), over an axis of n numbers that stand `width` apart (a matrix's
+ * first axis; 1: a vector). */
+static void rotate(float *x, int64_t n, int64_t width)
+{
+    enum { LANES = 16 };
+    int64_t i = 0;
+
+    for (; i + 16 * LANES <= n; i += 16 * LANES) mix(x + i * width, 16, .25f, LANES * width, LANES * width);
+    for (; i + 4 * LANES <= n; i += 4 * LANES) mix(x + i * width, 4, .5f, LANES * width, LANES * width);
+}
+
+/* The matrix [rows,width] by W's rows, into p->whole: what a rotated row is multiplied by. */
+static void rotate_matrix(struct packer *p, int64_t rows, int64_t width, int product)
+{
+    memcpy(p->whole, p->matrix, (size_t)(rows * width) * sizeof *p->whole);
+    if (product > PRODUCT_DOWN) rotate(p->whole, rows, width);
+    else if (product != PRODUCT_DOWN)
+        for (int64_t i = 0; i < rows; i++) rotate(p->whole + i * width, width, 1);
+}
+
 /* Largest magnitude of each row (by_row) or column of the matrix [rows,width]; infinite where one is not finite. */
 static void measure_columns(const float *matrix, int64_t rows, int64_t width, int by_row, float *largest)
 {
@@ -172,14 +211,15 @@ static void round_matrix(struct packer *p, struct packed_weights_layer *l, int p
     float *scale = l->scale[product], *bias = l->bias[product];
     int32_t *sum = l->offset[product];
 
-    measure_columns(p->matrix, rows, width, !backward, scale);
+    rotate_matrix(p, rows, width, product);
+    measure_columns(p->whole, rows, width, !backward, scale);
     memset(sum, 0, (size_t)s->n * sizeof *sum);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < width; j++) {
             int64_t c = backward ? j : i, at = i * width + j;
             float most = scale[c];
 
-            p->whole[at] = most > 0 && most < INFINITY ? rintf(p->matrix[at] * (127 / most)) : 0;
+            p->whole[at] = most > 0 && most < INFINITY ? rintf(p->whole[at] * (127 / most)) : 0;
             sum[c] += (int32_t)p->whole[at];
         }
     for (int64_t c = 0; c < s->n; c++) {
