@@ -12,6 +12,7 @@
 #include "cluster/base/clock.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "cluster/base/stop.h"
 
 enum { PART_BYTES = 256 << 20, POLLS = 2000, SLEEP_LEAST_NS = 20000, SLEEP_MOST_NS = 200000 };
 
@@ -118,10 +119,11 @@ status comm_or_abort(struct comm *c, status s)
 
 status(comm_agree)(struct comm *c, status mine)
 {
-    int64_t worst = mine;
+    int64_t words[2] = {mine, stop_requested()};
 
-    TRY(comm_max(c, &worst, 1));
-    return (status)worst;
+    TRY(comm_max(c, words, 2));
+    if (words[1]) stop_request();
+    return (status)words[0];
 }
 
 status comm_broadcast(struct comm *c, void *data, size_t n, int root)

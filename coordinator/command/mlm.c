@@ -24,7 +24,9 @@ static status evaluate(struct comm *c, struct mlm *m)
     struct job_eval unused;
     status s;
 
-    TRY(mlm_evaluate_heldout(m, 0, 1, NULL, &unused));
+    s = mlm_evaluate_heldout(m, 0, 1, &(struct eval_watch){NULL, NULL}, &unused);
+    if (s == ST_END && comm_is_coordinator(c)) printf("mlm: stopped in order, nothing was scored\n");
+    if (s != ST_OK) return s == ST_END ? ST_OK : s;
     s = comm_is_coordinator(c) && m->config->batches[0] ? mlm_batches_write(m, m->config->batches) : ST_OK;
     if (s == ST_OK && comm_is_coordinator(c))
         printf(

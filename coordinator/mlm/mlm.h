@@ -64,7 +64,7 @@ status mlm_write(struct mlm *m);
 
 status mlm_step(void *self, int64_t step, struct membership *membership, struct job_step *out);
 status mlm_commit(void *self, int64_t step, int apply);
-status mlm_evaluate_heldout(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out);
+status mlm_evaluate_heldout(void *self, int64_t step, int full, const struct eval_watch *watch, struct job_eval *out);
 
 /* ---- state.c: for struct job; local ---- */
 

@@ -61,11 +61,12 @@ status pretrain_replay(void *self, int64_t step, const struct journal_record *re
 /* ---- evaluate.c: collective; no update may be pending (pretrain_flush) ---- */
 
 /* For struct job: dev scores. */
-status pretrain_evaluate(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out);
+status pretrain_evaluate(void *self, int64_t step, int full, const struct eval_watch *watch, struct job_eval *out);
 /* Coordinator, local, before pretrain_evaluate_split. ST_INPUT (reported: why, and which tasks) when the split has no
  * rows at all. */
 status pretrain_check_rows(const struct pretrain *p, enum split split, const char *checkpoint);
-/* For `mp2 evaluate`: every row of a split, task by task as messages to those who watch. */
+/* For `mp2 evaluate`: every row of a split, task by task as messages to those who watch. ST_END (not reported): a stop
+ * was asked for; the tasks before have their scores. */
 status pretrain_evaluate_split(struct pretrain *p, enum split split);
 /* Local, coordinator. The table of the last evaluation, if there was one. */
 void pretrain_print_scores(const struct pretrain *p, enum split split, FILE *to);
