@@ -373,5 +373,9 @@ status loop_run(struct comm *c, const struct job *job, const struct loop_options
     s = loop_begin(&l);
     l.last_commit = clock_now();
     if (s == ST_OK) s = follow(&l);
+    else if (s == ST_END) {
+        out->stopped = 1;
+        s = ST_OK;
+    }
     return finish(&l, s);
 }

@@ -210,12 +210,16 @@ static status next_step(struct loop *l, struct journal_reader *reader, struct jo
     }
 }
 
-/* Coordinator. mine: what became of its own work so far. */
+/* Coordinator. mine: what became of its own work so far. A stop leaves the journal as it is. */
 static struct order next_order(struct loop *l, struct journal_reader *reader, struct journal_record *record,
                                status mine)
 {
     struct order order = {.kind = ORDER_END};
 
+    if (mine == ST_OK && run_folder_stop_asked(&l->folder)) {
+        order.status = ST_END;
+        return order;
+    }
     if (mine == ST_OK) mine = next_step(l, reader, record);
     if (mine == ST_OK) order = (struct order){.kind = ORDER_REPLAY, .step = (int64_t)record->step};
     else order.status = mine == ST_END ? check_made_with(l) : mine;
@@ -223,7 +227,8 @@ static struct order next_order(struct loop *l, struct journal_reader *reader, st
 }
 
 /* Collective. Every step that the journal has and the checkpoint has not, by order of the coordinator. A failure of its
- * own ends the replay with the next order; one of a step, which all ranks know of, ends it at once. */
+ * own ends the replay with the next order; one of a step, which all ranks know of, ends it at once; a stop with ST_END.
+ */
 static status replay_steps(struct loop *l, struct journal_reader *reader, status mine)
 {
     struct journal_record record;
