@@ -257,7 +257,7 @@ static status do_evaluate(struct loop *l, int full)
     struct job_eval e = {0};
     int32_t best = 0;
     int counts = !full || !l->o->eval_subset; /* a full one is no match for scores on a subset */
-    const struct eval_watch watch = {&l->membership, comm_is_coordinator(l->comm) ? &l->folder : NULL};
+    const struct eval_watch watch = {&l->membership, l->o->folder};
     int64_t mark = 0;
     status s = ST_OK;
 
@@ -296,7 +296,7 @@ static struct order decide(struct loop *l)
 {
     struct order order = {.kind = ORDER_STEP, .status = l->failed, .step = l->step + 1};
     const struct loop_options *o = l->o;
-    int stopping = run_folder_stop_asked(&l->folder), ended = l->step >= o->steps;
+    int stopping = run_folder_stop_asked(l->o->folder), ended = l->step >= o->steps;
     int every = o->eval_every > 0 && l->step > 0 && l->evaluated != l->step && l->step % o->eval_every == 0;
     int last = ended && o->eval_final && !l->final_done && (l->evaluated != l->step || o->eval_subset);
 
@@ -348,7 +348,6 @@ static status finish(struct loop *l, status s)
     progress_destroy(&l->progress);
     closed = journal_close(&l->journal);
     if (s == ST_OK) s = closed;
-    run_folder_close(&l->folder);
     record_buffer_fini(&l->buffer);
     loop_drop_lost(l);
     mem_free(l->values);
@@ -362,7 +361,6 @@ status loop_run(struct comm *c, const struct job *job, const struct loop_options
                      .o = options,
                      .result = out,
                      .loss = NAN,
-                     .folder = {.lock = -1},
                      .evaluated = -1,
                      .last_commit = clock_now(),
                      .started = clock_unix()};

@@ -81,9 +81,9 @@ struct job {
 };
 
 struct loop_options {
-    const char *run;    /* folder */
-    int resume;         /* 0: must be new; 1: must exist; -1: either */
-    const char *config; /* resolved configuration, YAML; coordinator */
+    const char *run;           /* folder */
+    struct run_folder *folder; /* coordinator: taken (loop_take_folder) */
+    const char *config;        /* resolved configuration, YAML; coordinator */
     const char *config_digest;
     int64_t steps;      /* until this step is done */
     int64_t eval_every; /* 0: never */
@@ -105,6 +105,11 @@ struct loop_result {
     double best;  /* NAN: never evaluated */
     int64_t best_step;
 };
+
+/* Collective. Take the run's folder: before anything is read or written there, so that a second start finds it taken
+ * and touches nothing. resume: 0: it must hold no run yet; 1: it must hold one; -1: either. The coordinator's to close
+ * (run_folder_close) when all is written. */
+status loop_take_folder(struct comm *c, const char *run, int resume, struct run_folder *folder);
 
 /* Collective. Run the job from where its folder stands to the end, or to an orderly stop. */
 status loop_run(struct comm *c, const struct job *job, const struct loop_options *options, struct loop_result *out);

@@ -55,7 +55,7 @@ void mlm_close(struct mlm *m);
 
 /* Local. The job for loop_run, and how it is to be run. */
 struct job mlm_job(struct mlm *m);
-struct loop_options mlm_loop_options(const struct mlm *m, const char *resolved, int resume);
+struct loop_options mlm_loop_options(const struct mlm *m, const char *resolved, struct run_folder *folder);
 
 /* Collective. Write the encoder with its head as a Hugging Face folder, on the coordinator. */
 status mlm_write(struct mlm *m);

@@ -43,10 +43,9 @@ status pretrain_open(struct comm *c, const struct pretrain_config *config, const
                      struct pretrain *p);
 void pretrain_close(struct pretrain *p);
 
-/* Local. The job for loop_run, and how it is to be run. resolved: the configuration as text; resume as in struct
- * loop_options. */
+/* Local. The job for loop_run, and how it is to be run. resolved: the configuration as text; folder: taken. */
 struct job pretrain_job(struct pretrain *p);
-struct loop_options pretrain_loop_options(const struct pretrain *p, const char *resolved, int resume);
+struct loop_options pretrain_loop_options(const struct pretrain *p, const char *resolved, struct run_folder *folder);
 
 /* Collective. Take z, routers, head and A from a checkpoint of this configuration; step: its step. */
 status pretrain_load(struct pretrain *p, const char *checkpoint, int64_t *step);

@@ -130,6 +130,7 @@ static void adder_init(struct adder *a)
 static status run(struct adder *a, const char *folder, int64_t steps, int64_t checkpoint_every,
                   struct loop_result *result)
 {
+    struct run_folder taken;
     const struct job job = {.command = "adder",
                             .self = a,
                             .introduce = introduce,
@@ -142,7 +143,7 @@ static status run(struct adder *a, const char *folder, int64_t steps, int64_t ch
                             .restore = restore,
                             .describe = describe};
     const struct loop_options options = {.run = folder,
-                                         .resume = -1,
+                                         .folder = &taken,
                                          .config = "{}\n",
                                          .config_digest = a->digest,
                                          .steps = steps,
@@ -151,8 +152,12 @@ static status run(struct adder *a, const char *folder, int64_t steps, int64_t ch
                                          .skips = 1,
                                          .record_bytes = 8,
                                          .watch = {.listen = ""}};
+    status s;
 
-    return loop_run(&comm, &job, &options, result);
+    assert_int_equal(loop_take_folder(&comm, folder, -1, &taken), ST_OK);
+    s = loop_run(&comm, &job, &options, result);
+    run_folder_close(&taken);
+    return s;
 }
 
 /* All ranks are at the same place: what is broadcast next is what arrives. As large as an order, to be mistaken for
