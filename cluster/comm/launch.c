@@ -4,8 +4,11 @@
 #include "cluster/comm/launch.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "cluster/base/log.h"
+#include "cluster/comm/comm.h"
 
 /* -1: not there, or no number. */
 static long number_of(const char *name)
@@ -89,4 +92,36 @@ status launch_confirm(int size)
                             "%ld processes were started, and each finds itself alone: mpirun or srun is of another MPI "
                             "than the one that mp2 was built with",
                             started);
+}
+
+/* ---- mpirun ---- */
+
+static int is_version_5(void)
+{
+    char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+    const char *at;
+    int n;
+
+    if (MPI_Get_library_version(text, &n) != MPI_SUCCESS) return 0;
+    at = strstr(text, "Open MPI v");
+    return at && strtol(at + strlen("Open MPI v"), NULL, 10) >= 5;
+}
+
+/* Each version ignores what the other one calls it. */
+void launch_ease_mpirun(int one_host)
+{
+    setenv("HWLOC_COMPONENTS", "-gl", 0);
+    if (geteuid() == 0) {
+        setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 0);
+        setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 0);
+    }
+    if (!is_version_5()) {
+        setenv("OMPI_MCA_rmaps_base_oversubscribe", "1", 0);
+        setenv("OMPI_MCA_hwloc_base_binding_policy", "none", 0);
+        setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0); /* containers forbid it, with a line a rank */
+        return;
+    }
+    setenv("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe", 0);
+    setenv("PRTE_MCA_hwloc_default_binding_policy", "none", 0);
+    if (one_host) setenv("OMPI_MCA_btl", "sm,self", 0); /* tcp says on some hosts that it finds no pairing */
 }

@@ -15,4 +15,10 @@ status launch_prepare(void);
  * first of them reports it. */
 status launch_confirm(int size);
 
+/* Before mpirun takes this process's place. Variables for the installed Open MPI, none of which replaces one of the
+ * user's: more ranks than cores, threads not bound to one core, root where this is root. one_host: ranks need no
+ * network.
+ */
+void launch_ease_mpirun(int one_host);
+
 #endif
