@@ -17,6 +17,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "cluster/base/stop.h"
 #include "cluster/store/checkpoint.h"
 
 enum { POLL_MS = 50, ASK_NS = 200 * 1000 * 1000, LOCK_TEXT_BYTES = 512 };
@@ -178,6 +179,8 @@ int run_folder_stop_asked(struct run_folder *run)
     int64_t now = clock_ns();
     char path[PATH_MAX];
 
+    if (stop_requested()) return 1;
+    if (!run) return 0;
     if (run->stop_seen || (run->asked_ns != 0 && now - run->asked_ns < ASK_NS)) return run->stop_seen;
     run->asked_ns = now;
     run->stop_seen = file_join(path, sizeof path, run->path, "stop") == ST_OK && file_exists(path);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cluster/base/clock.h"
 #include "cluster/base/file.h"
@@ -160,6 +161,32 @@ status progress_flush(struct progress *p)
 
     pthread_mutex_lock(&p->lock);
     s = flush(p);
+    pthread_mutex_unlock(&p->lock);
+    return s;
+}
+
+int64_t progress_mark(struct progress *p)
+{
+    int64_t end = 0;
+
+    pthread_mutex_lock(&p->lock);
+    if (p->file && !p->failed) {
+        if (fflush(p->file) != 0 || fseeko(p->file, 0, SEEK_END) != 0) p->failed = errno;
+        end = ftello(p->file);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return end;
+}
+
+status progress_take_back(struct progress *p, int64_t mark)
+{
+    status s;
+
+    pthread_mutex_lock(&p->lock);
+    s = flush(p);
+    if (s == ST_OK && p->file &&
+        (ftruncate(fileno(p->file), (off_t)mark) != 0 || fseeko(p->file, (off_t)mark, SEEK_SET) != 0))
+        s = fault(ST_IO, "%s: cannot be cut: %s", p->path, strerror(errno));
     pthread_mutex_unlock(&p->lock);
     return s;
 }

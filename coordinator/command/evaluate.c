@@ -8,6 +8,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "cluster/base/stop.h"
 #include "coordinator/command/args.h"
 #include "coordinator/command/commands.h"
 #include "cluster/store/checkpoint.h"
@@ -31,14 +32,17 @@ static status find_target(const struct args *a, struct target *t)
 static status score(struct comm *c, const struct target *t, struct pretrain *p)
 {
     int64_t step;
+    status s;
 
     /* Said before anything is loaded or computed. */
     TRY(comm_agree(c, comm_is_coordinator(c) ? pretrain_check_rows(p, t->split, t->checkpoint) : ST_OK));
     TRY(pretrain_load(p, t->checkpoint, &step));
     if (comm_is_coordinator(c)) printf("%s: step %lld\n", t->checkpoint, (long long)step);
-    TRY(pretrain_evaluate_split(p, t->split));
-    if (comm_is_coordinator(c)) pretrain_print_scores(p, t->split, stdout);
-    return ST_OK;
+    s = pretrain_evaluate_split(p, t->split);
+    if ((s == ST_OK || s == ST_END) && comm_is_coordinator(c)) pretrain_print_scores(p, t->split, stdout);
+    if (s == ST_END && comm_is_coordinator(c))
+        printf("evaluate: stopped in order; tasks that are not listed were not scored\n");
+    return s == ST_END ? ST_OK : s;
 }
 
 static status run(struct comm *c, const struct args *a)
@@ -66,5 +70,6 @@ static status run(struct comm *c, const struct args *a)
 
 status cmd_evaluate(int argc, char **argv)
 {
+    TRY(stop_install());
     return args_run_ranks(argc, argv, &(struct args_words){1, 2, "mp2 evaluate RUN [train|dev|test|pool] …"}, run);
 }

@@ -268,13 +268,13 @@ struct job mlm_job(struct mlm *m)
                         .brief = brief};
 }
 
-struct loop_options mlm_loop_options(const struct mlm *m, const char *resolved, int resume)
+struct loop_options mlm_loop_options(const struct mlm *m, const char *resolved, struct run_folder *folder)
 {
     const struct mlm_config *c = m->config;
     int scored = c->heldout > 0;
 
     return (struct loop_options){.run = c->run,
-                                 .resume = resume,
+                                 .folder = folder,
                                  .config = resolved,
                                  .config_digest = m->config_digest,
                                  .steps = c->train.steps,

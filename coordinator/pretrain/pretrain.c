@@ -142,12 +142,12 @@ static size_t record_bytes(const struct pretrain_shape *s)
     return s->groups * group + 4096;
 }
 
-struct loop_options pretrain_loop_options(const struct pretrain *p, const char *resolved, int resume)
+struct loop_options pretrain_loop_options(const struct pretrain *p, const char *resolved, struct run_folder *folder)
 {
     const struct pretrain_config *c = p->config;
 
     return (struct loop_options){.run = c->run,
-                                 .resume = resume,
+                                 .folder = folder,
                                  .config = resolved,
                                  .config_digest = p->config_digest,
                                  .steps = c->train.steps,

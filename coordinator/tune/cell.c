@@ -156,12 +156,17 @@ static status test(struct cell_work *w, struct oracle *oracle)
     struct cell_result *r = w->result;
     enum split split = test_split(w);
     struct eval_result e;
+    int64_t mark = 0;
+    status s;
 
     r->test = r->test_loss = NAN;
     if (dataset_rows(w->t->data, w->cell->task, split) == 0) return ST_OK;
+    if (w->t->progress) mark = progress_mark(w->t->progress);
     tuning_tell(w->t, MP2__RUN__STATE__EVALUATING, w->dev_curve.phase);
-    TRY(oracle_score(oracle, split, NULL, w->t->config->test_rows, w->dev_curve.best_prompts, w->dev_curve.best_head,
-                     NULL, NULL, &e));
+    s = oracle_score(oracle, split, NULL, w->t->config->test_rows, w->dev_curve.best_prompts, w->dev_curve.best_head,
+                     NULL, NULL, &e);
+    if (s == ST_END && w->t->progress) TRY(progress_take_back(w->t->progress, mark));
+    TRY(s);
     r->test = e.score;
     r->test_loss = e.loss;
     r->test_rows = e.rows;
@@ -344,6 +349,7 @@ static status run_cell(struct cell_work *w, const struct brief *b)
                                                .product = c->reference.product,
                                                .independent = t->form.reference != FORM_RIGHT,
                                                .batch_tokens = c->batch_tokens},
+                                     .folder = comm_is_coordinator(t->comm) ? &w->t->folder : NULL,
                                      .data = t->data,
                                      .task = w->cell->task,
                                      .split = w->draw.split,

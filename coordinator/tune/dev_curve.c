@@ -9,7 +9,6 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
-#include "cluster/base/stop.h"
 
 static const double SHOW_EVERY = 0.2; /* seconds between step messages */
 
@@ -93,7 +92,7 @@ void dev_curve_step(struct dev_curve *c, const char *stage, int64_t done, double
 
 int dev_curve_stopped(struct dev_curve *c)
 {
-    return stop_requested() || (c->watch.folder && run_folder_stop_asked(c->watch.folder));
+    return run_folder_stop_asked(c->watch.folder);
 }
 
 /* ---- the curve ---- */

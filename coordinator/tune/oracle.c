@@ -40,7 +40,8 @@ static status open_buffers(struct oracle *t, const struct oracle_options *o)
     /* A bank may be empty, a buffer may not. */
     TRY(mem_grow(&t->values, &t->value_room, oracle_bank(&t->facts) + 1, sizeof *t->values));
     TRY(mem_alloc(oracle_head(&t->facts), sizeof *t->head, &t->head));
-    t->scorer = (struct scorer){.comm = t->comm, .rules = o->rules, .data = o->data, .head = t->head};
+    t->scorer = (struct scorer){
+        .comm = t->comm, .folder = o->folder, .rules = o->rules, .data = o->data, .head = t->head};
     return ST_OK;
 }
 

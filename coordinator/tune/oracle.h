@@ -33,6 +33,7 @@ struct oracle_options {
     const struct machine_config *machine;
     struct scorer_rules rules;
     /* coordinator */
+    struct run_folder *folder; /* asked for a stop while rows are scored */
     struct dataset *data;
     int task;
     enum split split;    /* where the training rows are from */
@@ -75,7 +76,7 @@ status oracle_losses(struct oracle *t, int32_t layer, int32_t n, const float *ca
 status oracle_fix(struct oracle *t, int32_t layer, const float *prompt);
 
 /* Scores of rows of a split of the oracle's task (rows NULL: a keyed subset of at most `count` rows of the rules' seed,
- * 0: all). each may be NULL (coordinator/score/scorer.h). */
+ * 0: all). each may be NULL (coordinator/score/scorer.h). ST_END (not reported): a stop was asked for. */
 status oracle_score(struct oracle *t, enum split split, const int64_t *rows, int64_t count, const float *prompts,
                     const float *head, evaluate_row *each, void *arg, struct eval_result *out);
 
