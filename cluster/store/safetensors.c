@@ -122,7 +122,7 @@ static status read_header(struct safetensors *file, const unsigned char *data, s
     return ST_OK;
 }
 
-static status parse(struct safetensors *file, const unsigned char *bytes, size_t size)
+static status parse_file(struct safetensors *file, const unsigned char *bytes, size_t size)
 {
     uint64_t length = 0;
     json_t *header;
@@ -160,7 +160,7 @@ status safetensors_open_bytes(const char *name, const void *data, size_t size, s
 
     memset(file, 0, sizeof *file);
     TRY(file_keep_path(file->path, sizeof file->path, name));
-    s = parse(file, data, size);
+    s = parse_file(file, data, size);
     if (s != ST_OK) safetensors_close(file);
     return s;
 }

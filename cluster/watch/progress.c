@@ -68,7 +68,7 @@ static void write_line(struct progress *p, const Mp2__Progress *m)
     if (fwrite(p->line, 1, n, p->file) != n) p->failed = errno;
 }
 
-static void send(struct progress *p, const ProtobufCMessage *body, int keep)
+static void send_body(struct progress *p, const ProtobufCMessage *body, int keep)
 {
     Mp2__Progress m;
 
@@ -80,7 +80,7 @@ static void send(struct progress *p, const ProtobufCMessage *body, int keep)
 void progress_show(struct progress *p, const ProtobufCMessage *body)
 {
     pthread_mutex_lock(&p->lock);
-    send(p, body, 0);
+    send_body(p, body, 0);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -95,7 +95,7 @@ static void tell_tasks(struct progress *p, const Mp2__Progress *m)
     for (size_t i = 0; i < p->tally.count; i++) {
         if (!p->tally.tasks[i].moved && !evaluated) continue;
         p->tally.tasks[i].moved = 0;
-        send(p, &p->tally.tasks[i].message.base, evaluated);
+        send_body(p, &p->tally.tasks[i].message.base, evaluated);
     }
 }
 
@@ -259,7 +259,7 @@ void progress_retire(struct progress *p, uint32_t first, uint32_t count)
         if (p->membership[i].rank - first >= count) {
             Mp2__Worker m = former(&p->membership[i], MP2__WORKER__STATE__LEFT, reason);
 
-            send(p, &m.base, 1);
+            send_body(p, &m.base, 1);
         }
     pthread_mutex_unlock(&p->lock);
 }

@@ -15,7 +15,7 @@ void tally_fini(struct tally *t)
     memset(t, 0, sizeof *t);
 }
 
-static status find(struct tally *t, const char *id, struct tally_task **out)
+static status find_task(struct tally *t, const char *id, struct tally_task **out)
 {
     struct tally_task *new;
 
@@ -46,7 +46,7 @@ static status take_group(struct tally *t, const Mp2__Group *g, uint64_t step, in
 {
     struct tally_task *task;
 
-    TRY(find(t, g->task, &task));
+    TRY(find_task(t, g->task, &task));
     task->moved = 1;
     task->message.steps++;
     task->message.examples += g->examples;
@@ -63,7 +63,7 @@ static status take_score(struct tally *t, const Mp2__Score *s)
     struct tally_task *task;
     double *best;
 
-    TRY(find(t, s->task, &task));
+    TRY(find_task(t, s->task, &task));
     task->moved = 1;
     task->message.score = s->score;
     best = &task->message.best_score;
@@ -75,7 +75,7 @@ static status take_task(struct tally *t, const Mp2__Task *m)
 {
     struct tally_task *task;
 
-    TRY(find(t, m->task, &task));
+    TRY(find_task(t, m->task, &task));
     task->message = *m;
     task->message.task = task->id;
     return ST_OK;

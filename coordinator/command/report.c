@@ -168,7 +168,7 @@ static status run_with(struct comm *c, const struct args *a, const struct option
     return s == ST_END ? ST_OK : comm_agree(c, s);
 }
 
-static status run(struct comm *c, const struct args *a)
+static status report_run(struct comm *c, const struct args *a)
 {
     struct option *table = NULL;
     size_t count;
@@ -182,7 +182,7 @@ static status run(struct comm *c, const struct args *a)
 status cmd_report(int argc, char **argv)
 {
     TRY(stop_install()); /* a stop that is asked for while the run is being loaded is one, too */
-    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
+    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, report_run);
 }
 
 void cmd_report_help(void)

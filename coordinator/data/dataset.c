@@ -371,8 +371,8 @@ void dataset_input_digest(const struct dataset *d, int task, enum split split, i
     memcpy(out, digest.digest, sizeof digest.digest);
 }
 
-static status make(const struct dataset *d, int task, enum split split, int64_t row, int window,
-                   struct example_buffer *buffer, struct example *out)
+static status make_example(const struct dataset *d, int task, enum split split, int64_t row, int window,
+                           struct example_buffer *buffer, struct example *out)
 {
     const struct rows *r = rows_of(d, task, split);
     int64_t number = shard_number(r, row);
@@ -385,7 +385,7 @@ static status make(const struct dataset *d, int task, enum split split, int64_t 
 status dataset_example(const struct dataset *d, int task, enum split split, int64_t row, struct example_buffer *buffer,
                        struct example *out)
 {
-    return make(d, task, split, row, -1, buffer, out);
+    return make_example(d, task, split, row, -1, buffer, out);
 }
 
 int dataset_windows(const struct dataset *d, int task, enum split split, int64_t row)
@@ -402,7 +402,7 @@ int dataset_windows(const struct dataset *d, int task, enum split split, int64_t
 status dataset_window(const struct dataset *d, int task, enum split split, int64_t row, int window,
                       struct example_buffer *buffer, struct example *out)
 {
-    return make(d, task, split, row, window, buffer, out);
+    return make_example(d, task, split, row, window, buffer, out);
 }
 
 status dataset_answer_f1(const struct dataset *d, int task, enum split split, int64_t row, int32_t first, int32_t last,

@@ -122,7 +122,7 @@ int reader_set(json_t *row, const char *key, const char *text, size_t n)
     return json_object_set_new(row, key, json_stringn(text, n));
 }
 
-static json_t *step(json_t *at, const char *name, size_t n)
+static json_t *step_into(json_t *at, const char *name, size_t n)
 {
     char *end, number[24];
     unsigned long long index;
@@ -147,7 +147,7 @@ json_t *value_at(json_t *row, const char *path)
     if (whole) return json_is_null(whole) ? NULL : whole; /* a name with a dot in it */
     while (row && *path) {
         size_t n = strcspn(path, ".");
-        row = step(row, path, n);
+        row = step_into(row, path, n);
         path += n + (path[n] == '.');
     }
     return json_is_null(row) ? NULL : row;

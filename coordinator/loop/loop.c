@@ -326,7 +326,7 @@ static status follow(struct loop *l)
     }
 }
 
-static status finish(struct loop *l, status s)
+static status finish_run(struct loop *l, status s)
 {
     status closed;
 
@@ -375,5 +375,5 @@ status loop_run(struct comm *c, const struct job *job, const struct loop_options
         out->stopped = 1;
         s = ST_OK;
     }
-    return finish(&l, s);
+    return finish_run(&l, s);
 }

@@ -69,7 +69,7 @@ status mlm_state(void *self, struct state *out)
     return ST_OK;
 }
 
-static status same(const struct mlm *m, const char *what, const char *was, const char *is)
+static status check_same(const struct mlm *m, const char *what, const char *was, const char *is)
 {
     if (strcmp(was, is) == 0) return ST_OK;
     if (!m->coordinator) return ST_INPUT;
@@ -81,13 +81,13 @@ status mlm_restore(void *self, const struct state *state)
     struct mlm *m = self;
     const struct state_value *applied = state_find(state, "applied"), *text = state_find(state, "text_digest");
 
-    TRY(same(m, "the configuration (options that affect the result)", state->config_digest, m->config_digest));
-    TRY(same(m, "the encoder it started from", state->encoder_digest, m->facts.encoder_digest));
-    TRY(same(m, "the vocabulary", state->vocabulary_digest, m->facts.vocabulary_digest));
-    TRY(same(m, "the text", text && text->type == STATE_TEXT ? text->text : "", m->facts.text_digest));
-    TRY(same(m, "the precision", state->precision, replica_precision(&m->replica.facts)));
-    TRY(same(m, "the instruction set", state->instruction_set, isa_name(m->replica.facts.isa)));
-    TRY(same(m, "the libraries", state->libraries, m->about));
+    TRY(check_same(m, "the configuration (options that affect the result)", state->config_digest, m->config_digest));
+    TRY(check_same(m, "the encoder it started from", state->encoder_digest, m->facts.encoder_digest));
+    TRY(check_same(m, "the vocabulary", state->vocabulary_digest, m->facts.vocabulary_digest));
+    TRY(check_same(m, "the text", text && text->type == STATE_TEXT ? text->text : "", m->facts.text_digest));
+    TRY(check_same(m, "the precision", state->precision, replica_precision(&m->replica.facts)));
+    TRY(check_same(m, "the instruction set", state->instruction_set, isa_name(m->replica.facts.isa)));
+    TRY(check_same(m, "the libraries", state->libraries, m->about));
     if (!applied || applied->type != STATE_WHOLE || applied->whole < 0)
         return fault(ST_INPUT, "%s: a checkpoint without its count of updates", m->config->run);
     m->applied = applied->whole;

@@ -118,7 +118,7 @@ static status check_made_with(const struct cell_work *w)
     return made_with_check(w->folder, 0, &is, &anew);
 }
 
-static status prepare(struct cell_work *w, struct brief *brief)
+static status prepare_cell(struct cell_work *w, struct brief *brief)
 {
     struct tuning *t = w->t;
 
@@ -260,7 +260,7 @@ static void tell_done(const struct cell_work *w)
 
 /* ---- the coordinator's parts ---- */
 
-static status begin(struct cell_work *w, struct oracle *oracle)
+static status begin_cell(struct cell_work *w, struct oracle *oracle)
 {
     const struct dev_curve_sizes sizes = {w->bank->layers, w->bank->tokens, w->bank->hidden, w->bank->modules};
     struct tuning *t = w->t;
@@ -279,7 +279,7 @@ static status begin(struct cell_work *w, struct oracle *oracle)
     return w->full ? cell_begin_full(w) : ST_OK;
 }
 
-static status finish(struct cell_work *w, struct oracle *oracle)
+static status finish_cell(struct cell_work *w, struct oracle *oracle)
 {
     (void)oracle;
     TRY(fill_result(w));
@@ -310,11 +310,11 @@ static status in_dialogue(struct cell_work *w, struct oracle *oracle, part_of_ce
 
 static status run_parts(struct cell_work *w, struct oracle *oracle)
 {
-    TRY(on_coordinator(w, oracle, begin));
+    TRY(on_coordinator(w, oracle, begin_cell));
     TRY(w->full ? full_run(w->full) : in_dialogue(w, oracle, cell_tune));
     TRY(in_dialogue(w, oracle, test));
     if (w->full) TRY(full_collect(w->full));
-    return on_coordinator(w, oracle, finish);
+    return on_coordinator(w, oracle, finish_cell);
 }
 
 static status open_full(struct cell_work *w, struct oracle *oracle)
@@ -373,7 +373,7 @@ status cell_run(struct tuning *t, const struct cell *cell, struct cell_result *o
     status s = ST_OK;
 
     memset(out, 0, sizeof *out);
-    if (comm_is_coordinator(t->comm)) s = prepare(&w, &brief);
+    if (comm_is_coordinator(t->comm)) s = prepare_cell(&w, &brief);
     s = comm_agree(t->comm, s);
     if (s == ST_OK) s = comm_broadcast(t->comm, &brief, sizeof brief, 0);
     if (s == ST_OK && !brief.cached) s = run_cell(&w, &brief);

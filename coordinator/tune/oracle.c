@@ -216,7 +216,7 @@ static status run_scores(struct oracle *t, const struct call *c)
     return score_rows(&t->scorer, c->rows, c->each, c->arg, c->result ? c->result : &unused);
 }
 
-static status run(struct oracle *t, const struct call *c)
+static status run_request(struct oracle *t, const struct call *c)
 {
     TRY(send_values(t, c));
     switch ((enum oracle_op)c->request.op) {
@@ -248,7 +248,7 @@ status oracle_serve(struct oracle *t)
 
         TRY(comm_broadcast(t->comm, &c.request, sizeof c.request, 0));
         if (c.request.op == ORACLE_DISMISS) return comm_agree(t->comm, failed);
-        s = run(t, &c);
+        s = run_request(t, &c);
         if (s == ST_PEER) return s;
         if (s != ST_OK) failed = s;
     }
@@ -263,44 +263,44 @@ status oracle_dismiss(struct oracle *t, status mine)
     return comm_agree(t->comm, mine);
 }
 
-static status ask(struct oracle *t, struct call c)
+static status call_all(struct oracle *t, struct call c)
 {
     TRY(comm_broadcast(t->comm, &c.request, sizeof c.request, 0));
-    return run(t, &c);
+    return run_request(t, &c);
 }
 
 status oracle_gradient(struct oracle *t, const float *prompts, const float *head, double *loss, float *d_prompts,
                        float *d_head)
 {
-    return ask(t, (struct call){.request = {.op = ORACLE_GRADIENT},
-                                .values = prompts,
-                                .head = head,
-                                .losses = loss,
-                                .d_prompts = d_prompts,
-                                .d_head = d_head});
+    return call_all(t, (struct call){.request = {.op = ORACLE_GRADIENT},
+                                     .values = prompts,
+                                     .head = head,
+                                     .losses = loss,
+                                     .d_prompts = d_prompts,
+                                     .d_head = d_head});
 }
 
 status oracle_loss(struct oracle *t, int32_t n, const float *sets, const float *head, double *losses)
 {
-    return ask(
+    return call_all(
         t, (struct call){.request = {.op = ORACLE_LOSS, .count = n}, .values = sets, .head = head, .losses = losses});
 }
 
 status oracle_place(struct oracle *t, const float *prompts, const float *head)
 {
-    return ask(t, (struct call){.request = {.op = ORACLE_PLACE}, .values = prompts, .head = head});
+    return call_all(t, (struct call){.request = {.op = ORACLE_PLACE}, .values = prompts, .head = head});
 }
 
 status oracle_losses(struct oracle *t, int32_t layer, int32_t n, const float *candidates, double *losses)
 {
-    return ask(t, (struct call){.request = {.op = ORACLE_LOSSES, .layer = layer, .count = n},
-                                .values = candidates,
-                                .losses = losses});
+    return call_all(t, (struct call){.request = {.op = ORACLE_LOSSES, .layer = layer, .count = n},
+                                     .values = candidates,
+                                     .losses = losses});
 }
 
 status oracle_fix(struct oracle *t, int32_t layer, const float *prompt)
 {
-    return ask(t, (struct call){.request = {.op = ORACLE_FIX, .layer = layer}, .values = prompt});
+    return call_all(t, (struct call){.request = {.op = ORACLE_FIX, .layer = layer}, .values = prompt});
 }
 
 status oracle_score(struct oracle *t, enum split split, const int64_t *rows, int64_t count, const float *prompts,
@@ -308,11 +308,11 @@ status oracle_score(struct oracle *t, enum split split, const int64_t *rows, int
 {
     const struct scored_rows what = {t->coordinator->task, split, rows, count};
 
-    return ask(t, (struct call){.request = {.op = ORACLE_SCORE},
-                                .values = prompts,
-                                .head = head,
-                                .rows = &what,
-                                .each = each,
-                                .arg = arg,
-                                .result = out});
+    return call_all(t, (struct call){.request = {.op = ORACLE_SCORE},
+                                     .values = prompts,
+                                     .head = head,
+                                     .rows = &what,
+                                     .each = each,
+                                     .arg = arg,
+                                     .result = out});
 }

@@ -190,7 +190,7 @@ int tuning_k(const struct tuning *t, int task)
 
 /* ---- what is told ---- */
 
-static void fill(const struct tuning *t, Mp2__Run *run)
+static void describe_run(const struct tuning *t, Mp2__Run *run)
 {
     run->command = (char *)(uintptr_t)t->command;
     run->precision = (char *)(uintptr_t)replica_precision(&t->replica.facts);
@@ -236,7 +236,7 @@ void tuning_tell(struct tuning *t, Mp2__Run__State state, const char *phase)
 
     if (!t->progress) return;
     gethostname(host, sizeof host - 1);
-    fill(t, &run);
+    describe_run(t, &run);
     run.host = host;
     run.state = state;
     run.phase = (char *)(uintptr_t)phase;

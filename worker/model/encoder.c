@@ -4,7 +4,7 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
-static status prepare(struct encoder *e, const struct encoder_options *o, struct pool *pool)
+static status compile_products(struct encoder *e, const struct encoder_options *o, struct pool *pool)
 {
     struct matmul_spec specs[PRODUCT_COUNT];
 
@@ -27,7 +27,7 @@ status encoder_new(const struct model_config *config, const struct encoder_optio
     e->config = *config;
     e->precision = options->precision;
     e->int8 = options->int8;
-    s = prepare(e, options, pool);
+    s = compile_products(e, options, pool);
     if (s != ST_OK) {
         encoder_destroy(&e);
         return s;

@@ -73,7 +73,7 @@ static const char *after(const char *text, const char *start)
 }
 
 /* gamma and beta are what LayerNorm's weight and bias were called in TensorFlow. */
-static int same(const char *name, const char *wanted, int foreign)
+static int same_name(const char *name, const char *wanted, int foreign)
 {
     const char *last = strstr(wanted, "LayerNorm.");
 
@@ -86,7 +86,7 @@ static int same(const char *name, const char *wanted, int foreign)
 static int64_t find_in(const struct row *rows, int64_t count, const char *name, int foreign)
 {
     for (int64_t i = 0; i < count; i++)
-        if (same(name, rows[i].name, foreign)) return i;
+        if (same_name(name, rows[i].name, foreign)) return i;
     return NAME_NONE;
 }
 

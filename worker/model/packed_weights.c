@@ -13,7 +13,7 @@
 static const char MAGIC[8] = "mp2wts1";
 
 /* What must agree before a block is used; compared as bytes, so every byte of it is set. */
-struct header {
+struct weights_header {
     char magic[8];
     struct model_config config;
     int64_t precision;
@@ -75,7 +75,7 @@ static size_t walk_all(const struct model_config *c, enum number p, const struct
     struct layout w = {.base = base};
     struct packed_weights_layer layer;
 
-    layout_take(&w, sizeof(struct header));
+    layout_take(&w, sizeof(struct weights_header));
     out->word = layout_take(&w, (size_t)(c->vocab * c->hidden) * number_size(p));
     out->position = layout_floats(&w, c->positions * c->hidden);
     out->type = layout_floats(&w, c->types * c->hidden);
@@ -92,7 +92,7 @@ size_t packed_weights_bytes(const struct model_config *c, enum number p, const s
     return walk_all(c, p, m, NULL, &unused);
 }
 
-static void header_make(struct header *h, const struct model_config *c, enum number p, const struct matmul *m)
+static void header_make(struct weights_header *h, const struct model_config *c, enum number p, const struct matmul *m)
 {
     memset(h, 0, sizeof *h);
     memcpy(h->magic, MAGIC, sizeof MAGIC);
@@ -116,7 +116,7 @@ static status attach(const struct model_config *c, enum number p, const struct m
 status packed_weights_attach(const struct model_config *c, enum number p, const struct matmul *m, void *memory,
                              struct packed_weights *out)
 {
-    struct header expected;
+    struct weights_header expected;
 
     memset(out, 0, sizeof *out);
     header_make(&expected, c, p, m);
@@ -377,7 +377,7 @@ static void fill_job(void *arg, int thread, int threads)
     if (!f->room) mem_free(p.matrix);
 }
 
-static status fill(struct filling *f, struct pool *pool)
+static status fill_parts(struct filling *f, struct pool *pool)
 {
     const struct model_config *c = f->packer.config;
 
@@ -396,7 +396,7 @@ status packed_weights_fill(const struct model_config *c, enum number precision, 
     status s;
 
     TRY(attach(c, precision, m, memory, &w));
-    s = fill(&f, pool);
+    s = fill_parts(&f, pool);
     if (s == ST_OK) header_make(memory, c, precision, m);
     packed_weights_fini(&w);
     return s;
@@ -410,7 +410,7 @@ status packed_weights_refill(struct packed_weights *w, const struct matmul *m,
     if (!w->room)
         TRY(mem_alloc((size_t)pool_threads(pool) * (size_t)room_floats(&f.packer), sizeof *w->room, &w->room));
     f.room = w->room;
-    return fill(&f, pool);
+    return fill_parts(&f, pool);
 }
 
 /* ---- sources ----------------------------------------------------------------------------------------------------- */

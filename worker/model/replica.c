@@ -73,13 +73,13 @@ static status first_of_node(struct comm *c, int *first)
 }
 
 /* Weights of an encoder, and where they stand. */
-struct weights {
+struct replica_weights {
     const struct replica_facts *facts;
     struct encoder *encoder;
     struct arena *arena;
 };
 
-static status pack(struct comm *c, const struct replica_options *o, const struct weights *w)
+static status pack(struct comm *c, const struct replica_options *o, const struct replica_weights *w)
 {
     const struct arena_part part = {"weights", encoder_weights_bytes(w->encoder), 4096};
     struct model_config config;
@@ -106,7 +106,7 @@ static status pack(struct comm *c, const struct replica_options *o, const struct
     return s;
 }
 
-static status gather_weights(struct comm *c, const struct replica_options *o, const struct weights *w)
+static status gather_weights(struct comm *c, const struct replica_options *o, const struct replica_weights *w)
 {
     char path[ARENA_PATH_BYTES] = "";
     MPI_Request request;
@@ -163,7 +163,7 @@ status replica_open(struct comm *c, const struct replica_options *o, const struc
     }
     s = comm_agree(c, s);
     if (s == ST_OK) s = check_exact(c, o, r);
-    if (s == ST_OK) s = gather_weights(c, o, &(struct weights){&r->facts, r->encoder, &r->arena});
+    if (s == ST_OK) s = gather_weights(c, o, &(struct replica_weights){&r->facts, r->encoder, &r->arena});
     if (s != ST_OK) replica_close(r);
     return s;
 }

@@ -78,7 +78,7 @@ static status check_keys(const char *path, const struct torch_value *dict)
 
 /* ---- opening --------------------------------------------------------------------------------------------------- */
 
-static status load(struct torch_file *file, const struct zip_map *zip, struct pickle *p)
+static status load_pickle(struct torch_file *file, const struct zip_map *zip, struct pickle *p)
 {
     const struct zip_entry *e;
 
@@ -112,7 +112,7 @@ static status refuse_old_forms(const char *path, const unsigned char *data, size
     return ST_OK;
 }
 
-static status parse(struct torch_file *file, const unsigned char *data, size_t size)
+static status parse_file(struct torch_file *file, const unsigned char *data, size_t size)
 {
     struct pickle p = {.path = file->path};
     struct zip_map zip;
@@ -121,7 +121,7 @@ static status parse(struct torch_file *file, const unsigned char *data, size_t s
     TRY(refuse_old_forms(file->path, data, size));
     TRY(zip_map_open(file->path, data, size, &zip));
     p.zip = &zip;
-    s = load(file, &zip, &p);
+    s = load_pickle(file, &zip, &p);
     pickle_fini(&p);
     zip_map_close(&zip);
     file->memory = p.memory;
@@ -147,7 +147,7 @@ status torch_open_bytes(const char *name, const void *data, size_t size, struct 
 
     memset(file, 0, sizeof *file);
     TRY(file_keep_path(file->path, sizeof file->path, name));
-    s = parse(file, data, size);
+    s = parse_file(file, data, size);
     if (s != ST_OK) torch_close(file);
     return s;
 }

@@ -144,7 +144,7 @@ void bench_encoder_close(struct bench_encoder *b)
 
 /* ---- rates ------------------------------------------------------------------------------------------------------- */
 
-struct rate {
+struct rate_trial {
     const struct bench_encoder *b;
     int product, rows, layers, rounds;
     char *x, *y; /* one after the other for every thread */
@@ -154,7 +154,7 @@ struct rate {
 
 static void rate_job(void *arg, int thread, int threads)
 {
-    struct rate *r = arg;
+    struct rate_trial *r = arg;
     const struct encoder *e = r->b->encoder;
 
     (void)threads;
@@ -169,7 +169,7 @@ static void rate_job(void *arg, int thread, int threads)
 }
 
 /* Seconds of a round: by the clock, and of CPU time a thread. */
-static struct bench_rate time_rounds(struct rate *r, int rounds)
+static struct bench_rate time_rounds(struct rate_trial *r, int rounds)
 {
     double started = clock_now(), worked = clock_cpu();
 
@@ -186,7 +186,7 @@ static void keep_best(double flops, const struct bench_rate *seconds, struct ben
 }
 
 /* Small numbers that are not zero: bf16 1.0 is 0x3f80, and as a half of an f32 as good as any. */
-static void fill(char *x, size_t bytes)
+static void fill_small(char *x, size_t bytes)
 {
     for (size_t i = 0; i < bytes / 2; i++) ((uint16_t *)(void *)x)[i] = (uint16_t)(0x3c00 + i % 251);
 }
@@ -197,18 +197,18 @@ status bench_product_rate(const struct bench_encoder *b, int product, int rows, 
     int threads = pool_threads(b->pool), rounds;
     double flops = 2.0 * rows * (double)s->k * (double)s->n * threads;
     struct bench_rate seconds;
-    struct rate r = {.b = b,
-                     .product = product,
-                     .rows = rows,
-                     .layers = layers,
-                     .x_bytes = (size_t)(rows * s->k) * number_size(s->in),
-                     .y_bytes = (size_t)(rows * s->n) * number_size(s->out)};
+    struct rate_trial r = {.b = b,
+                           .product = product,
+                           .rows = rows,
+                           .layers = layers,
+                           .x_bytes = (size_t)(rows * s->k) * number_size(s->in),
+                           .y_bytes = (size_t)(rows * s->n) * number_size(s->out)};
     status state = mem_alloc((size_t)threads, r.x_bytes, &r.x);
 
     *out = (struct bench_rate){0, 0};
     if (state == ST_OK) state = mem_alloc((size_t)threads, r.y_bytes, &r.y);
     if (state == ST_OK) {
-        fill(r.x, (size_t)threads * r.x_bytes);
+        fill_small(r.x, (size_t)threads * r.x_bytes);
         time_rounds(&r, layers);
         rounds = 1 + (int)(.04 / time_rounds(&r, 2 * layers).clock);
         for (int trial = 0; trial < 5; trial++) {

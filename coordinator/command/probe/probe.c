@@ -62,7 +62,7 @@ static status parse_value(const char *flag, const char *value, struct probe_opti
     return ST_OK;
 }
 
-static status parse(int argc, char **argv, struct probe_options *o)
+static status parse_args(int argc, char **argv, struct probe_options *o)
 {
     const char *const *needed[] = {&o->model, &o->prompts, &o->probe_case, &o->out};
     static const char *const names[] = {"--model DIR", "--prompts FILE", "--case FILE", "--out FILE"};
@@ -167,7 +167,7 @@ status cmd_probe(int argc, char **argv)
     struct prompts_file prompts;
     status s;
 
-    TRY(parse(argc, argv, &o));
+    TRY(parse_args(argc, argv, &o));
     TRY(check_out(o.out));
     TRY(model_source_open(o.model, &source));
     s = prompts_file_open(o.prompts, model_source_config(source)->layers, model_source_config(source)->hidden,
