@@ -12,7 +12,7 @@
 
 struct meta_maker {
     const struct entry *entry;
-    const struct source *source;
+    const struct task_source *source;
     const char *group;
     const struct vocabulary *vocabulary;
     struct token_list tokens;
@@ -181,7 +181,7 @@ static status describe(struct meta_maker *m, json_t *out)
     return wordings_make(m, out);
 }
 
-status meta_make(const struct entry *entry, const struct source *source, const char *group,
+status meta_make(const struct entry *entry, const struct task_source *source, const char *group,
                  const struct vocabulary *vocabulary, char **text, size_t *n)
 {
     struct meta_maker m = {.entry = entry, .source = source, .group = group, .vocabulary = vocabulary};

@@ -15,7 +15,7 @@ static const struct reader_kind *const kinds[] = {
     [FORMAT_JSONL] = &reader_jsonl, [FORMAT_JSON] = &reader_json, [FORMAT_TABLE] = &reader_table,
     [FORMAT_SQUAD] = &reader_squad, [FORMAT_C3] = &reader_c3,     [FORMAT_TAGGED] = &reader_tagged};
 
-status reader_take(const struct source *source, const char *name, struct stream **stream, struct reader **out)
+status reader_take(const struct task_source *source, const char *name, struct stream **stream, struct reader **out)
 {
     struct reader *r;
     status s;
@@ -35,7 +35,7 @@ status reader_take(const struct source *source, const char *name, struct stream 
     return s;
 }
 
-status reader_open(const struct source *source, const char *path, struct reader **out)
+status reader_open(const struct task_source *source, const char *path, struct reader **out)
 {
     struct stream *stream;
     status s;

@@ -8,7 +8,7 @@
 enum { ROW_BYTES_LIMIT = 64 << 20, WHOLE_FILE_LIMIT = 1 << 30 };
 
 struct reader {
-    const struct source *source;
+    const struct task_source *source;
     const struct reader_kind *kind;
     char path[4096];
     struct stream *stream; /* formats of lines */

@@ -210,7 +210,7 @@ static status check_column(const struct reader *r, const struct table_reader *t,
 
 static status table_open(struct reader *r)
 {
-    const struct source *s = r->source;
+    const struct task_source *s = r->source;
     struct table_reader *t;
 
     TRY(mem_alloc(1, sizeof *t, &t));

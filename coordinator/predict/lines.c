@@ -26,9 +26,9 @@ struct lines {
     char *first; /* table: the first line, cut at its tabs */
     const char *column[COLUMN_LIMIT];
     int columns;
-    struct source source;  /* of the reader */
-    struct reader *reader; /* SQuAD; the stream is its */
-    int64_t questions;     /* it has given */
+    struct task_source source; /* of the reader */
+    struct reader *reader;     /* SQuAD; the stream is its */
+    int64_t questions;         /* it has given */
 };
 
 /* One value is told from lines before anything is read. */
@@ -54,7 +54,7 @@ static status open_form(struct lines *l)
 {
     if (l->form == LINES_AUTO) TRY(find_form(l));
     if (l->form != LINES_SQUAD) return ST_OK;
-    l->source = (struct source){.format = FORMAT_SQUAD};
+    l->source = (struct task_source){.format = FORMAT_SQUAD};
     return reader_take(&l->source, l->name, &l->stream, &l->reader);
 }
 

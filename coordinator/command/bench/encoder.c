@@ -144,7 +144,7 @@ void bench_encoder_close(struct bench_encoder *b)
 
 /* ---- rates ------------------------------------------------------------------------------------------------------- */
 
-struct rate_trial {
+struct product_trial {
     const struct bench_encoder *b;
     int product, rows, layers, rounds;
     char *x, *y; /* one after the other for every thread */
@@ -154,7 +154,7 @@ struct rate_trial {
 
 static void rate_job(void *arg, int thread, int threads)
 {
-    struct rate_trial *r = arg;
+    struct product_trial *r = arg;
     const struct encoder *e = r->b->encoder;
 
     (void)threads;
@@ -169,7 +169,7 @@ static void rate_job(void *arg, int thread, int threads)
 }
 
 /* Seconds of a round: by the clock, and of CPU time a thread. */
-static struct bench_rate time_rounds(struct rate_trial *r, int rounds)
+static struct bench_rate time_rounds(struct product_trial *r, int rounds)
 {
     double started = clock_now(), worked = clock_cpu();
 
@@ -197,12 +197,12 @@ status bench_product_rate(const struct bench_encoder *b, int product, int rows, 
     int threads = pool_threads(b->pool), rounds;
     double flops = 2.0 * rows * (double)s->k * (double)s->n * threads;
     struct bench_rate seconds;
-    struct rate_trial r = {.b = b,
-                           .product = product,
-                           .rows = rows,
-                           .layers = layers,
-                           .x_bytes = (size_t)(rows * s->k) * number_size(s->in),
-                           .y_bytes = (size_t)(rows * s->n) * number_size(s->out)};
+    struct product_trial r = {.b = b,
+                              .product = product,
+                              .rows = rows,
+                              .layers = layers,
+                              .x_bytes = (size_t)(rows * s->k) * number_size(s->in),
+                              .y_bytes = (size_t)(rows * s->n) * number_size(s->out)};
     status state = mem_alloc((size_t)threads, r.x_bytes, &r.x);
 
     *out = (struct bench_rate){0, 0};
