@@ -26,17 +26,22 @@ static status agree_isa(struct comm *c, const struct replica_options *o, enum is
     return ST_OK;
 }
 
-static status choose_precision(const struct replica_options *o, enum isa isa, int speak, enum number *precision)
+/* Collective. auto: what is recorded, where the CPUs can do it; else what is faster here. */
+static status choose_precision(struct comm *c, const struct replica_options *o, struct replica *r)
 {
-    if (o->precision == PRECISION_BF16 && isa != ISA_AVX512BF16) {
-        if (!speak) return ST_INPUT;
+    const struct encoder_options options = {.isa = r->facts.isa, .engine = o->engine, .threads = o->threads};
+    int both = r->facts.isa == ISA_AVX512BF16 && o->engine == ENGINE_ONEDNN;
+    enum precision_choice choice = o->precision == PRECISION_AUTO && both ? o->recorded : o->precision;
+
+    if (choice == PRECISION_BF16 && r->facts.isa != ISA_AVX512BF16) {
+        if (!comm_is_coordinator(c)) return ST_INPUT;
         return fault(ST_INPUT, "precision: bf16 asked for, the workers' CPUs have %s: expected f32 or auto",
-                     isa_name(isa));
+                     isa_name(r->facts.isa));
     }
-    *precision = o->precision == PRECISION_BF16 ||
-                         (o->precision == PRECISION_AUTO && isa == ISA_AVX512BF16 && o->engine == ENGINE_ONEDNN)
-                     ? NUMBER_BF16
-                     : NUMBER_F32;
+    r->facts.precision = choice == PRECISION_BF16 ? NUMBER_BF16 : NUMBER_F32;
+    if (choice != PRECISION_AUTO || !both) return ST_OK;
+    TRY(precision_measure(c, &r->facts.config, &options, r->pool, &r->facts.measured));
+    r->facts.precision = precision_choose(&r->facts.measured);
     return ST_OK;
 }
 
@@ -139,20 +144,18 @@ status replica_open(struct comm *c, const struct replica_options *o, const struc
                     struct replica *r)
 {
     struct encoder_options options = {.engine = o->engine, .threads = o->threads, .check = 1};
-    status s = ST_OK;
+    status s;
 
     memset(r, 0, sizeof *r);
     if (model) r->facts.config = *model_source_config(model);
     TRY(comm_broadcast(c, &r->facts.config, sizeof r->facts.config, 0));
     TRY(agree_isa(c, o, &r->facts.isa));
-    TRY(choose_precision(o, r->facts.isa, comm_is_coordinator(c), &r->facts.precision));
+    s = comm_agree(c, comm_is_worker(c) ? pool_new(o->threads, &r->pool) : ST_OK);
+    if (s == ST_OK) s = choose_precision(c, o, r);
     options.isa = r->facts.isa;
     options.precision = r->facts.precision;
-    if (comm_is_worker(c)) {
-        s = pool_new(o->threads, &r->pool);
-        if (s == ST_OK) s = encoder_new(&r->facts.config, &options, r->pool, &r->encoder);
-    }
-    s = comm_agree(c, s);
+    if (s == ST_OK)
+        s = comm_agree(c, comm_is_worker(c) ? encoder_new(&r->facts.config, &options, r->pool, &r->encoder) : ST_OK);
     if (s == ST_OK) s = check_exact(c, o, r);
     if (s == ST_OK) s = gather_weights(c, o, &(struct weights){&r->facts, r->encoder, &r->arena});
     if (s == ST_OK && o->int8) s = open_int8(c, o, options, r);

@@ -37,6 +37,7 @@ static status parse_option(const char *flag, const char *value, struct bench_opt
     if (strcmp(flag, "--precision") == 0) {
         TRY(parse_word(flag, value, "f32", "bf16", &second));
         o->precision = second ? NUMBER_BF16 : NUMBER_F32;
+        o->both = 0;
     } else if (strcmp(flag, "--engine") == 0) {
         TRY(parse_word(flag, value, "onednn", "openblas", &second));
         o->engine = second ? ENGINE_OPENBLAS : ENGINE_ONEDNN;
@@ -62,10 +63,12 @@ status bench_options_parse(int argc, char **argv, struct bench_options *out)
                                   .layers = 24,
                                   .threads = (int)sysconf(_SC_NPROCESSORS_ONLN),
                                   .budget = (size_t)2048 << 20};
+    out->both = matmul_has_bf16();
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc) return fault(ST_USAGE, "%s: a value is missing", argv[i]);
         TRY(parse_option(argv[i], argv[i + 1], out));
     }
+    if (out->engine != ENGINE_ONEDNN) out->both = 0;
     return ST_OK;
 }
 
@@ -210,4 +213,22 @@ status bench_layer_rate(const struct bench_encoder *b, struct bench_rate *out)
     }
     *out = (struct bench_rate){flops / seconds.clock, flops / seconds.cpu};
     return ST_OK;
+}
+
+status bench_other_rate(const struct bench_options *options, double *out)
+{
+    struct bench_options o = *options;
+    struct bench_rate rate = {0, 0};
+    struct bench_encoder b;
+    status s;
+
+    *out = 0;
+    if (!matmul_has_bf16() || o.engine != ENGINE_ONEDNN || o.int8) return ST_OK;
+    o.precision = o.precision == NUMBER_BF16 ? NUMBER_F32 : NUMBER_BF16;
+    o.layers = 1;
+    TRY(bench_encoder_open(&o, 16, &b));
+    s = bench_layer_rate(&b, &rate);
+    bench_encoder_close(&b);
+    *out = rate.clock;
+    return s;
 }
