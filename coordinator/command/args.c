@@ -1,5 +1,6 @@
 #include "coordinator/command/args.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "cluster/base/log.h"
@@ -144,4 +145,12 @@ status args_load(struct comm *c, const struct args *args, const char *file, cons
     mem_free(resolved);
     if (!*text) return fault(ST_MEMORY, "out of memory: the resolved configuration");
     return options_load_text(table, count, config, "resolved configuration", *text, bytes, options);
+}
+
+status args_recall(struct comm *c, const char *run, struct machine_config *machine)
+{
+    char path[4096 + 32];
+
+    snprintf(path, sizeof path, "%s/config.resolved.yaml", run);
+    return machine_recall(c, path, machine);
 }

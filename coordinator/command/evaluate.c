@@ -58,7 +58,8 @@ static status evaluate_run(struct comm *c, const struct args *a)
     TRY(comm_broadcast(c, &target, sizeof target, 0));
     TRY(args_load(c, a, target.config, pretrain_options, pretrain_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
-    s = pretrain_open(c, &config, &options, &pretrain);
+    s = machine_recall(c, target.config, &config.machine);
+    if (s == ST_OK) s = pretrain_open(c, &config, &options, &pretrain);
     if (s == ST_OK) {
         s = score(c, &target, &pretrain);
         pretrain_close(&pretrain);

@@ -37,12 +37,14 @@ static status evaluate(struct comm *c, struct mlm *m)
     return comm_agree(c, s);
 }
 
-static status train(struct comm *c, struct mlm *m, const char *text, struct run_folder *folder)
+static status train(struct comm *c, struct mlm *m, char **text, struct run_folder *folder)
 {
     struct job job = mlm_job(m);
-    struct loop_options lo = mlm_loop_options(m, text, folder);
+    struct loop_options lo;
     struct loop_result result;
 
+    TRY(comm_agree(c, comm_is_coordinator(c) ? machine_note(&m->replica, text) : ST_OK));
+    lo = mlm_loop_options(m, *text, folder);
     TRY(loop_run(c, &job, &lo, &result));
     if (comm_is_coordinator(c)) print_result(m, &result);
     return result.stopped ? ST_OK : mlm_write(m);
@@ -60,9 +62,10 @@ static status mlm_run(struct comm *c, const struct args *a)
     TRY(args_load(c, a, a->words[0], mlm_options, mlm_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
     if (!config.evaluate) s = loop_take_folder(c, config.run, a->resume, &folder);
+    if (s == ST_OK) s = args_recall(c, config.run, &config.machine);
     if (s == ST_OK) s = mlm_open(c, &config, &options, &mlm);
     if (s == ST_OK) {
-        s = config.evaluate ? evaluate(c, &mlm) : train(c, &mlm, text, &folder);
+        s = config.evaluate ? evaluate(c, &mlm) : train(c, &mlm, &text, &folder);
         mlm_close(&mlm);
     }
     run_folder_close(&folder);

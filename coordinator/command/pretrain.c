@@ -20,12 +20,14 @@ static void print_result(const struct pretrain *p, const struct loop_result *r)
     pretrain_print_scores(p, SPLIT_DEV, stdout);
 }
 
-static status train(struct comm *c, struct pretrain *p, const char *text, struct run_folder *folder)
+static status train(struct comm *c, struct pretrain *p, char **text, struct run_folder *folder)
 {
-    struct loop_options lo = pretrain_loop_options(p, text, folder);
     struct job job = pretrain_job(p);
+    struct loop_options lo;
     struct loop_result result;
 
+    TRY(comm_agree(c, comm_is_coordinator(c) ? machine_note(&p->replica, text) : ST_OK));
+    lo = pretrain_loop_options(p, *text, folder);
     TRY(loop_run(c, &job, &lo, &result));
     if (comm_is_coordinator(c)) print_result(p, &result);
     return ST_OK;
@@ -43,9 +45,10 @@ static status pretrain_run(struct comm *c, const struct args *a)
     TRY(args_load(c, a, a->words[0], pretrain_options, pretrain_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
     s = loop_take_folder(c, config.run, a->resume, &folder);
+    if (s == ST_OK) s = args_recall(c, config.run, &config.machine);
     if (s == ST_OK) s = pretrain_open(c, &config, &options, &pretrain);
     if (s == ST_OK) {
-        s = train(c, &pretrain, text, &folder);
+        s = train(c, &pretrain, &text, &folder);
         pretrain_close(&pretrain);
     }
     run_folder_close(&folder);

@@ -84,6 +84,7 @@ struct loop_options {
     const char *run;           /* folder */
     struct run_folder *folder; /* coordinator: taken (loop_take_folder) */
     const char *config;        /* resolved configuration, YAML; coordinator */
+    const char *precision;     /* what machine.precision: auto is, NULL or "" where it is not auto: told at the start */
     const char *config_digest;
     int64_t steps;      /* until this step is done */
     int64_t eval_every; /* 0: never */

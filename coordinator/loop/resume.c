@@ -278,6 +278,8 @@ static status open_progress(struct loop *l)
     post_lost(l);
     loop_post_run(l, MP2__RUN__STATE__RUNNING, 1);
     TRY(membership_show(&l->membership, l->step > 0 ? "resumed" : "started", l->step, l->progress));
+    if (l->o->precision && l->o->precision[0])
+        progress_event(l->progress, MP2__EVENT__LEVEL__INFO, "precision", (uint64_t)l->step, "%s", l->o->precision);
     if (l->step > 0)
         progress_event(l->progress, MP2__EVENT__LEVEL__INFO, "resume", (uint64_t)l->step, "with %d workers",
                        l->comm->workers);

@@ -274,6 +274,7 @@ struct loop_options mlm_loop_options(const struct mlm *m, const char *resolved, 
     int scored = c->heldout > 0;
 
     return (struct loop_options){.run = c->run,
+                                 .precision = m->replica.choice,
                                  .folder = folder,
                                  .config = resolved,
                                  .config_digest = m->config_digest,

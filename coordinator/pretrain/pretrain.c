@@ -147,6 +147,7 @@ struct loop_options pretrain_loop_options(const struct pretrain *p, const char *
     const struct pretrain_config *c = p->config;
 
     return (struct loop_options){.run = c->run,
+                                 .precision = p->replica.choice,
                                  .folder = folder,
                                  .config = resolved,
                                  .config_digest = p->config_digest,

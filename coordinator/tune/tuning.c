@@ -2,6 +2,7 @@
 
 #include <gnu/libc-version.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -110,8 +111,32 @@ static status open_run(struct tuning *t)
         .folder = t->config->run, .watch = t->config->watch, .resume = 1, .resume_step = UINT64_MAX};
 
     TRY(run_folder_open(t->config->run, RUN_FOLDER_EITHER, 3000, &t->folder));
-    TRY(run_folder_save_config(&t->folder, t->resolved, strlen(t->resolved)));
     return progress_new(&po, &t->progress);
+}
+
+/* What is refused before leaves the folder's configuration as it was. */
+static status save_config(struct tuning *t)
+{
+    char *text = strdup(t->resolved);
+    status s = text ? machine_note(&t->replica, &text) : fault(ST_MEMORY, "out of memory: the configuration");
+
+    if (s == ST_OK) s = run_folder_save_config(&t->folder, text, strlen(text));
+    free(text);
+    if (s == ST_OK && t->replica.choice[0])
+        progress_event(t->progress, MP2__EVENT__LEVEL__INFO, "precision", 0, "%s", t->replica.choice);
+    return s;
+}
+
+static status open_encoder(struct tuning *t, const struct model_source *model)
+{
+    const struct machine_encoder encoder = {.folder = t->config->model, .spill = t->config->run, .model = model};
+    struct machine_config machine = t->config->machine;
+    char path[RUN_FOLDER_PATH_BYTES + 32];
+
+    snprintf(path, sizeof path, "%s/config.resolved.yaml", t->config->run);
+    TRY(machine_recall(t->comm, path, &machine));
+    TRY(machine_open(t->comm, &machine, &encoder, &t->replica));
+    return comm_agree(t->comm, comm_is_coordinator(t->comm) ? save_config(t) : ST_OK);
 }
 
 /* Workers multiply with the first, the coordinator searches with the second. */
@@ -129,7 +154,6 @@ static status say_libraries(struct tuning *t)
 
 static status open_all(struct tuning *t, struct model_source **model)
 {
-    struct machine_encoder encoder = {.folder = t->config->model, .spill = t->config->run};
     status s = stop_install();
 
     if (s == ST_OK && comm_is_coordinator(t->comm)) {
@@ -138,8 +162,7 @@ static status open_all(struct tuning *t, struct model_source **model)
     }
     TRY(comm_agree(t->comm, s));
     TRY(comm_broadcast(t->comm, &t->longest, sizeof t->longest, 0));
-    encoder.model = *model;
-    TRY(machine_open(t->comm, &t->config->machine, &encoder, &t->replica));
+    TRY(open_encoder(t, *model));
     return say_libraries(t);
 }
 

@@ -23,6 +23,7 @@ black_box:
   check: 25
 machine:
   threads: 1
+  precision: $precision
 watch:
   listen: ""
 YAML

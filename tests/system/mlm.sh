@@ -23,7 +23,7 @@ encoder: {layers: 2, hidden: 64, heads: 4, feed_forward: 128, positions: 64, sta
 train: {steps: 60, micro: 5, sequences: 4, length: 32, warmup: 5, rate: 4e-3}
 eval: {every: 20, sequences: 16}
 checkpoint: {every: 7}
-machine: {threads: 1}
+machine: {threads: 1, precision: $precision}
 log: debug
 watch: {listen: ""}
 YAML

@@ -82,7 +82,7 @@ done
 echo "ok evaluate"
 
 # ---- tune and report: the rows of the test ----
-tune=(--model model --data data --prompts whole --tasks afqmc --methods zero-shot --seeds 8 --k 4 --watch.listen "")
+tune=(--model model --data data --prompts whole --tasks afqmc --methods zero-shot --seeds 8 --k 4 --watch.listen "" --machine.precision "$precision")
 mpi 2 "$mp2" tune "${tune[@]}" --run tuned > tuned.txt 2>&1 || fail "tune: $(cat tuned.txt)"
 result() { sed 's/"seconds":[^,]*,//; s/"ranks":[^,]*,//' "$1/cells/afqmc/zero-shot/8/result.json"; }
 for how in "tune 3 1" "tune 1 folder" "report 3 2"; do
@@ -114,7 +114,7 @@ heldout: 0.9
 encoder: {layers: 2, hidden: 64, heads: 4, feed_forward: 128, positions: 64}
 train: {steps: 4, micro: 2, sequences: 4, length: 32}
 eval: {every: 3, sequences: 0}
-machine: {threads: 1}
+machine: {threads: 1, precision: $precision}
 watch: {listen: ""}
 YAML
 mpi 2 "$mp2" mlm mlm.yaml --set run=text > text-run.txt 2>&1 || fail "mlm: $(cat text-run.txt)"

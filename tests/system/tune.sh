@@ -20,7 +20,7 @@ prompt: {epochs: 7}
 deep_prompt: {epochs: 7}
 full: {epochs: 4, rate: 1e-3}
 black_box: {router_evaluations: 8, router_random: 4, evaluations: 24, population: 4, router_check: 4, check: 8}
-machine: {threads: 1}
+machine: {threads: 1, precision: $precision}
 watch: {listen: ""}
 YAML
 

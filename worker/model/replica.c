@@ -39,19 +39,25 @@ static status agree_int8(struct comm *c, const struct replica_options *o)
     return fault(ST_INPUT, "precision: int8 asked for, engine openblas computes in f32 only");
 }
 
-static status choose_precision(struct comm *c, const struct replica_options *o, struct replica_facts *f)
+/* Collective. auto: what is recorded, where the CPUs can do it; else what is faster here. int8 leaves activations in
+ * the better precision that the CPUs have. */
+static status choose_precision(struct comm *c, const struct replica_options *o, struct replica *r)
 {
-    int bf16 = f->isa == ISA_AVX512BF16;
+    const struct encoder_options options = {.isa = r->facts.isa, .engine = o->engine, .threads = o->threads};
+    int has_bf16 = r->facts.isa == ISA_AVX512BF16, both = has_bf16 && o->engine == ENGINE_ONEDNN;
+    enum precision_choice choice = o->precision == PRECISION_AUTO && both ? o->recorded : o->precision;
 
-    if (o->precision == PRECISION_BF16 && !bf16) {
+    if (choice == PRECISION_BF16 && !has_bf16) {
         if (!comm_is_coordinator(c)) return ST_INPUT;
         return fault(ST_INPUT, "precision: bf16 asked for, the workers' CPUs have %s: expected f32 or auto",
-                     isa_name(f->isa));
+                     isa_name(r->facts.isa));
     }
-    f->int8 = o->precision == PRECISION_INT8;
-    if (f->int8) TRY(agree_int8(c, o));
-    f->precision = bf16 && o->engine == ENGINE_ONEDNN && o->precision != PRECISION_F32 ? NUMBER_BF16 : NUMBER_F32;
-    if (o->precision == PRECISION_BF16) f->precision = NUMBER_BF16;
+    r->facts.int8 = choice == PRECISION_INT8;
+    if (r->facts.int8) TRY(agree_int8(c, o));
+    r->facts.precision = choice == PRECISION_BF16 || (r->facts.int8 && has_bf16) ? NUMBER_BF16 : NUMBER_F32;
+    if (choice != PRECISION_AUTO || !both) return ST_OK;
+    TRY(precision_measure(c, &r->facts.config, &options, r->pool, &r->facts.measured));
+    r->facts.precision = precision_choose(&r->facts.measured);
     return ST_OK;
 }
 
@@ -147,21 +153,19 @@ status replica_open(struct comm *c, const struct replica_options *o, const struc
                     struct replica *r)
 {
     struct encoder_options options = {.engine = o->engine, .threads = o->threads, .check = 1};
-    status s = ST_OK;
+    status s;
 
     memset(r, 0, sizeof *r);
     if (model) r->facts.config = *model_source_config(model);
     TRY(comm_broadcast(c, &r->facts.config, sizeof r->facts.config, 0));
     TRY(agree_isa(c, o, &r->facts.isa));
-    TRY(choose_precision(c, o, &r->facts));
+    s = comm_agree(c, comm_is_worker(c) ? pool_new(o->threads, &r->pool) : ST_OK);
+    if (s == ST_OK) s = choose_precision(c, o, r);
     options.isa = r->facts.isa;
     options.precision = r->facts.precision;
     options.int8 = r->facts.int8;
-    if (comm_is_worker(c)) {
-        s = pool_new(o->threads, &r->pool);
-        if (s == ST_OK) s = encoder_new(&r->facts.config, &options, r->pool, &r->encoder);
-    }
-    s = comm_agree(c, s);
+    if (s == ST_OK)
+        s = comm_agree(c, comm_is_worker(c) ? encoder_new(&r->facts.config, &options, r->pool, &r->encoder) : ST_OK);
     if (s == ST_OK) s = check_exact(c, o, r);
     if (s == ST_OK) s = gather_weights(c, o, &(struct replica_weights){&r->facts, r->encoder, &r->arena});
     if (s != ST_OK) replica_close(r);

@@ -38,6 +38,7 @@ static status parse_precision(const char *text, struct bench_options *o)
     while (i < 3 && strcmp(text, names[i]) != 0) i++;
     if (i == 3) return fault(ST_USAGE, "--precision: found \"%s\", expected f32, bf16 or int8", text);
     o->int8 = i == 2;
+    o->both = 0;
     if (i < 2) o->precision = i == 1 ? NUMBER_BF16 : NUMBER_F32;
     return ST_OK;
 }
@@ -85,10 +86,12 @@ status bench_options_parse(int argc, char **argv, struct bench_options *out)
                                   .hidden = 1024,
                                   .threads = (int)sysconf(_SC_NPROCESSORS_ONLN),
                                   .budget = (size_t)2048 << 20};
+    out->both = matmul_has_bf16();
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc) return fault(ST_USAGE, "%s: a value is missing", argv[i]);
         TRY(parse_option(argv[i], argv[i + 1], out));
     }
+    if (out->engine != ENGINE_ONEDNN) out->both = 0;
     return ST_OK;
 }
 
@@ -238,4 +241,22 @@ status bench_layer_rate(const struct bench_encoder *b, struct bench_rate *out)
     }
     *out = (struct bench_rate){flops / seconds.clock, flops / seconds.cpu};
     return ST_OK;
+}
+
+status bench_other_rate(const struct bench_options *options, double *out)
+{
+    struct bench_options o = *options;
+    struct bench_rate rate = {0, 0};
+    struct bench_encoder b;
+    status s;
+
+    *out = 0;
+    if (!matmul_has_bf16() || o.engine != ENGINE_ONEDNN || o.int8) return ST_OK;
+    o.precision = o.precision == NUMBER_BF16 ? NUMBER_F32 : NUMBER_BF16;
+    o.layers = 1;
+    TRY(bench_encoder_open(&o, 16, &b));
+    s = bench_layer_rate(&b, &rate);
+    bench_encoder_close(&b);
+    *out = rate.clock;
+    return s;
 }

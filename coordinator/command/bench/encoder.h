@@ -8,6 +8,7 @@
 
 struct bench_options {
     enum number precision;
+    int both; /* precision was not named, and the CPU has two */
     enum matmul_engine engine;
     int threads;
     int layers;       /* 24 unless a shorter model was asked for */
@@ -18,8 +19,8 @@ struct bench_options {
 };
 
 /* Local. [--precision f32|bf16|int8] [--engine onednn|openblas] [--threads N] [--layers N] [--hidden H] [--case
- * afqmc|cmrc] [--memory MiB]. Defaults: bf16 where the CPU has it, all threads, 24 layers of 1,024, both cases, 2048
- * MiB. */
+ * afqmc|cmrc] [--memory MiB]. Defaults: bf16 where the CPU has it (gemm: f32, too), all threads, 24 layers of 1,024,
+ * both cases, 2048 MiB. */
 status bench_options_parse(int argc, char **argv, struct bench_options *out);
 /* Local. "f32", "bf16" or "int8". */
 const char *bench_precision_name(const struct bench_options *o);
@@ -45,5 +46,7 @@ status bench_product_rate(const struct bench_encoder *b, int product, int rows, 
 
 /* Local. The rate of a token's way through all products of a layer, forward and backward, at those rates. */
 status bench_layer_rate(const struct bench_encoder *b, struct bench_rate *out);
+/* Local. The same by the clock in the other precision than the options', where the CPU has it; else 0. */
+status bench_other_rate(const struct bench_options *options, double *out);
 
 #endif

@@ -40,6 +40,7 @@ enum { CASE_COUNT = sizeof cases / sizeof *cases };
 struct step {
     const struct bench_options *options;
     struct bench_encoder bench;
+    double other_limit; /* of the precision that is not benched */
     struct columns columns;
     float *a; /* A, m, v */
     float *u, *prompts, *grad_prompts, *node, *head, *grad_head;
@@ -210,6 +211,7 @@ static status report(struct step *s, const struct bench_case *c, const struct ti
 {
     struct bench_figure f = {
         .bench = "step", .limit = limit->clock, .unit = "flop/s", .value = step_flops(s, c) / t->total};
+    int bf16 = s->options->precision == NUMBER_BF16;
     double tokens = 0, sent2, sent8;
     char what[96], model[32];
 
@@ -225,10 +227,11 @@ static status report(struct step *s, const struct bench_case *c, const struct ti
                        "\"tokens_per_second\":%.1f,\"cpu_seconds\":%.3f,\"ratio_cpu\":%.4f,\"flops\":%.4g,"
                        "\"threads\":%d,\"unit_examples\":%d,"
                        "\"peak_bytes\":%.0f,\"bytes_sent_2_workers\":%.0f,\"bytes_sent_8_workers\":%.0f,"
-                       "\"kernels\":\"%s\",\"engine\":\"%s\"",
+                       "\"limit_f32\":%.6g,\"limit_bf16\":%.6g,\"kernels\":\"%s\",\"engine\":\"%s\"",
                        s->options->layers, BATCH, tokens, t->total, t->encoder, tokens / t->total, t->cpu,
                        step_flops(s, c) * s->options->threads / t->cpu / limit->cpu, step_flops(s, c),
                        s->options->threads, s->unit_examples, peak_bytes(), sent2, sent8,
+                       bf16 ? s->other_limit : limit->clock, bf16 ? limit->clock : s->other_limit,
                        s->bench.encoder->kernels.name, matmul_about(s->bench.encoder->matmul));
 }
 
@@ -259,10 +262,13 @@ status cmd_bench_step(int argc, char **argv)
 {
     struct bench_options options;
     struct step step;
+    double other;
     status s;
 
     TRY(bench_options_parse(argc, argv, &options));
+    TRY(bench_other_rate(&options, &other)); /* before, so that the peak of memory is the step's */
     s = open_step(&step, &options);
+    step.other_limit = other;
     for (int i = 0; i < CASE_COUNT && s == ST_OK; i++)
         if (!options.only || strcmp(options.only, cases[i].name) == 0) s = run_case(&step, &cases[i]);
     close_step(&step);
