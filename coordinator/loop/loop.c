@@ -68,6 +68,7 @@ static void tell_step(struct loop *l, int64_t step, const struct job_step *done,
     m->journal_lag = (uint64_t)step - journal_durable_step(l->journal);
     m->bytes_sent = membership_step(&l->membership, done->reports, done->units, step);
     l->last_commit = t;
+    if (done->described) loop_post_run(l, MP2__RUN__STATE__RUNNING, 0);
     progress_post(l->progress, &m->base);
     if (!done->skipped) l->loss = isnan(l->loss) ? m->loss : l->loss + 0.02 * (m->loss - l->loss);
     if (l->job->brief) l->job->brief(l->job->self, words, sizeof words);

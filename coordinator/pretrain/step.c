@@ -80,6 +80,15 @@ static status check_int8(struct pretrain *p, struct membership *membership, int6
     return comm_agree(p->comm, s);
 }
 
+/* Steps were faster than the machine's own rate: was other work under way when it was measured? */
+static status measure_again(struct pretrain *p, struct job_step *out)
+{
+    TRY(pretrain_measure_rate(p));
+    if (p->coordinator) p->limit_flops = rate_watch_measured(&p->coordinator->rate, p->limit_flops);
+    out->described = 1;
+    return ST_OK;
+}
+
 status pretrain_step(void *self, int64_t step, struct membership *membership, struct job_step *out)
 {
     struct pretrain *p = self;
@@ -91,6 +100,7 @@ status pretrain_step(void *self, int64_t step, struct membership *membership, st
 
     TRY(comm_agree(p->comm, c ? pretrain_coordinator_draw(c, step, p->go.words) : ST_OK));
     TRY(comm_broadcast(p->comm, p->go.data, p->go.bytes, 0));
+    if (*p->go.measure) TRY(measure_again(p, out));
     TRY(send_assignments(p));
     TRY(comm_agree(p->comm, w ? pretrain_worker_receive(w, (size_t)p->go.words[p->comm->worker]) : ST_OK));
 
