@@ -1,6 +1,6 @@
-/* Is the rate of the machine's own products, measured at the start, still believable? A run that began beside other work
- * measured too little, and would show 157 % of it for ever. When steps are faster than the rate, it is measured again;
- * when that does not help, what steps reach is the rate. */
+/* Is the rate of the machine's own products, measured at the start, still believable? A run that began beside other
+ * work measured too little, and would show 157 % of it for ever. When steps are faster than the rate, it is measured
+ * again; when that does not help, what steps reach is the rate. */
 #ifndef MP2_COORDINATOR_PRETRAIN_RATE_WATCH_H
 #define MP2_COORDINATOR_PRETRAIN_RATE_WATCH_H
 
