@@ -111,6 +111,23 @@ status oracle_worker_gradient(struct oracle_worker *w, const float *prompts, con
     return compute_assignment(&w->compute, &w->own, prompts, w->facts->layers, w->facts->tokens, head, &none);
 }
 
+status oracle_worker_check_int8(struct oracle_worker *w, const char *folder, const float *prompts, const float *head,
+                                struct int8_check *out)
+{
+    const struct encoder_dropout none = {0};
+    const struct int8_check_inputs in = {.replica = w->o.replica,
+                                         .folder = folder,
+                                         .compute = &w->compute,
+                                         .assignment = &w->own,
+                                         .layers = w->facts->layers,
+                                         .tokens = w->facts->tokens,
+                                         .prompts = prompts,
+                                         .head = head,
+                                         .dropout = &none};
+
+    return int8_check(&in, out);
+}
+
 /* ---- parts ---- */
 
 static status fill_batch(struct oracle_worker *w, const struct oracle_part *part, struct oracle_kept *k)

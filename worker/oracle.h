@@ -10,6 +10,7 @@
 #include "worker/model/replica.h"
 #include "worker/oracle_messages.h"
 #include "worker/train/compute.h"
+#include "worker/train/int8_check.h"
 
 struct oracle_worker_options {
     const struct replica *replica;
@@ -49,6 +50,11 @@ status oracle_worker_begin(struct oracle_worker *w);
 
 /* Losses and gradients of this worker's examples. prompts (layers,P,H), head (2,H). */
 status oracle_worker_gradient(struct oracle_worker *w, const float *prompts, const float *head);
+
+/* After it, where products are in int8: what that does to this worker's first examples. ST_MEMORY, ST_INPUT, ST_IO
+ * (reported). folder: the encoder's. */
+status oracle_worker_check_int8(struct oracle_worker *w, const char *folder, const float *prompts, const float *head,
+                                struct int8_check *out);
 
 /* ORACLE_LOSS and ORACLE_LOSSES: losses of this worker's pairs. values as in oracle_messages.h; head: of ORACLE_LOSS.
  * */

@@ -335,7 +335,8 @@ static status open_full(struct cell_work *w, struct oracle *oracle)
 
 static status run_cell(struct cell_work *w, const struct brief *b)
 {
-    const struct tuning *t = w->t;
+    struct tuning *t = w->t;
+    int check_int8 = t->replica.facts.int8 && b->gradients && !t->int8_checked;
     const struct tune_config *c = t->config;
     const struct oracle_options o = {.comm = t->comm,
                                      .replica = &t->replica,
@@ -343,6 +344,7 @@ static status run_cell(struct cell_work *w, const struct brief *b)
                                      .tokens = b->tokens,
                                      .longest = t->longest,
                                      .gradients = b->gradients,
+                                     .check_int8 = check_int8 ? c->model : NULL,
                                      .loss = train_loss(c->loss, c->reference.loss),
                                      .machine = &c->machine,
                                      .rules = {.padding = c->reference.padding,
@@ -358,6 +360,7 @@ static status run_cell(struct cell_work *w, const struct brief *b)
     struct oracle *oracle;
     status s;
 
+    t->int8_checked |= check_int8;
     TRY(oracle_open(&o, &oracle));
     s = b->full ? open_full(w, oracle) : ST_OK;
     if (s == ST_OK) s = run_parts(w, oracle);

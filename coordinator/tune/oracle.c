@@ -7,6 +7,7 @@
 
 #include "cluster/base/memory.h"
 #include "cluster/comm/reduce.h"
+#include "coordinator/loop/int8_verdict.h"
 #include "coordinator/tune/oracle_coordinator.h"
 #include "worker/oracle.h"
 
@@ -18,6 +19,8 @@ struct oracle {
     struct blocks blocks;
     struct reduce reduce;
     struct scorer scorer;
+    const struct replica *replica;
+    const char *check_int8;                 /* as in the options, until it is done */
     struct oracle_coordinator *coordinator; /* NULL: not this rank */
     struct oracle_worker *worker;           /* likewise */
 };
@@ -99,6 +102,8 @@ status oracle_open(const struct oracle_options *o, struct oracle **out)
     *out = NULL;
     TRY(comm_agree(o->comm, mem_alloc(1, sizeof *t, &t)));
     t->comm = o->comm;
+    t->replica = o->replica;
+    t->check_int8 = o->check_int8;
     t->facts = (struct oracle_facts){.layers = o->layers,
                                      .tokens = o->tokens,
                                      .hidden = (int32_t)o->replica->facts.config.hidden,
@@ -188,12 +193,29 @@ static status collect_losses(struct oracle *t, const struct call *c, const doubl
     return s;
 }
 
+/* Is int8 near enough with this encoder? Whoever has the first slot finds out. */
+static status check_int8(struct oracle *t)
+{
+    int owner = t->facts.assignment.deal.blocks[0].worker;
+    struct int8_check found = {0};
+    status s = ST_OK;
+
+    if (t->worker && t->comm->worker == owner)
+        s = oracle_worker_check_int8(t->worker, t->check_int8, t->values, t->head, &found);
+    t->check_int8 = NULL;
+    TRY(comm_agree(t->comm, s));
+    TRY(comm_broadcast(t->comm, &found, sizeof found, comm_rank_of_worker(t->comm, owner)));
+    if (t->coordinator) s = int8_verdict(&found, number_name(t->replica->facts.precision), NULL, 0);
+    return comm_agree(t->comm, s);
+}
+
 static status run_gradient(struct oracle *t, const struct call *c)
 {
     struct compute *own = t->worker ? &t->worker->compute : NULL;
     struct deal *deal = &t->facts.assignment.deal;
 
     TRY(comm_agree(t->comm, own ? oracle_worker_gradient(t->worker, t->values, t->head) : ST_OK));
+    if (t->check_int8) TRY(check_int8(t));
     TRY(reduce_sum_to_coordinator(&t->reduce, deal, own ? own->prompt_list : NULL, oracle_bank(&t->facts),
                                   c->d_prompts));
     TRY(reduce_sum_to_coordinator(&t->reduce, deal, own ? own->head_list : NULL, oracle_head(&t->facts), c->d_head));

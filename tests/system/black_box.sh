@@ -111,6 +111,14 @@ if "$mp2" tune tune.yaml --set run=int8-1 --set machine.precision=int8 > int8-1.
     tune int8-4 4 --set machine.precision=int8 --set machine.unit_memory=2M
     same int8-1 int8-4
     cmp -s one/$cell/tuned.safetensors int8-1/$cell/tuned.safetensors && fail "int8 changed nothing"
+    for n in 1 3; do
+        mpi "$n" "$mp2" tune tune.yaml --set run=int8-gradient-$n --set methods=gradient,prompt --set machine.precision=int8 \
+            --set router.epochs=2 --set gradient.epochs=3 --set prompt.epochs=2 --set log=info > "int8-gradient-$n.txt" 2>&1 ||
+            fail "int8, gradient: $(tail -5 "int8-gradient-$n.txt")"
+        [ "$(grep -c 'int8-check int8 on' "int8-gradient-$n.txt")" = 1 ] || fail "int8 was not compared: $(cat "int8-gradient-$n.txt")"
+    done
+    cell_gradient=${cell/black-box/gradient}
+    cmp "int8-gradient-1/$cell_gradient/tuned.safetensors" "int8-gradient-3/$cell_gradient/tuned.safetensors" || fail "int8: another file on three ranks"
 else
     grep -q 'no AVX-512 VNNI' int8-1.txt || fail "int8: $(tail -5 int8-1.txt)"
     echo "skipped: this CPU has no AVX-512 VNNI [int8]"
