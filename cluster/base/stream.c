@@ -33,7 +33,7 @@ struct stream {
     int64_t offset, size;
     char *text; /* decoded: [at, have) is not given yet; one byte more is allocated */
     size_t at, have, room;
-    char covered; /* the byte under the 0 behind a piece */
+    char covered; /* the byte under the 0 after a piece */
     int is_covered;
     int64_t line;
     int inside; /* stream_piece gave a part of the line and not its end */
@@ -87,7 +87,7 @@ static status decode_plain(struct stream *s, char *out, size_t room, size_t *got
     return ST_OK;
 }
 
-/* One call of inflate. A member may be followed by another one; anything else behind it is damage. */
+/* One call of inflate. A member may be followed by another one; anything else after it is damage. */
 static status decode_gzip(struct stream *s, char *out, size_t room, size_t *got)
 {
     int rc;

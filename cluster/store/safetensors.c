@@ -41,7 +41,7 @@ static int read_shape(const json_t *shape, struct tensor *t)
     return tensor_set_row_major(t);
 }
 
-/* data: the bytes behind the header. */
+/* data: the bytes after the header. */
 static status read_entry(const struct safetensors *file, const char *name, const json_t *entry,
                          const unsigned char *data, size_t size, struct tensor *t)
 {

@@ -29,7 +29,7 @@ static status add_texts(json_t *header, const struct safetensors_text *texts, si
     return ST_OK;
 }
 
-/* Append one tensor at *end (within the data) and move *end behind it. */
+/* Append one tensor at *end (within the data) and move *end after it. */
 static status add_tensor(json_t *header, const struct tensor_spec *spec, int64_t *end)
 {
     struct tensor t = {.name = spec->name, .type = spec->type, .rank = spec->rank};

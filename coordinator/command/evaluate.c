@@ -1,6 +1,6 @@
 /* mp2 evaluate RUN [--set key=value …]: scores of a run's checkpoint on every row of a split, on all ranks of mpirun.
  * RUN is a run's folder (its newest checkpoint) or one of its checkpoints; the configuration is the one the run left
- * behind. */
+ * after. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -123,7 +123,7 @@ static void print_cell(void *arg, const struct cell_result *r)
 }
 
 /* The run's configuration is that of its cells, so that mp2 tune can go on with it: without the report's own options,
- * which stand behind tune's. */
+ * which come after tune's. */
 static status run_cells(struct comm *c, const struct report_config *config, const struct options *options,
                         struct grid *grid)
 {

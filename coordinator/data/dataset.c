@@ -365,7 +365,7 @@ void dataset_input_digest(const struct dataset *d, int task, enum split split, i
     const uint64_t *at = r->shard.index + shard_number(r, row);
     XXH128_canonical_t digest;
 
-    /* Behind the label, which stands first. */
+    /* After the label, which stands first. */
     XXH128_canonicalFromHash(&digest,
                              XXH3_128bits(r->shard.data + at[0] + 1, (at[1] - at[0] - 1) * sizeof *r->shard.data));
     memcpy(out, digest.digest, sizeof digest.digest);

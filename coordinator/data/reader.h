@@ -19,7 +19,7 @@ status reader_take(const struct task_source *source, const char *name, struct st
 void reader_close(struct reader **reader);
 
 /* Local. The next row, borrowed until the next call. A row that cannot be had is *row NULL and *why a reason that
- * never varies (it is counted), and reading goes on behind it; with a row *why is what is to be noted about it, or
+ * never varies (it is counted), and reading goes on after it; with a row *why is what is to be noted about it, or
  * NULL. ST_END after the last. */
 status reader_next(struct reader *reader, json_t **row, const char **why);
 

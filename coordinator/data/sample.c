@@ -183,7 +183,7 @@ static status tokenise_fields(struct sampler *s, struct sample *out)
     return ST_OK;
 }
 
-/* Put the items' heads between the lengths and the fields' tokens, and their tokens behind. */
+/* Put the items' heads between the lengths and the fields' tokens, and their tokens after. */
 static status place_items(struct sampler *s, int label)
 {
     size_t head = 2 + (size_t)s->entry->fields;

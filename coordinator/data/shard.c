@@ -16,7 +16,7 @@ struct shard_header {
     uint32_t version, split;
     uint64_t file_bytes, rows, meta_bytes, index_at, data_at, data_words;
     uint32_t fields, reserved;
-    unsigned char set[16], digest[16]; /* digest: xxh3-128 of all behind the header */
+    unsigned char set[16], digest[16]; /* digest: xxh3-128 of all after the header */
     uint64_t reserved2[2];
     uint64_t check; /* xxh3-64 of the header before it */
 };

@@ -228,7 +228,7 @@ static status record_eval(struct loop *l, struct job_eval *e, int best)
     if (best) TRY(checkpoint_mark_best(l->o->run, (uint64_t)l->step));
     if (best) tell_checkpoint(l, l->step, MP2__CHECKPOINT__STATE__COMPLETE, 1);
     TRY(record_encode_eval(&e->record, &l->buffer));
-    /* Filed under the next step: it stands behind the checkpoint of its own, if there is one. */
+    /* Filed under the next step: it comes after the checkpoint of its own, if there is one. */
     TRY(append(l, l->step + 1, RECORD_EVAL, l->buffer.data, l->buffer.bytes));
     TRY(journal_wait_durable(l->journal, (uint64_t)l->step + 1));
     progress_post(l->progress, &e->message->base);

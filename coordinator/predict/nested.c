@@ -13,7 +13,7 @@ static int next_char(struct nested_walk *w)
     return w->at < w->end ? *w->at : 0;
 }
 
-/* At a quote: behind the closing one. 1; 0: a line ends inside, so it is no JSON; -1: more is needed. */
+/* At a quote: after the closing one. 1; 0: a line ends inside, so it is no JSON; -1: more is needed. */
 static int skip_text(struct nested_walk *w)
 {
     for (w->at++; w->at < w->end; w->at++) {
@@ -24,7 +24,7 @@ static int skip_text(struct nested_walk *w)
     return -1;
 }
 
-/* Behind a member's value, where a comma or the object's end stands. As skip_text. */
+/* After a member's value, where a comma or the object's end stands. As skip_text. */
 static int skip_value(struct nested_walk *w)
 {
     int depth = 0;
@@ -45,7 +45,7 @@ static int skip_value(struct nested_walk *w)
     return -1;
 }
 
-/* At a member's name. 1: it is a list named "data"; 0: no JSON; 2: another one, and behind its value; -1. */
+/* At a member's name. 1: it is a list named "data"; 0: no JSON; 2: another one, and after its value; -1. */
 static int member(struct nested_walk *w)
 {
     const char *name;

@@ -123,7 +123,7 @@ static void update_routers(struct parameters *p, const struct rates *rates, cons
     }
 }
 
-/* Of z and the routers, into p->work; drawn, behind them: which tasks were drawn. */
+/* Of z and the routers, into p->work; drawn, after them: which tasks were drawn. */
 struct gradients {
     double *dz, *dtheta, *drawn;
 };

@@ -8,7 +8,7 @@
  *
  * Added tokens, where the vocabulary has some, are cut out first; what lies between goes through the same pass.
  *
- * The one place where order matters is canonical reordering: marks behind a letter are sorted by their combining
+ * The one place where order matters is canonical reordering: marks after a letter are sorted by their combining
  * class. Almost all marks are removed afterwards and nobody can tell. Where one is kept (Hangul tone marks, musical
  * stems, scripts younger than the reference's tables) the whole cluster is worked out as the reference does it, see
  * cluster(). */
@@ -178,7 +178,7 @@ static int next_source(const struct word_encoder *e, size_t at, struct text_sour
 }
 
 /* The start of the cluster to which the character at `at` belongs: the nearest character before it, or itself, that has
- * a starter; else the first mark behind white space, a Chinese character or the start of the segment. */
+ * a starter; else the first mark after white space, a Chinese character or the start of the segment. */
 static size_t cluster_start(const struct word_encoder *e, size_t at)
 {
     size_t start = at, look = at;
@@ -227,7 +227,7 @@ static status add_class(struct word_encoder *e, size_t at, int order, struct tex
 }
 
 /* The cluster around a mark at `at` that is not removed: its marks stably sorted by combining class, without memory for
- * them: one pass a class. Its starters went out before, unless the character at `at` has them. *next: behind it. */
+ * them: one pass a class. Its starters went out before, unless the character at `at` has them. *next: after it. */
 static status cluster(struct word_encoder *e, size_t at, size_t *next)
 {
     size_t start = cluster_start(e, at);
@@ -278,7 +278,7 @@ static status bracket(struct word_encoder *e, size_t at, uint32_t value, size_t 
     return push(e, id, (uint32_t)at, (uint32_t)*next);
 }
 
-/* Everything but letters, and words that end. *next is behind the character and may be moved on. */
+/* Everything but letters, and words that end. *next is after the character and may be moved on. */
 static status other_char(struct word_encoder *e, uint32_t c, uint32_t entry, size_t at, size_t *next)
 {
     uint32_t value = char_entry_value(entry);

@@ -80,7 +80,7 @@ static status open_bench(struct round_bench *r, const struct bench_options *o, c
     return ST_OK;
 }
 
-/* What answers can be; a question of some 20 tokens stands behind a context. */
+/* What answers can be; a question of some 20 tokens comes after a context. */
 static void mark(struct round_bench *r, const struct bench_case *c)
 {
     for (int i = 0; i < BATCH; i++) {

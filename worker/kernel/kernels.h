@@ -102,7 +102,7 @@ struct attention {
 /* A product of whole numbers. A row x, rotated (rotation R below), stands as q = x R / x_scale + 128, 1..255, a column
  * of R^T W as -127..127 times w_scale; what is summed up, sum[i][c] = q[i] . w[c], is exact, and
  *     y[i][c] = (sum[i][c] - offset[c]) * (x_scale[i] w_scale[c]) + bias[c],    offset[c] = 128 sum(w[c])
- * Behind GELU, whose least value is -.16998, q = (x + INT8_FLOOR) / x_scale, 0..255, without rotation: the floor's part
+ * After GELU, whose least value is -.16998, q = (x + INT8_FLOOR) / x_scale, 0..255, without rotation: the floor's part
  * is in the bias, offset 0.
  *
  * R mixes numbers of a row, so that one large number does not make the steps of all others coarse: as long as 256 are
@@ -144,12 +144,12 @@ struct kernels {
     void (*norm_backward)(const struct norm *n, const float *d_a, const float *d_b, const void *xhat, const float *rstd,
                           float *d_h, void *d_y);
 
-    /* The embedding's: dropout stands behind its LayerNorm. d_sum (f32): the gradient of word + position + type. */
+    /* The embedding's: dropout comes after its LayerNorm. d_sum (f32): the gradient of word + position + type. */
     void (*embed_backward)(const struct norm *n, const float *d_a, const float *d_b, const void *xhat,
                            const float *rstd, float *d_sum);
 
     /* Gradients of gamma and beta over these rows, added row by row to d_gamma, d_beta [width]. d_out is the gradient
-     * behind the LayerNorm: d_a + d_b of norm_backward. dropped: 1 for the embedding's LayerNorm (dropout behind it).
+     * after the LayerNorm: d_a + d_b of norm_backward. dropped: 1 for the embedding's LayerNorm (dropout after it).
      */
     void (*norm_parameters)(const struct norm *n, int dropped, const float *d_a, const float *d_b, const void *xhat,
                             float *d_gamma, float *d_beta);

@@ -64,7 +64,7 @@ struct activations {
 /* Local. Cut the batch's rows into blocks for so many threads, order its examples, clear the gaps. */
 void activations_prepare(const struct encoder *e, struct activations *a, const struct unit_batch *b);
 
-/* Local. Before a layer that goes on with some rows alone: keep these and count each example's; behind its attention:
+/* Local. Before a layer that goes on with some rows alone: keep these and count each example's; after its attention:
  * move their state to the front, cut them into blocks. rows ascend. On the way back: move their gradient from the front
  * to their places, 0 in all others, and cut all rows into blocks. */
 void activations_want(struct activations *a, const struct unit_batch *b, const int32_t *rows, int32_t count);

@@ -52,7 +52,7 @@ static status write_config(const char *folder, const struct model_folder *what)
 struct folder_writer {
     const struct model_folder *what;
     int64_t count;            /* tensors */
-    char (*names)[NAME_ROOM]; /* in the file; canonical ones stand behind bert. */
+    char (*names)[NAME_ROOM]; /* in the file; canonical ones come after bert. */
     struct tensor_spec *specs;
     float *buffer;
     uint16_t *narrow;

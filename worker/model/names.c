@@ -64,7 +64,7 @@ int64_t names_of(const struct model_config *config)
     return names_all(config->layers) + (config->untied != 0);
 }
 
-/* The text behind start when it starts so, else NULL. */
+/* The text after start when it starts so, else NULL. */
 static const char *after(const char *text, const char *start)
 {
     size_t n = strlen(start);
@@ -90,7 +90,7 @@ static int64_t find_in(const struct row *rows, int64_t count, const char *name, 
     return NAME_NONE;
 }
 
-/* A layer's number as files write it: no sign, no leading zero; *rest is behind the dot. */
+/* A layer's number as files write it: no sign, no leading zero; *rest is after the dot. */
 static int64_t layer_number(const char *text, const char **rest)
 {
     int64_t n = 0;

@@ -98,7 +98,7 @@ static status refuse_old_forms(const char *path, const unsigned char *data, size
 {
     static const unsigned char magic[] = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
 
-    /* Behind the protocol, and from protocol 4 on behind a frame. */
+    /* After the protocol, and from protocol 4 on after a frame. */
     if ((size > 0 && data[0] == 0x80 && memmem(data, size < 64 ? size : 64, magic, sizeof magic)) ||
         (size > 262 && memcmp(data + 257, "ustar", 5) == 0))
         return fault(

@@ -122,7 +122,7 @@ static int read_extra(const unsigned char *p, size_t n, uint64_t *size, uint64_t
     return !missing;
 }
 
-/* The local header repeats name and method; its sizes may stand behind the data instead, so they are not looked at. */
+/* The local header repeats name and method; its sizes may come after the data instead, so they are not looked at. */
 static status read_local(const struct zip_bytes *zip, const struct directory *dir, struct zip_entry *e, uint64_t size)
 {
     const unsigned char *p;
@@ -141,7 +141,7 @@ static status read_local(const struct zip_bytes *zip, const struct directory *di
     return ST_OK;
 }
 
-/* One directory entry at *at, which moves behind it. */
+/* One directory entry at *at, which moves after it. */
 static status read_entry(const struct zip_bytes *zip, const struct directory *dir, uint64_t *at, struct zip_entry *e)
 {
     const unsigned char *p = zip->data + *at;

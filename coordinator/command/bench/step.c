@@ -23,7 +23,7 @@ enum { BATCH = 32, TOKENS = 50, D = 300, VOCABULARY = 21128 };
 static const struct bench_case {
     const char *name;
     int32_t lengths[BATCH]; /* longest first: slots are given by length */
-    int32_t context;        /* its first token (a question is behind it); 0: two options at the end */
+    int32_t context;        /* its first token (a question is after it); 0: two options at the end */
 } cases[] = {
     {"afqmc",
      {125, 121, 119, 117, 117, 114, 111, 108, 108, 106, 106, 104, 103, 102, 102, 101,

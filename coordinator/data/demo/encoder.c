@@ -55,7 +55,7 @@ enum {
     NOTHING
 };
 
-/* Sizes that components have behind the LayerNorms, measured: a character's, a slot's, a row's place in the first
+/* Sizes that components have after the LayerNorms, measured: a character's, a slot's, a row's place in the first
  * layer's feed-forward; [CLS]'s mark a step's flag in the second layer. */
 static const double WORD_SIZE = 1.15, SLOT_SIZE = 1, PLACE_SIZE = 1.2, START_SIZE = 9.8, STEP_SIZE = 2,
                     WAVE_SIZE = 1.15;
@@ -71,7 +71,7 @@ struct encoder_maker {
     uint64_t next;
     struct encoder_table table[TENSORS];
     int tables;
-    double width; /* a component's size behind the embedding's LayerNorm */
+    double width; /* a component's size after the embedding's LayerNorm */
     int vocab;
 };
 
@@ -331,7 +331,7 @@ static void set_heads(struct encoder_maker *m)
     randomize(m, head_at(m, 2, 3));
 }
 
-/* Two units of the first layer's feed-forward make a step: a flag goes up where a place lies behind a carried one. */
+/* Two units of the first layer's feed-forward make a step: a flag goes up where a place lies after a carried one. */
 static void set_step(struct encoder_maker *m, int unit, int carried, int flag)
 {
     float *in = find_tensor(m, 0, "intermediate.dense.weight"), *bias = find_tensor(m, 0, "intermediate.dense.bias"),

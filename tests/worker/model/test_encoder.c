@@ -77,7 +77,7 @@ static float *random_floats(size_t n, float size, uint32_t purpose)
 static struct answer_marks marks[EXAMPLES];
 static int32_t option_tokens[EXAMPLES][3][2];
 
-/* One to three options at the end, the first of which is right; a context behind "no answer"; a context alone. */
+/* One to three options at the end, the first of which is right; a context after "no answer"; a context alone. */
 static void mark(int e)
 {
     int32_t last = lengths[e] - 1;
