@@ -23,7 +23,7 @@
 #include "cluster/base/status.h"
 #include "worker/kernel/adamw.h"
 
-enum number { NUMBER_F32, NUMBER_BF16, NUMBER_U8, NUMBER_S32 }; /* whole numbers: of int8 products alone */
+enum number { NUMBER_F32, NUMBER_BF16, NUMBER_U8, NUMBER_S32 }; /* integers: of int8 products alone */
 static inline size_t number_size(enum number type)
 {
     return type == NUMBER_U8 ? 1 : type == NUMBER_BF16 ? 2 : 4;
@@ -99,7 +99,7 @@ struct attention {
     uint32_t slot;
 };
 
-/* A product of whole numbers. A row x, rotated (rotation R below), stands as q = x R / x_scale + 128, 1..255, a column
+/* An int8 product. A row x, rotated (rotation R below), stands as q = x R / x_scale + 128, 1..255, a column
  * of R^T W as -127..127 times w_scale; what is summed up, sum[i][c] = q[i] . w[c], is exact, and
  *     y[i][c] = (sum[i][c] - offset[c]) * (x_scale[i] w_scale[c]) + bias[c],    offset[c] = 128 sum(w[c])
  * After GELU, whose least value is -.16998, q = (x + INT8_FLOOR) / x_scale, 0..255, without rotation: the floor's part

@@ -1,4 +1,4 @@
-/* Rows on their way into and out of products of whole numbers (kernels.h: struct int8_scales). */
+/* Rows on their way into and out of int8 products (kernels.h: struct int8_scales). */
 #include "worker/kernel/gelu.h"
 #include "worker/kernel/simd.h"
 
@@ -60,7 +60,7 @@ VEC_INLINE struct extent rotate_row(int64_t width, enum number type, const void 
     return e;
 }
 
-/* To whole numbers of a scale, zero at 128. */
+/* To integers of a scale, zero at 128. */
 VEC_INLINE void quantize_row(int64_t width, const float *x, const struct extent *e, uint8_t *q, float *scale)
 {
     vec inverse;

@@ -80,7 +80,7 @@ static void lay_thread(struct layout *l, const struct sizes *s, const struct enc
     t->sum = layout_floats(l, ENCODER_BLOCK * s->hidden);
     t->attention = layout_take(l, attention_bytes(e, s->rows));
     if (!e->int8) return;
-    t->whole = layout_take(l, (size_t)(INT8_ROWS * widest));
+    t->integers = layout_take(l, (size_t)(INT8_ROWS * widest));
     t->scale = layout_floats(l, INT8_ROWS);
     t->sums = layout_floats(l, INT8_ROWS * widest);
 }

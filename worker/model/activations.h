@@ -6,7 +6,7 @@
 #include "worker/model/encoder.h"
 
 enum { ENCODER_BLOCK = 128 }; /* rows that one thread takes through a layer at a time, at most */
-enum { INT8_ROWS = 64 };      /* and through a product of whole numbers, whose sums should stay in the second cache */
+enum { INT8_ROWS = 64 };      /* and through an int8 product, whose sums should stay in the second cache */
 
 struct row_block {
     int32_t first, rows;
@@ -37,7 +37,7 @@ struct thread_scratch {
     void *wide;             /* (ENCODER_BLOCK,F) t */
     float *sum;             /* (ENCODER_BLOCK,H) */
     void *attention;
-    uint8_t *whole; /* int8: a product's input (INT8_ROWS, max(F,3H)), the scales of its rows, its sums (as input) */
+    uint8_t *integers; /* int8: a product's input (INT8_ROWS, max(F,3H)), the scales of its rows, its sums (as input) */
     float *scale;
     void *sums;
 };

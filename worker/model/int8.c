@@ -37,12 +37,12 @@ static void quantize(const struct rows_at *r, int product, const void *x)
 {
     const struct encoder *e = r->p->e;
 
-    e->kernels.int8_quantize(r->rows, width_in(r, product), e->precision, x, r->t->whole, r->t->scale, r->t->sums);
+    e->kernels.int8_quantize(r->rows, width_in(r, product), e->precision, x, r->t->integers, r->t->scale, r->t->sums);
 }
 
 static void multiply(const struct rows_at *r, int product)
 {
-    status s = matmul_run(r->p->e->matmul, product, r->thread, r->rows, r->t->whole, r->layer->packed[product], NULL,
+    status s = matmul_run(r->p->e->matmul, product, r->thread, r->rows, r->t->integers, r->layer->packed[product], NULL,
                           r->t->sums);
 
     if (s != ST_OK) atomic_store(&r->p->failed, (int)s);
@@ -89,7 +89,7 @@ void int8_feed_forward(struct pass *p, int thread, int32_t layer, int32_t rows, 
         quantize(&r, PRODUCT_UP, input_at(&r, PRODUCT_UP, x, first));
         multiply(&r, PRODUCT_UP);
         p->e->kernels.int8_gelu(r.rows, width, &up, r.t->sums, type, pre ? row_at(pre, type, first, width) : NULL,
-                                r.t->whole, r.t->scale);
+                                r.t->integers, r.t->scale);
         multiply(&r, PRODUCT_DOWN);
         dequantize(&r, PRODUCT_DOWN, row_at(y, type, first, width_out(&r, PRODUCT_DOWN)));
     }
@@ -105,7 +105,7 @@ void int8_feed_forward_back(struct pass *p, int thread, int32_t layer, int32_t r
         quantize(&r, PRODUCT_DOWN_BACK, input_at(&r, PRODUCT_DOWN_BACK, d_y, first));
         multiply(&r, PRODUCT_DOWN_BACK);
         p->e->kernels.int8_gelu_backward(r.rows, width_out(&r, PRODUCT_DOWN_BACK), &down, r.t->sums, p->e->precision,
-                                         input_at(&r, PRODUCT_UP_BACK, pre, first), r.t->whole, r.t->scale);
+                                         input_at(&r, PRODUCT_UP_BACK, pre, first), r.t->integers, r.t->scale);
         multiply(&r, PRODUCT_UP_BACK);
         dequantize(&r, PRODUCT_UP_BACK, d_x + (int64_t)first * width_out(&r, PRODUCT_UP_BACK));
     }

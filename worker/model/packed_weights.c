@@ -139,8 +139,8 @@ struct packer {
     const struct matmul *matmul;
     const struct packed_weights_source *source;
     struct kernels kernels;
-    float *matrix; /* room for the largest matrix of a layer */
-    float *whole;  /* int8: likewise, for its whole numbers */
+    float *matrix;   /* room for the largest matrix of a layer */
+    float *integers; /* int8: likewise, for the integers that it becomes */
     char name[160];
 };
 
@@ -180,13 +180,13 @@ static void rotate(float *x, int64_t n, int64_t width)
     for (; i + 4 * LANES <= n; i += 4 * LANES) mix(x + i * width, 4, .5f, LANES * width, LANES * width);
 }
 
-/* The matrix [rows,width] by W's rows, into p->whole: what a rotated row is multiplied by. */
+/* The matrix [rows,width] by W's rows, into p->integers: what a rotated row is multiplied by. */
 static void rotate_matrix(struct packer *p, int64_t rows, int64_t width, int product)
 {
-    memcpy(p->whole, p->matrix, (size_t)(rows * width) * sizeof *p->whole);
-    if (product > PRODUCT_DOWN) rotate(p->whole, rows, width);
+    memcpy(p->integers, p->matrix, (size_t)(rows * width) * sizeof *p->integers);
+    if (product > PRODUCT_DOWN) rotate(p->integers, rows, width);
     else if (product != PRODUCT_DOWN)
-        for (int64_t i = 0; i < rows; i++) rotate(p->whole + i * width, width, 1);
+        for (int64_t i = 0; i < rows; i++) rotate(p->integers + i * width, width, 1);
 }
 
 /* Largest magnitude of each row (by_row) or column of the matrix [rows,width]; infinite where one is not finite. */
@@ -201,7 +201,7 @@ static void measure_columns(const float *matrix, int64_t rows, int64_t width, in
         }
 }
 
-/* The matrix [n,k] of a forward product as whole numbers: W's columns are its rows, those of the backward product's W^T
+/* The matrix [n,k] of a forward product as integers: W's columns are its rows, those of the backward product's W^T
  * its columns. What q's zero adds to a column's sum goes off again. */
 static void round_matrix(struct packer *p, struct packed_weights_layer *l, int product)
 {
@@ -212,15 +212,15 @@ static void round_matrix(struct packer *p, struct packed_weights_layer *l, int p
     int32_t *sum = l->offset[product];
 
     rotate_matrix(p, rows, width, product);
-    measure_columns(p->whole, rows, width, !backward, scale);
+    measure_columns(p->integers, rows, width, !backward, scale);
     memset(sum, 0, (size_t)s->n * sizeof *sum);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < width; j++) {
             int64_t c = backward ? j : i, at = i * width + j;
             float most = scale[c];
 
-            p->whole[at] = most > 0 && most < INFINITY ? rintf(p->whole[at] * (127 / most)) : 0;
-            sum[c] += (int32_t)p->whole[at];
+            p->integers[at] = most > 0 && most < INFINITY ? rintf(p->integers[at] * (127 / most)) : 0;
+            sum[c] += (int32_t)p->integers[at];
         }
     for (int64_t c = 0; c < s->n; c++) {
         scale[c] = scale[c] < INFINITY ? scale[c] / 127 : NAN;
@@ -233,7 +233,7 @@ static void round_matrix(struct packer *p, struct packed_weights_layer *l, int p
 static status pack_int8(struct packer *p, struct packed_weights_layer *l, int product)
 {
     round_matrix(p, l, product);
-    return matmul_pack(p->matmul, product, p->whole, product <= PRODUCT_DOWN, l->packed[product]);
+    return matmul_pack(p->matmul, product, p->integers, product <= PRODUCT_DOWN, l->packed[product]);
 }
 
 /* The matrix [n,k], its bias known, into a forward product and the backward one that multiplies by its transpose. */
@@ -355,7 +355,7 @@ static int64_t matrix_floats(const struct model_config *c)
     return (c->feed_forward > 3 * c->hidden ? c->feed_forward : 3 * c->hidden) * c->hidden;
 }
 
-/* A thread's room for a matrix, in int8 beside its whole numbers. */
+/* A thread's room for a matrix, in int8 beside its integers. */
 static int64_t room_floats(const struct packer *p)
 {
     return matrix_floats(p->config) * (is_int8(p->matmul) ? 2 : 1);
@@ -371,7 +371,7 @@ static void fill_job(void *arg, int thread, int threads)
     (void)threads;
     p.matrix = f->room + (f->room ? thread * n : 0);
     if (!f->room) s = mem_alloc((size_t)n, sizeof *p.matrix, &p.matrix);
-    if (s == ST_OK && is_int8(p.matmul)) p.whole = p.matrix + matrix_floats(p.config);
+    if (s == ST_OK && is_int8(p.matmul)) p.integers = p.matrix + matrix_floats(p.config);
     while (s == ST_OK && (part = atomic_fetch_add(&f->next, 1)) < part_count(f)) s = pack_part(f, &p, part);
     if (s != ST_OK) atomic_store(&f->failed, (int)s);
     if (!f->room) mem_free(p.matrix);

@@ -1,4 +1,4 @@
-/* Rows into and out of whole numbers, against double arithmetic; every set of kernels gives the same bits. */
+/* Rows into and out of integers, against double arithmetic; every set of kernels gives the same bits. */
 #include "tests/support/numbers.h"
 
 #include <math.h>

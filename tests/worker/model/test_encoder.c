@@ -460,7 +460,7 @@ static void test_int8(void **state)
         machine_close(&m);
     }
     off = distance(first, exact, 2 * 496);
-    print_message("logits of whole numbers are off by %.4f of their size\n", off);
+    print_message("logits in int8 are off by %.4f of their size\n", off);
     assert_true(off > 1e-5 && off < .03);
     for (int i = 0; i < EXAMPLES; i++) assert_true(fabs(first_loss[i] - exact_loss[i]) < .05 * exact_loss[i]);
     mem_free(head);
