@@ -1,7 +1,7 @@
 /* The ranks of a run, and MPI behind one status: every call checked, no waiting that burns a core, large counts cut.
  *
  * Rank 0 is the coordinator. With one rank it is the only worker too; with more, ranks 1 … size-1 are the workers,
- * worker w on rank w+1. All functions are to be called from one thread. A failed MPI call is ST_PEER (said once); the
+ * worker w on rank w+1. All functions are to be called from one thread. A failed MPI call is ST_PEER (reported); the
  * run then ends and goes on from its journal. */
 #ifndef MP2_CLUSTER_COMM_COMM_H
 #define MP2_CLUSTER_COMM_COMM_H
@@ -50,7 +50,7 @@ void comm_abort(struct comm *c, status s) __attribute__((noreturn));
 status comm_or_abort(struct comm *c, status s);
 
 /* Collective. The worst status of all ranks, on all ranks: before any branch that skips a collective. When another rank
- * failed and this one did not, nothing is said here: that rank has said it. A stop that one rank was asked for
+ * failed and this one did not, nothing is reported here: that rank has done so. A stop that one rank was asked for
  * (cluster/base/stop.h) is asked of all from here on. */
 status comm_agree(struct comm *c, status mine);
 #ifdef __clang_analyzer__ /* clang-tidy reads one file at a time: this tells it that a rank's own failure is agreed on \
@@ -113,7 +113,7 @@ int exchange_test(struct exchange *x);
 int exchange_rest(struct exchange *x);
 void exchange_fini(struct exchange *x);
 
-/* Local. Check an MPI return code: ST_OK or ST_PEER, said with the name of the call. */
+/* Local. Check an MPI return code: ST_OK or ST_PEER, reported with the name of the call. */
 status comm_check(int code, const char *call);
 
 /* Local. Wait for one request or many without burning a core: some thousand polls, then sleeps of 20 to 200 us. */

@@ -39,9 +39,9 @@ status checkpoint_write(struct comm *c, const char *run, const struct state *sta
 status checkpoint_load(struct comm *c, const char *folder, const struct checkpoint_tensor *tensors, size_t count,
                        struct state *state);
 
-/* Collective. The newest valid checkpoint of a run: a damaged one is said in a warning and the next older one is tried.
- * None at all: ST_OK, *step = 0 and state->memory NULL. ST_INPUT when there are some and none is valid; ST_USAGE when a
- * valid one holds other tensors. */
+/* Collective. The newest valid checkpoint of a run: a damaged one is logged as a warning and the next older one is
+ * tried. None at all: ST_OK, *step = 0 and state->memory NULL. ST_INPUT when there are some and none is valid; ST_USAGE
+ * when a valid one holds other tensors. */
 status checkpoint_load_newest(struct comm *c, const char *run, const struct checkpoint_tensor *tensors, size_t count,
                               struct state *state, uint64_t *step);
 

@@ -7,7 +7,7 @@
  *     … compute …
  *     TRY(journal_wait_durable(j, step));                       commit
  * Every record carries the number of the newest record that was durable when it was written. So opening can tell a
- * torn tail (the step never happened: cut off, said in the log) from damage to a record that had been durable
+ * torn tail (the step never happened: cut off and logged) from damage to a record that had been durable
  * (refused).
  *
  * Format (little-endian; all of it multiples of 8 bytes): journal.c. Version rule: a newer segment is refused with a
@@ -46,7 +46,7 @@ status journal_open(const char *folder, uint64_t first_step, const struct journa
 /* Local. Make everything durable, stop the thread, free. *journal is NULL afterwards, whatever is returned. */
 status journal_close(struct journal **journal);
 
-/* Local. payload stays the caller's. step >= that of the record before. On ST_IO (disk full: said) the file ends
+/* Local. payload stays the caller's. step >= that of the record before. On ST_IO (disk full, reported) the file ends
  * with its last whole record and the journal can go on when there is room again. After a failed fsync every call
  * fails: what the disk holds is unknown until the journal is opened again. */
 status journal_append(struct journal *j, uint64_t step, uint32_t kind, const void *payload, size_t bytes);

@@ -14,7 +14,7 @@ int main(int argc, char **argv)
     status s;
 
     file_guard_standard();
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe and a file over its limit are failed writes, said like any other */
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe and a file over its limit are failed writes, reported like any other */
     signal(SIGXFSZ, SIG_IGN);
     setlocale(LC_CTYPE, "C.UTF-8");
     if (argc < 2) {

@@ -1,4 +1,4 @@
-/* What the coordinator makes of int8 on a run's first examples: said in any case, warned of, or refused. */
+/* What the coordinator makes of int8 on a run's first examples: reported in any case, warned of, or refused. */
 #ifndef MP2_COORDINATOR_LOOP_INT8_VERDICT_H
 #define MP2_COORDINATOR_LOOP_INT8_VERDICT_H
 

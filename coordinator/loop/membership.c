@@ -203,7 +203,7 @@ static void note_gone(void *arg, int w)
     describe_worker(membership, w, membership->step, &m);
     m.reason = (char *)(uintptr_t) "its process is gone";
     progress_post(membership->progress, &m.base);
-    (void)progress_flush(membership->progress); /* a disk that is full as well is said by the next start */
+    (void)progress_flush(membership->progress); /* a disk that is full as well is reported by the next start */
     progress_event(membership->progress, MP2__EVENT__LEVEL__ERROR, "worker-lost", m.step,
                    "worker %u on %s: process %lld is gone", m.rank, card->host, (long long)card->pid);
     (void)progress_flush(membership->progress);
@@ -258,7 +258,7 @@ static void tick(void *arg)
         membership->told = now;
     }
     if (overdue)
-        (void)progress_flush(membership->progress); /* what cannot be written is said with the next checkpoint */
+        (void)progress_flush(membership->progress); /* what cannot be written is reported with the next checkpoint */
     pthread_mutex_unlock(&membership->lock);
 }
 

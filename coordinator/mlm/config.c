@@ -21,7 +21,8 @@ const struct option mlm_options[] = {
                 "train nothing: score `model` (empty: what the run wrote) on all held-out documents of `texts`"),
     TEXT_OPTION("batches", AT(batches), "", PLACEMENT,
                 "with evaluate: write the masked sequences to this file, as JSON lines {ids, positions, targets}"),
-    CHOICE_OPTION("log", AT(log), "warn", "silent|error|warn|info|debug", PLACEMENT, "what is said on standard error"),
+    CHOICE_OPTION("log", AT(log), "warn", "silent|error|warn|info|debug", PLACEMENT,
+                  "how much is reported on standard error"),
 
     INT_OPTION("encoder.layers", AT(encoder.layers), "4", 1, 256, RESULT, "", "of a new encoder"),
     INT_OPTION("encoder.hidden", AT(encoder.hidden), "256", 16, 16384, RESULT, "",

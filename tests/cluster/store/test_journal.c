@@ -336,7 +336,7 @@ static void test_interval(void **unused)
     test_folder_remove(folder);
 }
 
-/* Append until the disk is full: the failure is said, whole records remain, and with room again it goes on. */
+/* Append until the disk is full: the failure is reported, whole records remain, and with room again it goes on. */
 static void fill_and_go_on(const char *folder, void (*make_room)(void *), void *arg)
 {
     static unsigned char big[100000];
