@@ -94,7 +94,8 @@ const struct option mlm_options[] = {
                "newest checkpoints kept, besides the best"),
 
     CHOICE_OPTION("machine.precision", AT(machine.precision), "auto", "auto|f32|bf16", RESULT,
-                  "of matrix inputs in the encoder; parameters and their gradients are f32"),
+                  "of matrix inputs in the encoder; parameters and their gradients are f32. auto: the faster one of those that "
+                  "the CPUs have"),
     CHOICE_OPTION("machine.isa", AT(machine.isa), "auto", "auto|avx2|avx512|avx512bf16", RESULT,
                   "instruction set; auto: the best that all workers have"),
     CHOICE_OPTION("machine.engine", AT(machine.engine), "onednn", "onednn|openblas", RESULT,
