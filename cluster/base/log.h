@@ -13,7 +13,7 @@
 
 enum log_level { LOG_SILENT, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-/* Local. role: 'C' coordinator, 'W' worker, 'M' monitor, '-' none; rank: shown behind it when >= 0. */
+/* Local. role: 'C' coordinator, 'W' worker, 'M' monitor, '-' none; rank: shown after it when >= 0. */
 void log_init(char role, int rank, enum log_level level);
 enum log_level log_level_now(void);
 

@@ -34,7 +34,7 @@ static status parse_option(struct args *a, int argc, char **argv, int *i, const 
     return join(a, key, next, set);
 }
 
-static status parse(int argc, char **argv, int most, int resumes, struct args *out)
+static status parse_args(int argc, char **argv, int most, int resumes, struct args *out)
 {
     const char **sets;
     status s = ST_OK;
@@ -62,7 +62,7 @@ static status parse(int argc, char **argv, int most, int resumes, struct args *o
 
 status args_parse(int argc, char **argv, int most, struct args *out)
 {
-    return parse(argc, argv, most, 0, out);
+    return parse_args(argc, argv, most, 0, out);
 }
 
 void args_fini(struct args *args)
@@ -113,7 +113,7 @@ status args_run_ranks(int argc, char **argv, const struct args_words *words,
     struct comm comm;
     status s;
 
-    TRY(parse(argc, argv, words->most, 1, &args));
+    TRY(parse_args(argc, argv, words->most, 1, &args));
     s = check_words(&args, words);
     if (s == ST_OK) {
         s = comm_init(&comm);

@@ -1,6 +1,6 @@
 /* mp2 evaluate RUN [--set key=value …]: scores of a run's checkpoint on every row of a split, on all ranks of mpirun.
  * RUN is a run's folder (its newest checkpoint) or one of its checkpoints; the configuration is the one the run left
- * behind. */
+ * after. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static status score(struct comm *c, const struct target *t, struct pretrain *p)
     return s == ST_END ? ST_OK : s;
 }
 
-static status run(struct comm *c, const struct args *a)
+static status evaluate_run(struct comm *c, const struct args *a)
 {
     struct target target;
     struct pretrain_config config = {0};
@@ -72,5 +72,6 @@ static status run(struct comm *c, const struct args *a)
 status cmd_evaluate(int argc, char **argv)
 {
     TRY(stop_install());
-    return args_run_ranks(argc, argv, &(struct args_words){1, 2, "mp2 evaluate RUN [train|dev|test|pool] …"}, run);
+    return args_run_ranks(argc, argv, &(struct args_words){1, 2, "mp2 evaluate RUN [train|dev|test|pool] …"},
+                          evaluate_run);
 }

@@ -50,7 +50,7 @@ static status train(struct comm *c, struct mlm *m, char **text, struct run_folde
     return result.stopped ? ST_OK : mlm_write(m);
 }
 
-static status run(struct comm *c, const struct args *a)
+static status mlm_run(struct comm *c, const struct args *a)
 {
     struct run_folder folder = {.lock = -1};
     struct mlm_config config = {0};
@@ -77,7 +77,7 @@ static status run(struct comm *c, const struct args *a)
 status cmd_mlm(int argc, char **argv)
 {
     TRY(stop_install()); /* a stop that is asked for while the run is being loaded is one, too */
-    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
+    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, mlm_run);
 }
 
 void cmd_mlm_help(void)

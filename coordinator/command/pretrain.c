@@ -33,7 +33,7 @@ static status train(struct comm *c, struct pretrain *p, char **text, struct run_
     return ST_OK;
 }
 
-static status run(struct comm *c, const struct args *a)
+static status pretrain_run(struct comm *c, const struct args *a)
 {
     struct pretrain_config config = {0};
     struct run_folder folder;
@@ -60,7 +60,7 @@ static status run(struct comm *c, const struct args *a)
 status cmd_pretrain(int argc, char **argv)
 {
     TRY(stop_install()); /* a stop that is asked for while the run is being loaded is one, too */
-    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
+    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, pretrain_run);
 }
 
 void cmd_pretrain_help(void)

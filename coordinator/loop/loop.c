@@ -68,6 +68,7 @@ static void tell_step(struct loop *l, int64_t step, const struct job_step *done,
     m->journal_lag = (uint64_t)step - journal_durable_step(l->journal);
     m->bytes_sent = membership_step(&l->membership, done->reports, done->units, step);
     l->last_commit = t;
+    if (done->described) loop_post_run(l, MP2__RUN__STATE__RUNNING, 0);
     progress_post(l->progress, &m->base);
     if (!done->skipped) l->loss = isnan(l->loss) ? m->loss : l->loss + 0.02 * (m->loss - l->loss);
     if (l->job->brief) l->job->brief(l->job->self, words, sizeof words);
@@ -227,7 +228,7 @@ static status record_eval(struct loop *l, struct job_eval *e, int best)
     if (best) TRY(checkpoint_mark_best(l->o->run, (uint64_t)l->step));
     if (best) tell_checkpoint(l, l->step, MP2__CHECKPOINT__STATE__COMPLETE, 1);
     TRY(record_encode_eval(&e->record, &l->buffer));
-    /* Filed under the next step: it stands behind the checkpoint of its own, if there is one. */
+    /* Filed under the next step: it comes after the checkpoint of its own, if there is one. */
     TRY(append(l, l->step + 1, RECORD_EVAL, l->buffer.data, l->buffer.bytes));
     TRY(journal_wait_durable(l->journal, (uint64_t)l->step + 1));
     progress_post(l->progress, &e->message->base);
@@ -326,7 +327,7 @@ static status follow(struct loop *l)
     }
 }
 
-static status finish(struct loop *l, status s)
+static status finish_run(struct loop *l, status s)
 {
     status closed;
 
@@ -375,5 +376,5 @@ status loop_run(struct comm *c, const struct job *job, const struct loop_options
         out->stopped = 1;
         s = ST_OK;
     }
-    return finish(&l, s);
+    return finish_run(&l, s);
 }

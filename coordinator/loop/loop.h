@@ -27,6 +27,7 @@ struct job_step {
     Mp2__Step *message; /* for metrics and stream; its step number, bytes and commit times are set by the loop */
     const struct member_report *reports; /* (workers) */
     const int64_t *units;                /* (workers) units each was dealt */
+    int described;                       /* the run's description has changed: watchers are told again */
 };
 
 /* Who looks on while an evaluation is under way, and who may end it. */

@@ -1,4 +1,4 @@
-/* Where a run begins: with nothing, or with its newest checkpoint and the journal's records behind it. */
+/* Where a run begins: with nothing, or with its newest checkpoint and the journal's records after it. */
 #include "coordinator/loop/state.h"
 
 #include <math.h>

@@ -162,7 +162,7 @@ static status open_encoder(struct mlm *m, const struct model_source *model)
 
     TRY(mlm_start_folder(m->config, folder,
                          sizeof folder)); /* a function of the configuration: the same on all ranks */
-    TRY(machine_open(m->comm, &m->config->machine, &(struct machine_encoder){folder, m->config->run, model, 0},
+    TRY(machine_open(m->comm, &m->config->machine, &(struct machine_encoder){folder, m->config->run, model},
                      &m->replica));
     TRY(check_apart(m));
     return say_libraries(m);

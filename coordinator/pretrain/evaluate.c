@@ -77,7 +77,7 @@ status pretrain_evaluate(void *self, int64_t step, int full, const struct eval_w
 /* ---- for mp2 evaluate ---- */
 
 /* Coordinator. How far the scoring is, for those who watch. */
-static void tell(struct pretrain *p, struct progress *progress, Mp2__Run__State state, int done)
+static void tell_state(struct pretrain *p, struct progress *progress, Mp2__Run__State state, int done)
 {
     Mp2__Run run = MP2__RUN__INIT;
 
@@ -115,7 +115,7 @@ static status score_split(struct pretrain *p, struct scorer *x, enum split split
     for (int t = 0; t < p->facts.shape.tasks; t++) {
         struct eval_result r;
 
-        tell(p, progress, MP2__RUN__STATE__EVALUATING, t);
+        tell_state(p, progress, MP2__RUN__STATE__EVALUATING, t);
         TRY(score_task(p, x, t, split, 0, &r));
         if (!c) continue;
         c->scores->complete = 1; /* so far */
@@ -164,11 +164,11 @@ status pretrain_evaluate_split(struct pretrain *p, enum split split)
     s = comm_agree(p->comm, s);
     if (s == ST_OK) s = score_split(p, &x, split, progress);
     if (progress)
-        tell(p, progress,
-             s == ST_OK    ? MP2__RUN__STATE__FINISHED
-             : s == ST_END ? MP2__RUN__STATE__STOPPED
-                           : MP2__RUN__STATE__FAILED,
-             s == ST_OK ? (int)p->facts.shape.tasks : (int)p->coordinator->scores->eval.n_scores);
+        tell_state(p, progress,
+                   s == ST_OK    ? MP2__RUN__STATE__FINISHED
+                   : s == ST_END ? MP2__RUN__STATE__STOPPED
+                                 : MP2__RUN__STATE__FAILED,
+                   s == ST_OK ? (int)p->facts.shape.tasks : (int)p->coordinator->scores->eval.n_scores);
     scorer_fini(&x);
     progress_destroy(&progress);
     return s;

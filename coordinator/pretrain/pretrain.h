@@ -31,7 +31,7 @@ struct pretrain {
     struct reduce reduce;
     struct pretrain_go go;
     int64_t applied;    /* AdamW steps taken */
-    double limit_flops; /* FLOP/s of all workers' products, measured at the start */
+    double limit_flops; /* FLOP/s of all workers' products; measured again when steps are faster (rate_watch.h) */
     struct checkpoint_tensor tensors[PRETRAIN_TENSORS];
     size_t tensor_count;
     struct pretrain_worker *worker;           /* NULL: this rank is none */
@@ -42,6 +42,10 @@ struct pretrain {
 status pretrain_open(struct comm *c, const struct pretrain_config *config, const struct options *options,
                      struct pretrain *p);
 void pretrain_close(struct pretrain *p);
+
+/* Collective. The rate of all workers' products together, for those who watch: p->limit_flops, if it is higher. About a
+ * tenth of a second. */
+status pretrain_measure_rate(struct pretrain *p);
 
 /* Local. The job for loop_run, and how it is to be run. resolved: the configuration as text; folder: taken. */
 struct job pretrain_job(struct pretrain *p);

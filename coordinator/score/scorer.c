@@ -25,7 +25,7 @@ static void post(struct scorer *x, const struct score_pass *pass)
 }
 
 /* Worker. Answers leave whether they are right or not, so that nobody waits for them; the status says which. */
-static status answer(struct scorer *x)
+static status answer_round(struct scorer *x)
 {
     struct scoring_worker *w = &x->worker;
     status s;
@@ -66,7 +66,7 @@ static status run_round(struct scorer *x, struct score_pass *pass, int *more)
     TRY(comm_agree(c, x->compute ? scoring_prepare(&x->worker, &x->sizes[c->worker]) : ST_OK));
     if (x->membership) membership_begin_round(x->membership);
     if (pass) post(x, pass);
-    s = x->compute ? answer(x) : ST_OK;
+    s = x->compute ? answer_round(x) : ST_OK;
     s = x->membership ? membership_agree(x->membership, s) : comm_agree(c, s);
     TRY(comm_or_abort(c, exchange_wait(c, &x->exchange)));
     TRY(s);

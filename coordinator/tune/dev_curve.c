@@ -136,7 +136,7 @@ static int is_better(const struct dev_curve *c, const struct dev_curve_point *p)
     return p->dev > c->best.dev || (p->dev == c->best.dev && p->loss < c->best.loss);
 }
 
-static void keep(struct dev_curve *c, const struct dev_curve_point *p, const struct dev_curve_state *state)
+static void keep_point(struct dev_curve *c, const struct dev_curve_point *p, const struct dev_curve_state *state)
 {
     c->best = *p;
     memcpy(c->best_prompts, state->prompts, c->bank * sizeof *c->best_prompts);
@@ -156,7 +156,7 @@ status dev_curve_note(struct dev_curve *c, struct dev_curve_point *at, const str
 {
     TRY(check_finite(c, at));
     at->best = is_better(c, at);
-    if (at->best) keep(c, at, state);
+    if (at->best) keep_point(c, at, state);
     if (c->count == 0) c->untuned_dev = at->dev;
     TRY(mem_grow(&c->points, &c->room, c->count + 1, sizeof *c->points));
     c->points[c->count++] = *at;

@@ -25,12 +25,12 @@
 struct oracle_options {
     struct comm *comm;
     const struct replica *replica;
-    int32_t layers;      /* of the prompts that are tuned: the encoder's, or 1 (before the first layer alone) */
-    int32_t tokens;      /* P */
-    int32_t longest;     /* rows of the longest input: the form's max_length */
-    int gradients;       /* 1: oracle_gradient will be called */
-    enum loss_over loss; /* what losses are over */
-    int int8;            /* likewise: computed in int8, by the replica's second encoder */
+    int32_t layers;         /* of the prompts that are tuned: the encoder's, or 1 (before the first layer alone) */
+    int32_t tokens;         /* P */
+    int32_t longest;        /* rows of the longest input: the form's max_length */
+    int gradients;          /* 1: oracle_gradient will be called */
+    const char *check_int8; /* the encoder's folder: the first gradient is compared with one without int8; NULL: not */
+    enum loss_over loss;    /* what losses are over */
     const struct machine_config *machine;
     struct scorer_rules rules;
     /* coordinator */

@@ -46,7 +46,7 @@ static status open_single(struct tuning *t, const struct model_config *m)
     const struct tune_config *c = t->config;
     const struct bank *b = &t->single;
 
-    if (!c->single_prompts[0]) return ST_OK;
+    if (!tune_has_method(c, METHOD_SINGLE)) return ST_OK;
     TRY(bank_open(c->single_prompts, m, &t->single));
     TRY(check_encoder(t, b, c->single_prompts));
     if (b->modules != 1)
@@ -129,11 +129,7 @@ static status save_config(struct tuning *t)
 
 static status open_encoder(struct tuning *t, const struct model_source *model)
 {
-    const struct machine_encoder encoder = {.folder = t->config->model,
-                                            .spill = t->config->run,
-                                            .model = model,
-                                            .int8 = t->config->black_box.int8 &&
-                                                    tune_has_method(t->config, METHOD_BLACK_BOX)};
+    const struct machine_encoder encoder = {.folder = t->config->model, .spill = t->config->run, .model = model};
     struct machine_config machine = t->config->machine;
     char path[RUN_FOLDER_PATH_BYTES + 32];
 
@@ -217,10 +213,10 @@ int tuning_k(const struct tuning *t, int task)
 
 /* ---- what is told ---- */
 
-static void fill(const struct tuning *t, Mp2__Run *run)
+static void describe_run(const struct tuning *t, Mp2__Run *run)
 {
     run->command = (char *)(uintptr_t)t->command;
-    run->precision = (char *)(uintptr_t)(t->replica.facts.precision == NUMBER_BF16 ? "bf16" : "f32");
+    run->precision = (char *)(uintptr_t)replica_precision(&t->replica.facts);
     run->instruction_set = (char *)(uintptr_t)isa_name(t->replica.facts.isa);
     run->libraries = (char *)(uintptr_t)t->about;
     run->layers = (uint32_t)t->bank.layers;
@@ -263,7 +259,7 @@ void tuning_tell(struct tuning *t, Mp2__Run__State state, const char *phase)
 
     if (!t->progress) return;
     gethostname(host, sizeof host - 1);
-    fill(t, &run);
+    describe_run(t, &run);
     run.host = host;
     run.state = state;
     run.phase = (char *)(uintptr_t)phase;

@@ -68,7 +68,7 @@ apart="--set train.apart=true --set machine.exact=false --set train.frozen=1 --s
 want_apart=$(one apart 1 $apart) || exit 1
 # shellcheck disable=SC2086
 [ "$(one apart-3 3 $apart)" = "$want_apart" ] || fail "documents apart: other bytes with 3 ranks"
-# The first byte that differs lies behind the first layer's; layers are equal, and the word table is small.
+# The first byte that differs lies after the first layer's; layers are equal, and the word table is small.
 differs=$(cmp -l f32/model/model.safetensors apart/model/model.safetensors | awk '{ print $1; exit }')
 [ "$differs" -gt $(($(stat -c %s f32/model/model.safetensors) / 2)) ] || fail "train.frozen: byte $differs differs, a frozen tensor's"
 expect_2() { "$mp2" mlm mlm.yaml "$@" > bad.txt 2>&1; [ $? = 2 ] || fail "expected status 2: $*"; }

@@ -12,7 +12,7 @@ _Static_assert(sizeof(enum precision_choice) == sizeof(int) && sizeof(enum isa) 
                "options write a choice as an int");
 
 /* Units are nodes of a binary tree of examples. */
-static status check(const struct machine_config *m)
+static status check_units(const struct machine_config *m)
 {
     if ((m->unit_examples & (m->unit_examples - 1)) == 0) return ST_OK;
     return fault(ST_INPUT, "machine.unit_examples: found %lld, expected a power of two", (long long)m->unit_examples);
@@ -47,10 +47,9 @@ status machine_open(struct comm *c, const struct machine_config *m, const struct
                                       .isa = m->isa,
                                       .engine = m->engine,
                                       .threads = m->threads ? (int)m->threads : replica_threads(c),
-                                      .exact = m->exact,
-                                      .int8 = e->int8};
+                                      .exact = m->exact};
 
-    TRY(comm_agree(c, c->rank == 0 ? check(m) : ST_OK));
+    TRY(comm_agree(c, c->rank == 0 ? check_units(m) : ST_OK));
     TRY(replica_open(c, &o, e->model, r));
     if (m->precision == PRECISION_AUTO) describe_choice(m, &r->facts, r->choice);
     if (r->facts.measured.f32 > 0) log_info("precision", "choice=\"%s\"", r->choice);

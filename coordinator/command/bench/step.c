@@ -23,7 +23,7 @@ enum { BATCH = 32, TOKENS = 50, D = 300, VOCABULARY = 21128 };
 static const struct bench_case {
     const char *name;
     int32_t lengths[BATCH]; /* longest first: slots are given by length */
-    int32_t context;        /* its first token (a question is behind it); 0: two options at the end */
+    int32_t context;        /* its first token (a question is after it); 0: two options at the end */
 } cases[] = {
     {"afqmc",
      {125, 121, 119, 117, 117, 114, 111, 108, 108, 106, 106, 104, 103, 102, 102, 101,
@@ -213,10 +213,12 @@ static status report(struct step *s, const struct bench_case *c, const struct ti
         .bench = "step", .limit = limit->clock, .unit = "flop/s", .value = step_flops(s, c) / t->total};
     int bf16 = s->options->precision == NUMBER_BF16;
     double tokens = 0, sent2, sent8;
-    char what[96];
+    char what[96], model[32];
 
     for (int i = 0; i < BATCH; i++) tokens += c->lengths[i];
-    snprintf(what, sizeof what, "cpt-large deep %s %s", bf16 ? "bf16" : "f32", c->name);
+    if (s->options->layers == 24 && s->options->hidden == 1024) snprintf(model, sizeof model, "cpt-large");
+    else snprintf(model, sizeof model, "%dx%d", s->options->layers, s->options->hidden);
+    snprintf(what, sizeof what, "%s deep %s %s", model, bench_precision_name(s->options), c->name);
     f.what = what;
     TRY(bench_bytes_sent(2, &sent2));
     TRY(bench_bytes_sent(8, &sent8));
