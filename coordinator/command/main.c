@@ -8,11 +8,13 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "coordinator/command/command.h"
+#include "worker/model/blas_core.h"
 
 int main(int argc, char **argv)
 {
     status s;
 
+    blas_core_fit(argv);
     file_guard_standard();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe and a file over its limit are failed writes, reported like any other */
     signal(SIGXFSZ, SIG_IGN);
