@@ -1,6 +1,7 @@
 /* Zeros are multiplied: the instructions take the same time whatever the numbers are. */
 #include "worker/model/matmul_rate.h"
 
+#include <math.h>
 #include <stdatomic.h>
 
 #include "cluster/base/clock.h"
@@ -30,13 +31,14 @@ static void multiply(void *arg, int thread, int threads)
                 atomic_store(&r->failed, ST_SYSTEM);
 }
 
-static double time_rounds(struct rate_trial *r, struct pool *pool, int rounds)
+/* Seconds of a round. */
+static struct matmul_rates time_rounds(struct rate_trial *r, struct pool *pool, int rounds)
 {
-    double t = clock_now();
+    double t = clock_now(), worked = clock_cpu();
 
     r->rounds = rounds;
     pool_run(pool, multiply, r);
-    return (clock_now() - t) / rounds;
+    return (struct matmul_rates){(clock_now() - t) / rounds, (clock_cpu() - worked) / rounds / pool_threads(pool)};
 }
 
 static size_t larger(size_t a, size_t b)
@@ -65,19 +67,21 @@ static status open_operands(struct rate_trial *r, int threads, double *flops)
     return mem_alloc(widest, sizeof *r->bias, &r->bias);
 }
 
-status matmul_rate(const struct matmul *m, struct pool *pool, double *flops_per_second)
+status matmul_rate(const struct matmul *m, struct pool *pool, struct matmul_rates *best)
 {
     struct rate_trial r = {.m = m};
     double flops = 0, once;
     status s = open_operands(&r, pool_threads(pool), &flops);
 
-    *flops_per_second = 0;
+    *best = (struct matmul_rates){0, 0};
     if (s == ST_OK) {
         time_rounds(&r, pool, 1);
-        once = time_rounds(&r, pool, 1);
+        once = time_rounds(&r, pool, 1).clock;
         for (int trial = 0; trial < TRIALS; trial++) {
-            double rate = flops / time_rounds(&r, pool, 1 + (int)(TRIAL_MS * 1e-3 / once));
-            if (rate > *flops_per_second) *flops_per_second = rate;
+            struct matmul_rates seconds = time_rounds(&r, pool, 1 + (int)(TRIAL_MS * 1e-3 / once));
+
+            best->clock = fmax(best->clock, flops / seconds.clock);
+            best->cpu = fmax(best->cpu, seconds.cpu > 0 ? flops / seconds.cpu : 0);
         }
         s = (status)atomic_load(&r.failed);
     }

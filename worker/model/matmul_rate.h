@@ -4,8 +4,13 @@
 
 #include "worker/model/matmul.h"
 
-/* Local. FLOP/s of all products of m in turn, MATMUL_ROWS rows at a time, every thread of the pool its own at the same
- * time; the best of some trials, a tenth of a second in all. `mp2 bench gemm` measures more carefully. */
-status matmul_rate(const struct matmul *m, struct pool *pool, double *flops_per_second);
+/* FLOP/s by the clock, and by the threads' CPU time: what the clock would say if nobody else used the cores. */
+struct matmul_rates {
+    double clock, cpu;
+};
+
+/* Local. The rate of all products of m in turn, MATMUL_ROWS rows at a time, every thread of the pool its own at the
+ * same time; the best of some trials, a tenth of a second in all. `mp2 bench gemm` measures more carefully. */
+status matmul_rate(const struct matmul *m, struct pool *pool, struct matmul_rates *best);
 
 #endif

@@ -1,4 +1,4 @@
-/* Both are timed in turns, so that other work on the machine meets both alike, and the best of each counts. */
+/* By CPU time, so that other work on the machine does not decide; in turns, and the best of each counts. */
 #include "worker/model/precision.h"
 
 #include <math.h>
@@ -28,10 +28,10 @@ static status time_both(struct encoder *const of[2], struct pool *pool, double b
 
     for (int turn = 0; turn < TURNS && (turn == 0 || clock_now() - started < LONG_ENOUGH); turn++)
         for (int i = 0; i < 2; i++) {
-            double rate;
+            struct matmul_rates rate;
 
             TRY(matmul_rate(of[i]->matmul, pool, &rate));
-            best[i] = fmax(best[i], rate);
+            best[i] = fmax(best[i], rate.cpu);
         }
     return ST_OK;
 }
