@@ -61,11 +61,13 @@ status quarantine_doubt(struct quarantine *q, const char *host, const char *reas
     return ST_OK;
 }
 
-void quarantine_answered(struct quarantine *q, const char *host)
+void quarantine_answered(struct quarantine *q, const char *host, double from)
 {
     struct ward *w = quarantine_find(q, host);
 
-    if (w) w->silent = 0;
+    if (!w || !w->silent) return;
+    w->silent = 0;
+    w->from = from;
 }
 
 int quarantine_holds(struct quarantine *q, const char *host, double now)
@@ -77,5 +79,5 @@ int quarantine_holds(struct quarantine *q, const char *host, double now)
         w->until = 0;
         w->strikes = 0;
     }
-    return w->until > 0 || w->silent;
+    return w->until > 0 || w->silent || now < w->from;
 }

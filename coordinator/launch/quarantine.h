@@ -23,6 +23,7 @@ struct ward {
     double last;        /* the last failure */
     double until;       /* left out until then; 0: not */
     int silent;         /* to be probed before it is used again */
+    double from;        /* it answered and is used from then on; 0: does not matter */
     double probed;      /* when a probe was begun last */
     char reason[REASON_BYTES];
 };
@@ -40,8 +41,8 @@ status quarantine_strike(struct quarantine *q, const char *host, double now, int
                          int *out_now);
 /* Local. A host may be unreachable; no strike. */
 status quarantine_doubt(struct quarantine *q, const char *host, const char *reason);
-/* Local. It answered. */
-void quarantine_answered(struct quarantine *q, const char *host);
+/* Local. It answered, and may be used from then on: at once where nothing is under way without it. */
+void quarantine_answered(struct quarantine *q, const char *host, double from);
 /* Local. 1: not to be used now. Where the time of a cool-down is over it is forgotten, with its strikes. */
 int quarantine_holds(struct quarantine *q, const char *host, double now);
 /* Local. What is known of a host; NULL: nothing. */

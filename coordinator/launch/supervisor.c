@@ -32,7 +32,7 @@ enum { TICK_MS = 50 };
 
 /* Seconds: asking again; from SIGTERM to SIGKILL; probing again; of the longest back-off; that probes are waited for.
  */
-static const double ASK_AGAIN = 1, KILL_AFTER = 1, PROBE_EVERY = 2, BACKOFF_MOST = 30, PROBE_WAIT = 1.5, FORGET = 600;
+static const double ASK_AGAIN = 1, KILL_AFTER = 1, PROBE_EVERY = 2, BACKOFF_MOST = 30, PROBE_WAIT = 1, FORGET = 600;
 
 struct supervisor {
     const struct launch_config *config;
@@ -132,32 +132,30 @@ static void end_now(struct supervisor *s, const char *why)
 
 /* ---- the end of an epoch ---- */
 
+/* A host that nothing can take the place of is not struck, only asked whether it is there. */
 static void strike(struct supervisor *s, const struct verdict *v)
 {
     const char *host = s->epoch.hosts.items[v->host].name;
-    int others = s->epoch.hosts.count > 1, out = 0;
+    int silent = v->silent && !host_is_here(host), out = 0;
     const struct ward *w;
+    status r = s->epoch.hosts.count > 1 ? quarantine_strike(&s->quarantine, host, clock_now(), silent, v->why, &out)
+               : silent                 ? quarantine_doubt(&s->quarantine, host, v->why)
+                                        : ST_OK;
 
-    /* A host that nothing can take the place of is only asked whether it is there. */
-    if (!others) {
-        if (v->silent && !host_is_here(host)) (void)quarantine_doubt(&s->quarantine, host, v->why);
-        return;
-    }
-    if (quarantine_strike(&s->quarantine, host, clock_now(), v->silent && !host_is_here(host), v->why, &out) != ST_OK)
-        return;
+    if (silent) s->doubted = clock_now();
     w = quarantine_find(&s->quarantine, host);
-    if (out && w)
+    if (r == ST_OK && out && w)
         notice(s, 1, "quarantine", "%s is left out for %.0f s: %d failures, the last one: %s", host,
                w->until - clock_now(), w->strikes, v->why);
 }
 
-/* Nobody knows who failed before a first step was made: who does not answer is left out. */
+/* Nobody knows who failed: who does not answer is left out. */
 static void doubt_all(struct supervisor *s)
 {
     for (size_t i = 0; i < s->epoch.hosts.count; i++)
         if (!host_is_here(s->epoch.hosts.items[i].name))
             (void)quarantine_doubt(&s->quarantine, s->epoch.hosts.items[i].name, "is asked whether it is there");
-    s->doubted = clock_now();
+    if (s->quarantine.count > 0) s->doubted = clock_now();
 }
 
 static void back_off(struct supervisor *s)
@@ -186,7 +184,7 @@ static void after_loss(struct supervisor *s, const struct verdict *v, int moved)
     if (s->lost_at <= 0) s->lost_at = clock_unix();
     notice(s, 1, "epoch-lost", "epoch %" PRIu64 " at step %" PRIu64 ": %s", s->epoch.number, s->best_step, v->why);
     if (v->host >= 0) strike(s, v);
-    else if (!moved && s->epoch.hosts.count > 0 && v->kind == VERDICT_LOST && s->lost > 1) doubt_all(s);
+    else if (v->kind == VERDICT_LOST && !WIFSIGNALED(s->epoch.status)) doubt_all(s);
     if (v->kind == VERDICT_FAILED && !held) {
         int first = s->best_step == 0 && v->exit_status == status_exit(ST_INPUT);
 
@@ -324,7 +322,10 @@ static status start_epoch(struct supervisor *s, double now)
 /* Probes of hosts in doubt may still come back well. */
 static int probes_pending(const struct supervisor *s, double now)
 {
-    return s->doubted > 0 && now - s->doubted < PROBE_WAIT;
+    if (s->doubted <= 0 || now - s->doubted >= PROBE_WAIT) return 0;
+    for (size_t i = 0; i < s->quarantine.count; i++)
+        if (s->quarantine.wards[i].silent && hosts_find(&s->roster.settled, s->quarantine.wards[i].name) >= 0) return 1;
+    return 0;
 }
 
 static status try_epoch(struct supervisor *s)
@@ -339,7 +340,7 @@ static status try_epoch(struct supervisor *s)
     }
     TRY(roster_pick(&s->roster, &s->quarantine, now, &s->desired));
     workers = hosts_slots(&s->desired);
-    if (probes_pending(s, now) && workers < hosts_slots(&s->roster.settled)) {
+    if (probes_pending(s, now)) {
         set_phase(s, LAUNCH_WAITING, "for hosts that are asked whether they are there");
         return ST_OK;
     }
@@ -424,7 +425,7 @@ static void ask_silent(struct supervisor *s, double now)
     }
     while (probes_next(&s->probes, now, host, &answered)) {
         if (!answered) continue;
-        quarantine_answered(&s->quarantine, host);
+        quarantine_answered(&s->quarantine, host, s->epoch.pid > 0 ? now + s->config->settle : 0);
         s->dirty = 1;
         log_info("host-answers", "host=%s", host);
     }

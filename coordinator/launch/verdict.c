@@ -47,19 +47,30 @@ static void judge_lost_daemon(const struct epoch_end *end, struct verdict *v)
     snprintf(v->why, sizeof v->why, "the connection to %.100s was lost", end->epoch->lost_daemon);
 }
 
+/* Before the run could say anything: with other hosts it may be them, without it is the program or mpirun. */
+static int failed_at_the_start(const struct epoch_end *end, int exit_status)
+{
+    enum { NOT_STARTED = 127 };
+
+    if (exit_status == NOT_STARTED) return 1;
+    for (size_t i = 0; i < end->epoch->hosts.count; i++)
+        if (!host_is_here(end->epoch->hosts.items[i].name)) return 0;
+    return exit_status == status_exit(ST_IO);
+}
+
 /* Nobody named anybody: what mpirun's status says (cluster/README.md, "Running on MPI"). */
 static void judge_status(const struct epoch_end *end, struct verdict *v)
 {
     const struct heartbeat *h = end->last;
     int own = v->exit_status == status_exit(ST_INPUT) ||
-              (v->exit_status == status_exit(ST_IO) && end->alive && h->phase == HEARTBEAT_FAILED);
+              (end->alive ? v->exit_status == status_exit(ST_IO) && h->phase == HEARTBEAT_FAILED
+                          : failed_at_the_start(end, v->exit_status));
 
     v->kind = own ? VERDICT_FAILED : VERDICT_LOST;
     if (h->suspect_count > 0 && h->suspects[0].lost) v->host = epoch_host_of(end->epoch, h->suspects[0].rank);
     if (WIFSIGNALED(end->epoch->status))
         snprintf(v->why, sizeof v->why, "mpirun was ended by signal %d", WTERMSIG(end->epoch->status));
     else snprintf(v->why, sizeof v->why, "mpirun ended with status %d", v->exit_status);
-    if (v->exit_status == status_exit(ST_IO) && !end->alive) v->kind = VERDICT_FAILED; /* before it began */
 }
 
 void verdict_of(const struct epoch_end *end, struct verdict *v)

@@ -130,10 +130,11 @@ static void test_silent(void **unused)
     offer(&s, "a:1\nb:1\n", 0);
     assert_int_equal(quarantine_strike(&s.quarantine, "b", 10, 1, "cut off", &out), ST_OK);
     expect(&s, 1000, "a:1"); /* until it answers */
-    quarantine_answered(&s.quarantine, "b");
-    expect(&s, 1000, "a:1,b:1");
+    quarantine_answered(&s.quarantine, "b", 1005);
+    expect(&s, 1004, "a:1");
+    expect(&s, 1005, "a:1,b:1");
     assert_int_equal(quarantine_doubt(&s.quarantine, "a", "asked"), ST_OK);
-    expect(&s, 1000, "b:1");
+    expect(&s, 1005, "b:1");
     assert_int_equal(quarantine_find(&s.quarantine, "a")->strikes, 0);
     close_scene(&s);
 }
