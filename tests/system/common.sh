@@ -106,8 +106,9 @@ rank() { # RUN RANK
 value() { sed -n "s/.*\"$2\":\([0-9.]*\).*/\1/p" "$1/launch/heartbeat" 2> /dev/null; }
 # Until the epoch after EPOCH has made a step; prints it.
 after() { # RUN EPOCH
-    while kill -0 $supervisor 2> /dev/null; do
-        local now
+    local now
+    # shellcheck disable=SC2154
+    while kill -0 "$supervisor" 2> /dev/null; do
         now=$(value "$1" epoch)
         [ "${now:-0}" -gt "$2" ] && [ "$(value "$1" first_step)" != 0.000 ] && echo "$now" && return
         sleep 0.05

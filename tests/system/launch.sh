@@ -9,7 +9,7 @@ options="--set train.steps=$steps --set checkpoint.every=30 --set eval.every=40 
 
 launch_options=(--hosts hosts --hang 2 --settle 0.3 --poll 0.2)
 done_well() { # RUN
-    wait $supervisor || fail "$1: exit status $?: $(tail -5 "$1.txt")"
+    wait "$supervisor" || fail "$1: exit status $?: $(tail -5 "$1.txt")"
     [ "$(sha "$1/latest/")" = "$want" ] || fail "$1: another checkpoint"
     [ "$(grep -c '"step":{"step":' "$1/metrics.jsonl")" = $steps ] || fail "$1/metrics.jsonl: not every step once"
     "$mp2" checkpoint verify "$1" > /dev/null || fail "$1: not valid"
@@ -33,7 +33,7 @@ for fault in "KILL rank 1" "KILL rank 0" "KILL mpirun" "STOP rank 2" "STOP rank 
     epoch=$next
 done
 kill -9 $supervisor
-wait $supervisor 2> /dev/null
+wait "$supervisor" 2> /dev/null
 launch faults --strikes 0
 supervisor=$!
 next=$(after faults "$epoch") || exit 1
@@ -69,13 +69,13 @@ launch stopped
 supervisor=$!
 after stopped 0 > /dev/null
 "$mp2" stop stopped > stop.txt || fail "mp2 stop: $(cat stop.txt)"
-wait $supervisor || fail "stopped: exit status $?"
+wait "$supervisor" || fail "stopped: exit status $?"
 grep -q "stopped in order" stopped/launch/state.json || fail "not stopped in order: $(cat stopped/launch/state.json)"
 launch stopped
 supervisor=$!
 after stopped 1 > /dev/null
 kill -TERM $supervisor
-wait $supervisor || fail "SIGTERM: exit status $?"
+wait "$supervisor" || fail "SIGTERM: exit status $?"
 launch stopped
 supervisor=$!
 done_well stopped
@@ -94,6 +94,32 @@ chmod +x no-mpirun
 [ "$(wc -l < never/launch/epochs.jsonl)" = 3 ] || fail "not three tries"
 echo "ok what does not get better is given up"
 
+# Fencing: an epoch that slept while a newer one had the run, its lock of no use (as on a file system without locks), wakes up,
+# sees it and ends by itself; nothing of the newer one's is touched.
+# shellcheck disable=SC2086
+mpi 2 -x MP2_LAUNCH_EPOCH=1 "$mp2" pretrain small.yaml --set run=fenced --set log=debug $options > fenced-1.txt 2>&1 &
+old=$!
+wait_for step-commit fenced-1.txt
+ranks=$(pgrep -f "$mp2 pretrain small.yaml --set run=fenced " | while read -r p; do [ "$(cat "/proc/$p/comm")" = mp2 ] && echo "$p"; done)
+# shellcheck disable=SC2086
+kill -STOP $ranks
+[ -e fenced/step-$steps ] && fail "the old epoch was too quick"
+mv fenced/run.lock lock.old
+# shellcheck disable=SC2086
+mpi 2 -x MP2_LAUNCH_EPOCH=2 "$mp2" pretrain small.yaml --set run=fenced $options > fenced-2.txt 2>&1 || fail "the newer epoch: $(tail -5 fenced-2.txt)"
+# shellcheck disable=SC2086
+kill -CONT $ranks
+wait $old
+[ $? -eq 3 ] || fail "the old epoch: exit status $?, expected 3: $(tail -5 fenced-1.txt)"
+grep -q "a newer epoch than 1 has taken the run over" fenced-1.txt || fail "the old epoch does not say why it ends: $(tail -5 fenced-1.txt)"
+[ "$(sha fenced/latest/)" = "$want" ] || fail "fenced: another checkpoint"
+[ "$(readlink fenced/latest)" = step-$steps ] || fail "latest is $(readlink fenced/latest)"
+# shellcheck disable=SC2086
+mpi 2 -x MP2_LAUNCH_EPOCH=1 "$mp2" pretrain small.yaml --set run=fenced $options > fenced-3.txt 2>&1
+[ $? -eq 2 ] || fail "an epoch that is over is not refused"
+"$mp2" checkpoint verify fenced > /dev/null || fail "fenced: not valid"
+echo "ok an older epoch is fenced"
+
 # One supervisor a run.
 launch twice
 supervisor=$!
@@ -103,5 +129,5 @@ after twice 0 > /dev/null
 [ $? -eq 2 ] || fail "a second supervisor is not refused"
 grep -q "in the hands of" second.txt || fail "a second supervisor: $(cat second.txt)"
 "$mp2" stop twice > /dev/null || fail "stop"
-wait $supervisor || fail "twice: $?"
+wait "$supervisor" || fail "twice: $?"
 echo "all as expected"

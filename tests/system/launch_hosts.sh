@@ -68,7 +68,7 @@ ip link set mp2v1 down
 next "the coordinator's host cut off"
 all | grep -v mp2n1 > hosts
 ip link set mp2v1 up
-wait $supervisor || fail "exit status $?: $(tail -5 run.txt)"
+wait "$supervisor" || fail "exit status $?: $(tail -5 run.txt)"
 supervisor=
 [ "$(sha run/latest/)" = "$want" ] || fail "another checkpoint"
 [ "$(grep -c '"step":{"step":' run/metrics.jsonl)" = $steps ] || fail "metrics.jsonl: not every step once"
