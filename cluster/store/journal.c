@@ -523,6 +523,17 @@ status journal_cut_after(const char *folder, uint64_t step)
     return s == ST_OK ? file_sync_folder(folder) : s;
 }
 
+uint64_t journal_epoch(const char *folder)
+{
+    uint64_t *firsts, epoch = 0;
+    size_t count;
+
+    if (segment_list(folder, &firsts, &count) != ST_OK) return 0;
+    if (count > 0) epoch = segment_epoch(folder, firsts[count - 1]);
+    mem_free(firsts);
+    return epoch;
+}
+
 uint64_t journal_forecast(size_t record_bytes, uint64_t steps_between, uint64_t checkpoints_kept)
 {
     uint64_t total;

@@ -74,6 +74,9 @@ status journal_roll(struct journal *j, uint64_t first_step);
 /* Local. Remove the segments that hold only steps <= step (the oldest kept checkpoint's). */
 status journal_prune(struct journal *j, uint64_t step);
 
+/* Local. The epoch of a folder's newest segment; 0: none, or no journal, or one that cannot be read (not reported). */
+uint64_t journal_epoch(const char *folder);
+
 /* Local. Remove every record of a later step: for going on from an older checkpoint on purpose. No journal may be
  * open. */
 status journal_cut_after(const char *folder, uint64_t step);

@@ -104,6 +104,21 @@ static ssize_t read_at(int fd, void *out, size_t n, uint64_t offset)
     return (ssize_t)have;
 }
 
+uint64_t segment_epoch(const char *folder, uint64_t first_step)
+{
+    struct segment_header h = {.magic = {0}};
+    char path[PATH_MAX];
+    ssize_t got = -1;
+    int fd;
+
+    if (segment_path(folder, first_step, path) != ST_OK) return 0;
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    got = read_at(fd, &h, sizeof h, 0);
+    close(fd);
+    return got == sizeof h && memcmp(h.magic, segment_magic, sizeof h.magic) == 0 && h.version > 1 ? h.epoch : 0;
+}
+
 static status check_segment_header(const struct segment_scan *scan, const struct segment_header *h, ssize_t got)
 {
     if (got < (ssize_t)sizeof *h || memcmp(h->magic, segment_magic, sizeof h->magic) != 0)

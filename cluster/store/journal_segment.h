@@ -28,6 +28,8 @@ struct record_header {
 /* Local. The first steps of a folder's segments, ascending; mem_free. No folder: none. */
 status segment_list(const char *folder, uint64_t **first_steps, size_t *count);
 status segment_path(const char *folder, uint64_t first_step, char out[PATH_MAX]);
+/* Local. The epoch in a segment's header; 0: none, or it cannot be read (not reported). */
+uint64_t segment_epoch(const char *folder, uint64_t first_step);
 /* Local. A segment with only its header, durable under its name. */
 status segment_create(const char *folder, uint64_t first_step, uint64_t first_number, uint64_t epoch);
 

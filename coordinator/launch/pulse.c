@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many times the usual is overdue; and how long no sign of life at all may come: the coordinator's watch says
- * something every two seconds. */
-static const double STEP_TIMES = 10, PHASE_TIMES = 3, SILENCE = 3, TOLD_EVERY = 2;
+/* How many times the usual is overdue; and how long at least no sign of life at all may come: the coordinator's watch
+ * says something every two to three seconds. */
+static const double STEP_TIMES = 10, PHASE_TIMES = 3, SILENCE = 4;
 
 void pulse_begin(struct pulse *p, const struct pulse_options *options, struct pulse_usual *usual, double now)
 {
@@ -74,7 +74,7 @@ double pulse_patience(const struct pulse *p)
 
 int pulse_overdue(const struct pulse *p, double now, char *why, size_t room)
 {
-    double patience = pulse_patience(p), silence = fmax(p->options.least, SILENCE) + TOLD_EVERY;
+    double patience = pulse_patience(p), silence = fmax(p->options.least, SILENCE);
 
     if (p->alive && now - p->heard > silence) {
         snprintf(why, room, "the coordinator has given no sign of life for %.1f s", now - p->heard);

@@ -19,6 +19,7 @@
 #include "cluster/base/launched.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "cluster/store/journal.h"
 #include "cluster/store/run_folder.h"
 #include "coordinator/launch/epoch.h"
 #include "coordinator/launch/launch_state.h"
@@ -32,7 +33,8 @@ enum { TICK_MS = 50 };
 
 /* Seconds: asking again; from SIGTERM to SIGKILL; probing again; of the longest back-off; that probes are waited for.
  */
-static const double ASK_AGAIN = 1, KILL_AFTER = 1, PROBE_EVERY = 2, BACKOFF_MOST = 30, PROBE_WAIT = 1, FORGET = 600;
+static const double ASK_AGAIN = 1, KILL_AFTER = 1, PROBE_EVERY = 2, BACKOFF_MOST = 30, PROBE_WAIT = 1, SAVE_AGAIN = 1,
+                    FORGET = 600;
 
 struct supervisor {
     const struct launch_config *config;
@@ -61,7 +63,8 @@ struct supervisor {
     double lost_at;     /* Unix seconds: when the last loss was seen; 0: none since the last first step */
     double doubted;     /* when all hosts were put in doubt; 0: not */
     char said[REASON_BYTES];
-    int dirty; /* the state is to be saved */
+    int dirty;         /* the state is to be saved */
+    double save_after; /* and could not be */
 };
 
 /* ---- saying ---- */
@@ -95,12 +98,15 @@ notice(struct supervisor *s, int level, const char *tag, const char *format, ...
     fclose(f);
 }
 
-static status save(struct supervisor *s)
+/* Nothing that cannot be written ends the supervisor: a disk that is full may have room again. */
+static void save(struct supervisor *s)
 {
-    if (!s->dirty) return ST_OK;
-    s->dirty = 0;
-    return launch_state_save(s->folder, &s->state, &s->roster, &s->epoch.hosts, &s->quarantine,
-                             clock_unix() - clock_now());
+    double now = clock_now();
+
+    if (!s->dirty || now < s->save_after) return;
+    s->dirty = launch_state_save(s->folder, &s->state, &s->roster, &s->epoch.hosts, &s->quarantine,
+                                 clock_unix() - now) != ST_OK;
+    s->save_after = s->dirty ? now + SAVE_AGAIN : 0;
 }
 
 /* ---- asking the epoch to stop ---- */
@@ -186,7 +192,7 @@ static void after_loss(struct supervisor *s, const struct verdict *v, int moved)
     if (v->host >= 0) strike(s, v);
     else if (v->kind == VERDICT_LOST && !WIFSIGNALED(s->epoch.status)) doubt_all(s);
     if (v->kind == VERDICT_FAILED && !held) {
-        int first = s->best_step == 0 && v->exit_status == status_exit(ST_INPUT);
+        int first = pulse_median_step(&s->state.usual) <= 0 && v->exit_status == status_exit(ST_INPUT);
 
         if (first || (s->config->retries > 0 && s->failed >= s->config->retries)) give_up(s, v);
     }
@@ -214,7 +220,7 @@ static status note_epoch(struct supervisor *s, const struct verdict *v)
 
 static void take_heartbeat(struct supervisor *s);
 
-static status finish_epoch(struct supervisor *s)
+static void finish_epoch(struct supervisor *s)
 {
     struct verdict v;
     struct epoch_end end;
@@ -230,7 +236,7 @@ static status finish_epoch(struct supervisor *s)
     verdict_of(&end, &v);
     moved = s->pulse.last.step > s->best_step;
     if (moved) s->best_step = s->pulse.last.step;
-    TRY(note_epoch(s, &v));
+    if (note_epoch(s, &v) != ST_OK) log_warn("epochs", "this one is not noted");
     s->dirty = 1;
     switch (v.kind) {
     case VERDICT_DONE:
@@ -248,7 +254,6 @@ static status finish_epoch(struct supervisor *s)
         s->exit_status = v.exit_status;
         snprintf(s->said, sizeof s->said, "was to end and did: %.150s", v.why);
     }
-    return ST_OK;
 }
 
 /* ---- an epoch under way ---- */
@@ -269,7 +274,10 @@ static status tend_epoch(struct supervisor *s)
     char why[200];
 
     epoch_read(&s->epoch);
-    if (epoch_ended(&s->epoch)) return finish_epoch(s);
+    if (epoch_ended(&s->epoch)) {
+        finish_epoch(s);
+        return ST_OK;
+    }
     take_heartbeat(s);
     if (s->ended_at > 0 || s->signalled > 1) {
         end_now(s, "ended by a second signal");
@@ -283,12 +291,22 @@ static status tend_epoch(struct supervisor *s)
     TRY(roster_pick(&s->roster, &s->quarantine, now, &s->desired));
     if (s->ending || !hosts_equal(&s->desired, &s->epoch.hosts)) {
         if (s->asked <= 0) log_info("epoch-asked", "why=\"%s\"", s->ending ? "end" : "other hosts");
-        TRY(ask_to_stop(s));
+        if (ask_to_stop(s) != ST_OK) log_warn("epoch-asked", "it cannot be asked");
     }
     return ST_OK;
 }
 
 /* ---- the next epoch ---- */
+
+/* The journal knows better than a state that could not be saved. */
+static uint64_t next_number(const struct supervisor *s)
+{
+    char folder[4200];
+    uint64_t there = 0;
+
+    if (file_join(folder, sizeof folder, s->run->folder, "journal") == ST_OK) there = journal_epoch(folder);
+    return (there > s->state.epoch ? there : s->state.epoch) + 1;
+}
 
 static status start_epoch(struct supervisor *s, double now)
 {
@@ -303,7 +321,7 @@ static status start_epoch(struct supervisor *s, double now)
     char hosts[400];
     int killed;
 
-    s->state.epoch++;
+    s->state.epoch = next_number(s);
     killed = epoch_sweep(s->run->folder, s->state.epoch);
     if (killed > 0) log_warn("leftovers", "processes=%d", killed);
     s->asked = s->ended_at = 0;
@@ -385,7 +403,6 @@ static status take_drained(struct supervisor *s)
     char path[4200], *text;
     struct stat st;
     size_t size;
-    status r;
 
     TRY(file_join(path, sizeof path, s->folder, "drained"));
     if (stat(path, &st) != 0) {
@@ -393,9 +410,9 @@ static status take_drained(struct supervisor *s)
         return ST_OK;
     }
     TRY(file_read(path, 1 << 20, &text, &size));
-    r = hosts_parse_script(path, text, &s->roster.drained);
+    if (hosts_parse_script(path, text, &s->roster.drained) != ST_OK) log_warn("drained", "path=%s", path);
     mem_free(text);
-    return r;
+    return ST_OK;
 }
 
 static status take_hosts(struct supervisor *s, double now)
@@ -457,7 +474,7 @@ static status go_on(struct supervisor *s)
         } else {
             TRY(try_epoch(s));
         }
-        TRY(save(s));
+        save(s);
         if (!s->over && (s->epoch.pid > 0 || s->state.phase != LAUNCH_RUNNING)) wait_a_moment(s);
     }
     return ST_OK;
@@ -538,7 +555,8 @@ status supervisor_run(const struct launch_config *config, const struct launch_ru
     if (r == ST_OK) {
         set_phase(&s, LAUNCH_ENDED, s.said);
         log_info("launch-ended", "why=\"%s\" epochs=%" PRIu64, s.said, s.state.epoch);
-        r = save(&s);
+        s.save_after = 0;
+        save(&s);
     }
     if (s.lock >= 0 && r == ST_OK) r = remove_old(&s, "stop");
     *exit_status = s.exit_status;

@@ -350,11 +350,14 @@ static void test_epochs(void **unused)
     test_folder(folder, sizeof folder);
     make(folder, 1, 3, 0); /* without an epoch */
     assert_int_equal(version_of(folder, 1), 1);
+    assert_int_equal(journal_epoch(folder), 0);
     old = open_epoch(folder, 2);
     assert_int_equal(version_of(folder, 4), 2);
     for (uint64_t step = 4; step <= 6; step++) assert_int_equal(append(old, step), ST_OK);
     assert_int_equal(journal_wait_durable(old, 6), ST_OK);
+    assert_int_equal(journal_epoch(folder), 2);
     new = open_epoch(folder, 3);
+    assert_int_equal(journal_epoch(folder), 3);
     assert_int_equal(journal_last_step(new), 6);
     assert_int_equal(append(old, 7), ST_OK); /* it does not look every time: void all the same */
     assert_int_equal(append(old, 8), ST_OK);

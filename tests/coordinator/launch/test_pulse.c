@@ -43,8 +43,8 @@ static void test_steps(void **unused)
     assert_false(overdue(&p, 1013.9));
     assert_true(overdue(&p, 1014.1)); /* least: 2 s */
     for (int i = 1; i <= 40; i++) tell(&p, HEARTBEAT_STEPS, (uint64_t)(20 + i), 1012 + 3.0 * i);
-    assert_false(overdue(&p, 1132 + 4.9)); /* the coordinator has said nothing for a while: silence comes first */
-    assert_true(overdue(&p, 1132 + 5.1));
+    assert_false(overdue(&p, 1132 + 3.9)); /* the coordinator has said nothing for a while: silence comes first */
+    assert_true(overdue(&p, 1132 + 4.1));
 }
 
 /* Signs of life without a mark: the step alone is overdue. */
@@ -96,8 +96,8 @@ static void test_silence(void **unused)
     (void)unused;
     pulse_begin(&p, &options, &usual, 0);
     tell(&p, HEARTBEAT_EVALUATION, 1, 1);
-    assert_false(overdue(&p, 5.9));
-    assert_true(pulse_overdue(&p, 6.1, why, sizeof why));
+    assert_false(overdue(&p, 4.9));
+    assert_true(pulse_overdue(&p, 5.1, why, sizeof why));
     assert_non_null(strstr(why, "no sign of life"));
 }
 
