@@ -38,6 +38,7 @@ status epoch_environment(void)
         {"PRTE_MCA_oob_tcp_keepalive_time", "1"},
         {"PRTE_MCA_oob_tcp_keepalive_intvl", "1"},
         {"PRTE_MCA_oob_tcp_keepalive_probes", "2"},
+        {"SLURM_OVERLAP", "1"}, /* a step that waits for a dead node must not keep the next one out */
         {"HWLOC_COMPONENTS", "-gl"},
     };
 
@@ -138,9 +139,12 @@ status epoch_words(const struct epoch_plan *plan, const struct hosts *hosts, uin
 
 /* ---- the process ---- */
 
-/* A group of its own: Ctrl-C at the terminal is the supervisor's business. */
-static void __attribute__((noreturn)) become(char **words, const int pipe[2])
+/* A group of its own: Ctrl-C at the terminal is the supervisor's business. mpirun's own helpers on this machine (srun,
+ * ssh) are to be found by epoch_sweep, too. */
+static void __attribute__((noreturn))
+become(const struct epoch_plan *plan, uint64_t number, char **words, const int pipe[2])
 {
+    char text[32];
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     sigset_t none;
 
@@ -150,6 +154,9 @@ static void __attribute__((noreturn)) become(char **words, const int pipe[2])
     signal(SIGPIPE, SIG_DFL);
     signal(SIGXFSZ, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    snprintf(text, sizeof text, "%" PRIu64, number);
+    setenv(LAUNCHED_EPOCH, text, 1);
+    setenv(LAUNCHED_RUN, plan->run, 1);
     if (nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 && dup2(pipe[1], STDERR_FILENO) >= 0) execvp(words[0], words);
     dprintf(STDERR_FILENO, "mp2: %s: cannot be started: %s\n", words[0], strerror(errno));
     _exit(127);
@@ -168,7 +175,7 @@ status epoch_start(const struct epoch_plan *plan, const struct hosts *hosts, uin
     s = pipe2(pipe, O_CLOEXEC) == 0 ? ST_OK : fault(ST_SYSTEM, "pipe: %s", strerror(errno));
     if (s == ST_OK) {
         e->pid = fork();
-        if (e->pid == 0) become(words, pipe);
+        if (e->pid == 0) become(plan, number, words, pipe);
         if (e->pid < 0) s = fault(ST_SYSTEM, "%s: cannot be started: %s", plan->mpirun, strerror(errno));
         close(pipe[1]);
         e->errors = pipe[0];

@@ -307,10 +307,11 @@ class Campaign:
         """No committed step is lost: what the next epoch resumed from is not older than what had been told."""
         size = os.path.getsize(os.path.join(self.run, "metrics.jsonl"))
         with open(os.path.join(self.run, "metrics.jsonl"), "rb") as f:
-            f.seek(max(0, size - 200000))
-            text = f.read().decode(errors="replace")
+            start = max(0, size - 200000)
+            f.seek(start)
+            lines = f.read().decode(errors="replace").split("\n")
         resumed = None
-        for line in text.split("\n"):
+        for line in lines[1 if start else 0:]:
             if '"run":{' in line and line.endswith("}"):
                 resumed = int(json.loads(line)["run"].get("resumed_from", 0))
         if resumed is not None and resumed < before:
@@ -336,7 +337,8 @@ class Campaign:
         passed = h["epoch"] == epoch
         took = 0 if passed else h["first_step"] - t
         self.times.setdefault(name + " (passed)" if passed else name, []).append(took)
-        self.told_and_resumed(before.get("step", 0))
+        if not passed:
+            self.told_and_resumed(before.get("step", 0))
         for undo in self.after_next:
             undo()
         return took
