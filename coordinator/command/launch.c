@@ -38,7 +38,7 @@ static const struct option table[] = {
     TEXT_OPTION("rsh", AT(launch.rsh), "", PLACEMENT, "program in place of ssh, called with a host and a command line"),
     TEXT_OPTION("mpirun", AT(launch.mpirun), "mpirun", PLACEMENT, "program that starts the ranks"),
     TEXT_OPTION("mpi", AT(launch.mpi), "", PLACEMENT,
-                "more words for mpirun, e.g. \"--mca btl_tcp_if_include 10.0.0.0/24\""),
+                "more words for mpirun: --mpi=\"--mca btl_tcp_if_include 10.0.0.0/24\""),
     REAL_OPTION("poll", AT(launch.poll), "5", 0.1, 3600, LIMIT, "s", "between two looks at the hosts"),
     REAL_OPTION("settle", AT(launch.settle), "5", 0, 3600, LIMIT, "s",
                 "a change of the list of hosts counts when it has stayed so long"),

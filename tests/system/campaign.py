@@ -267,11 +267,10 @@ class Campaign:
 
     def disk_full(self):
         t = time.time()
-        with open(os.path.join(self.disk, "ballast"), "wb") as f:
+        with open(os.path.join(self.disk, "ballast"), "wb", buffering=0) as f:
             try:
-                while True:
-                    f.write(bytes(1 << 16))
-                    f.flush()
+                while f.write(bytes(1 << 12)):
+                    pass
             except OSError:
                 pass
         time.sleep(self.random.uniform(0.3, 2))
@@ -284,6 +283,7 @@ class Campaign:
         t = time.time()
         time.sleep(self.random.uniform(0.1, 0.6))
         os.unlink(self.switch)
+        self.may_pass = True
         return t
 
     def faults(self):
