@@ -110,7 +110,7 @@ static int receive(void *socket, zmq_msg_t *m)
     return 1;
 }
 
-static void ask(struct follow *f, double now)
+static void request_snapshot(struct follow *f, double now)
 {
     unsigned char request[64];
     size_t size;
@@ -145,7 +145,7 @@ status follow_wait(struct follow *f, int milliseconds)
 {
     zmq_pollitem_t items[] = {{f->stream, 0, ZMQ_POLLIN, 0}, {f->snapshots, 0, ZMQ_POLLIN, 0}};
 
-    ask(f, clock_now());
+    request_snapshot(f, clock_now());
     if (zmq_poll(items, 2, milliseconds) < 0 && errno != EINTR)
         return fault(ST_SYSTEM, "follow: %s", zmq_strerror(errno));
     return take_all(f, clock_now());

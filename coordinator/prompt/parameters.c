@@ -28,7 +28,7 @@ static void fill_uniform(struct moments *x, struct random_key key, double centre
     for (size_t i = 0; i < x->count; i++) x->value[i] = (float)(centre + (2.0 * half * random_uniform(key, i) - half));
 }
 
-static void fill(struct parameters *p, const struct parameters_shape *shape, uint64_t seed)
+static void draw_start(struct parameters *p, const struct parameters_shape *shape, uint64_t seed)
 {
     struct random_key root = random_seed(seed, RANDOM_INIT);
     struct random_key head = random_derive(root, 'h', 0, 0, 0);
@@ -61,7 +61,7 @@ status parameters_new(const struct parameters_shape *shape, uint64_t seed, struc
         parameters_destroy(&p);
         return s;
     }
-    fill(p, shape, seed);
+    draw_start(p, shape, seed);
     *out = p;
     return ST_OK;
 }
@@ -123,7 +123,7 @@ static void update_routers(struct parameters *p, const struct rates *rates, cons
     }
 }
 
-/* Of z and the routers, into p->work; drawn, behind them: which tasks were drawn. */
+/* Of z and the routers, into p->work; drawn, after them: which tasks were drawn. */
 struct gradients {
     double *dz, *dtheta, *drawn;
 };

@@ -213,7 +213,7 @@ static void draw_events(struct screen *sc, const struct summary *s, int most)
     }
 }
 
-static status draw(struct screen *sc, const struct watch *w)
+static status draw_screen(struct screen *sc, const struct watch *w)
 {
     const struct summary *s = &w->summary;
     int left;
@@ -255,7 +255,7 @@ static status watch_until_stop(struct watch *w, struct source *source, struct sc
         if (args->once) TRY(source_read_all(source, &all));
         if (all) w->said = -LINE_EVERY;
         if (w->plain) print_progress(w);
-        else TRY(draw(screen, w));
+        else TRY(draw_screen(screen, w));
     }
     return ST_OK;
 }
