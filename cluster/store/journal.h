@@ -34,17 +34,24 @@ struct journal_record {
 struct journal_options {
     int interval_ms; /* 0: every record is made durable as soon as it is appended (journal.sync: step);
                         n: at the latest n ms after it was appended */
+    uint64_t epoch;  /* of mp2 launch; 0: whatever epoch the journal is in */
 };
 
 struct journal;
 
 /* Local (coordinator). Open the journal of a run (folder is made when missing) for appending; a torn tail is cut off.
+ * A newer epoch than the journal's takes it over: from then on what an older epoch's process still appends is void, for
+ * records after the takeover are read from a new file alone. An older epoch is refused (ST_INPUT, reported).
  * first_step: the first step of a new journal, ignored when there are segments. ST_INPUT (reported) on damage, ST_IO.
  * Created means that the thread runs; journal_close means that it is gone. */
 status journal_open(const char *folder, uint64_t first_step, const struct journal_options *options,
                     struct journal **out);
 /* Local. Make everything durable, stop the thread, free. *journal is NULL afterwards, whatever is returned. */
 status journal_close(struct journal **journal);
+
+/* Local. ST_PEER (reported): a newer epoch has taken the journal over. Looked for by journal_append, too, some times a
+ * second. */
+status journal_check_owner(struct journal *j);
 
 /* Local. payload stays the caller's. step >= that of the record before. On ST_IO (disk full, reported) the file ends
  * with its last whole record and the journal can go on when there is room again. After a failed fsync every call
@@ -66,6 +73,9 @@ uint64_t journal_last_step(const struct journal *j);
 status journal_roll(struct journal *j, uint64_t first_step);
 /* Local. Remove the segments that hold only steps <= step (the oldest kept checkpoint's). */
 status journal_prune(struct journal *j, uint64_t step);
+
+/* Local. The epoch of a folder's newest segment; 0: none, or no journal, or one that cannot be read (not reported). */
+uint64_t journal_epoch(const char *folder);
 
 /* Local. Remove every record of a later step: for going on from an older checkpoint on purpose. No journal may be
  * open. */

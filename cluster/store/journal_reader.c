@@ -11,8 +11,24 @@ struct journal_reader {
     uint64_t *firsts;      /* of the segments */
     size_t count, current; /* current == count: no segment is open */
     uint64_t from;
+    uint64_t limit; /* number of the next segment's first record: what stands here from it on is void; 0: none */
     struct segment_scan scan;
 };
+
+/* Open the current segment. Its records end where the next one's begin, whatever a process of an older epoch has
+ * appended since that took the journal over. */
+static status open_segment(struct journal_reader *r)
+{
+    struct segment_scan next;
+
+    r->limit = 0;
+    if (r->current + 1 < r->count) {
+        TRY(segment_scan_open(r->folder, r->firsts[r->current + 1], 0, &next));
+        r->limit = next.first_number;
+        segment_scan_close(&next);
+    }
+    return segment_scan_open(r->folder, r->firsts[r->current], 0, &r->scan);
+}
 
 status journal_reader_open(const char *folder, uint64_t from, struct journal_reader **out)
 {
@@ -29,7 +45,7 @@ status journal_reader_open(const char *folder, uint64_t from, struct journal_rea
                   r->firsts[0], from);
     while (s == ST_OK && r->current + 1 < r->count && r->firsts[r->current + 1] <= from) r->current++;
     if (s == ST_OK) s = file_join(r->folder, sizeof r->folder, "", folder);
-    if (s == ST_OK && r->count > 0) s = segment_scan_open(folder, r->firsts[r->current], 0, &r->scan);
+    if (s == ST_OK && r->count > 0) s = open_segment(r);
     if (s != ST_OK) {
         journal_reader_close(&r);
         return s;
@@ -46,7 +62,7 @@ static status next_segment(struct journal_reader *r)
     segment_scan_close(&r->scan);
     r->current++;
     if (r->current == r->count) return ST_END;
-    TRY(segment_scan_open(r->folder, r->firsts[r->current], 0, &r->scan));
+    TRY(open_segment(r));
     if (r->scan.first_number != number)
         return fault(ST_INPUT,
                      "%s: begins with record %" PRIu64 ", expected %" PRIu64 " (after step %" PRIu64
@@ -67,6 +83,10 @@ status journal_reader_next(struct journal_reader *r, struct journal_record *reco
     status why = ST_OK;
 
     while (r->current < r->count) {
+        if (r->limit > 0 && r->scan.number >= r->limit) {
+            TRY(next_segment(r));
+            continue;
+        }
         switch (segment_scan_next(&r->scan, record, &why)) {
         case SCAN_RECORD:
             if (record->step >= r->from) return ST_OK;
