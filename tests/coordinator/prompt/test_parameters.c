@@ -164,11 +164,8 @@ static void test_weights(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_values),
-        cmocka_unit_test(test_own_modules),
-        cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_gates_at_their_means),
-        cmocka_unit_test(test_update),
+        cmocka_unit_test(test_first_values),         cmocka_unit_test(test_own_modules), cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_gates_at_their_means), cmocka_unit_test(test_update),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
