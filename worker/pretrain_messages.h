@@ -45,6 +45,7 @@ struct pretrain_go {
     int64_t *words;   /* (workers) length of each assignment, in 32-bit words */
     float *u;         /* (groups, layers, d) */
     float *head;      /* (2, H) */
+    double *weights;  /* (groups) not broadcast with the rest: known when the gradients are (train.balance) */
 };
 
 /* Local. keep owns the memory. */

@@ -198,7 +198,7 @@ status mlm_open(struct comm *c, const struct mlm_config *config, const struct op
     memset(m, 0, sizeof *m);
     m->comm = c;
     m->config = config;
-    train_config_digest(&config->train, options, LOSS_ANSWERS, m->config_digest);
+    train_config_digest(&config->train, options, NULL, NULL, m->config_digest);
     s = open_all(m, &model);
     model_source_close(&model);
     if (s != ST_OK) mlm_close(m);

@@ -23,6 +23,9 @@ const struct option pretrain_options[] = {
     INT_OPTION("prompt.modules", AT(prompt.modules), "8", 1, 256, RESULT, "", "number K of modular prompts"),
     INT_OPTION("prompt.intrinsic", AT(prompt.intrinsic), "300", 1, 65536, RESULT, "",
                "dimensions d of a module's intrinsic vector"),
+    INT_OPTION("prompt.own_modules", AT(prompt.own_modules), "0", 0, 256, RESULT, "modules",
+               "modules of its own that a task begins with: their router logits start at +router_centre's size, all "
+               "others at -; 0: all start at router_centre"),
     REAL_OPTION("prompt.module_start", AT(prompt.module_start), "1e-3", 1e-9, 1e3, RESULT, "",
                 "modules start uniform between plus and minus this; with wider ones they differ from the first step"),
     REAL_OPTION("prompt.router_start", AT(prompt.router_start), "1e-3", 0, 100, RESULT, "",
@@ -61,6 +64,9 @@ const struct option pretrain_options[] = {
                 "dropout at the encoder's own rates while training"),
     BOOL_OPTION("train.gate_noise", AT(mixture.gate_noise), "true", RESULT,
                 "gates are drawn while training (relaxed Bernoulli); false: their means, as in evaluation"),
+    BOOL_OPTION("train.balance", AT(mixture.balance), "false", RESULT,
+                "a task's gradient is divided by the running size of its own, so that tasks with small gradients move "
+                "what is shared as fast as others"),
     REAL_OPTION("train.tau", AT(mixture.tau), "1", 1e-3, 1e3, RESULT, "", "temperature of the relaxed Bernoulli gates"),
     REAL_OPTION("train.tau_least", AT(mixture.tau_least), "1e-3", 1e-3, 1e3, RESULT, "",
                 "the temperature does not fall below"),

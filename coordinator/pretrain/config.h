@@ -12,14 +12,14 @@ enum depth { DEPTH_DEEP, DEPTH_SHALLOW };
 /* What prompts look like. */
 struct prompt_config {
     enum depth depth;
-    int64_t tokens, modules, intrinsic, first_placeholder, max_length;
+    int64_t tokens, modules, own_modules, intrinsic, first_placeholder, max_length;
     double module_start, router_start, router_centre;
 };
 
 /* Of routers and modules: their rates beside train.rate, and how gates are drawn. */
 struct mixture_config {
     double router_rate, projection_factor, head_factor, tau, tau_least, tau_decay;
-    int gate_noise;
+    int gate_noise, balance;
 };
 
 struct reference_config {

@@ -89,6 +89,31 @@ static status open_all(struct pretrain *p, struct model_source **model, struct d
     return comm_agree(p->comm, open_parts(p, data));
 }
 
+struct digested {
+    const struct pretrain_config *config;
+    enum loss_over loss;
+};
+
+/* Options that say what all runs did before there was a choice do not count: runs from then go on with these values,
+ * and with these alone. */
+static int digest_counts(void *arg, const char *name)
+{
+    const struct digested *d = arg;
+
+    if (strcmp(name, "train.loss") == 0 || strcmp(name, "reference.loss") == 0) return d->loss != LOSS_ALL;
+    if (strcmp(name, "train.balance") == 0) return d->config->mixture.balance;
+    if (strcmp(name, "prompt.own_modules") == 0) return d->config->prompt.own_modules != 0;
+    return 1;
+}
+
+static void digest_options(const struct pretrain_config *config, const struct options *options, enum loss_over loss,
+                           char out[DIGEST_TEXT])
+{
+    struct digested d = {config, loss};
+
+    train_config_digest(&config->train, options, digest_counts, &d, out);
+}
+
 status pretrain_open(struct comm *c, const struct pretrain_config *config, const struct options *options,
                      struct pretrain *p)
 {
@@ -99,8 +124,8 @@ status pretrain_open(struct comm *c, const struct pretrain_config *config, const
     memset(p, 0, sizeof *p);
     p->comm = c;
     p->config = config;
-    train_config_digest(&config->train, options, train_loss(config->loss, config->reference.loss), p->config_digest);
-    train_config_digest(&config->train, options, LOSS_ALL, p->all_tokens_digest);
+    digest_options(config, options, train_loss(config->loss, config->reference.loss), p->config_digest);
+    digest_options(config, options, LOSS_ALL, p->all_tokens_digest);
     s = open_all(p, &model, &data);
     model_source_close(&model);
     dataset_close(&data);

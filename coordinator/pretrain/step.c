@@ -131,8 +131,10 @@ status pretrain_commit(void *self, int64_t step, int apply)
     if (!apply) return ST_OK;
     p->applied++;
     of_a = adamw_at(rates.a, &rates.adamw, p->applied);
+    if (p->config->mixture.balance)
+        TRY(comm_broadcast(p->comm, p->go.weights, (size_t)p->facts.shape.groups * sizeof *p->go.weights, 0));
     if (p->coordinator) pretrain_coordinator_update(p->coordinator, step);
-    if (p->worker) pretrain_worker_update(p->worker, p->go.u, &of_a);
+    if (p->worker) pretrain_worker_update(p->worker, p->go.u, p->go.weights, &of_a);
     return ST_OK;
 }
 
