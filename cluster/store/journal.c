@@ -359,14 +359,11 @@ static void enqueue(struct journal *j, uint64_t step)
 
 status journal_check_owner(struct journal *j)
 {
-    uint64_t *firsts, last;
     struct stat st;
-    size_t count;
+    uint64_t last;
 
     j->checked_ns = clock_ns();
-    TRY(segment_list(j->folder, &firsts, &count));
-    last = count > 0 ? firsts[count - 1] : 0;
-    mem_free(firsts);
+    TRY(segment_newest(j->folder, &last));
     if (last > j->segment_first || (stat(j->path, &st) == 0 && st.st_ino != j->inode))
         return fault(ST_PEER, "%s: a newer epoch than %" PRIu64 " has taken the run over; this one ends", j->folder,
                      j->epoch);

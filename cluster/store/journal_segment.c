@@ -40,6 +40,11 @@ status segment_list(const char *folder, uint64_t **first_steps, size_t *count)
     return numbered_list(folder, "segment-", ".bin", first_steps, count);
 }
 
+status segment_newest(const char *folder, uint64_t *first_step)
+{
+    return numbered_largest(folder, "segment-", ".bin", first_step);
+}
+
 status segment_path(const char *folder, uint64_t first_step, char out[PATH_MAX])
 {
     char name[64];

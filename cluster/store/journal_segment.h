@@ -27,6 +27,8 @@ struct record_header {
 
 /* Local. The first steps of a folder's segments, ascending; mem_free. No folder: none. */
 status segment_list(const char *folder, uint64_t **first_steps, size_t *count);
+/* Local. The newest segment's first step; 0: there is none. Allocates nothing. */
+status segment_newest(const char *folder, uint64_t *first_step);
 status segment_path(const char *folder, uint64_t first_step, char out[PATH_MAX]);
 /* Local. The epoch in a segment's header; 0: none, or it cannot be read (not reported). */
 uint64_t segment_epoch(const char *folder, uint64_t first_step);
