@@ -56,7 +56,7 @@ size_t pretrain_assignment_most(const struct pretrain_shape *s);
 
 struct pretrain_slot {
     double loss;  /* not divided; NAN: not one of the worker's slots */
-    double found; /* 1: both ends of the target were the likeliest */
+    double found; /* 1: scoring would find the answer */
 };
 
 struct pretrain_report {

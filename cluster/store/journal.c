@@ -1,7 +1,7 @@
-/* Appending. The caller's thread writes to the file; the keeper, a thread of the journal's own, calls fdatasync.
+/* Appending. The caller's thread writes to the file; the sync thread, one of the journal's own, calls fdatasync.
  * Between them stands a queue of (step, number) of the records that are written but not durable yet, under one lock:
  *
- *     append: write, queue.         keeper: take the queue's last number, fdatasync, drop what it covers, wake waiters.
+ *     append: write, queue.         sync:   take the queue's last number, fdatasync, drop what it covers, wake waiters.
  *
  * Records are written at a known offset, so a failed write is undone by cutting the file there. A failed fdatasync
  * is for good: the system may have thrown the pages away, and what the disk holds is known only after the next
@@ -76,7 +76,7 @@ static int wait_for_work(struct journal *j)
     }
 }
 
-static void *keeper_main(void *arg)
+static void *sync_main(void *arg)
 {
     struct journal *j = arg;
 
@@ -111,7 +111,7 @@ static status keeper_start(struct journal *j)
     pthread_cond_init(&j->work, &attributes);
     pthread_cond_init(&j->durable, NULL);
     pthread_condattr_destroy(&attributes);
-    why = pthread_create(&j->keeper, NULL, keeper_main, j);
+    why = pthread_create(&j->keeper, NULL, sync_main, j);
     if (why != 0) {
         pthread_cond_destroy(&j->durable);
         pthread_cond_destroy(&j->work);

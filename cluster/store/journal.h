@@ -1,17 +1,18 @@
-/* The step journal: append-only records in segments, journal/segment-<first step>.bin. A step exists when its record
- * is durable (cluster/README.md, "Journal"); restart is a checkpoint plus the records after it.
+/* The step journal: append-only records in segments, journal/segment-<first step>.bin. A step counts when its
+ * record is with the operating system (cluster/README.md, "Journal"); restart is a checkpoint plus the records after
+ * it.
  *
  * Appending writes to the operating system at once; a thread of the journal's own makes it durable, so that the disk
  * works while the next step computes:
- *     TRY(journal_append(j, step, RECORD_STEP, bytes, n));      returns when the bytes are with the system
- *     … compute …
- *     TRY(journal_wait_durable(j, step));                       commit
+ *     TRY(journal_append(j, step, RECORD_STEP, bytes, n));      returns when the bytes are with the system: commit
+ *     … compute the next step …
+ *     TRY(journal_wait_durable(j, step));                       on disk, before the next record is appended
  * Every record carries the number of the newest record that was durable when it was written. So opening can tell a
  * torn tail (the step never happened: cut off and logged) from damage to a record that had been durable
  * (refused).
  *
- * Format (little-endian; all of it multiples of 8 bytes): journal.c. Version rule: a newer segment is refused with a
- * message, an older one is read; what a record's payload means is record.h's business and versioned there.
+ * Format (little-endian; all of it multiples of 8 bytes): journal_segment.h. Version rule: a newer segment is refused
+ * with a message, an older one is read; what a record's payload means is record.h's business and versioned there.
  *
  * One thread appends. Steps count from 1: record N is the N-th step, and a checkpoint of step N is followed by
  * segment N+1. */
@@ -32,7 +33,7 @@ struct journal_record {
 };
 
 struct journal_options {
-    int interval_ms; /* 0: every record is made durable as soon as it is appended (journal.sync: step);
+    int interval_ms; /* 0: every record is made durable as soon as it is appended (journal.sync_ms: 0);
                         n: at the latest n ms after it was appended */
     uint64_t epoch;  /* of mp2 launch; 0: whatever epoch the journal is in */
 };

@@ -3,7 +3,8 @@
  * and what is durable is the loop's, so that `mp2 pretrain` and `mp2 mlm` cannot differ by accident.
  *
  * The coordinator decides what comes next and tells all ranks in an order of a few bytes; every rank then calls the
- * same function of the job. Steps are counted from 1: step N is done when its record is durable. */
+ * same function of the job. Steps are counted from 1: step N counts when its record is with the operating
+ * system (cluster/README.md, "Journal"). */
 #ifndef MP2_COORDINATOR_LOOP_LOOP_H
 #define MP2_COORDINATOR_LOOP_LOOP_H
 
@@ -51,7 +52,7 @@ struct job {
                        alone */
 
     /* Every rank, local. Which threads and columns this rank has. */
-    void (*introduce)(void *self, struct member_card *card);
+    void (*introduce)(void *self, struct worker_info *card);
     /* Collective. Compute step `step` up to its record; nothing of it counts yet. All ranks return the same status.
      * Workers report by member_report_here; the coordinator's membership may be told who has answered while it waits.
      */

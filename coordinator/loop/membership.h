@@ -1,6 +1,6 @@
-/* The workers as the stream shows them: who they are (asked once, at the start), what they did lately, and how they
- * stand: at work, late with an answer, lost. Coordinator's business; the others only give their card and their
- * reports. */
+/* The workers as the stream shows them: who they are (asked once, at the start), their recent
+ * activity, and their state: at work, late with an answer, lost. Coordinator's business; the others only give their
+ * card and their reports. */
 #ifndef MP2_COORDINATOR_LOOP_MEMBERSHIP_H
 #define MP2_COORDINATOR_LOOP_MEMBERSHIP_H
 
@@ -11,7 +11,7 @@
 #include "worker/member.h"
 
 struct member_state {
-    struct member_card card;
+    struct worker_info card;
     struct member_report last;
     Mp2__Worker__State state;
     double heard;        /* clock_now of its last answer */
@@ -42,7 +42,7 @@ struct membership {
 };
 
 /* Collective. Every rank gives its card (threads and columns set by the caller); only the coordinator keeps them. */
-status membership_open(struct comm *c, const struct member_card *mine, struct membership *membership);
+status membership_open(struct comm *c, const struct worker_info *mine, struct membership *membership);
 void membership_close(struct membership *membership);
 
 /* Local, any rank. A step begins, and ends: what is sent outside of steps (checkpoints, evaluations) is not a step's.

@@ -290,7 +290,7 @@ static status open_progress(struct loop *l)
 
 status loop_begin(struct loop *l)
 {
-    struct member_card card = {0};
+    struct worker_info card = {0};
     int64_t started = 0;
     status s = ST_OK;
 

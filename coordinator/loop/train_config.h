@@ -1,4 +1,4 @@
-/* What every trainer that runs in the step loop can be told: fields that the option tables of `mp2 pretrain` and `mp2
+/* What every trainer that runs in the step loop takes: fields that the option tables of `mp2 pretrain` and `mp2
  * mlm` both fill. */
 #ifndef MP2_COORDINATOR_LOOP_TRAIN_CONFIG_H
 #define MP2_COORDINATOR_LOOP_TRAIN_CONFIG_H
@@ -47,9 +47,10 @@ static inline enum loss_over train_loss(int loss, int reference)
 }
 
 /* Local. The digest that a resumed run must match: options that affect the result, and the number of steps where the
- * schedule depends on it. counts: whether an option does, NULL: all do. */
-void train_config_digest(const struct train_config *t, const struct options *options,
-                         int (*counts)(void *arg, const char *name), void *arg, char out[DIGEST_TEXT]);
+ * schedule depends on it. counts: whether an option does, NULL: all do. ST_MEMORY
+ * (reported). */
+status train_config_digest(const struct train_config *t, const struct options *options,
+                           int (*counts)(void *arg, const char *name), void *arg, char out[DIGEST_TEXT]);
 
 /* Local. Learning-rate factor of a step (0 …): warm-up, then the schedule down to 0 at train.steps. */
 double train_rate_factor(const struct train_config *t, int64_t step);

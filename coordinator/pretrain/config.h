@@ -1,4 +1,4 @@
-/* What `mp2 pretrain` can be told: the option table behind its YAML file, --set, help and the resolved dump. */
+/* What `mp2 pretrain` takes: the option table behind its YAML file, --set, help and the resolved dump. */
 #ifndef MP2_COORDINATOR_PRETRAIN_CONFIG_H
 #define MP2_COORDINATOR_PRETRAIN_CONFIG_H
 

@@ -325,7 +325,7 @@ void pretrain_coordinator_conclude(struct pretrain_coordinator *c, int64_t step,
     pretrain_coordinator_weigh(c);
     gather_gradients(c);
     skipped = judge(c);
-    for (int w = 0; w < c->workers; w++) planner_learn(c->planner, w, c->reports.members[w].seconds);
+    for (int w = 0; w < c->workers; w++) planner_update_speed(c->planner, w, c->reports.members[w].seconds);
     out->failed = pretrain_record_make(c, step, skipped, out);
     pretrain_message_fill(c, step, skipped == RECORD_APPLIED);
     fill_times(c, planned, reported);

@@ -99,7 +99,7 @@ void pretrain_coordinator_mix(struct pretrain_coordinator *c, int64_t step, int 
 /* u of group 0 and the head for scores of a task: gates at their means. */
 void pretrain_coordinator_mix_task(struct pretrain_coordinator *c, int task);
 
-/* Where worker w's report goes; no report is there yet. Then, again and again, whose are: c->reports.heard. */
+/* Where worker w's report goes; no report is there yet; to be called until all are: whose are, in c->reports.heard. */
 struct pretrain_report *pretrain_coordinator_report(struct pretrain_coordinator *c, int w);
 void pretrain_coordinator_expect(struct pretrain_coordinator *c);
 void pretrain_coordinator_heard(struct pretrain_coordinator *c);

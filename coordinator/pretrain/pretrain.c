@@ -96,7 +96,7 @@ struct digested {
 
 /* Options that say what all runs did before there was a choice do not count: runs from then go on with these values,
  * and with these alone. */
-static int digest_counts(void *arg, const char *name)
+static int enters_digest(void *arg, const char *name)
 {
     const struct digested *d = arg;
 
@@ -106,12 +106,12 @@ static int digest_counts(void *arg, const char *name)
     return 1;
 }
 
-static void digest_options(const struct pretrain_config *config, const struct options *options, enum loss_over loss,
-                           char out[DIGEST_TEXT])
+static status digest_options(const struct pretrain_config *config, const struct options *options, enum loss_over loss,
+                             char out[DIGEST_TEXT])
 {
     struct digested d = {config, loss};
 
-    train_config_digest(&config->train, options, digest_counts, &d, out);
+    return train_config_digest(&config->train, options, enters_digest, &d, out);
 }
 
 status pretrain_open(struct comm *c, const struct pretrain_config *config, const struct options *options,
@@ -124,9 +124,10 @@ status pretrain_open(struct comm *c, const struct pretrain_config *config, const
     memset(p, 0, sizeof *p);
     p->comm = c;
     p->config = config;
-    digest_options(config, options, train_loss(config->loss, config->reference.loss), p->config_digest);
-    digest_options(config, options, LOSS_ALL, p->all_tokens_digest);
-    s = open_all(p, &model, &data);
+    s = digest_options(config, options, train_loss(config->loss, config->reference.loss), p->config_digest);
+    if (s == ST_OK) s = digest_options(config, options, LOSS_ALL, p->all_tokens_digest);
+    s = comm_agree(c, s);
+    if (s == ST_OK) s = open_all(p, &model, &data);
     model_source_close(&model);
     dataset_close(&data);
     if (s != ST_OK) pretrain_close(p);

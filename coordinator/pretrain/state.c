@@ -4,7 +4,7 @@
 #include "cluster/base/log.h"
 #include "coordinator/pretrain/pretrain.h"
 
-void pretrain_introduce(void *self, struct member_card *card)
+void pretrain_introduce(void *self, struct worker_info *card)
 {
     struct pretrain *p = self;
 
