@@ -131,4 +131,15 @@ for how in "3 1" "2 folder" "1 0"; do
     [ "$(scores "$run")" = "$(scores text)" ] || fail "$run: other scores than undisturbed"
     echo "ok $run"
 done
+# While the text is made into tokens, which may take hours.
+for i in 1 2 3 4 5 6 7 8; do cat text.txt; done > long.txt
+mpi 2 "$mp2" mlm mlm.yaml --set run=tokens --set texts=[long.txt] > tokens.txt 2>&1 &
+job=$!
+while kill -0 $job 2> /dev/null && ! ls tokens/train.ids* > /dev/null 2>&1; do sleep 0.02; done
+[ ! -e tokens/train.ids ] || fail "the text was made before it could be stopped"
+"$mp2" stop tokens > stop.txt || fail "mp2 stop: $(cat stop.txt)"
+wait $job || fail "stopped in tokens: status $?: $(tail -3 tokens.txt)"
+grep -q "stopped in order while" tokens.txt || fail "stopped in tokens: $(tail -3 tokens.txt)"
+ls tokens/*.ids* > /dev/null 2>&1 && fail "stopped in tokens: $(ls tokens)"
+echo "ok tokens"
 echo "all stopped in order"
