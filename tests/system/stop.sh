@@ -133,7 +133,7 @@ for how in "3 1" "2 folder" "1 0"; do
 done
 # While the text is made into tokens, which may take hours.
 for i in 1 2 3 4 5 6 7 8; do cat text.txt; done > long.txt
-mpi 2 "$mp2" mlm mlm.yaml --set run=tokens --set texts=[long.txt] > tokens.txt 2>&1 &
+mpi 2 "$mp2" mlm mlm.yaml --set run=tokens --set "texts=[long.txt]" > tokens.txt 2>&1 &
 job=$!
 while kill -0 $job 2> /dev/null && ! ls tokens/train.ids* > /dev/null 2>&1; do sleep 0.02; done
 [ ! -e tokens/train.ids ] || fail "the text was made before it could be stopped"
