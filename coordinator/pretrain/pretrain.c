@@ -24,13 +24,13 @@ static status share_libraries(struct pretrain *p)
 
 status pretrain_measure_rate(struct pretrain *p)
 {
-    struct matmul_rates rate = {0};
+    double rate = 0;
     int64_t sum;
     status s = ST_OK;
 
     if (p->replica.encoder) s = matmul_rate(p->replica.encoder->matmul, p->replica.pool, &rate);
     TRY(comm_agree(p->comm, s));
-    sum = (int64_t)rate.clock;
+    sum = (int64_t)rate;
     TRY(comm_sum(p->comm, &sum, 1));
     if ((double)sum > p->limit_flops) p->limit_flops = (double)sum;
     return ST_OK;

@@ -1,7 +1,6 @@
 /* Zeros are multiplied: the instructions take the same time whatever the numbers are. */
 #include "worker/model/matmul_rate.h"
 
-#include <math.h>
 #include <stdatomic.h>
 
 #include "cluster/base/clock.h"
@@ -15,13 +14,15 @@ struct rate_trial {
     char *packed; /* of the largest product; all threads read it */
     float *bias;
     size_t x_bytes, y_bytes;
-    int rounds;
+    int rounds, by_cpu;
+    _Atomic double most; /* CPU seconds of a thread in the rounds */
     atomic_int failed;
 };
 
 static void multiply(void *arg, int thread, int threads)
 {
     struct rate_trial *r = arg;
+    double before = clock_thread(), mine, most = atomic_load(&r->most);
     (void)threads;
 
     for (int round = 0; round < r->rounds; round++)
@@ -29,16 +30,18 @@ static void multiply(void *arg, int thread, int threads)
             if (matmul_run(r->m, p, thread, MATMUL_ROWS, r->x + (size_t)thread * r->x_bytes, r->packed,
                            matmul_product(r->m, p)->bias ? r->bias : NULL, r->y + (size_t)thread * r->y_bytes) != ST_OK)
                 atomic_store(&r->failed, ST_SYSTEM);
+    mine = clock_thread() - before;
+    while (most < mine && !atomic_compare_exchange_weak(&r->most, &most, mine)) continue;
 }
 
-/* Seconds of a round. */
-static struct matmul_rates time_rounds(struct rate_trial *r, struct pool *pool, int rounds)
+static double time_rounds(struct rate_trial *r, struct pool *pool, int rounds)
 {
-    double t = clock_now(), worked = clock_cpu();
+    double t = clock_now();
 
     r->rounds = rounds;
+    atomic_store(&r->most, 0);
     pool_run(pool, multiply, r);
-    return (struct matmul_rates){(clock_now() - t) / rounds, (clock_cpu() - worked) / rounds / pool_threads(pool)};
+    return (r->by_cpu ? atomic_load(&r->most) : clock_now() - t) / rounds;
 }
 
 static size_t larger(size_t a, size_t b)
@@ -67,21 +70,19 @@ static status open_operands(struct rate_trial *r, int threads, double *flops)
     return mem_alloc(widest, sizeof *r->bias, &r->bias);
 }
 
-status matmul_rate(const struct matmul *m, struct pool *pool, struct matmul_rates *best)
+static status find_rate(const struct matmul *m, struct pool *pool, int by_cpu, double *flops_per_second)
 {
-    struct rate_trial r = {.m = m};
+    struct rate_trial r = {.m = m, .by_cpu = by_cpu};
     double flops = 0, once;
     status s = open_operands(&r, pool_threads(pool), &flops);
 
-    *best = (struct matmul_rates){0, 0};
+    *flops_per_second = 0;
     if (s == ST_OK) {
         time_rounds(&r, pool, 1);
-        once = time_rounds(&r, pool, 1).clock;
+        once = time_rounds(&r, pool, 1);
         for (int trial = 0; trial < TRIALS; trial++) {
-            struct matmul_rates seconds = time_rounds(&r, pool, 1 + (int)(TRIAL_MS * 1e-3 / once));
-
-            best->clock = fmax(best->clock, flops / seconds.clock);
-            best->cpu = fmax(best->cpu, seconds.cpu > 0 ? flops / seconds.cpu : 0);
+            double rate = flops / time_rounds(&r, pool, 1 + (int)(TRIAL_MS * 1e-3 / once));
+            if (rate > *flops_per_second) *flops_per_second = rate;
         }
         s = (status)atomic_load(&r.failed);
     }
@@ -90,4 +91,14 @@ status matmul_rate(const struct matmul *m, struct pool *pool, struct matmul_rate
     mem_free(r.y);
     mem_free(r.x);
     return s;
+}
+
+status matmul_rate(const struct matmul *m, struct pool *pool, double *flops_per_second)
+{
+    return find_rate(m, pool, 0, flops_per_second);
+}
+
+status matmul_rate_cpu(const struct matmul *m, struct pool *pool, double *flops_per_second)
+{
+    return find_rate(m, pool, 1, flops_per_second);
 }

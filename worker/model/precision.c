@@ -1,4 +1,5 @@
-/* By CPU time, so that other work on the machine does not decide; in turns, and the best of each counts. */
+/* Both are timed in turns and by CPU time, so that other work on the machine decides nothing; the best of each counts.
+ */
 #include "worker/model/precision.h"
 
 #include <math.h>
@@ -28,10 +29,10 @@ static status time_both(struct encoder *const of[2], struct pool *pool, double b
 
     for (int turn = 0; turn < TURNS && (turn == 0 || clock_now() - started < LONG_ENOUGH); turn++)
         for (int i = 0; i < 2; i++) {
-            struct matmul_rates rate;
+            double rate;
 
-            TRY(matmul_rate(of[i]->matmul, pool, &rate));
-            best[i] = fmax(best[i], rate.cpu);
+            TRY(matmul_rate_cpu(of[i]->matmul, pool, &rate));
+            best[i] = fmax(best[i], rate);
         }
     return ST_OK;
 }
