@@ -4,8 +4,8 @@
 . "$(dirname "$0")/common.sh"
 export OMPI_MCA_btl_vader_single_copy_mechanism=none
 small_world
-steps=160
-options="--set train.steps=$steps --set checkpoint.every=30 --set eval.every=40 --set eval.rows=12"
+steps=60
+options="--set train.steps=$steps --set checkpoint.every=20 --set eval.every=25 --set eval.rows=12"
 
 launch_options=(--hosts hosts --hang 2 --settle 0.3 --poll 0.2)
 done_well() { # RUN
