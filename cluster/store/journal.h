@@ -98,4 +98,13 @@ status journal_reader_open(const char *folder, uint64_t from, struct journal_rea
 status journal_reader_next(struct journal_reader *r, struct journal_record *record);
 void journal_reader_close(struct journal_reader **reader);
 
+struct journal_facts {
+    uint64_t segments, records, first_step, last_step, epoch, bytes;
+    uint64_t torn; /* bytes at the very end that are no whole record, and that no later one vouches for */
+};
+
+/* Local. Read every byte of every segment, zeros between records too. ST_INPUT (reported: path, offset, what) where one
+ * is not as it was written; a torn end is told in *facts. */
+status journal_verify(const char *folder, struct journal_facts *facts);
+
 #endif

@@ -14,6 +14,7 @@
 #include "coordinator/command/args.h"
 #include "coordinator/command/commands.h"
 #include "coordinator/launch/launch_state.h"
+#include "coordinator/launch/requests.h"
 #include "coordinator/launch/supervisor.h"
 #include "coordinator/mlm/config.h"
 #include "coordinator/pretrain/config.h"
@@ -161,7 +162,7 @@ static status speak(const struct launch_options *o, const struct args *args)
 
     if (o->status[0]) return launch_state_print(o->status, stdout);
     if (args->word_count != 1) return fault(ST_USAGE, "usage: mp2 launch --drain HOST RUN");
-    TRY(supervisor_drain(args->words[0], host, o->drain[0] != 0));
+    TRY(requests_drain(args->words[0], host, o->drain[0] != 0));
     printf("%s: %s %s at the next step boundary\n", args->words[0], host, o->drain[0] ? "leaves" : "may come back");
     return ST_OK;
 }

@@ -107,8 +107,9 @@ static status read_file(struct source *s, struct hosts *out, int *fresh)
     status r;
 
     if (stat(s->path, &st) != 0) {
+        if (!s->seen.st_ino) return fault(ST_INPUT, "%s: cannot be read: %s", s->path, strerror(errno));
         note(s, 1, strerror(errno));
-        return s->seen.st_ino ? ST_OK : fault(ST_INPUT, "%s: cannot be read: %s", s->path, strerror(errno));
+        return ST_OK;
     }
     if (st.st_ino == s->seen.st_ino && st.st_size == s->seen.st_size && st.st_mtim.tv_sec == s->seen.st_mtim.tv_sec &&
         st.st_mtim.tv_nsec == s->seen.st_mtim.tv_nsec)

@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +23,7 @@
 #include "coordinator/launch/launch_state.h"
 #include "coordinator/launch/probe.h"
 #include "coordinator/launch/pulse.h"
+#include "coordinator/launch/requests.h"
 #include "coordinator/launch/roster.h"
 #include "coordinator/launch/source.h"
 #include "coordinator/launch/verdict.h"
@@ -40,7 +39,8 @@ struct supervisor {
     const struct launch_config *config;
     const struct launch_run *run;
     char folder[4096]; /* RUN/launch */
-    int lock, signals;
+    int lock;
+    struct requests requests;
     struct source source;
     struct roster roster;
     struct quarantine quarantine;
@@ -55,7 +55,6 @@ struct supervisor {
     double ended_at;   /* when it was sent SIGTERM; 0: not */
     char overdue[200]; /* why it was */
     /* from epoch to epoch */
-    int ending, signalled; /* no further epoch; signals to end so far */
     int over, exit_status;
     uint64_t best_step; /* the newest step seen */
     int lost, failed;   /* epochs without a new step in a row: all; those that the program itself failed */
@@ -231,7 +230,7 @@ static void finish_epoch(struct supervisor *s)
                              .last = &s->pulse.last,
                              .alive = s->pulse.alive,
                              .asked = s->asked > 0,
-                             .ending = s->ending,
+                             .ending = s->requests.ending,
                              .overdue = s->overdue};
     verdict_of(&end, &v);
     moved = s->pulse.last.step > s->best_step;
@@ -249,7 +248,7 @@ static void finish_epoch(struct supervisor *s)
         break;
     default: after_loss(s, &v, moved);
     }
-    if (s->ending && !s->over) { /* it was lost on its way to an end: the step is in the journal */
+    if (s->requests.ending && !s->over) { /* it was lost on its way to an end: the step is in the journal */
         s->over = 1;
         s->exit_status = v.exit_status;
         snprintf(s->said, sizeof s->said, "was to end and did: %.150s", v.why);
@@ -279,7 +278,7 @@ static status tend_epoch(struct supervisor *s)
         return ST_OK;
     }
     take_heartbeat(s);
-    if (s->ended_at > 0 || s->signalled > 1) {
+    if (s->ended_at > 0 || s->requests.urgent) {
         end_now(s, "ended by a second signal");
         return ST_OK;
     }
@@ -289,8 +288,8 @@ static status tend_epoch(struct supervisor *s)
         return ST_OK;
     }
     TRY(roster_pick(&s->roster, &s->quarantine, now, &s->desired));
-    if (s->ending || !hosts_equal(&s->desired, &s->epoch.hosts)) {
-        if (s->asked <= 0) log_info("epoch-asked", "why=\"%s\"", s->ending ? "end" : "other hosts");
+    if (s->requests.ending || !hosts_equal(&s->desired, &s->epoch.hosts)) {
+        if (s->asked <= 0) log_info("epoch-asked", "why=\"%s\"", s->requests.ending ? "end" : "other hosts");
         if (ask_to_stop(s) != ST_OK) log_warn("epoch-asked", "it cannot be asked");
     }
     return ST_OK;
@@ -330,7 +329,11 @@ static status start_epoch(struct supervisor *s, double now)
     s->began = clock_unix();
     hosts_text(&s->desired, 0, hosts, sizeof hosts);
     notice(s, 0, "epoch", "epoch %" PRIu64 ": %d workers on %s", s->state.epoch, hosts_slots(&s->desired), hosts);
-    TRY(epoch_start(&plan, &s->desired, s->state.epoch, &s->epoch));
+    if (epoch_start(&plan, &s->desired, s->state.epoch, &s->epoch) != ST_OK) { /* no process, no memory: for now */
+        s->lost++;
+        back_off(s);
+        return ST_OK;
+    }
     pulse_begin(&s->pulse, &po, &s->state.usual, now);
     set_phase(s, LAUNCH_RUNNING, "");
     s->dirty = 1;
@@ -377,51 +380,13 @@ static status try_epoch(struct supervisor *s)
 
 /* ---- what comes from outside ---- */
 
-static void take_signals(struct supervisor *s)
-{
-    struct signalfd_siginfo info;
-
-    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGCHLD) continue;
-        log_warn("launch-ends", "signal=%u", info.ssi_signo);
-        s->ending = 1;
-        s->signalled += info.ssi_signo != SIGUSR1;
-    }
-}
-
-static void take_stop(struct supervisor *s)
-{
-    char path[4200];
-
-    if (file_join(path, sizeof path, s->folder, "stop") != ST_OK || !file_exists(path)) return;
-    if (!s->ending) log_info("launch-ends", "asked by=mp2-stop");
-    s->ending = 1;
-}
-
-static status take_drained(struct supervisor *s)
-{
-    char path[4200], *text;
-    struct stat st;
-    size_t size;
-
-    TRY(file_join(path, sizeof path, s->folder, "drained"));
-    if (stat(path, &st) != 0) {
-        s->roster.drained.count = 0;
-        return ST_OK;
-    }
-    TRY(file_read(path, 1 << 20, &text, &size));
-    if (hosts_parse_script(path, text, &s->roster.drained) != ST_OK) log_warn("drained", "path=%s", path);
-    mem_free(text);
-    return ST_OK;
-}
-
 static status take_hosts(struct supervisor *s, double now)
 {
     int fresh = 0, changed = 0;
     status r = source_look(&s->source, now, &s->offer, &fresh);
 
     /* While the run goes on a list that cannot be read is said and changes nothing. */
-    if (r != ST_OK) return s->roster.known && r == ST_INPUT ? ST_OK : r;
+    if (r != ST_OK) return s->roster.known ? ST_OK : r;
     if (fresh) TRY(roster_offer(&s->roster, &s->offer, now));
     TRY(roster_settle(&s->roster, now, &changed));
     s->dirty |= changed;
@@ -450,7 +415,7 @@ static void ask_silent(struct supervisor *s, double now)
 
 static void wait_a_moment(struct supervisor *s)
 {
-    struct pollfd fds[2] = {{.fd = s->signals, .events = POLLIN}, {.fd = s->epoch.errors, .events = POLLIN}};
+    struct pollfd fds[2] = {{.fd = s->requests.signals, .events = POLLIN}, {.fd = s->epoch.errors, .events = POLLIN}};
 
     (void)poll(fds, s->epoch.pid > 0 ? 2 : 1, TICK_MS);
 }
@@ -460,15 +425,13 @@ static status go_on(struct supervisor *s)
     while (!s->over) {
         double now;
 
-        take_signals(s);
-        take_stop(s);
+        requests_look(&s->requests, &s->roster.drained);
         now = clock_now();
-        TRY(take_drained(s));
         TRY(take_hosts(s, now));
         ask_silent(s, now);
         if (s->epoch.pid > 0) {
             TRY(tend_epoch(s));
-        } else if (s->ending) {
+        } else if (s->requests.ending) {
             s->over = 1;
             snprintf(s->said, sizeof s->said, "ended between two epochs");
         } else {
@@ -482,30 +445,6 @@ static status go_on(struct supervisor *s)
 
 /* ---- beginning and end ---- */
 
-static status open_signals(struct supervisor *s)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGUSR1);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return fault(ST_SYSTEM, "signals: %s", strerror(errno));
-    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return s->signals >= 0 ? ST_OK : fault(ST_SYSTEM, "signals: %s", strerror(errno));
-}
-
-static status remove_old(const struct supervisor *s, const char *name)
-{
-    char path[4200];
-
-    TRY(file_join(path, sizeof path, s->folder, name));
-    if (unlink(path) != 0 && errno != ENOENT) return fault(ST_IO, "%s: cannot be removed: %s", path, strerror(errno));
-    return ST_OK;
-}
-
 static status open_all(struct supervisor *s)
 {
     const struct launch_config *c = s->config;
@@ -515,9 +454,9 @@ static status open_all(struct supervisor *s)
     TRY(file_make_folder(s->folder));
     TRY(file_join(path, sizeof path, s->folder, "lock"));
     TRY(run_folder_lock(path, "mp2 launch of this run", 0, &s->lock));
-    TRY(remove_old(s, "stop"));
-    TRY(remove_old(s, "notices"));
-    TRY(open_signals(s));
+    TRY(file_join(path, sizeof path, s->folder, "notices"));
+    if (unlink(path) != 0 && errno != ENOENT) return fault(ST_IO, "%s: cannot be removed: %s", path, strerror(errno));
+    TRY(requests_open(s->folder, &s->requests));
     TRY(epoch_environment());
     TRY(source_open(c->hosts, c->discover, c->poll, &s->source));
     s->quarantine.options = (struct quarantine_options){(int)c->strikes, c->cool_down, FORGET};
@@ -540,13 +479,13 @@ static void close_all(struct supervisor *s)
     hosts_fini(&s->desired);
     roster_fini(&s->roster);
     quarantine_fini(&s->quarantine);
-    if (s->signals >= 0) close(s->signals);
+    requests_close(&s->requests);
     if (s->lock >= 0) close(s->lock);
 }
 
 status supervisor_run(const struct launch_config *config, const struct launch_run *run, int *exit_status)
 {
-    struct supervisor s = {.config = config, .run = run, .lock = -1, .signals = -1, .source.out = -1};
+    struct supervisor s = {.config = config, .run = run, .lock = -1, .requests.signals = -1, .source.out = -1};
     status r;
 
     epoch_fini(&s.epoch);
@@ -558,38 +497,7 @@ status supervisor_run(const struct launch_config *config, const struct launch_ru
         s.save_after = 0;
         save(&s);
     }
-    if (s.lock >= 0 && r == ST_OK) r = remove_old(&s, "stop");
     *exit_status = s.exit_status;
     close_all(&s);
     return r;
-}
-
-/* ---- draining ---- */
-
-status supervisor_drain(const char *run, const char *host, int leave)
-{
-    char path[4200], line[HOST_BYTES + 2], *text = NULL, *out;
-    struct hosts names = {0};
-    size_t size = 0, used = 0;
-    status s = ST_OK;
-
-    TRY(file_join(path, sizeof path, run, LAUNCH_FOLDER "/drained"));
-    if (!run_folder_is_held(run, RUN_FOLDER_LAUNCH_LOCK))
-        return fault(ST_INPUT, "%s: no run that mp2 launch keeps going", run);
-    snprintf(line, sizeof line, "%s\n", host);
-    TRY(hosts_parse_script("--drain", line, &names));
-    if (file_exists(path)) s = file_read(path, 1 << 20, &text, &size);
-    if (s == ST_OK) s = hosts_parse_script(path, text ? text : "", &names);
-    if (s == ST_OK && leave && hosts_find(&names, host) < 0) s = hosts_add(&names, host, 1);
-    if (s == ST_OK) s = mem_alloc(names.count * (HOST_BYTES + 1) + 1, 1, &out);
-    if (s == ST_OK) {
-        for (size_t i = 0; i < names.count; i++)
-            if (leave || strcmp(names.items[i].name, host) != 0)
-                used += (size_t)sprintf(out + used, "%s\n", names.items[i].name);
-        s = file_replace(path, out, used);
-        mem_free(out);
-    }
-    mem_free(text);
-    hosts_fini(&names);
-    return s;
 }

@@ -31,7 +31,4 @@ struct launch_run {
  * ST_INPUT (reported): another supervisor has the run. */
 status supervisor_run(const struct launch_config *config, const struct launch_run *run, int *exit_status);
 
-/* Local, another process. A host leaves (1) or may come back (0) at the next step boundary. */
-status supervisor_drain(const char *run, const char *host, int leave);
-
 #endif

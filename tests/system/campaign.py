@@ -21,8 +21,13 @@ import subprocess
 import sys
 import time
 
-NETWORK = "10.81.0"
-NAME = "mp2c"
+# Names and addresses of this process's own: others may run beside it.
+NETWORK = f"10.{128 + os.getpid() % 64}.{os.getpid() // 64 % 256}"
+NAME = f"mp2c{os.getpid()}"
+
+
+def link_of(name):
+    return name.replace("mp2c", "mp2v")
 
 
 def run(*words):
@@ -63,7 +68,7 @@ class Campaign:
     # ---- hosts ----
 
     def names(self):
-        return [f"{NAME}{i}" for i in range(1, self.o.hosts + 1)] if self.o.hosts else ["localhost"]
+        return [f"{NAME}-{i}" for i in range(1, self.o.hosts + 1)] if self.o.hosts else ["localhost"]
 
     def hosts_up(self):
         self.hosts_down()
@@ -71,14 +76,14 @@ class Campaign:
             if not run("ip", *words.split()):
                 raise SystemExit("skipped: no network namespaces here")
         for i, name in enumerate(self.names(), 1):
-            for words in (f"netns add {name}", f"link add {name}v type veth peer name eth0 netns {name}",
-                          f"link set {name}v master {NAME}b up", f"-n {name} addr add {NETWORK}.{i}/24 dev eth0",
+            for words in (f"netns add {name}", f"link add {link_of(name)} type veth peer name eth0 netns {name}",
+                          f"link set {link_of(name)} master {NAME}b up", f"-n {name} addr add {NETWORK}.{i}/24 dev eth0",
                           f"-n {name} link set eth0 up", f"-n {name} link set lo up"):
                 if not run("ip", *words.split()):
                     raise SystemExit(f"skipped: ip {words}")
         shell = os.path.join(self.top, "into")
         with open(shell, "w") as f:
-            f.write('#!/bin/bash\nhost=${1##*@}\nshift\nip link show "${host}v" up | grep -q . || exit 255\n'
+            f.write('#!/bin/bash\nhost=${1##*@}\nshift\nip link show "${host/mp2c/mp2v}" up | grep -q . || exit 255\n'
                     'exec nsenter --net="/var/run/netns/$host" unshare --uts bash -c "hostname $host; $*"\n')
         os.chmod(shell, 0o755)
 
@@ -87,7 +92,7 @@ class Campaign:
             for pid in self.pids_of(name):
                 self.kill(pid)
             run("ip", "netns", "del", name)
-            run("ip", "link", "del", f"{name}v")
+            run("ip", "link", "del", link_of(name))
         run("ip", "link", "del", f"{NAME}b")
 
     def pids_of(self, name):
@@ -251,17 +256,17 @@ class Campaign:
 
     def cut_off(self):
         name = self.random.choice(self.names())
-        run("ip", "link", "set", f"{name}v", "down")
+        run("ip", "link", "set", link_of(name), "down")
         t = time.time()
-        self.after_next.append(lambda: run("ip", "link", "set", f"{name}v", "up"))
+        self.after_next.append(lambda: run("ip", "link", "set", link_of(name), "up"))
         return t
 
     def link_flaps(self):
         name = self.random.choice(self.names())
-        run("ip", "link", "set", f"{name}v", "down")
+        run("ip", "link", "set", link_of(name), "down")
         t = time.time()
         time.sleep(self.random.uniform(0.2, 4))
-        run("ip", "link", "set", f"{name}v", "up")
+        run("ip", "link", "set", link_of(name), "up")
         self.may_pass = True
         return t
 

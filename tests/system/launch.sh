@@ -4,8 +4,8 @@
 . "$(dirname "$0")/common.sh"
 export OMPI_MCA_btl_vader_single_copy_mechanism=none
 small_world
-steps=160
-options="--set train.steps=$steps --set checkpoint.every=30 --set eval.every=40 --set eval.rows=12"
+steps=60
+options="--set train.steps=$steps --set checkpoint.every=20 --set eval.every=25 --set eval.rows=12"
 
 launch_options=(--hosts hosts --hang 2 --settle 0.3 --poll 0.2)
 done_well() { # RUN
@@ -93,6 +93,31 @@ chmod +x no-mpirun
 [ $? -eq 1 ] || fail "an mpirun that fails: not status 1"
 [ "$(wc -l < never/launch/epochs.jsonl)" = 3 ] || fail "not three tries"
 echo "ok what does not get better is given up"
+
+# Tuning, over the prompts of the run before.
+cat > tune.yaml << YAML
+model: model
+data: data
+prompts: whole
+tasks: [afqmc]
+methods: [gradient]
+seeds: [8]
+k: 3
+dev_every: 3
+gradient: {epochs: 8, rate: 1e-2}
+machine: {threads: 1, precision: $precision}
+watch: {listen: ""}
+YAML
+content() { (cd "$1/cells" && find . -type f ! -name result.json | LC_ALL=C sort | xargs sha256sum) || fail "no cells in $1"; }
+mpi 2 "$mp2" tune tune.yaml --set run=tuned-whole > tuned-whole.txt 2>&1 || fail "tune: $(tail -5 tuned-whole.txt)"
+"$mp2" launch "${launch_options[@]}" -- tune tune.yaml --run tuned > tuned.txt 2>&1 &
+supervisor=$!
+after tuned 0 > /dev/null
+kill -9 "$(rank tuned 1)" || fail "tune: no rank 1"
+wait "$supervisor" || fail "tune: exit status $?: $(tail -5 tuned.txt)"
+[ "$(content tuned)" = "$(content tuned-whole)" ] || fail "tune: other files"
+grep -q "ended by signal 9" tuned/launch/epochs.jsonl || fail "tune: nothing was killed: $(cat tuned/launch/epochs.jsonl)"
+echo "ok tune goes on, too"
 
 # Fencing: an epoch that slept while a newer one had the run, its lock of no use (as on a file system without locks), wakes up,
 # sees it and ends by itself; nothing of the newer one's is touched.

@@ -200,16 +200,23 @@ static void test_flipped_bytes(void **unused)
     assert_int_equal(file_make_folder(bad), ST_OK);
     for (off_t at = 0; at < size; at++) {
         struct journal *j = NULL;
+        struct journal_facts facts;
         unsigned char byte;
+        status verified;
         uint64_t n;
         int fd;
 
         copy_file(from, to, (size_t)size);
+        assert_int_equal(journal_verify(bad, &facts), ST_OK);
+        assert_int_equal(facts.torn, 0);
+        assert_int_equal(facts.records, 4);
         fd = open(to, O_RDWR);
         assert_int_equal(pread(fd, &byte, 1, at), 1);
         byte ^= (unsigned char)(1 << (at % 8));
         assert_int_equal(pwrite(fd, &byte, 1, at), 1);
         close(fd);
+        verified = journal_verify(bad, &facts);
+        assert_true(verified == ST_INPUT || (at >= last && facts.torn > 0)); /* every flipped bit is found */
         n = count_steps(bad, 1, &end);
         if (n == 4) { /* padding of the records: zeros that nobody reads */
             assert_int_equal(end, ST_END);
@@ -370,6 +377,14 @@ static void test_epochs(void **unused)
     usleep(150000);
     assert_int_equal(append(old, 9), ST_PEER);
     assert_int_equal(journal_check_owner(old), ST_PEER);
+    {
+        struct journal_facts facts;
+
+        assert_int_equal(journal_verify(folder, &facts), ST_OK); /* void records are none */
+        assert_int_equal(facts.records, 7);
+        assert_int_equal(facts.segments, 3);
+        assert_int_equal(facts.epoch, 3);
+    }
     assert_int_equal(journal_check_owner(new), ST_OK);
     assert_int_equal(journal_roll(old, 9), ST_PEER);
     assert_int_equal(journal_close(&old), ST_OK);
