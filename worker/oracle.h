@@ -10,6 +10,7 @@
 #include "worker/model/replica.h"
 #include "worker/oracle_messages.h"
 #include "worker/train/compute.h"
+#include "worker/train/int8_check.h"
 
 struct oracle_worker_options {
     const struct replica *replica;
@@ -18,7 +19,6 @@ struct oracle_worker_options {
     size_t unit_memory;    /* bytes that a unit may take */
     int32_t longest;       /* rows of the longest input that will be scored */
     int gradients;         /* 1: oracle_worker_gradient will be called */
-    int int8;              /* oracle_worker_losses computes in int8, by the replica's second encoder */
     enum loss_over loss;   /* what losses are over */
 };
 
@@ -27,14 +27,12 @@ struct oracle_kept;
 struct oracle_worker {
     struct oracle_worker_options o;
     const struct oracle_facts *facts;
-    struct compute compute; /* answers of oracle_worker_gradient: sums (prompt_list, head_list), losses by slot */
-    struct assignment own;  /* the examples whose gradients this worker computes */
-    const struct encoder *searcher; /* of losses: the replica's encoder or its int8 one, and a unit for it */
-    struct unit *unit, *int8_unit;  /* int8_unit: owned; NULL: compute's unit serves */
-    float *placed, *placed_head;    /* of the search through the layers */
-    float *trial;                   /* the placed prompts with one layer replaced */
-    struct oracle_kept *kept;       /* (parts) */
-    double *losses;                 /* answers of oracle_worker_losses: oracle_answer_losses of them */
+    struct compute compute;      /* answers of oracle_worker_gradient: sums (prompt_list, head_list), losses by slot */
+    struct assignment own;       /* the examples whose gradients this worker computes */
+    float *placed, *placed_head; /* of the search through the layers */
+    float *trial;                /* the placed prompts with one layer replaced */
+    struct oracle_kept *kept;    /* (parts) */
+    double *losses;              /* answers of oracle_worker_losses: oracle_answer_losses of them */
     size_t loss_room;
     struct mem_keep keep;
 };
@@ -52,6 +50,11 @@ status oracle_worker_begin(struct oracle_worker *w);
 
 /* Losses and gradients of this worker's examples. prompts (layers,P,H), head (2,H). */
 status oracle_worker_gradient(struct oracle_worker *w, const float *prompts, const float *head);
+
+/* After it, where products are in int8: what that does to this worker's first examples. ST_MEMORY, ST_INPUT, ST_IO
+ * (reported). folder: the encoder's. */
+status oracle_worker_check_int8(struct oracle_worker *w, const char *folder, const float *prompts, const float *head,
+                                struct int8_check *out);
 
 /* ORACLE_LOSS and ORACLE_LOSSES: losses of this worker's pairs. values as in oracle_messages.h; head: of ORACLE_LOSS.
  * */

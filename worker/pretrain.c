@@ -124,6 +124,24 @@ status pretrain_worker_compute(struct pretrain_worker *w, int64_t step, const fl
                               w->dropout);
 }
 
+status pretrain_worker_check_int8(struct pretrain_worker *w, const char *folder, const float *head,
+                                  struct int8_check *out)
+{
+    const struct pretrain_shape *s = w->o.shape;
+    size_t group = (size_t)w->assignment.examples[0].group;
+    const struct int8_check_inputs in = {.replica = w->o.replica,
+                                         .folder = folder,
+                                         .compute = &w->compute,
+                                         .assignment = &w->assignment,
+                                         .layers = (int32_t)s->layers,
+                                         .tokens = (int32_t)s->tokens,
+                                         .prompts = w->prompts + group * s->bank,
+                                         .head = head,
+                                         .dropout = &w->dropout[group]};
+
+    return int8_check(&in, out);
+}
+
 /* ---- report ---- */
 
 void pretrain_worker_report(struct pretrain_worker *w, const struct member_report *member)

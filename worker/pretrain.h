@@ -19,6 +19,7 @@
 #include "worker/pretrain_messages.h"
 #include "worker/prompt/columns.h"
 #include "worker/train/compute.h"
+#include "worker/train/int8_check.h"
 
 /* What it works on and with; all of it outlives the worker. */
 struct pretrain_worker_options {
@@ -71,6 +72,11 @@ void pretrain_worker_compose(struct pretrain_worker *w, int groups, const float 
 
 /* The assignment of step `step` (from 1) by the prompts in w->prompts: partial sums and losses to w->compute. */
 status pretrain_worker_compute(struct pretrain_worker *w, int64_t step, const float *head);
+
+/* After compute, where products are in int8: what that does to its first examples. ST_MEMORY, ST_INPUT, ST_IO
+ * (reported). folder: the encoder's. */
+status pretrain_worker_check_int8(struct pretrain_worker *w, const char *folder, const float *head,
+                                  struct int8_check *out);
 
 /* Fill w->report after compute. */
 void pretrain_worker_report(struct pretrain_worker *w, const struct member_report *member);

@@ -17,9 +17,10 @@ status pretrain_go_new(struct mem_keep *keep, const struct pretrain_shape *s, in
 {
     size_t floats = s->groups * s->u + s->head;
 
-    out->bytes = workers * sizeof *out->words + floats * sizeof(float);
+    out->bytes = ((size_t)workers + 1) * sizeof *out->words + floats * sizeof(float);
     TRY(mem_keep_new(keep, out->bytes, 1, &out->data));
-    out->words = out->data;
+    out->measure = out->data;
+    out->words = out->measure + 1;
     out->u = (float *)(void *)(out->words + workers);
     out->head = out->u + s->groups * s->u;
     TRY(mem_keep_new(keep, (size_t)s->groups, sizeof *out->weights, &out->weights));

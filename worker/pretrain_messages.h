@@ -41,10 +41,11 @@ void pretrain_shape_complete(struct pretrain_shape *s);
 struct pretrain_go {
     void *data;
     size_t bytes;
-    int64_t *words;  /* (workers) length of each assignment, in 32-bit words */
-    float *u;        /* (groups, layers, d) */
-    float *head;     /* (2, H) */
-    double *weights; /* (groups) not broadcast with the rest: known when the gradients are (train.balance) */
+    int64_t *measure; /* not 0: the rate of products is measured before this step */
+    int64_t *words;   /* (workers) length of each assignment, in 32-bit words */
+    float *u;         /* (groups, layers, d) */
+    float *head;      /* (2, H) */
+    double *weights;  /* (groups) not broadcast with the rest: known when the gradients are (train.balance) */
 };
 
 /* Local. keep owns the memory. */

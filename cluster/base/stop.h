@@ -1,4 +1,5 @@
-/* The wish to end in order: SIGUSR1 (mpirun hands it on to every rank) sets one flag, looked at between steps. */
+/* The wish to end in order: SIGUSR1 sets one flag, looked at between steps and between the rounds of an evaluation.
+ * mpirun hands the signal on to every rank; where one alone gets it, the others know from the next comm_agree on. */
 #ifndef MP2_CLUSTER_BASE_STOP_H
 #define MP2_CLUSTER_BASE_STOP_H
 

@@ -50,7 +50,8 @@ void comm_abort(struct comm *c, status s) __attribute__((noreturn));
 status comm_or_abort(struct comm *c, status s);
 
 /* Collective. The worst status of all ranks, on all ranks: before any branch that skips a collective. When another rank
- * failed and this one did not, nothing is said here: that rank has said it. */
+ * failed and this one did not, nothing is said here: that rank has said it. A stop that one rank was asked for
+ * (cluster/base/stop.h) is asked of all from here on. */
 status comm_agree(struct comm *c, status mine);
 #ifdef __clang_analyzer__ /* clang-tidy reads one file at a time: this tells it that a rank's own failure is agreed on \
                            */

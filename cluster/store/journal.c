@@ -133,7 +133,7 @@ static void keeper_stop(struct journal *j)
 
 /* ---- opening ---- */
 
-static status cut(const char *path, int fd, uint64_t end)
+static status cut_file(const char *path, int fd, uint64_t end)
 {
     if (ftruncate(fd, (off_t)end) != 0 || fdatasync(fd) != 0)
         return fault(ST_IO, "%s: cannot be cut to %" PRIu64 " bytes: %s", path, end, strerror(errno));
@@ -153,7 +153,7 @@ static status scan_to_end(struct segment_scan *scan)
             if (segment_scan_is_damage(scan)) return segment_scan_fault(scan);
             log_warn("journal-cut", "path=%s offset=%" PRIu64 " bytes=%" PRIu64 " step=%" PRIu64 " found=\"%s\"",
                      scan->path, scan->offset, scan->size - scan->offset, scan->step, scan->problem);
-            return cut(scan->path, scan->fd, scan->offset);
+            return cut_file(scan->path, scan->fd, scan->offset);
         case SCAN_FAILED: return why;
         }
 }
@@ -275,7 +275,7 @@ static status durability_fault(const struct journal *j, int why)
 }
 
 /* *durable: the newest durable record's number. Fails when the journal has failed before. */
-static status prepare(struct journal *j, uint64_t step, uint64_t *durable)
+static status admit_record(struct journal *j, uint64_t step, uint64_t *durable)
 {
     status s;
     int why;
@@ -307,7 +307,7 @@ status journal_append(struct journal *j, uint64_t step, uint32_t kind, const voi
     struct iovec v[3];
     uint64_t durable = 0;
 
-    TRY(prepare(j, step, &durable));
+    TRY(admit_record(j, step, &durable));
     record_header_fill(&header, kind, step, j->last_number + 1, durable, payload, bytes);
     v[0] = (struct iovec){&header, sizeof header};
     v[1] = (struct iovec){(void *)(uintptr_t)payload, bytes};
@@ -428,7 +428,7 @@ static status cut_segment(const char *folder, uint64_t first, uint64_t step)
         result = segment_scan_next(&scan, &record, &s);
     } while (result == SCAN_RECORD && record.step <= step);
     if (result == SCAN_BAD && segment_scan_is_damage(&scan)) s = segment_scan_fault(&scan);
-    if (s == ST_OK && end < scan.size) s = cut(scan.path, scan.fd, end);
+    if (s == ST_OK && end < scan.size) s = cut_file(scan.path, scan.fd, end);
     segment_scan_close(&scan);
     return s;
 }

@@ -61,7 +61,7 @@ uint64_t journal_last_step(const struct journal *j);
 
 /* Local. After the checkpoint of step first_step - 1 is complete: everything so far is made durable, later records
  * go to a new segment. No new segment when the current one holds no record yet or begins there already. first_step
- * >= the last record's step: one filed under the next step (a start, an evaluation) stays behind, unseen by who
+ * >= the last record's step: one filed under the next step (a start, an evaluation) stays where it is, unseen by who
  * reads from there. */
 status journal_roll(struct journal *j, uint64_t first_step);
 /* Local. Remove the segments that hold only steps <= step (the oldest kept checkpoint's). */

@@ -65,7 +65,7 @@ static status check_finite(const char *path, const struct tensor *t, float *buff
     return ST_OK;
 }
 
-static status check(struct prompts_file *p, int64_t encoder_layers, int64_t hidden)
+static status check_shapes(struct prompts_file *p, int64_t encoder_layers, int64_t hidden)
 {
     float *buffer;
     status s;
@@ -87,7 +87,7 @@ status prompts_file_open(const char *path, int64_t encoder_layers, int64_t hidde
 
     memset(out, 0, sizeof *out);
     TRY(safetensors_open(path, &out->file));
-    s = check(out, encoder_layers, hidden);
+    s = check_shapes(out, encoder_layers, hidden);
     if (s != ST_OK) prompts_file_close(out);
     return s;
 }

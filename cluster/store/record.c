@@ -20,14 +20,14 @@ typedef Mp2__Journal__EvalTask eval_task_message;
 typedef Mp2__Journal__RunRecord run_message;
 
 /* What a decoded record points into. */
-struct decoded {
+struct decoded_record {
     ProtobufCMessage *message;
     void *array;
 };
 
-static status keep(ProtobufCMessage *message, size_t count, size_t size, void *array, void **memory)
+static status keep_array(ProtobufCMessage *message, size_t count, size_t size, void *array, void **memory)
 {
-    struct decoded *d;
+    struct decoded_record *d;
     status s = mem_alloc(1, sizeof *d, &d);
 
     if (s == ST_OK) {
@@ -46,7 +46,7 @@ static status keep(ProtobufCMessage *message, size_t count, size_t size, void *a
 
 static void forget(void **memory)
 {
-    struct decoded *d = *memory;
+    struct decoded_record *d = *memory;
 
     if (!d) return;
     protobuf_c_message_free_unpacked(d->message, NULL);
@@ -199,7 +199,7 @@ status record_decode_step(const char *where, const void *data, size_t bytes, str
         protobuf_c_message_free_unpacked(&m->base, NULL);
         return fault(ST_INPUT, "%s: record of step %llu has %s", where, (unsigned long long)step, problem);
     }
-    TRY(keep(&m->base, m->n_groups, sizeof *out->groups, &out->groups, &out->memory));
+    TRY(keep_array(&m->base, m->n_groups, sizeof *out->groups, &out->groups, &out->memory));
     out->step = m->step;
     out->layers = m->layers;
     out->intrinsic = m->intrinsic;
@@ -275,7 +275,7 @@ status record_decode_eval(const char *where, const void *data, size_t bytes, str
     *out = (struct record_eval){0};
     TRY(unpack(where, &mp2__journal__eval_record__descriptor, data, bytes, &m));
     TRY(check_version(where, &m->base, m->version));
-    TRY(keep(&m->base, m->n_tasks, sizeof *out->tasks, &out->tasks, &out->memory));
+    TRY(keep_array(&m->base, m->n_tasks, sizeof *out->tasks, &out->tasks, &out->memory));
     out->step = m->step;
     out->task_count = m->n_tasks;
     out->mean = m->mean;
@@ -325,7 +325,7 @@ status record_decode_run(const char *where, const void *data, size_t bytes, stru
         protobuf_c_message_free_unpacked(&m->base, NULL);
         return fault(ST_INPUT, "%s: a run record of an unknown kind", where);
     }
-    TRY(keep(&m->base, 0, 1, &none, &out->memory));
+    TRY(keep_array(&m->base, 0, 1, &none, &out->memory));
     out->step = m->step;
     out->event = (enum record_event)m->event;
     out->config_digest = m->config_digest;

@@ -17,6 +17,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "cluster/base/stop.h"
 #include "cluster/store/checkpoint.h"
 
 enum { POLL_MS = 50, ASK_NS = 200 * 1000 * 1000, LOCK_TEXT_BYTES = 512 };
@@ -103,7 +104,7 @@ static status clean(const char *folder)
     return s;
 }
 
-static status look(struct run_folder *run)
+static status inspect_folder(struct run_folder *run)
 {
     char journal[PATH_MAX];
     uint64_t *steps;
@@ -125,10 +126,10 @@ static status remove_request(const char *folder)
     return ST_OK;
 }
 
-static status take(struct run_folder *run, enum run_folder_mode mode)
+static status take_folder(struct run_folder *run, enum run_folder_mode mode)
 {
     TRY(clean(run->path));
-    TRY(look(run));
+    TRY(inspect_folder(run));
     if (mode == RUN_FOLDER_NEW && run->existed)
         return fault(ST_INPUT, "%s: holds a run already, expected an empty or a new folder (or resume it)", run->path);
     if (mode == RUN_FOLDER_RESUME && !run->existed)
@@ -147,7 +148,7 @@ status run_folder_open(const char *path, enum run_folder_mode mode, int wait_ms,
     TRY(file_make_folder(path));
     TRY(file_join(lock, sizeof lock, path, "run.lock"));
     TRY(take_lock(lock, wait_ms, &out->lock));
-    s = take(out, mode);
+    s = take_folder(out, mode);
     if (s != ST_OK) {
         close(out->lock);
         out->lock = -1;
@@ -178,6 +179,8 @@ int run_folder_stop_asked(struct run_folder *run)
     int64_t now = clock_ns();
     char path[PATH_MAX];
 
+    if (stop_requested()) return 1;
+    if (!run) return 0;
     if (run->stop_seen || (run->asked_ns != 0 && now - run->asked_ns < ASK_NS)) return run->stop_seen;
     run->asked_ns = now;
     run->stop_seen = file_join(path, sizeof path, run->path, "stop") == ST_OK && file_exists(path);

@@ -40,7 +40,8 @@ void run_folder_close(struct run_folder *run); /* removes the stop request that 
  * it. */
 status run_folder_save_config(const struct run_folder *run, const char *text, size_t bytes);
 
-/* Local. Has `mp2 stop` asked? Looks at most every 200 ms; cheap to call after every step. */
+/* Local. Has `mp2 stop` asked, or SIGUSR1 (cluster/base/stop.h)? Looks at most every 200 ms; cheap to call after every
+ * step. run NULL: there is no folder to look into. */
 int run_folder_stop_asked(struct run_folder *run);
 
 /* Local, by another process (mp2 stop): ask the run in path to stop; wait up to wait_ms for its process to end (0:

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cluster/base/clock.h"
 #include "cluster/base/file.h"
@@ -14,7 +15,7 @@
 #include "cluster/base/memory.h"
 #include "cluster/watch/message_json.h"
 #include "cluster/watch/metrics.h"
-#include "cluster/watch/tally.h"
+#include "cluster/watch/task_states.h"
 #include "cluster/watch/topic.h"
 
 static const double TASKS_EVERY = 2; /* seconds */
@@ -27,7 +28,7 @@ struct progress {
     struct publisher *publisher;
     double started, before;    /* monotonic seconds; elapsed before this process */
     uint64_t tokens, examples; /* of all steps */
-    struct tally tally;        /* of the tasks */
+    struct task_states states; /* of the tasks */
     double told;               /* monotonic seconds: when tasks were shown last */
     char *line;
     size_t line_room;
@@ -67,7 +68,7 @@ static void write_line(struct progress *p, const Mp2__Progress *m)
     if (fwrite(p->line, 1, n, p->file) != n) p->failed = errno;
 }
 
-static void send(struct progress *p, const ProtobufCMessage *body, int keep)
+static void send_body(struct progress *p, const ProtobufCMessage *body, int keep)
 {
     Mp2__Progress m;
 
@@ -79,7 +80,7 @@ static void send(struct progress *p, const ProtobufCMessage *body, int keep)
 void progress_show(struct progress *p, const ProtobufCMessage *body)
 {
     pthread_mutex_lock(&p->lock);
-    send(p, body, 0);
+    send_body(p, body, 0);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -89,12 +90,12 @@ static void tell_tasks(struct progress *p, const Mp2__Progress *m)
     int evaluated = m->body_case == MP2__PROGRESS__BODY_EVAL;
     double now = clock_now();
 
-    if (tally_take(&p->tally, m) != ST_OK || (!evaluated && now - p->told < TASKS_EVERY)) return;
+    if (task_states_take(&p->states, m) != ST_OK || (!evaluated && now - p->told < TASKS_EVERY)) return;
     p->told = now;
-    for (size_t i = 0; i < p->tally.count; i++) {
-        if (!p->tally.tasks[i].moved && !evaluated) continue;
-        p->tally.tasks[i].moved = 0;
-        send(p, &p->tally.tasks[i].message.base, evaluated);
+    for (size_t i = 0; i < p->states.count; i++) {
+        if (!p->states.tasks[i].moved && !evaluated) continue;
+        p->states.tasks[i].moved = 0;
+        send_body(p, &p->states.tasks[i].message.base, evaluated);
     }
 }
 
@@ -160,6 +161,32 @@ status progress_flush(struct progress *p)
 
     pthread_mutex_lock(&p->lock);
     s = flush(p);
+    pthread_mutex_unlock(&p->lock);
+    return s;
+}
+
+int64_t progress_mark(struct progress *p)
+{
+    int64_t end = 0;
+
+    pthread_mutex_lock(&p->lock);
+    if (p->file && !p->failed) {
+        if (fflush(p->file) != 0 || fseeko(p->file, 0, SEEK_END) != 0) p->failed = errno;
+        end = ftello(p->file);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return end;
+}
+
+status progress_take_back(struct progress *p, int64_t mark)
+{
+    status s;
+
+    pthread_mutex_lock(&p->lock);
+    s = flush(p);
+    if (s == ST_OK && p->file &&
+        (ftruncate(fileno(p->file), (off_t)mark) != 0 || fseeko(p->file, (off_t)mark, SEEK_SET) != 0))
+        s = fault(ST_IO, "%s: cannot be cut: %s", p->path, strerror(errno));
     pthread_mutex_unlock(&p->lock);
     return s;
 }
@@ -232,7 +259,7 @@ void progress_retire(struct progress *p, uint32_t first, uint32_t count)
         if (p->membership[i].rank - first >= count) {
             Mp2__Worker m = former(&p->membership[i], MP2__WORKER__STATE__LEFT, reason);
 
-            send(p, &m.base, 1);
+            send_body(p, &m.base, 1);
         }
     pthread_mutex_unlock(&p->lock);
 }
@@ -251,7 +278,7 @@ static status preload(void *arg, const Mp2__Progress *m, const char *line, size_
     p->last_time = m->time;
     if (m->body_case == MP2__PROGRESS__BODY_WORKER) TRY(note_worker(p, m->worker));
     if (p->publisher) publisher_preload(p->publisher, m);
-    return tally_take(&p->tally, m);
+    return task_states_take(&p->states, m);
 }
 
 static status open_file(struct progress *p, const struct progress_options *o)
@@ -311,7 +338,7 @@ void progress_destroy(struct progress **progress)
     if (p->file && fclose(p->file) != 0) log_error("metrics-close", "path=%s why=%s", p->path, strerror(errno));
     mem_free(p->line);
     mem_free(p->membership);
-    tally_fini(&p->tally);
+    task_states_fini(&p->states);
     pthread_mutex_destroy(&p->lock);
     mem_free(p);
     *progress = NULL;

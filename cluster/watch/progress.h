@@ -48,6 +48,11 @@ void progress_retire(struct progress *progress, uint32_t first, uint32_t count);
 /* Local. Everything posted is with the operating system; ST_IO (reported, once) when it could not be written. */
 status progress_flush(struct progress *progress);
 
+/* Local. Where metrics.jsonl ends, and its end moved back to there: what was written since is about something that has
+ * not been after all. The stream has said it. ST_IO (reported). */
+int64_t progress_mark(struct progress *progress);
+status progress_take_back(struct progress *progress, int64_t mark);
+
 /* Local. The publisher, NULL without a stream. */
 struct publisher *progress_publisher(struct progress *progress);
 

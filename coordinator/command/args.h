@@ -10,6 +10,7 @@
 #include "cluster/base/options.h"
 #include "cluster/base/status.h"
 #include "cluster/comm/comm.h"
+#include "worker/model/machine.h"
 
 enum { ARGS_WORDS = 4 };
 
@@ -58,5 +59,8 @@ status args_run_ranks(int argc, char **argv, const struct args_words *words,
  * failure. */
 status args_load(struct comm *c, const struct args *args, const char *file, const struct option *table, size_t count,
                  void *config, struct options *options, char **text);
+
+/* Collective. What `machine.precision: auto` is in the run whose folder this is (worker/model/machine.h). */
+status args_recall(struct comm *c, const char *run, struct machine_config *machine);
 
 #endif

@@ -26,6 +26,8 @@ status cmd_probe(int argc, char **argv);
 void cmd_probe_help(void);
 status cmd_report(int argc, char **argv);
 void cmd_report_help(void);
+status cmd_run(int argc, char **argv);
+void cmd_run_help(void);
 status cmd_stop(int argc, char **argv);
 void cmd_stop_help(void);
 status cmd_tune(int argc, char **argv);

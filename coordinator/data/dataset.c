@@ -365,14 +365,14 @@ void dataset_input_digest(const struct dataset *d, int task, enum split split, i
     const uint64_t *at = r->shard.index + shard_number(r, row);
     XXH128_canonical_t digest;
 
-    /* Behind the label, which stands first. */
+    /* After the label, which stands first. */
     XXH128_canonicalFromHash(&digest,
                              XXH3_128bits(r->shard.data + at[0] + 1, (at[1] - at[0] - 1) * sizeof *r->shard.data));
     memcpy(out, digest.digest, sizeof digest.digest);
 }
 
-static status make(const struct dataset *d, int task, enum split split, int64_t row, int window,
-                   struct example_buffer *buffer, struct example *out)
+static status make_example(const struct dataset *d, int task, enum split split, int64_t row, int window,
+                           struct example_buffer *buffer, struct example *out)
 {
     const struct rows *r = rows_of(d, task, split);
     int64_t number = shard_number(r, row);
@@ -385,7 +385,7 @@ static status make(const struct dataset *d, int task, enum split split, int64_t 
 status dataset_example(const struct dataset *d, int task, enum split split, int64_t row, struct example_buffer *buffer,
                        struct example *out)
 {
-    return make(d, task, split, row, -1, buffer, out);
+    return make_example(d, task, split, row, -1, buffer, out);
 }
 
 int dataset_windows(const struct dataset *d, int task, enum split split, int64_t row)
@@ -402,7 +402,7 @@ int dataset_windows(const struct dataset *d, int task, enum split split, int64_t
 status dataset_window(const struct dataset *d, int task, enum split split, int64_t row, int window,
                       struct example_buffer *buffer, struct example *out)
 {
-    return make(d, task, split, row, window, buffer, out);
+    return make_example(d, task, split, row, window, buffer, out);
 }
 
 status dataset_answer_f1(const struct dataset *d, int task, enum split split, int64_t row, int32_t first, int32_t last,

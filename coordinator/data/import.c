@@ -30,7 +30,7 @@ struct importing {
 /* ---- reading ---- */
 
 /* NAME, NAME.gz or NAME.xz. 0, or -1 when none is there. */
-static int locate(const struct import_options *o, const struct source *source, const char *name, char *path,
+static int locate(const struct import_options *o, const struct task_source *source, const char *name, char *path,
                   size_t room)
 {
     static const char *const ends[] = {"", ".gz", ".xz"};
@@ -42,7 +42,7 @@ static int locate(const struct import_options *o, const struct source *source, c
     return -1;
 }
 
-static const struct source *find_source(const struct import_options *o, const struct entry *e)
+static const struct task_source *find_source(const struct import_options *o, const struct entry *e)
 {
     char path[4096];
 
@@ -113,7 +113,7 @@ static status measure_file(struct importing *m, struct sampler *sampler, const s
 {
     static const char *const notes[] = {"", "answer starts of a file count UTF-16 units",
                                         "answer starts of a file count bytes"};
-    const struct source *source = m->report->source;
+    const struct task_source *source = m->report->source;
     int64_t fits[STARTS_ANY] = {0};
     int best = STARTS_CHARACTERS;
     struct reader *r;
@@ -168,7 +168,7 @@ static status none_used(const struct importing *m)
 
 static status read_files(struct importing *m)
 {
-    const struct source *source = m->report->source;
+    const struct task_source *source = m->report->source;
     struct sampler *sampler;
     status s;
 

@@ -32,7 +32,7 @@ struct sample {
 struct sampler;
 
 /* Local. entry, source and vocabulary must outlive it. */
-status sampler_new(const struct entry *entry, const struct source *source, const struct vocabulary *vocabulary,
+status sampler_new(const struct entry *entry, const struct task_source *source, const struct vocabulary *vocabulary,
                    struct sampler **out);
 void sampler_destroy(struct sampler **sampler);
 

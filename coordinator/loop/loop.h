@@ -14,6 +14,7 @@
 #include "cluster/store/checkpoint.h"
 #include "cluster/store/journal.h"
 #include "cluster/store/record.h"
+#include "cluster/store/run_folder.h"
 #include "cluster/watch/progress.h"
 #include "coordinator/loop/membership.h"
 
@@ -26,6 +27,13 @@ struct job_step {
     Mp2__Step *message; /* for metrics and stream; its step number, bytes and commit times are set by the loop */
     const struct member_report *reports; /* (workers) */
     const int64_t *units;                /* (workers) units each was dealt */
+    int described;                       /* the run's description has changed: watchers are told again */
+};
+
+/* Who looks on while an evaluation is under way, and who may end it. */
+struct eval_watch {
+    struct membership *membership; /* told who has answered; NULL: nobody watches */
+    struct run_folder *folder;     /* coordinator: asked for a stop; NULL: signals alone ask for one */
 };
 
 /* What an evaluation tells. */
@@ -56,9 +64,9 @@ struct job {
      * (coordinator): what the record still knows of the step, for metrics that were lost. All ranks return the same
      * status. */
     status (*replay)(void *self, int64_t step, const struct journal_record *record, Mp2__Step **message);
-    /* Collective. Score the dev rows; full: all rows whatever the configuration says. The membership is told who has
-     * answered; NULL: nobody watches. */
-    status (*evaluate)(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out);
+    /* Collective. Score the dev rows; full: all rows whatever the configuration says. ST_END on all ranks: a stop was
+     * asked for meanwhile (watch.folder), and what was scored is forgotten. */
+    status (*evaluate)(void *self, int64_t step, int full, const struct eval_watch *watch, struct job_eval *out);
     /* Local. The tensors of a checkpoint with this rank's parts; the job's, until it is closed. */
     status (*tensors)(void *self, const struct checkpoint_tensor **list, size_t *count);
     /* Coordinator, local. Everything a checkpoint's state says but step, best score and files. Texts and arrays the
@@ -74,9 +82,10 @@ struct job {
 };
 
 struct loop_options {
-    const char *run;    /* folder */
-    int resume;         /* 0: must be new; 1: must exist; -1: either */
-    const char *config; /* resolved configuration, YAML; coordinator */
+    const char *run;           /* folder */
+    struct run_folder *folder; /* coordinator: taken (loop_take_folder) */
+    const char *config;        /* resolved configuration, YAML; coordinator */
+    const char *precision;     /* what machine.precision: auto is, NULL or "" where it is not auto: told at the start */
     const char *config_digest;
     int64_t steps;      /* until this step is done */
     int64_t eval_every; /* 0: never */
@@ -98,6 +107,11 @@ struct loop_result {
     double best;  /* NAN: never evaluated */
     int64_t best_step;
 };
+
+/* Collective. Take the run's folder: before anything is read or written there, so that a second start finds it taken
+ * and touches nothing. resume: 0: it must hold no run yet; 1: it must hold one; -1: either. The coordinator's to close
+ * (run_folder_close) when all is written. */
+status loop_take_folder(struct comm *c, const char *run, int resume, struct run_folder *folder);
 
 /* Collective. Run the job from where its folder stands to the end, or to an orderly stop. */
 status loop_run(struct comm *c, const struct job *job, const struct loop_options *options, struct loop_result *out);

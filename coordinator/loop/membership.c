@@ -88,7 +88,7 @@ static void count_sent(struct membership *membership)
 }
 
 /* From now on answers are expected. */
-static void ask(struct membership *membership, int round)
+static void expect_answers(struct membership *membership, int round)
 {
     if (!membership->members) return;
     pthread_mutex_lock(&membership->lock);
@@ -100,12 +100,12 @@ static void ask(struct membership *membership, int round)
 void membership_begin_step(struct membership *membership)
 {
     membership->mark = membership->comm->sent;
-    ask(membership, 0);
+    expect_answers(membership, 0);
 }
 
 void membership_begin_round(struct membership *membership)
 {
-    ask(membership, 1);
+    expect_answers(membership, 1);
 }
 
 void membership_end_step(struct membership *membership)
@@ -131,7 +131,7 @@ struct member_report member_report_here(struct membership *membership, double se
 
 /* ---- messages ---- */
 
-static void fill(const struct membership *membership, int w, int64_t step, Mp2__Worker *m)
+static void describe_worker(const struct membership *membership, int w, int64_t step, Mp2__Worker *m)
 {
     const struct member_state *x = &membership->members[w];
 
@@ -150,7 +150,7 @@ static void fill(const struct membership *membership, int w, int64_t step, Mp2__
 }
 
 /* Under the lock: a worker's message now; a change of state goes to the file as well. */
-static void tell(struct membership *membership, int w, Mp2__Worker__State state, const char *reason, int64_t step)
+static void tell_state(struct membership *membership, int w, Mp2__Worker__State state, const char *reason, int64_t step)
 {
     struct member_state *x = &membership->members[w];
     int changed = x->state != state;
@@ -159,7 +159,7 @@ static void tell(struct membership *membership, int w, Mp2__Worker__State state,
 
     if (x->gone) return;
     x->state = state;
-    fill(membership, w, step, &m);
+    describe_worker(membership, w, step, &m);
     m.reason = (char *)(uintptr_t)reason;
     if (seconds > 0) {
         m.units_per_second = (double)(x->units - x->units_told) / seconds;
@@ -181,7 +181,7 @@ void membership_publish(struct membership *membership, Mp2__Worker__State state,
     for (int w = 0; membership->members && w < membership->workers; w++) {
         if (membership->members[w].gone) continue;
         membership->members[w].state = state;
-        fill(membership, w, step, &m);
+        describe_worker(membership, w, step, &m);
         m.reason = (char *)(uintptr_t)reason;
         progress_post(membership->progress, &m.base);
     }
@@ -200,7 +200,7 @@ static void note_gone(void *arg, int w)
     pthread_mutex_lock(&membership->lock);
     membership->members[w].state = MP2__WORKER__STATE__LOST;
     membership->members[w].gone = 1;
-    fill(membership, w, membership->step, &m);
+    describe_worker(membership, w, membership->step, &m);
     m.reason = (char *)(uintptr_t) "its process is gone";
     progress_post(membership->progress, &m.base);
     (void)progress_flush(membership->progress); /* a disk that is full as well is said by the next start */
@@ -248,9 +248,10 @@ static void tick(void *arg)
     for (int w = 0; w < membership->workers && now - membership->told >= TELL_EVERY; w++) {
         int heard = membership->asked > 0 && membership->members[w].heard > membership->asked;
 
-        if (!overdue) tell(membership, w, MP2__WORKER__STATE__WORKING, "", membership->step);
-        else if (heard) tell(membership, w, MP2__WORKER__STATE__WAITING, "waits for the others", membership->step + 1);
-        else tell(membership, w, MP2__WORKER__STATE__LATE, "its answer is overdue", membership->step);
+        if (!overdue) tell_state(membership, w, MP2__WORKER__STATE__WORKING, "", membership->step);
+        else if (heard)
+            tell_state(membership, w, MP2__WORKER__STATE__WAITING, "waits for the others", membership->step + 1);
+        else tell_state(membership, w, MP2__WORKER__STATE__LATE, "its answer is overdue", membership->step);
     }
     if (now - membership->told >= TELL_EVERY) {
         membership->steps = 0;
@@ -330,7 +331,7 @@ status membership_agree(struct membership *membership, status mine)
     int in_step = membership->asked > 0 && !membership->round;
     status s;
 
-    if (membership->members && membership->asked == 0) ask(membership, 0);
+    if (membership->members && membership->asked == 0) expect_answers(membership, 0);
     for (int w = 0; membership->members && w < membership->workers; w++) {
         membership->words[w] = -1;
         exchange_receive(c, x, &membership->words[w], sizeof *membership->words, comm_rank_of_worker(c, w),
@@ -385,8 +386,8 @@ uint64_t membership_step(struct membership *membership, const struct member_repo
         recovered |= membership->members[w].state != MP2__WORKER__STATE__WORKING;
     if (recovered || now - membership->told >= TELL_EVERY) {
         for (int w = 0; w < membership->workers; w++)
-            tell(membership, w, MP2__WORKER__STATE__WORKING,
-                 membership->members[w].state != MP2__WORKER__STATE__WORKING ? "works again" : "", step);
+            tell_state(membership, w, MP2__WORKER__STATE__WORKING,
+                       membership->members[w].state != MP2__WORKER__STATE__WORKING ? "works again" : "", step);
         membership->steps = 0;
         membership->told = now;
     }

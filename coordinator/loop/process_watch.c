@@ -56,7 +56,7 @@ static void *thread_main(void *arg)
 }
 
 /* Signals are the step loop's business. */
-static status start(struct process_watch *l)
+static status start_thread(struct process_watch *l)
 {
     sigset_t all, before;
     int why;
@@ -98,7 +98,7 @@ status process_watch_new(const int64_t *pids, int count, const struct process_wa
             log_debug("process-watch", "pid=%lld why=%s", (long long)pids[i], strerror(errno));
         l->fds[i] = (struct pollfd){.fd = fd, .events = POLLIN};
     }
-    if (s == ST_OK) s = start(l);
+    if (s == ST_OK) s = start_thread(l);
     if (s == ST_OK) *out = l;
     else discard(l);
     return s;

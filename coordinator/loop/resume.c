@@ -1,4 +1,4 @@
-/* Where a run begins: with nothing, or with its newest checkpoint and the journal's records behind it. */
+/* Where a run begins: with nothing, or with its newest checkpoint and the journal's records after it. */
 #include "coordinator/loop/state.h"
 
 #include <math.h>
@@ -10,13 +10,12 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
-static status open_folder(struct loop *l)
+status loop_take_folder(struct comm *c, const char *run, int resume, struct run_folder *folder)
 {
-    enum run_folder_mode mode = l->o->resume < 0 ? RUN_FOLDER_EITHER
-                                : l->o->resume   ? RUN_FOLDER_RESUME
-                                                 : RUN_FOLDER_NEW;
+    enum run_folder_mode mode = resume < 0 ? RUN_FOLDER_EITHER : resume ? RUN_FOLDER_RESUME : RUN_FOLDER_NEW;
 
-    return run_folder_open(l->o->run, mode, 3000, &l->folder);
+    folder->lock = -1;
+    return comm_agree(c, comm_is_coordinator(c) ? run_folder_open(run, mode, 3000, folder) : ST_OK);
 }
 
 static status check_room(struct loop *l, const struct checkpoint_tensor *tensors, size_t count)
@@ -210,12 +209,16 @@ static status next_step(struct loop *l, struct journal_reader *reader, struct jo
     }
 }
 
-/* Coordinator. mine: what became of its own work so far. */
+/* Coordinator. mine: what became of its own work so far. A stop leaves the journal as it is. */
 static struct order next_order(struct loop *l, struct journal_reader *reader, struct journal_record *record,
                                status mine)
 {
     struct order order = {.kind = ORDER_END};
 
+    if (mine == ST_OK && run_folder_stop_asked(l->o->folder)) {
+        order.status = ST_END;
+        return order;
+    }
     if (mine == ST_OK) mine = next_step(l, reader, record);
     if (mine == ST_OK) order = (struct order){.kind = ORDER_REPLAY, .step = (int64_t)record->step};
     else order.status = mine == ST_END ? check_made_with(l) : mine;
@@ -223,7 +226,8 @@ static struct order next_order(struct loop *l, struct journal_reader *reader, st
 }
 
 /* Collective. Every step that the journal has and the checkpoint has not, by order of the coordinator. A failure of its
- * own ends the replay with the next order; one of a step, which all ranks know of, ends it at once. */
+ * own ends the replay with the next order; one of a step, which all ranks know of, ends it at once; a stop with ST_END.
+ */
 static status replay_steps(struct loop *l, struct journal_reader *reader, status mine)
 {
     struct journal_record record;
@@ -274,6 +278,8 @@ static status open_progress(struct loop *l)
     post_lost(l);
     loop_post_run(l, MP2__RUN__STATE__RUNNING, 1);
     TRY(membership_show(&l->membership, l->step > 0 ? "resumed" : "started", l->step, l->progress));
+    if (l->o->precision && l->o->precision[0])
+        progress_event(l->progress, MP2__EVENT__LEVEL__INFO, "precision", (uint64_t)l->step, "%s", l->o->precision);
     if (l->step > 0)
         progress_event(l->progress, MP2__EVENT__LEVEL__INFO, "resume", (uint64_t)l->step, "with %d workers",
                        l->comm->workers);
@@ -287,8 +293,6 @@ status loop_begin(struct loop *l)
     int64_t started = 0;
     status s = ST_OK;
 
-    if (comm_is_coordinator(l->comm)) s = open_folder(l);
-    TRY(comm_agree(l->comm, s));
     TRY(load_newest(l));
     started = l->step;
     TRY(replay_journal(l));
@@ -298,7 +302,7 @@ status loop_begin(struct loop *l)
     TRY(membership_open(l->comm, &card, &l->membership));
     if (comm_is_coordinator(l->comm)) {
         if (l->step > 0) log_info("resumed", "checkpoint=%lld step=%lld", (long long)started, (long long)l->step);
-        s = run_folder_save_config(&l->folder, l->o->config,
+        s = run_folder_save_config(l->o->folder, l->o->config,
                                    strlen(l->o->config)); /* what was here had to agree with it first */
         if (s == ST_OK) s = record_start(l);
         if (s == ST_OK) s = open_progress(l);

@@ -29,7 +29,6 @@ struct loop {
     int final_done;
     int64_t skipped; /* in a row */
     /* coordinator */
-    struct run_folder folder;
     struct journal *journal;
     struct progress *progress;
     struct record_buffer buffer;
@@ -59,7 +58,8 @@ void loop_post_run(struct loop *l, Mp2__Run__State state, int whole);
 /* Local (resume.c). Forget what metrics.jsonl does not tell of. */
 void loop_drop_lost(struct loop *l);
 
-/* Collective (resume.c). Take the folder, load the newest checkpoint, replay the journal, open metrics and stream. */
+/* Collective (resume.c). Load the newest checkpoint, replay the journal, open metrics and stream.
+ * ST_END: a stop was asked for while the journal was replayed, which holds all that there is. */
 status loop_begin(struct loop *l);
 
 #endif

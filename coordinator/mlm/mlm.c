@@ -162,7 +162,7 @@ static status open_encoder(struct mlm *m, const struct model_source *model)
 
     TRY(mlm_start_folder(m->config, folder,
                          sizeof folder)); /* a function of the configuration: the same on all ranks */
-    TRY(machine_open(m->comm, &m->config->machine, &(struct machine_encoder){folder, m->config->run, model, 0},
+    TRY(machine_open(m->comm, &m->config->machine, &(struct machine_encoder){folder, m->config->run, model},
                      &m->replica));
     TRY(check_apart(m));
     return say_libraries(m);
@@ -268,13 +268,14 @@ struct job mlm_job(struct mlm *m)
                         .brief = brief};
 }
 
-struct loop_options mlm_loop_options(const struct mlm *m, const char *resolved, int resume)
+struct loop_options mlm_loop_options(const struct mlm *m, const char *resolved, struct run_folder *folder)
 {
     const struct mlm_config *c = m->config;
     int scored = c->heldout > 0;
 
     return (struct loop_options){.run = c->run,
-                                 .resume = resume,
+                                 .precision = m->replica.choice,
+                                 .folder = folder,
                                  .config = resolved,
                                  .config_digest = m->config_digest,
                                  .steps = c->train.steps,

@@ -87,20 +87,28 @@ status mlm_commit(void *self, int64_t step, int apply)
     return ST_OK;
 }
 
-status mlm_evaluate_heldout(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out)
+/* An item for each worker. The coordinator knows of a stop before: ST_END then, on all ranks. */
+static status evaluate_round(struct mlm *m, int64_t round, int64_t rows, const struct eval_watch *watch)
+{
+    status s = m->coordinator && run_folder_stop_asked(watch->folder) ? ST_END : ST_OK;
+
+    if (watch->membership) membership_begin_round(watch->membership);
+    if (s == ST_OK && m->worker) s = mlm_worker_evaluate(m->worker, round, rows, &m->notes);
+    return watch->membership ? membership_agree(watch->membership, s) : comm_agree(m->comm, s);
+}
+
+status mlm_evaluate_heldout(void *self, int64_t step, int full, const struct eval_watch *watch, struct job_eval *out)
 {
     struct mlm *m = self;
     int64_t all = token_text_sequences(&m->heldout, m->settings.length), most = m->config->eval.rows;
     int64_t size = m->settings.sequences, rows = full || most == 0 || most > all ? all : most;
+    int64_t items = (rows + size - 1) / size;
     double started = clock_now();
-    status s;
 
     (void)step;
     TRY(refresh(m));
-    if (membership) membership_begin_round(membership);
-    s = mlm_notes_begin(&m->notes, (rows + size - 1) / size, m->comm->workers);
-    if (s == ST_OK && m->worker) s = mlm_worker_evaluate(m->worker, rows, &m->notes);
-    TRY(membership ? membership_agree(membership, s) : comm_agree(m->comm, s));
+    TRY(comm_agree(m->comm, mlm_notes_begin(&m->notes, items, m->comm->workers)));
+    for (int64_t round = 0; round * m->comm->workers < items; round++) TRY(evaluate_round(m, round, rows, watch));
     TRY(add_notes(m));
     if (m->coordinator) mlm_coordinator_eval(m->coordinator, &m->notes, rows, rows < all, clock_now() - started, out);
     return ST_OK;

@@ -12,7 +12,7 @@
 
 enum { PIECE_BYTES = 1 << 20 }; /* a longer document is cut there: memory stays bounded */
 
-struct maker {
+struct text_maker {
     const struct mlm_source *source;
     struct special_tokens special;
     struct file_out out[2]; /* train, held out */
@@ -33,7 +33,7 @@ static int continues_word(const struct vocabulary *v, int32_t id)
     return n > 2 && text[0] == '#' && text[1] == '#';
 }
 
-static status end_document(struct maker *m)
+static status end_document(struct text_maker *m)
 {
     XXH64_hash_t hash = XXH3_64bits(m->text, m->bytes);
     int which = (double)(hash >> 11) / 9007199254740992.0 < m->source->heldout; /* of 2^53 */
@@ -59,7 +59,7 @@ static status end_document(struct maker *m)
     return ST_OK;
 }
 
-static status take_piece(struct maker *m, const char *text, size_t n, int ends)
+static status take_piece(struct text_maker *m, const char *text, size_t n, int ends)
 {
     int lines = m->source->documents == DOCUMENTS_LINE;
 
@@ -72,7 +72,7 @@ static status take_piece(struct maker *m, const char *text, size_t n, int ends)
     return ends && lines ? end_document(m) : ST_OK;
 }
 
-static status read_all(struct maker *m)
+static status read_all(struct text_maker *m)
 {
     struct corpus corpus;
     struct bar bar;
@@ -98,7 +98,7 @@ static status read_all(struct maker *m)
     return s;
 }
 
-static status open_out(struct maker *m, const char *folder, const char *name, struct file_out *out)
+static status open_out(struct text_maker *m, const char *folder, const char *name, struct file_out *out)
 {
     char path[4096], header[TOKEN_TEXT_HEADER];
 
@@ -129,7 +129,7 @@ int mlm_text_made(const struct mlm_source *source, const char *folder)
 
 status mlm_text_make(const struct mlm_source *source, const char *folder)
 {
-    struct maker m = {.source = source};
+    struct text_maker m = {.source = source};
     status s;
 
     TRY(mlm_special_find(source->vocabulary, &m.special));

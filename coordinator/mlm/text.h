@@ -1,5 +1,5 @@
 /* Text for masked-language-model training, tokenised once into two files of a folder: train.ids and heldout.ids. A
- * document is held out by the hash of its own bytes, so the split depends on nothing else. Documents stand one behind
+ * document is held out by the hash of its own bytes, so the split depends on nothing else. Documents stand one after
  * the other, each closed by [SEP] (worker/train/token_text.h reads them). */
 #ifndef MP2_COORDINATOR_MLM_TEXT_H
 #define MP2_COORDINATOR_MLM_TEXT_H

@@ -111,7 +111,8 @@ status pretrain_coordinator_new(const struct pretrain_coordinator_options *o, st
                                           .data = *data,
                                           .u = o->go->u,
                                           .head = o->go->head,
-                                          .weights = o->go->weights};
+                                          .weights = o->go->weights,
+                                          .measure = o->go->measure};
     *data = NULL;
     s = open_all(*out);
     if (s != ST_OK) pretrain_coordinator_destroy(out);
@@ -306,6 +307,15 @@ static void fill_times(struct pretrain_coordinator *c, double planned, double re
     m->reduce_seconds = clock_now() - reported;
 }
 
+/* Whether the machine's rate is to be measured before the next step. */
+static void watch_rate(struct pretrain_coordinator *c)
+{
+    double now = clock_now();
+
+    *c->measure = c->concluded > 0 && rate_watch_step(&c->rate, c->message.step.flops, now - c->concluded);
+    c->concluded = now;
+}
+
 void pretrain_coordinator_conclude(struct pretrain_coordinator *c, int64_t step, double planned, double reported,
                                    struct job_step *out)
 {
@@ -319,6 +329,7 @@ void pretrain_coordinator_conclude(struct pretrain_coordinator *c, int64_t step,
     out->failed = pretrain_record_make(c, step, skipped, out);
     pretrain_message_fill(c, step, skipped == RECORD_APPLIED);
     fill_times(c, planned, reported);
+    watch_rate(c);
     out->message = &c->message.step;
     out->reports = c->reports.members;
     out->units = c->units;

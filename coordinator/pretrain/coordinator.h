@@ -15,6 +15,7 @@
 #include "coordinator/loop/loop.h"
 #include "coordinator/pretrain/balance.h"
 #include "coordinator/pretrain/plan.h"
+#include "coordinator/pretrain/rate_watch.h"
 #include "coordinator/prompt/parameters.h"
 #include "worker/model/config.h"
 #include "worker/pretrain_messages.h"
@@ -70,6 +71,9 @@ struct pretrain_coordinator {
     struct state_value values[4];          /* of a checkpoint's state */
     uint32_t *placeholders;                /* (P) */
     struct task_scores *scores;            /* of the last evaluation */
+    struct rate_watch rate;
+    double concluded; /* clock_now of the last step's end; 0: none in this process */
+    int64_t *measure; /* go's */
 };
 
 /* What it works on; all of it outlives the coordinator, but data, which becomes its own (and NULL here) in any case. */

@@ -9,7 +9,7 @@
 static status open_encoder(struct pretrain *p, const struct model_source *model)
 {
     return machine_open(p->comm, &p->config->machine,
-                        &(struct machine_encoder){p->config->model, p->config->run, model, 0}, &p->replica);
+                        &(struct machine_encoder){p->config->model, p->config->run, model}, &p->replica);
 }
 
 /* What the bits depend on besides the options. */
@@ -22,8 +22,7 @@ static status share_libraries(struct pretrain *p)
     return comm_broadcast(p->comm, p->about, sizeof p->about, p->comm->size - 1);
 }
 
-/* The rate of all workers' products together, for those who watch. */
-static status measure_rate(struct pretrain *p)
+status pretrain_measure_rate(struct pretrain *p)
 {
     double rate = 0;
     int64_t sum;
@@ -33,7 +32,7 @@ static status measure_rate(struct pretrain *p)
     TRY(comm_agree(p->comm, s));
     sum = (int64_t)rate;
     TRY(comm_sum(p->comm, &sum, 1));
-    p->limit_flops = (double)sum;
+    if ((double)sum > p->limit_flops) p->limit_flops = (double)sum;
     return ST_OK;
 }
 
@@ -70,7 +69,10 @@ static status open_parts(struct pretrain *p, struct dataset **data)
 {
     TRY(pretrain_go_new(&p->keep, &p->facts.shape, p->comm->workers, &p->go));
     if (comm_is_worker(p->comm)) TRY(open_worker(p));
-    return comm_is_coordinator(p->comm) ? open_coordinator(p, data) : ST_OK;
+    if (!comm_is_coordinator(p->comm)) return ST_OK;
+    TRY(open_coordinator(p, data));
+    p->coordinator->rate.limit = p->limit_flops;
+    return ST_OK;
 }
 
 static status open_all(struct pretrain *p, struct model_source **model, struct dataset **data)
@@ -83,7 +85,7 @@ static status open_all(struct pretrain *p, struct model_source **model, struct d
     reduce_init(&p->reduce, p->comm, &p->blocks, (int)p->facts.shape.layers);
     TRY(open_encoder(p, *model));
     TRY(share_libraries(p));
-    TRY(measure_rate(p));
+    TRY(pretrain_measure_rate(p));
     return comm_agree(p->comm, open_parts(p, data));
 }
 
@@ -167,12 +169,13 @@ static size_t record_bytes(const struct pretrain_shape *s)
     return s->groups * group + 4096;
 }
 
-struct loop_options pretrain_loop_options(const struct pretrain *p, const char *resolved, int resume)
+struct loop_options pretrain_loop_options(const struct pretrain *p, const char *resolved, struct run_folder *folder)
 {
     const struct pretrain_config *c = p->config;
 
     return (struct loop_options){.run = c->run,
-                                 .resume = resume,
+                                 .precision = p->replica.choice,
+                                 .folder = folder,
                                  .config = resolved,
                                  .config_digest = p->config_digest,
                                  .steps = c->train.steps,

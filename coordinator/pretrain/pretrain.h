@@ -31,7 +31,7 @@ struct pretrain {
     struct reduce reduce;
     struct pretrain_go go;
     int64_t applied;    /* AdamW steps taken */
-    double limit_flops; /* FLOP/s of all workers' products, measured at the start */
+    double limit_flops; /* FLOP/s of all workers' products; measured again when steps are faster (rate_watch.h) */
     struct checkpoint_tensor tensors[PRETRAIN_TENSORS];
     size_t tensor_count;
     struct pretrain_worker *worker;           /* NULL: this rank is none */
@@ -43,10 +43,13 @@ status pretrain_open(struct comm *c, const struct pretrain_config *config, const
                      struct pretrain *p);
 void pretrain_close(struct pretrain *p);
 
-/* Local. The job for loop_run, and how it is to be run. resolved: the configuration as text; resume as in struct
- * loop_options. */
+/* Collective. The rate of all workers' products together, for those who watch: p->limit_flops, if it is higher. About a
+ * tenth of a second. */
+status pretrain_measure_rate(struct pretrain *p);
+
+/* Local. The job for loop_run, and how it is to be run. resolved: the configuration as text; folder: taken. */
 struct job pretrain_job(struct pretrain *p);
-struct loop_options pretrain_loop_options(const struct pretrain *p, const char *resolved, int resume);
+struct loop_options pretrain_loop_options(const struct pretrain *p, const char *resolved, struct run_folder *folder);
 
 /* Collective. Take z, routers, head and A from a checkpoint of this configuration; step: its step. */
 status pretrain_load(struct pretrain *p, const char *checkpoint, int64_t *step);
@@ -61,11 +64,12 @@ status pretrain_replay(void *self, int64_t step, const struct journal_record *re
 /* ---- evaluate.c: collective; no update may be pending (pretrain_flush) ---- */
 
 /* For struct job: dev scores. */
-status pretrain_evaluate(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out);
+status pretrain_evaluate(void *self, int64_t step, int full, const struct eval_watch *watch, struct job_eval *out);
 /* Coordinator, local, before pretrain_evaluate_split. ST_INPUT (reported: why, and which tasks) when the split has no
  * rows at all. */
 status pretrain_check_rows(const struct pretrain *p, enum split split, const char *checkpoint);
-/* For `mp2 evaluate`: every row of a split, task by task as messages to those who watch. */
+/* For `mp2 evaluate`: every row of a split, task by task as messages to those who watch. ST_END (not reported): a stop
+ * was asked for; the tasks before have their scores. */
 status pretrain_evaluate_split(struct pretrain *p, enum split split);
 /* Local, coordinator. The table of the last evaluation, if there was one. */
 void pretrain_print_scores(const struct pretrain *p, enum split split, FILE *to);

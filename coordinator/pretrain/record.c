@@ -80,7 +80,7 @@ static status take_group(struct pretrain_coordinator *c, int64_t step, int g, co
     return ST_OK;
 }
 
-static status take(struct pretrain_coordinator *c, int64_t step, const struct record_step *r)
+static status take_record(struct pretrain_coordinator *c, int64_t step, const struct record_step *r)
 {
     TRY(check_sizes(c, step, r));
     for (int g = 0; g < c->shape->groups; g++) {
@@ -98,7 +98,7 @@ status pretrain_record_take(struct pretrain_coordinator *c, int64_t step, const 
     struct record_step r = {0};
     status s = record_decode_step("journal", record->payload, record->bytes, &r);
 
-    if (s == ST_OK) s = take(c, step, &r);
+    if (s == ST_OK) s = take_record(c, step, &r);
     *apply = s == ST_OK && r.skipped == RECORD_APPLIED;
     record_step_fini(&r);
     return s;

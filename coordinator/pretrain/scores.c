@@ -44,6 +44,7 @@ void task_scores_destroy(struct task_scores **s)
 void task_scores_begin(struct task_scores *s, enum split split)
 {
     mp2__eval__init(&s->eval);
+    s->complete = 0;
     s->eval.split = (char *)(uintptr_t)split_text(split);
     s->eval.scores = s->pointers;
 }

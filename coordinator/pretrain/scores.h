@@ -13,7 +13,7 @@ struct task_scores {
     struct mem_keep keep;
     struct dataset *data; /* the caller's */
     const struct pretrain_shape *shape;
-    int complete;                /* all tasks were scored at least once */
+    int complete;                /* what was scored can be printed */
     struct eval_result *results; /* (tasks) the last ones */
     Mp2__Eval eval;
     Mp2__Score *scores, **pointers; /* (tasks) */

@@ -105,7 +105,7 @@ status pretrain_state(void *self, struct state *out)
                           .config_digest = p->config_digest,
                           .vocabulary_digest = p->facts.vocabulary_digest,
                           .encoder_digest = p->facts.encoder_digest,
-                          .precision = number_name(p->replica.facts.precision),
+                          .precision = replica_precision(&p->replica.facts),
                           .instruction_set = isa_name(p->replica.facts.isa),
                           .libraries = p->about,
                           .task_count = (size_t)s->tasks,
@@ -124,7 +124,7 @@ status pretrain_state(void *self, struct state *out)
     return ST_OK;
 }
 
-static status same(const struct pretrain *p, const char *what, const char *was, const char *is)
+static status check_same(const struct pretrain *p, const char *what, const char *was, const char *is)
 {
     if (strcmp(was, is) == 0) return ST_OK;
     if (!p->coordinator) return ST_INPUT;
@@ -153,10 +153,10 @@ status pretrain_restore(void *self, const struct state *state)
         strcmp(state->config_digest, p->all_tokens_digest) == 0)
         return fault(ST_INPUT, "%s: cannot be resumed: its losses are over all tokens; it goes on with train.loss: all",
                      p->config->run);
-    TRY(same(p, "the configuration (options that affect the result)", state->config_digest, p->config_digest));
-    TRY(same(p, "the encoder", state->encoder_digest, p->facts.encoder_digest));
-    TRY(same(p, "the vocabulary", state->vocabulary_digest, p->facts.vocabulary_digest));
-    TRY(same(p, "the imported data", data && data->type == STATE_TEXT ? data->text : "", p->facts.data_digest));
+    TRY(check_same(p, "the configuration (options that affect the result)", state->config_digest, p->config_digest));
+    TRY(check_same(p, "the encoder", state->encoder_digest, p->facts.encoder_digest));
+    TRY(check_same(p, "the vocabulary", state->vocabulary_digest, p->facts.vocabulary_digest));
+    TRY(check_same(p, "the imported data", data && data->type == STATE_TEXT ? data->text : "", p->facts.data_digest));
     if (!applied || applied->type != STATE_WHOLE || applied->whole < 0)
         return fault(ST_INPUT, "%s: a checkpoint without its count of updates", p->config->run);
     p->applied = applied->whole;
@@ -168,7 +168,7 @@ void pretrain_describe(void *self, Mp2__Run *run)
     struct pretrain *p = self;
     const struct pretrain_shape *s = &p->facts.shape;
 
-    run->precision = (char *)(uintptr_t)number_name(p->replica.facts.precision);
+    run->precision = (char *)(uintptr_t)replica_precision(&p->replica.facts);
     run->instruction_set = (char *)(uintptr_t)isa_name(p->replica.facts.isa);
     run->libraries = p->about;
     run->limit_flops = p->limit_flops;

@@ -1,6 +1,7 @@
 /* One step of `mp2 pretrain`, and its replay: the order of their phases, and every collective. A rank has a worker's
  * part, the coordinator's, or both. */
 #include "cluster/base/clock.h"
+#include "coordinator/loop/int8_verdict.h"
 #include "coordinator/pretrain/pretrain.h"
 
 /* Each worker its examples; which slots they are of has been planned. */
@@ -63,6 +64,31 @@ static status send_gradients(struct pretrain *p)
         p->comm, reduce_grad_u(&p->reduce, w ? w->columns.grad_u : NULL, (size_t)(s->groups * s->intrinsic), to->u));
 }
 
+/* Before the first step counts: is int8 near enough with this encoder? Whoever has the first slot finds out. */
+static status check_int8(struct pretrain *p, struct membership *membership, int64_t step)
+{
+    const struct deal *deal = p->worker ? &p->worker->assignment.deal : &p->coordinator->planner->now.deal;
+    int owner = deal->blocks[0].worker;
+    struct int8_check found = {0};
+    status s = ST_OK;
+
+    if (p->worker && p->comm->worker == owner)
+        s = pretrain_worker_check_int8(p->worker, p->config->model, p->go.head, &found);
+    TRY(comm_agree(p->comm, s));
+    TRY(comm_broadcast(p->comm, &found, sizeof found, comm_rank_of_worker(p->comm, owner)));
+    if (p->coordinator) s = int8_verdict(&found, number_name(p->replica.facts.precision), membership->progress, step);
+    return comm_agree(p->comm, s);
+}
+
+/* Steps were faster than the machine's own rate: was other work under way when it was measured? */
+static status measure_again(struct pretrain *p, struct job_step *out)
+{
+    TRY(pretrain_measure_rate(p));
+    if (p->coordinator) p->limit_flops = rate_watch_measured(&p->coordinator->rate, p->limit_flops);
+    out->described = 1;
+    return ST_OK;
+}
+
 status pretrain_step(void *self, int64_t step, struct membership *membership, struct job_step *out)
 {
     struct pretrain *p = self;
@@ -74,6 +100,7 @@ status pretrain_step(void *self, int64_t step, struct membership *membership, st
 
     TRY(comm_agree(p->comm, c ? pretrain_coordinator_draw(c, step, p->go.words) : ST_OK));
     TRY(comm_broadcast(p->comm, p->go.data, p->go.bytes, 0));
+    if (*p->go.measure) TRY(measure_again(p, out));
     TRY(send_assignments(p));
     TRY(comm_agree(p->comm, w ? pretrain_worker_receive(w, (size_t)p->go.words[p->comm->worker]) : ST_OK));
 
@@ -87,6 +114,7 @@ status pretrain_step(void *self, int64_t step, struct membership *membership, st
     planned = clock_now();
     TRY(send_reports(p, membership, seconds));
     TRY(comm_agree(p->comm, s));
+    if (step == 1 && p->replica.facts.int8) TRY(check_int8(p, membership, step));
     reported = clock_now();
 
     TRY(send_gradients(p));

@@ -47,7 +47,7 @@ static void fill_routers(struct parameters *p, const struct parameters_shape *sh
         if (is_own(p, shape->own, i / gates, i % modules)) p->router.value[i] += far;
 }
 
-static void fill(struct parameters *p, const struct parameters_shape *shape, uint64_t seed)
+static void draw_start(struct parameters *p, const struct parameters_shape *shape, uint64_t seed)
 {
     struct random_key root = random_seed(seed, RANDOM_INIT);
     struct random_key head = random_derive(root, 'h', 0, 0, 0);
@@ -80,7 +80,7 @@ status parameters_new(const struct parameters_shape *shape, uint64_t seed, struc
         parameters_destroy(&p);
         return s;
     }
-    fill(p, shape, seed);
+    draw_start(p, shape, seed);
     *out = p;
     return ST_OK;
 }
@@ -142,7 +142,7 @@ static void update_routers(struct parameters *p, const struct rates *rates, cons
     }
 }
 
-/* Of z and the routers, into p->work; drawn, behind them: which tasks were drawn. */
+/* Of z and the routers, into p->work; drawn, after them: which tasks were drawn. */
 struct gradients {
     double *dz, *dtheta, *drawn;
 };

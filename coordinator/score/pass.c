@@ -1,4 +1,4 @@
-/* Each worker's message is filled until it holds eval.batch_tokens. A row of several windows is answered by its best
+/* Each worker's message is filled until it holds a round's tokens. A row of several windows is answered by its best
  * one. */
 #include "coordinator/score/pass.h"
 
@@ -62,24 +62,25 @@ static status put_row(struct score_pass *e, int worker, int64_t place)
 static status fill_worker(struct score_pass *e, int w, int64_t most)
 {
     struct assignment_message *m = &e->messages[w];
-    int last = w == e->o.workers - 1;
 
     m->count = 0;
     e->counts[w] = 0;
-    while (e->next < e->rows && ((int64_t)m->count < most || last) && (int64_t)m->count < e->o.rules->batch_tokens)
-        TRY(put_row(e, w, e->next++));
+    while (e->next < e->rows && (int64_t)m->count < most) TRY(put_row(e, w, e->next++));
     e->words_left -= (int64_t)m->count;
     return ST_OK;
 }
 
-status score_pass_fill(struct score_pass *e, struct scoring_size *sizes)
+status score_pass_fill(struct score_pass *e, int64_t tokens, struct scoring_size *sizes)
 {
-    int64_t even = e->words_left / e->o.workers + 1, most = e->o.rules->batch_tokens;
+    int64_t even = e->words_left / e->o.workers + 1;
     size_t answers = 0;
 
-    if (even < most) most = even;
     for (int w = 0; w < e->o.workers; w++) {
-        TRY(fill_worker(e, w, most));
+        /* words_left is an estimate: the last worker takes what the others leave, and when it says that nothing is left
+         * there may be rows all the same. */
+        int by_estimate = even < tokens && even > 0 && w < e->o.workers - 1;
+
+        TRY(fill_worker(e, w, by_estimate ? even : tokens));
         sizes[w] = (struct scoring_size){(int64_t)e->messages[w].count, (int64_t)e->counts[w]};
         answers += e->counts[w];
     }

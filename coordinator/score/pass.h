@@ -50,9 +50,9 @@ struct score_pass {
 status score_pass_open(const struct score_pass_options *o, const struct scored_rows *what, struct score_pass *e);
 void score_pass_close(struct score_pass *e);
 
-/* The next rows: a message for each worker, its size and that of its answers; room for all answers. The first worker's
- * message is empty when there are no more. */
-status score_pass_fill(struct score_pass *e, struct scoring_size *sizes);
+/* The next rows: a message of about so many tokens for each worker, its size and that of its answers; room for all
+ * answers. The first worker's message is empty when there are no more. */
+status score_pass_fill(struct score_pass *e, int64_t tokens, struct scoring_size *sizes);
 /* The answers of the round are in e->results. */
 status score_pass_take(struct score_pass *e);
 /* All answers are in. */

@@ -4,6 +4,7 @@
 #define MP2_COORDINATOR_SCORE_SCORER_H
 
 #include "cluster/comm/comm.h"
+#include "cluster/store/run_folder.h"
 #include "coordinator/data/dataset.h"
 #include "coordinator/loop/membership.h"
 #include "worker/scoring.h"
@@ -25,7 +26,7 @@ struct scorer_rules {
     int padding;          /* reference: padding is attended, up to the longest of 32 rows */
     int product;          /* reference: options by the product of logits */
     int independent;      /* reference: start and end of a span each for itself */
-    int64_t batch_tokens; /* dealt to a worker at a time */
+    int64_t batch_tokens; /* most that are dealt to a worker at a time */
     uint64_t seed;        /* of keyed subsets */
 };
 
@@ -34,6 +35,7 @@ struct scorer_rules {
 struct scorer {
     struct comm *comm;
     struct membership *membership; /* told who has answered; NULL: nobody watches */
+    struct run_folder *folder;     /* coordinator: asked for a stop between rounds; NULL: signals alone ask for one */
     struct scorer_rules rules;
     struct dataset *data;    /* coordinator */
     struct compute *compute; /* workers, as below */
@@ -42,6 +44,7 @@ struct scorer {
     /* ---- */
     struct scoring_size *sizes; /* (workers) of a round */
     size_t size_room;
+    int64_t round_tokens;               /* dealt to a worker in the next round; 0: none has been */
     struct exchange exchange, incoming; /* of all messages; of a worker's own, before it answers */
     struct scoring_worker worker;
 };
@@ -56,7 +59,8 @@ struct scored_rows {
 };
 
 /* Collective; all ranks return the same status. Score the rows; the result is the coordinator's. what, each and arg
- * count on the coordinator alone. Prompts and head are composed, no update is pending. */
+ * count on the coordinator alone. Prompts and head are composed, no update is pending. ST_END (not reported): a stop
+ * was asked for meanwhile; a round takes a few seconds, whatever batch_tokens says. */
 status score_rows(struct scorer *x, const struct scored_rows *what, evaluate_row *each, void *arg,
                   struct eval_result *out);
 

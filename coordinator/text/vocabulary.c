@@ -1,5 +1,5 @@
 /* The file's bytes are kept; a piece is an offset and a length in them. Ids are found through one open hash table.
- * Added tokens stand behind the lines, once the tables of WordPiece are made: no word is ever cut into them. */
+ * Added tokens come after the lines, once the tables of WordPiece are made: no word is ever cut into them. */
 #include "coordinator/text/vocabulary.h"
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ struct piece {
 
 struct vocabulary {
     char *name;
-    char *text; /* the pieces, a 0 behind each */
+    char *text; /* the pieces, each ends with a 0 */
     struct piece *pieces;
     size_t count, room, lines;
     int files, odd_json;
@@ -198,7 +198,7 @@ static status make_tables(struct vocabulary *v)
 
 /* ---- added tokens ---------------------------------------------------------------------------------------------- */
 
-/* The token's text behind all other pieces. bytes: of text so far. */
+/* The token's text after all other pieces. bytes: of text so far. */
 static status add_piece(struct vocabulary *v, const struct added_token *t, size_t *bytes, size_t *text_room)
 {
     TRY(mem_grow(&v->text, text_room, *bytes + t->n + 1, 1));
@@ -211,7 +211,7 @@ static status add_piece(struct vocabulary *v, const struct added_token *t, size_
     return ST_OK;
 }
 
-/* A token that is a piece has the piece's id, another one the next behind all pieces: so the library deals ids,
+/* A token that is a piece has the piece's id, another one the next after all pieces: so the library deals ids,
  * whatever the file says, and a file that says something else is one that nobody can follow. */
 static status place_token(struct vocabulary *v, const struct added_token *t, size_t *bytes, size_t *text_room)
 {

@@ -19,7 +19,6 @@ struct stage_config {
 struct black_box_config {
     int64_t router_evaluations, router_random, evaluations, population, router_check, check;
     double sigma, bound;
-    int int8;
 };
 
 struct tune_config {

@@ -30,7 +30,7 @@ status ledger_next(struct ledger *l, enum ledger_kind kind, size_t count, double
  * again. */
 status ledger_add(struct ledger *l, enum ledger_kind kind, size_t count, const double *values);
 
-/* Seconds of work behind the known entries, and since. */
+/* Seconds of work after the known entries, and since. */
 double ledger_seconds(const struct ledger *l);
 
 #endif

@@ -23,6 +23,10 @@ mpi() {
         --mca btl_vader_single_copy_mechanism none --mca odls_base_sigkill_timeout "$grace" -n "$n" "$@"
 }
 
+# What tests that compare bytes of several processes compute with: auto would time both, each time anew.
+precision=f32
+if grep -q avx512_bf16 /proc/cpuinfo; then precision=bf16; fi
+
 # The sha256 of a checkpoint: that of its files in name order.
 sha() { cat "$1"/* | sha256sum | cut -d' ' -f1; }
 
@@ -79,6 +83,7 @@ checkpoint:
   every: 50
 machine:
   threads: 1
+  precision: $precision
 watch:
   listen: ""
 YAML

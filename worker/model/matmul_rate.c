@@ -8,7 +8,7 @@
 
 enum { TRIALS = 4, TRIAL_MS = 15 };
 
-struct rate {
+struct rate_trial {
     const struct matmul *m;
     char *x, *y;  /* (threads, x_bytes), (threads, y_bytes) */
     char *packed; /* of the largest product; all threads read it */
@@ -20,7 +20,7 @@ struct rate {
 
 static void multiply(void *arg, int thread, int threads)
 {
-    struct rate *r = arg;
+    struct rate_trial *r = arg;
     (void)threads;
 
     for (int round = 0; round < r->rounds; round++)
@@ -30,7 +30,7 @@ static void multiply(void *arg, int thread, int threads)
                 atomic_store(&r->failed, ST_SYSTEM);
 }
 
-static double time_rounds(struct rate *r, struct pool *pool, int rounds)
+static double time_rounds(struct rate_trial *r, struct pool *pool, int rounds)
 {
     double t = clock_now();
 
@@ -44,7 +44,7 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-static status prepare(struct rate *r, int threads, double *flops)
+static status open_operands(struct rate_trial *r, int threads, double *flops)
 {
     size_t packed = 0, widest = 0;
 
@@ -67,9 +67,9 @@ static status prepare(struct rate *r, int threads, double *flops)
 
 status matmul_rate(const struct matmul *m, struct pool *pool, double *flops_per_second)
 {
-    struct rate r = {.m = m};
+    struct rate_trial r = {.m = m};
     double flops = 0, once;
-    status s = prepare(&r, pool_threads(pool), &flops);
+    status s = open_operands(&r, pool_threads(pool), &flops);
 
     *flops_per_second = 0;
     if (s == ST_OK) {

@@ -206,7 +206,7 @@ static status refuse_adapter(const char *folder)
                  path);
 }
 
-static status load(struct model_source *m)
+static status load_files(struct model_source *m)
 {
     char path[4096];
 
@@ -236,7 +236,7 @@ status model_source_open(const char *folder, struct model_source **out)
     if (!file_is_folder(folder)) return fault(ST_INPUT, "%.900s: is no folder, expected a model's", folder);
     TRY(mem_alloc(1, sizeof *m, &m));
     s = file_keep_path(m->folder, sizeof m->folder, folder);
-    if (s == ST_OK) s = load(m);
+    if (s == ST_OK) s = load_files(m);
     if (s != ST_OK) {
         model_source_close(&m);
         return s;
@@ -268,7 +268,7 @@ const char *model_source_folder(const struct model_source *source)
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-static status find(const struct model_source *m, const char *name, const struct weight **out)
+static status find_weight(const struct model_source *m, const char *name, const struct weight **out)
 {
     int64_t slot = names_find(name, m->config.layers);
 
@@ -316,7 +316,7 @@ status model_source_read(const struct model_source *source, const char *name, fl
 {
     const struct weight *w;
 
-    TRY(find(source, name, &w));
+    TRY(find_weight(source, name, &w));
     return read_elements(source, w, 0, w->tensor.count, out);
 }
 
@@ -326,7 +326,7 @@ status model_source_read_rows(const struct model_source *source, const char *nam
     const struct weight *w;
     int64_t width;
 
-    TRY(find(source, name, &w));
+    TRY(find_weight(source, name, &w));
     width = w->tensor.shape[0] > 0 ? w->tensor.count / w->tensor.shape[0] : 0;
     if (first < 0 || rows < 0 || first > w->tensor.shape[0] || rows > w->tensor.shape[0] - first)
         return fault(ST_INPUT, "%s: rows %lld to %lld of tensor %.200s, it has %lld", w->path, (long long)first,
@@ -390,7 +390,7 @@ status model_source_digest(const struct model_source *source, char out[33])
 
 /* Whether two tensors of one shape have the same values; views of one storage, as torch keeps tied ones, need no look.
  */
-static status compare(const struct weight *a, const struct weight *b, int *same)
+static status compare_weights(const struct weight *a, const struct weight *b, int *same)
 {
     enum { PART = 4096 };
     float x[PART], y[PART];
@@ -421,7 +421,7 @@ static status find_bias(struct model_source *m)
                  "cls.predictions.bias is used, as in transformers 4; transformers 5 has none then\"",
                  m->folder);
     if (!other || other == *bias) return ST_OK;
-    TRY(compare(*bias, other, &same));
+    TRY(compare_weights(*bias, other, &same));
     *bias = other;
     if (!same)
         log_warn(
@@ -446,7 +446,7 @@ static status find_decoder(struct model_source *m)
             m->folder);
     if (!*decoder) return ST_OK;
     TRY(check_slot(m, m->slot_count - 1));
-    TRY(compare(*decoder, m->slots[NAME_WORD], &same));
+    TRY(compare_weights(*decoder, m->slots[NAME_WORD], &same));
     if (same) *decoder = NULL;
     m->config.untied = !same;
     if (!same && !m->config.says_untied)

@@ -88,7 +88,7 @@ struct traffic {
     float *local, *whole;
 };
 
-static status fill(struct traffic *t)
+static status fill_gradients(struct traffic *t)
 {
     tree_sum_clear(&t->sum, BATCH);
     for (size_t i = 0; i < t->deal.count; i++) {
@@ -170,7 +170,7 @@ static status measure(struct traffic *t)
     mem_free(speed);
     if (s == ST_OK) s = mem_alloc((size_t)LAYERS * COLUMNS, sizeof(float), &t->local);
     if (s == ST_OK) s = mem_alloc((size_t)LAYERS * COLUMNS, sizeof(float), &t->whole);
-    if (s == ST_OK) s = fill(t);
+    if (s == ST_OK) s = fill_gradients(t);
     TRY(comm_agree(&t->comm, s));
     return time_traffic(t);
 }

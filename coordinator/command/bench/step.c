@@ -23,7 +23,7 @@ enum { BATCH = 32, TOKENS = 50, D = 300, VOCABULARY = 21128 };
 static const struct bench_case {
     const char *name;
     int32_t lengths[BATCH]; /* longest first: slots are given by length */
-    int32_t context;        /* its first token (a question is behind it); 0: two options at the end */
+    int32_t context;        /* its first token (a question is after it); 0: two options at the end */
 } cases[] = {
     {"afqmc",
      {125, 121, 119, 117, 117, 114, 111, 108, 108, 106, 106, 104, 103, 102, 102, 101,
@@ -40,6 +40,7 @@ enum { CASE_COUNT = sizeof cases / sizeof *cases };
 struct step {
     const struct bench_options *options;
     struct bench_encoder bench;
+    double other_limit; /* of the precision that is not benched */
     struct columns columns;
     float *a; /* A, m, v */
     float *u, *prompts, *grad_prompts, *node, *head, *grad_head;
@@ -210,11 +211,14 @@ static status report(struct step *s, const struct bench_case *c, const struct ti
 {
     struct bench_figure f = {
         .bench = "step", .limit = limit->clock, .unit = "flop/s", .value = step_flops(s, c) / t->total};
+    int bf16 = s->options->precision == NUMBER_BF16;
     double tokens = 0, sent2, sent8;
-    char what[96];
+    char what[96], model[32];
 
     for (int i = 0; i < BATCH; i++) tokens += c->lengths[i];
-    snprintf(what, sizeof what, "cpt-large deep %s %s", s->options->precision == NUMBER_BF16 ? "bf16" : "f32", c->name);
+    if (s->options->layers == 24 && s->options->hidden == 1024) snprintf(model, sizeof model, "cpt-large");
+    else snprintf(model, sizeof model, "%dx%d", s->options->layers, s->options->hidden);
+    snprintf(what, sizeof what, "%s deep %s %s", model, bench_precision_name(s->options), c->name);
     f.what = what;
     TRY(bench_bytes_sent(2, &sent2));
     TRY(bench_bytes_sent(8, &sent8));
@@ -223,10 +227,11 @@ static status report(struct step *s, const struct bench_case *c, const struct ti
                        "\"tokens_per_second\":%.1f,\"cpu_seconds\":%.3f,\"ratio_cpu\":%.4f,\"flops\":%.4g,"
                        "\"threads\":%d,\"unit_examples\":%d,"
                        "\"peak_bytes\":%.0f,\"bytes_sent_2_workers\":%.0f,\"bytes_sent_8_workers\":%.0f,"
-                       "\"kernels\":\"%s\",\"engine\":\"%s\"",
+                       "\"limit_f32\":%.6g,\"limit_bf16\":%.6g,\"kernels\":\"%s\",\"engine\":\"%s\"",
                        s->options->layers, BATCH, tokens, t->total, t->encoder, tokens / t->total, t->cpu,
                        step_flops(s, c) * s->options->threads / t->cpu / limit->cpu, step_flops(s, c),
                        s->options->threads, s->unit_examples, peak_bytes(), sent2, sent8,
+                       bf16 ? s->other_limit : limit->clock, bf16 ? limit->clock : s->other_limit,
                        s->bench.encoder->kernels.name, matmul_about(s->bench.encoder->matmul));
 }
 
@@ -257,10 +262,13 @@ status cmd_bench_step(int argc, char **argv)
 {
     struct bench_options options;
     struct step step;
+    double other;
     status s;
 
     TRY(bench_options_parse(argc, argv, &options));
+    TRY(bench_other_rate(&options, &other)); /* before, so that the peak of memory is the step's */
     s = open_step(&step, &options);
+    step.other_limit = other;
     for (int i = 0; i < CASE_COUNT && s == ST_OK; i++)
         if (!options.only || strcmp(options.only, cases[i].name) == 0) s = run_case(&step, &cases[i]);
     close_step(&step);

@@ -151,7 +151,7 @@ status cmd_checkpoint_info(int argc, char **argv)
 
 /* ---- verify ---- */
 
-static void show(void *arg, uint64_t done, uint64_t total)
+static void show_progress(void *arg, uint64_t done, uint64_t total)
 {
     struct bar *bar = arg;
 
@@ -171,7 +171,7 @@ status cmd_checkpoint_verify(int argc, char **argv)
     if (tuned_is_file(argv[1])) return tuned_verify(argv[1]);
     TRY(checkpoint_resolve(argv[1], folder));
     bar_open(&bar, "verify", 0, "bytes");
-    s = checkpoint_verify(folder, show, &bar, &state);
+    s = checkpoint_verify(folder, show_progress, &bar, &state);
     bar_close(&bar, 0);
     if (s != ST_OK) return s;
     for (size_t i = 0; i < state.file_count; i++) bytes += state.files[i].bytes;
