@@ -13,7 +13,7 @@ enum depth { DEPTH_DEEP, DEPTH_SHALLOW };
 struct prompt_config {
     enum depth depth;
     int64_t tokens, modules, own_modules, intrinsic, first_placeholder, max_length;
-    double module_start, router_start, router_centre;
+    double module_start, router_start, router_centre, head_start;
 };
 
 /* Of routers and modules: their rates beside train.rate, and how gates are drawn. */

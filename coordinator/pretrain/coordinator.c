@@ -23,7 +23,8 @@ static status open_parameters(struct pretrain_coordinator *c)
                                      .own = (int)p->own_modules,
                                      .z_start = p->module_start,
                                      .router_start = p->router_start,
-                                     .router_centre = p->router_centre};
+                                     .router_centre = p->router_centre,
+                                     .head_start = p->head_start};
 
     return parameters_new(&shape, (uint64_t)c->config->seed, &c->parameters);
 }

@@ -54,7 +54,7 @@ static void draw_start(struct parameters *p, const struct parameters_shape *shap
 
     fill_uniform(&p->z, random_derive(root, 'z', 0, 0, 0), 0.0, shape->z_start);
     fill_routers(p, shape, random_derive(root, 'r', 0, 0, 0));
-    for (size_t i = 0; i < p->head.count; i++) p->head.value[i] = (float)(0.02 * random_normal(head, i));
+    for (size_t i = 0; i < p->head.count; i++) p->head.value[i] = (float)(shape->head_start * random_normal(head, i));
 }
 
 status parameters_new(const struct parameters_shape *shape, uint64_t seed, struct parameters **out)

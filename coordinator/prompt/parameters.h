@@ -46,9 +46,10 @@ struct parameters_shape {
     int idle_rows;                               /* see above */
     int own;                                     /* modules of its own that a task begins with; the reference's: 0 */
     double z_start, router_start, router_centre; /* see parameters_new; the reference's: 1e-3, 1e-3, 0 */
+    double head_start;                           /* the reference's: .02 */
 };
 
-/* Local. First values, functions of the seed: z ~ U(-z_start, z_start), head ~ N(0, .02),
+/* Local. First values, functions of the seed: z ~ U(-z_start, z_start), head ~ N(0, head_start),
  * router ~ router_centre + U(-router_start, router_start); with `own`, |router_centre| for the task's own modules and
  * -|router_centre| for the others. */
 status parameters_new(const struct parameters_shape *shape, uint64_t seed, struct parameters **out);

@@ -15,7 +15,8 @@ static const struct parameters_shape plain = {.layers = LAYERS,
                                               .hidden = HIDDEN,
                                               .tasks = TASKS,
                                               .z_start = 1e-3,
-                                              .router_start = 1e-3};
+                                              .router_start = 1e-3,
+                                              .head_start = 0.02};
 
 static void within(const struct moments *x, double low, double high)
 {

@@ -14,7 +14,8 @@ static const struct parameters_shape shape = {.layers = LAYERS,
                                               .hidden = HIDDEN,
                                               .tasks = TASKS,
                                               .z_start = 1e-3,
-                                              .router_start = 1e-3};
+                                              .router_start = 1e-3,
+                                              .head_start = 0.02};
 
 struct draws {
     struct group_draw draw[GROUPS];
