@@ -5,7 +5,8 @@
 export OMPI_MCA_btl_vader_single_copy_mechanism=none
 small_world
 steps=60
-options="--set train.steps=$steps --set checkpoint.every=20 --set eval.every=25 --set eval.rows=12"
+# Steps of some tenths of a second: faults must find the run at work.
+options="--set train.steps=$steps --set train.batch=432 --set checkpoint.every=20 --set eval.every=25 --set eval.rows=12"
 
 launch_options=(--hosts hosts --hang 2 --settle 0.3 --poll 0.2)
 done_well() { # RUN
