@@ -1,4 +1,4 @@
-/* The learning rate over a run; what a run is known by. */
+/* The learning rate over a run; the digest that identifies a run. */
 #include "coordinator/loop/train_config.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* What every trainer that runs in the step loop takes: fields that the option tables of `mp2 pretrain` and `mp2
- * mlm` both fill. */
+/* Options of every trainer that runs in the step loop: fields that the option tables of `mp2 pretrain` and `mp2 mlm`
+ * both fill. */
 #ifndef MP2_COORDINATOR_LOOP_TRAIN_CONFIG_H
 #define MP2_COORDINATOR_LOOP_TRAIN_CONFIG_H
 
@@ -30,8 +30,8 @@ struct keep_config {
     int64_t every, count, sync_ms;
 };
 
-/* What losses are over, rows of the tables of pretrain and tune. loss: enum loss_over; reference: whether it is the
- * reference's. */
+/* What losses are computed over: rows of the option tables of pretrain and tune. loss: enum loss_over; reference:
+ * whether to do as the reference does. */
 #define TRAIN_LOSS_OPTION(type, field)                                                                               \
     CHOICE_OPTION("train.loss", offsetof(type, field), "answers", "answers|all", RESULT,                             \
                   "softmax over what can be the answer (the options, or the context's tokens), or over all tokens, " \
@@ -40,7 +40,7 @@ struct keep_config {
     BOOL_OPTION("reference.loss", offsetof(type, field), "false", RESULT, \
                 "softmax over all tokens, whatever train.loss says")
 
-/* Local. What losses are over: all tokens where either says so. */
+/* Local. What losses are computed over: all tokens if either option says so. */
 static inline enum loss_over train_loss(int loss, int reference)
 {
     return reference ? LOSS_ALL : (enum loss_over)loss;
