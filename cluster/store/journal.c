@@ -40,8 +40,9 @@ struct journal {
     uint64_t segment_first, segment_records;
     uint64_t last_step, last_number;
     uint64_t epoch;
-    ino_t inode;        /* of the segment */
-    int64_t checked_ns; /* when the owner was looked for last */
+    ino_t inode;            /* of the segment */
+    int64_t checked_ns;     /* when the owner was looked for last */
+    struct timespec listed; /* time of the folder when its segments were listed last */
     pthread_t keeper;
     int keeper_runs;
 
@@ -362,12 +363,25 @@ status journal_check_owner(struct journal *j)
     struct stat st;
     uint64_t last;
 
-    j->checked_ns = clock_ns();
+    if (stat(j->folder, &st) == 0) j->listed = st.st_mtim;
     TRY(segment_newest(j->folder, &last));
     if (last > j->segment_first || (stat(j->path, &st) == 0 && st.st_ino != j->inode))
         return fault(ST_PEER, "%s: a newer epoch than %" PRIu64 " has taken the run over; this one ends", j->folder,
                      j->epoch);
     return ST_OK;
+}
+
+/* Now and then, and without listing a folder that has not changed. */
+static status glance_at_owner(struct journal *j)
+{
+    int64_t now = clock_ns();
+    struct stat st;
+
+    if (now - j->checked_ns < CHECK_NS) return ST_OK;
+    j->checked_ns = now;
+    if (stat(j->folder, &st) == 0 && st.st_mtim.tv_sec == j->listed.tv_sec && st.st_mtim.tv_nsec == j->listed.tv_nsec)
+        return ST_OK;
+    return journal_check_owner(j);
 }
 
 status journal_append(struct journal *j, uint64_t step, uint32_t kind, const void *payload, size_t bytes)
@@ -377,7 +391,7 @@ status journal_append(struct journal *j, uint64_t step, uint32_t kind, const voi
     struct iovec v[3];
     uint64_t durable = 0;
 
-    if (clock_ns() - j->checked_ns > CHECK_NS) TRY(journal_check_owner(j));
+    TRY(glance_at_owner(j));
     TRY(admit_record(j, step, &durable));
     record_header_fill(&header, kind, step, j->last_number + 1, durable, payload, bytes);
     v[0] = (struct iovec){&header, sizeof header};

@@ -4,9 +4,9 @@
 . "$(dirname "$0")/common.sh"
 export OMPI_MCA_btl_vader_single_copy_mechanism=none
 small_world
+# Steps that are slow enough for faults between them on a quick machine.
 steps=60
-# Steps of some tenths of a second: faults must find the run at work.
-options="--set train.steps=$steps --set train.batch=432 --set checkpoint.every=20 --set eval.every=25 --set eval.rows=12"
+options="--set train.steps=$steps --set train.groups=10 --set checkpoint.every=20 --set eval.every=25 --set eval.rows=12"
 
 launch_options=(--hosts hosts --hang 2 --settle 0.3 --poll 0.2)
 done_well() { # RUN
@@ -147,6 +147,7 @@ mpi 2 -x MP2_LAUNCH_EPOCH=1 "$mp2" pretrain small.yaml --set run=fenced $options
 echo "ok an older epoch is fenced"
 
 # One supervisor a run.
+options="$options --set train.steps=100000"
 launch twice
 supervisor=$!
 after twice 0 > /dev/null

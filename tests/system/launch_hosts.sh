@@ -39,8 +39,8 @@ SH
 chmod +x into
 export OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_btl_tcp_if_include=$net.0/24 OMPI_MCA_oob_tcp_if_include=$net.0/24
 small_world
-steps=120 # of some tenths of a second: what happens to the hosts takes ten seconds
-options="--set train.steps=$steps --set train.batch=432 --set checkpoint.every=20"
+steps=200
+options="--set train.steps=$steps --set train.groups=10 --set checkpoint.every=20"
 # shellcheck disable=SC2086
 mpi 2 "$mp2" pretrain small.yaml --set run=whole $options > whole.txt 2>&1 || fail "whole: $(tail -5 whole.txt)"
 want=$(sha whole/latest/)
