@@ -15,6 +15,7 @@ struct prompts_file {
     int64_t hidden;                             /* H */
     int64_t tasks;                              /* T */
     const struct tensor *a, *z, *router, *head; /* any float type; read with tensor_read_f32(file.path, …) */
+    const struct tensor *span_head;             /* of spans; head, where there is one for all */
 };
 
 /* Local. Shapes are checked against each other and, when encoder_layers and hidden are not 0, against the model; every

@@ -33,10 +33,9 @@ const struct option pretrain_options[] = {
                 "of its own from the first step"),
     REAL_OPTION("prompt.router_centre", AT(prompt.router_centre), "0", -100, 100, RESULT, "",
                 "see router_start; below 0 few modules prevail in a task"),
-    REAL_OPTION(
-        "prompt.head_start", AT(prompt.head_start), "0.02", 1e-9, 1e3, RESULT, "",
-        "the head starts normal with this deviation; a larger one makes logits that answers can be told by from the "
-        "first step, so that the head, which all tasks share, need not move for it"),
+    CHOICE_OPTION("prompt.heads", AT(prompt.heads), "one", "one|kinds", RESULT,
+                  "one head for all tasks, or one for tasks with options (labels, choices) and one for spans: what one "
+                  "kind learns is no noise to the other"),
     INT_OPTION("prompt.first_placeholder", AT(prompt.first_placeholder), "1000", 0, 1e9, RESULT, "",
                "vocabulary id at the prompt's first position; P ids from there"),
     INT_OPTION("prompt.max_length", AT(prompt.max_length), "512", 8, 65536, RESULT, "tokens",

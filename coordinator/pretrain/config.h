@@ -8,12 +8,14 @@
 #include "worker/model/machine.h"
 
 enum depth { DEPTH_DEEP, DEPTH_SHALLOW };
+enum heads { HEADS_ONE, HEADS_KINDS };
 
 /* What prompts look like. */
 struct prompt_config {
     enum depth depth;
+    enum heads heads;
     int64_t tokens, modules, own_modules, intrinsic, first_placeholder, max_length;
-    double module_start, router_start, router_centre, head_start;
+    double module_start, router_start, router_centre;
 };
 
 /* Of routers and modules: their rates beside train.rate, and how gates are drawn. */

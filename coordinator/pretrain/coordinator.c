@@ -19,12 +19,12 @@ static status open_parameters(struct pretrain_coordinator *c)
                                      .d = (int)s->intrinsic,
                                      .hidden = (int)s->hidden,
                                      .tasks = (int)s->tasks,
+                                     .heads = (int)s->heads,
                                      .idle_rows = c->config->reference.idle_rows,
                                      .own = (int)p->own_modules,
                                      .z_start = p->module_start,
                                      .router_start = p->router_start,
-                                     .router_centre = p->router_centre,
-                                     .head_start = p->head_start};
+                                     .router_centre = p->router_centre};
 
     return parameters_new(&shape, (uint64_t)c->config->seed, &c->parameters);
 }
@@ -64,7 +64,7 @@ static status open_outcome(struct pretrain_coordinator *c)
     TRY(mem_keep_new(&c->keep, (size_t)s->groups, sizeof *c->outcome.groups, &c->outcome.groups));
     TRY(mem_keep_new(&c->keep, s->groups * s->u, sizeof *c->outcome.grad_u, &c->outcome.grad_u));
     TRY(mem_keep_new(&c->keep, (size_t)s->groups, sizeof *c->outcome.square, &c->outcome.square));
-    return mem_keep_new(&c->keep, s->head, sizeof *c->outcome.grad_head, &c->outcome.grad_head);
+    return mem_keep_new(&c->keep, (size_t)s->heads * s->head, sizeof *c->outcome.grad_head, &c->outcome.grad_head);
 }
 
 static status open_tasks(struct pretrain_coordinator *c)
@@ -151,6 +151,20 @@ struct rates pretrain_rates(const struct pretrain_config *config, int64_t step)
                           .adamw = t->adamw};
 }
 
+/* Which head a task uses. */
+static int head_of(const struct pretrain_coordinator *c, int task)
+{
+    return c->shape->heads > 1 && dataset_task(c->data, task)->kind == TASK_EXTRACTIVE;
+}
+
+/* A head into go's, for group g. */
+static void take_head(struct pretrain_coordinator *c, int g, int head)
+{
+    size_t n = c->shape->head;
+
+    memcpy(c->head + (size_t)g * n, c->parameters->head.value + (size_t)head * n, n * sizeof *c->head);
+}
+
 void pretrain_coordinator_mix(struct pretrain_coordinator *c, int64_t step, int g, int task)
 {
     const struct pretrain_shape *s = c->shape;
@@ -158,6 +172,8 @@ void pretrain_coordinator_mix(struct pretrain_coordinator *c, int64_t step, int 
     double *noise = c->uniform + g * s->gates;
 
     d->task = task;
+    d->head = head_of(c, task);
+    take_head(c, g, d->head);
     d->tau = mixture_tau(&c->config->mixture, step - 1);
     d->uniform = c->config->mixture.gate_noise ? noise : NULL;
     if (d->uniform) schedule_noise(c->planner->schedule, step - 1, g, (int)s->layers, (int)s->modules, noise);
@@ -170,7 +186,6 @@ status pretrain_coordinator_draw(struct pretrain_coordinator *c, int64_t step, i
 
     TRY(planner_begin(c->planner, step));
     for (int g = 0; g < c->shape->groups; g++) pretrain_coordinator_mix(c, step, g, plan->groups[g].task);
-    memcpy(c->head, c->parameters->head.value, c->shape->head * sizeof *c->head);
     for (int w = 0; w < c->workers; w++) words[w] = (int64_t)plan->messages[w].count;
     return ST_OK;
 }
@@ -183,7 +198,7 @@ void pretrain_coordinator_mix_task(struct pretrain_coordinator *c, int task)
     draw.uniform = NULL;
     draw.tau = 1.0;
     parameters_draw(c->parameters, &draw);
-    memcpy(c->head, c->parameters->head.value, c->shape->head * sizeof *c->head);
+    take_head(c, 0, head_of(c, task));
 }
 
 /* ---- reports ---- */
@@ -257,10 +272,11 @@ static void gather_gradients(struct pretrain_coordinator *c)
     for (int64_t l = 0; l < s->layers; l++)
         for (int64_t g = 0; g < s->groups; g++)
             memcpy(c->outcome.grad_u + (g * s->layers + l) * d, from->u + (l * s->groups + g) * d, d * sizeof *from->u);
-    for (size_t i = 0; i < s->head; i++) {
-        c->outcome.grad_head[i] = 0;
-        for (int64_t g = 0; g < s->groups; g++)
-            c->outcome.grad_head[i] += c->weights[g] * (double)from->head[g * s->head + i];
+    memset(c->outcome.grad_head, 0, (size_t)s->heads * s->head * sizeof *c->outcome.grad_head);
+    for (int64_t g = 0; g < s->groups; g++) {
+        double *to = c->outcome.grad_head + (size_t)c->draws[g].head * s->head;
+
+        for (size_t i = 0; i < s->head; i++) to[i] += c->weights[g] * (double)from->head[(size_t)g * s->head + i];
     }
 }
 

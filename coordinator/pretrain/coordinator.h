@@ -33,7 +33,7 @@ struct pretrain_reports {
 struct pretrain_outcome {
     struct record_group *groups; /* loss, counts */
     double *grad_u;              /* (groups, layers, d): g = A G */
-    double *grad_head;           /* (2, H), the sum over groups, each times its weight */
+    double *grad_head;           /* (heads, 2, H), the sum over the groups of each, times their weights */
     double *square;              /* (groups) |G|^2, with train.balance */
 };
 
@@ -92,9 +92,9 @@ void pretrain_coordinator_destroy(struct pretrain_coordinator **c);
 /* Learning rates of step `step` (from 1). */
 struct rates pretrain_rates(const struct pretrain_config *config, int64_t step);
 
-/* Step `step` begins: its plan, its gates and u, the head; words (workers): the lengths of assignments. */
+/* Step `step` begins: its plan, its gates, u and heads; words (workers): the lengths of assignments. */
 status pretrain_coordinator_draw(struct pretrain_coordinator *c, int64_t step, int64_t *words);
-/* Gates and u of group g of a step, which trains `task`. */
+/* Gates, u and head of group g of a step, which trains `task`. */
 void pretrain_coordinator_mix(struct pretrain_coordinator *c, int64_t step, int g, int task);
 /* u of group 0 and the head for scores of a task: gates at their means. */
 void pretrain_coordinator_mix_task(struct pretrain_coordinator *c, int task);

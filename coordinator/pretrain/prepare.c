@@ -33,6 +33,7 @@ static struct pretrain_shape find_shape(const struct pretrain_config *c, const s
                                .intrinsic = c->prompt.intrinsic,
                                .tasks = dataset_tasks(data),
                                .groups = c->train.groups,
+                               .heads = c->prompt.heads == HEADS_KINDS ? 2 : 1,
                                .batch = c->train.batch,
                                .longest = longest};
 

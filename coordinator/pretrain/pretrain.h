@@ -16,7 +16,7 @@
 #include "worker/model/replica.h"
 #include "worker/pretrain.h"
 
-enum { PRETRAIN_TENSORS = 15 }; /* of a checkpoint */
+enum { PRETRAIN_TENSORS = 19 }; /* of a checkpoint */
 
 /* What all ranks have. */
 struct pretrain {

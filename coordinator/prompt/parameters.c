@@ -54,7 +54,8 @@ static void draw_start(struct parameters *p, const struct parameters_shape *shap
 
     fill_uniform(&p->z, random_derive(root, 'z', 0, 0, 0), 0.0, shape->z_start);
     fill_routers(p, shape, random_derive(root, 'r', 0, 0, 0));
-    for (size_t i = 0; i < p->head.count; i++) p->head.value[i] = (float)(shape->head_start * random_normal(head, i));
+    for (size_t i = 0; i < p->head.count; i++)
+        p->head.value[i] = (float)(0.02 * random_normal(head, i % (2 * (size_t)p->hidden)));
 }
 
 status parameters_new(const struct parameters_shape *shape, uint64_t seed, struct parameters **out)
@@ -70,10 +71,12 @@ status parameters_new(const struct parameters_shape *shape, uint64_t seed, struc
                              .d = shape->d,
                              .hidden = shape->hidden,
                              .tasks = shape->tasks,
+                             .heads = shape->heads,
                              .idle_rows = shape->idle_rows};
     s = moments_new(gates * d, &p->z);
     if (s == ST_OK) s = moments_new(tasks * gates, &p->router);
-    if (s == ST_OK) s = moments_new(2 * (size_t)shape->hidden, &p->head);
+    if (s == ST_OK) s = moments_new((size_t)shape->heads * 2 * (size_t)shape->hidden, &p->head);
+    if (s == ST_OK) s = mem_alloc((size_t)shape->heads, sizeof *p->head_applied, &p->head_applied);
     if (s == ST_OK) s = mem_alloc(tasks, sizeof *p->row_applied, &p->row_applied);
     if (s == ST_OK) s = mem_alloc(gates * d + tasks * gates + tasks + d, sizeof(double), &p->work);
     if (s != ST_OK) {
@@ -93,6 +96,7 @@ void parameters_destroy(struct parameters **pp)
     moments_free(&p->z);
     moments_free(&p->router);
     moments_free(&p->head);
+    mem_free(p->head_applied);
     mem_free(p->row_applied);
     mem_free(p->work);
     mem_free(p);
@@ -172,18 +176,31 @@ static struct gradients find_gradients(struct parameters *p, int groups, const s
     return (struct gradients){dz, dtheta, drawn};
 }
 
+static void update_head(struct parameters *p, const struct rates *rates, int head, int groups,
+                        const struct group_draw *draws, const double *gradients)
+{
+    size_t n = 2 * (size_t)p->hidden, from = (size_t)head * n;
+    struct adamw w;
+    int used = 0;
+
+    for (int g = 0; g < groups; g++) used |= draws[g].head == head;
+    if (!used) return;
+    p->head_applied[head]++;
+    w = adamw_at(rates->head, &rates->adamw, p->head_applied[head]);
+    moments_update(&p->head, from, n, gradients + from, &w);
+}
+
 void parameters_update(struct parameters *p, const struct rates *rates, int groups, const struct group_draw *draws,
                        const double *g, const double *grad_head)
 {
     struct gradients found = find_gradients(p, groups, draws, g);
-    struct adamw of_z, of_head;
+    struct adamw of_z;
 
     p->applied++;
     of_z = adamw_at(rates->z, &rates->adamw, p->applied);
-    of_head = adamw_at(rates->head, &rates->adamw, p->applied);
     moments_update(&p->z, 0, p->z.count, found.dz, &of_z);
     update_routers(p, rates, found.dtheta, found.drawn);
-    moments_update(&p->head, 0, p->head.count, grad_head, &of_head);
+    for (int h = 0; h < p->heads; h++) update_head(p, rates, h, groups, draws, grad_head);
 }
 
 /* ---- norms ---- */

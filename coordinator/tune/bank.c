@@ -96,7 +96,13 @@ static status open_folder(const char *folder, const struct model_config *model, 
     TRY(read_whole(b, b->file.z, &b->z));
     TRY(read_whole(b, b->file.router, &b->router));
     TRY(read_whole(b, b->file.head, &b->head));
+    TRY(read_whole(b, b->file.span_head, &b->span_head));
     return compose_all(b);
+}
+
+const float *bank_head(const struct bank *b, enum task_kind kind)
+{
+    return kind == TASK_EXTRACTIVE ? b->span_head : b->head;
 }
 
 status bank_open(const char *path, const struct model_config *model, struct bank *b)
@@ -118,6 +124,7 @@ void bank_close(struct bank *b)
     mem_free(b->z);
     mem_free(b->router);
     mem_free(b->head);
+    mem_free(b->span_head);
     mem_free(b->values);
     mem_free(b->row);
     memset(b, 0, sizeof *b);

@@ -20,7 +20,7 @@ static struct world {
     char folder[256];
     struct replica replica;
     struct pretrain_shape shape;
-    float u[GROUPS * U], head[2 * HIDDEN];
+    float u[GROUPS * U], head[GROUPS * 2 * HIDDEN];
 } world;
 
 static int open_world(void **state)
@@ -53,7 +53,7 @@ static int open_world(void **state)
                                        .longest = LONGEST};
     pretrain_shape_complete(&w->shape);
     for (int i = 0; i < GROUPS * U; i++) w->u[i] = (float)(random_uniform(key, (uint64_t)i) - 0.5);
-    for (int i = 0; i < 2 * HIDDEN; i++) w->head[i] = (float)(random_uniform(key, (uint64_t)(1000 + i)) - 0.5);
+    for (int i = 0; i < GROUPS * 2 * HIDDEN; i++) w->head[i] = (float)(random_uniform(key, (uint64_t)(1000 + i)) - 0.5);
     return 0;
 }
 

@@ -16,7 +16,7 @@ static const struct parameters_shape plain = {.layers = LAYERS,
                                               .tasks = TASKS,
                                               .z_start = 1e-3,
                                               .router_start = 1e-3,
-                                              .head_start = 0.02};
+                                              .heads = 1};
 
 static void within(const struct moments *x, double low, double high)
 {
@@ -162,11 +162,46 @@ static void test_weights(void **state)
     for (int i = 0; i < 2; i++) parameters_destroy(&p[i]);
 }
 
+/* Of two heads, alike at first, the one that a group uses moves, as it would alone. */
+static void test_heads(void **state)
+{
+    struct parameters *p, *one;
+    struct parameters_shape shape = plain;
+    double s[GATES], r[GATES], g[LAYERS * D] = {0}, head[4 * HIDDEN] = {0};
+    float u[LAYERS * D];
+    struct group_draw draw = {.task = 1, .head = 1, .weight = 1.0, .s = s, .r = r, .u = u};
+    struct rates rates = {.head = 1e-3, .adamw = {.beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}};
+    size_t bytes = 2 * HIDDEN * sizeof(float);
+
+    (void)state;
+    shape.heads = 2;
+    assert_int_equal(parameters_new(&shape, 7, &p), ST_OK);
+    assert_int_equal(parameters_new(&plain, 7, &one), ST_OK);
+    assert_memory_equal(p->head.value, one->head.value, bytes);
+    assert_memory_equal(p->head.value + 2 * HIDDEN, one->head.value, bytes);
+    for (int i = 0; i < 2 * HIDDEN; i++) head[2 * HIDDEN + i] = i % 3 - 1;
+    parameters_draw(p, &draw);
+    parameters_update(p, &rates, 1, &draw, g, head);
+    assert_memory_equal(p->head.value, one->head.value, bytes);
+    draw.head = 0;
+    parameters_update(one, &rates, 1, &draw, g, head + 2 * HIDDEN);
+    assert_memory_equal(p->head.value + 2 * HIDDEN, one->head.value, bytes);
+    assert_memory_not_equal(p->head.value, one->head.value, bytes);
+    assert_int_equal(p->head_applied[0], 0);
+    assert_int_equal(p->head_applied[1], 1);
+    parameters_destroy(&p);
+    parameters_destroy(&one);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_values),         cmocka_unit_test(test_own_modules), cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_gates_at_their_means), cmocka_unit_test(test_update),
+        cmocka_unit_test(test_first_values),
+        cmocka_unit_test(test_own_modules),
+        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_heads),
+        cmocka_unit_test(test_gates_at_their_means),
+        cmocka_unit_test(test_update),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

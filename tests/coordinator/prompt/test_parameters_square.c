@@ -15,7 +15,7 @@ static const struct parameters_shape shape = {.layers = LAYERS,
                                               .tasks = TASKS,
                                               .z_start = 1e-3,
                                               .router_start = 1e-3,
-                                              .head_start = 0.02};
+                                              .heads = 1};
 
 struct draws {
     struct group_draw draw[GROUPS];
