@@ -1,5 +1,5 @@
-/* The rows. Defaults are the authors' where a result is at stake (worker/README.md, "Pre-training"), ours where it is
- * not. */
+/* The option table. Defaults are the authors' where they affect a result (worker/README.md, "Pre-training"), ours
+ * elsewhere. */
 #include "coordinator/pretrain/config.h"
 
 #include <math.h>

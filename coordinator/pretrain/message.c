@@ -1,4 +1,4 @@
-/* What the stream is told of a step. */
+/* The message about a step for the stream. */
 #include <math.h>
 
 #include "coordinator/pretrain/coordinator.h"

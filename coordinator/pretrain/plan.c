@@ -1,11 +1,11 @@
-/* Drawing, slots, cost, deal, messages. */
+/* Draw tasks and rows, order slots, predict cost, deal the slots, fill the messages. */
 #include "coordinator/pretrain/plan.h"
 
 #include "cluster/base/log.h"
 #include "coordinator/loop/dealing.h"
 #include "coordinator/score/example_marks.h"
 
-/* Words that a worker's message may take when the deal is anything like even: so much is there from the start. */
+/* Words of a worker's message if the slots are dealt about evenly: this much is allocated from the start. */
 static size_t message_words(const struct planner *p)
 {
     const struct pretrain_shape *s = p->shape;
@@ -83,7 +83,7 @@ void planner_destroy(struct planner **out)
     *out = NULL;
 }
 
-/* Products cost by the token, attention by the token pair; in units of a token's products of width H. */
+/* Matrix products cost per token, attention per token pair; in units of one token's products of width H. */
 static double example_cost(const struct pretrain_shape *shape, int32_t length)
 {
     return (double)length * (1.0 + (double)length / (6.0 * (double)shape->hidden));
@@ -107,7 +107,7 @@ static void plan_group(struct planner *p, int group, struct planned_group *out)
     }
 }
 
-/* The examples of a dealt block, for the worker that has it. */
+/* Add the examples of a dealt block to the message of its worker. */
 static status add_block(struct planner *p, const struct deal_block *block, struct planned_step *plan)
 {
     const struct pretrain_shape *shape = p->shape;
@@ -133,7 +133,7 @@ static status add_block(struct planner *p, const struct deal_block *block, struc
     return ST_OK;
 }
 
-/* What a worker has room for. */
+/* Check that the message fits a worker's buffers. */
 static status check_message(const struct planner *p, const struct assignment_message *m)
 {
     if (m->count <= pretrain_assignment_most(p->shape)) return ST_OK;

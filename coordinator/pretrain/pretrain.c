@@ -1,4 +1,4 @@
-/* Opening, part by part, all ranks agreeing; the job. */
+/* Opening, part by part, with all ranks agreeing on each; the job. */
 #include "coordinator/pretrain/pretrain.h"
 
 #include <gnu/libc-version.h>
@@ -12,13 +12,13 @@ static status open_encoder(struct pretrain *p, const struct model_source *model)
                         &(struct machine_encoder){p->config->model, p->config->run, model}, &p->replica);
 }
 
-/* What the bits depend on besides the options. */
+/* What bit-identical results depend on besides the options. */
 static status share_libraries(struct pretrain *p)
 {
     if (p->replica.encoder)
         snprintf(p->about, sizeof p->about, "%s, glibc %s", matmul_about(p->replica.encoder->matmul),
                  gnu_get_libc_version());
-    /* The last rank is a worker in any case; a coordinator may have no encoder. */
+    /* The last rank is always a worker; a coordinator may have no encoder. */
     return comm_broadcast(p->comm, p->about, sizeof p->about, p->comm->size - 1);
 }
 
@@ -163,7 +163,7 @@ struct job pretrain_job(struct pretrain *p)
                         .describe = pretrain_describe};
 }
 
-/* About, for the forecast: G and u of each group as floats, g as doubles, and a little. */
+/* Approximate, to estimate disk space: G and u of each group as floats, g as doubles, and some margin. */
 static size_t record_bytes(const struct pretrain_shape *s)
 {
     size_t group = s->bank * sizeof(float) + s->u * (sizeof(float) + sizeof(double));

@@ -1,10 +1,10 @@
-/* One step of `mp2 pretrain`, and its replay: the order of their phases, and every collective. A rank has a worker's
+/* One step of `mp2 pretrain`, and its replay: the order of the phases, and every collective. A rank has the worker's
  * part, the coordinator's, or both. */
 #include "cluster/base/clock.h"
 #include "coordinator/loop/int8_verdict.h"
 #include "coordinator/pretrain/pretrain.h"
 
-/* Each worker its examples; which slots they are of has been planned. */
+/* Send each worker its examples, by the slots that were planned. */
 static status send_assignments(struct pretrain *p)
 {
     struct exchange *x = &p->reduce.exchange;
@@ -18,7 +18,7 @@ static status send_assignments(struct pretrain *p)
     return comm_or_abort(p->comm, exchange_wait(p->comm, x));
 }
 
-/* Every worker's losses, hits and figures of itself to the coordinator, before anyone waits for a sum. Workers that
+/* Send every worker's losses, hits and statistics to the coordinator, before any rank waits for a sum. Workers that
  * failed report, too. */
 static status send_reports(struct pretrain *p, struct membership *membership, double seconds)
 {
@@ -64,7 +64,8 @@ static status send_gradients(struct pretrain *p)
         p->comm, reduce_grad_u(&p->reduce, w ? w->columns.grad_u : NULL, (size_t)(s->groups * s->intrinsic), to->u));
 }
 
-/* Before the first step counts: is int8 near enough with this encoder? Whoever has the first slot finds out. */
+/* Before the first step is committed: is int8 accurate enough with this encoder? The worker with the first slot
+ * checks. */
 static status check_int8(struct pretrain *p, struct membership *membership, int64_t step)
 {
     const struct deal *deal = p->worker ? &p->worker->assignment.deal : &p->coordinator->planner->now.deal;
@@ -146,7 +147,7 @@ status pretrain_flush(void *self)
     return ST_OK;
 }
 
-/* A commit whose gradients come from the journal; the update of A runs at once. */
+/* Commit with the gradients from the journal; A is updated at once. */
 status pretrain_replay(void *self, int64_t step, const struct journal_record *record, Mp2__Step **message)
 {
     struct pretrain *p = self;
