@@ -17,6 +17,11 @@ static const struct command commands[] = {
               "info, verify and diff take tuned files (NAME of NAME.json and NAME.safetensors) as well."},
     {"data", "SUBCOMMAND …", "import published data, show and count what was imported", .run = cmd_data,
      .subcommands = &command_table_data},
+    {"doctor", "[RUN]", "look at this node, or under mpirun at those of all ranks, and say what is wrong",
+     .run = cmd_doctor,
+     .about = "A line each: processor and its rates, cores and binding, Open MPI and its variables, /dev/shm, limits, "
+              "the folder RUN (without one: the current folder), the clock. Lines that begin with look say what to "
+              "do."},
     {"help", "[COMMAND | --pages FOLDER]", "say what a command does and which options it has", .run = cmd_help,
      .about = "--pages FOLDER: the same as manual pages, and completions for bash and zsh."},
     {"tokenize", "--vocab FILE [--offsets]", "turn lines on standard input into ids, as JSON lines",

@@ -12,6 +12,7 @@ status cmd_bench(int argc, char **argv);
 status cmd_checkpoint(int argc, char **argv);
 status cmd_data(int argc, char **argv);
 status cmd_tokenize(int argc, char **argv);
+status cmd_doctor(int argc, char **argv);
 status cmd_encoder(int argc, char **argv);
 size_t cmd_encoder_options(const struct option **rows);
 status cmd_evaluate(int argc, char **argv);
