@@ -84,8 +84,9 @@ void pretrain_worker_report(struct pretrain_worker *w, const struct member_repor
 /* g = A G of the own columns, from w->grad to w->columns.grad_u. */
 status pretrain_worker_grad_u(struct pretrain_worker *w);
 
-/* The step counts: its u (groups, layers, d) and w->grad update A later. */
-void pretrain_worker_update(struct pretrain_worker *w, const float *u, const struct adamw *adamw);
+/* The step counts: its u (groups, layers, d), times the groups' weights, and w->grad update A later. */
+void pretrain_worker_update(struct pretrain_worker *w, const float *u, const double *weights,
+                            const struct adamw *adamw);
 
 /* A as it is after all steps that count: for checkpoints, scores, the end. */
 void pretrain_worker_flush(struct pretrain_worker *w);

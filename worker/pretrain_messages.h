@@ -45,6 +45,7 @@ struct pretrain_go {
     int64_t *words;   /* (workers) length of each assignment, in 32-bit words */
     float *u;         /* (groups, layers, d) */
     float *head;      /* (2, H) */
+    double *weights;  /* (groups) not broadcast with the rest: known when the gradients are (train.balance) */
 };
 
 /* Local. keep owns the memory. */
@@ -55,7 +56,7 @@ size_t pretrain_assignment_most(const struct pretrain_shape *s);
 
 struct pretrain_slot {
     double loss;  /* not divided; NAN: not one of the worker's slots */
-    double found; /* 1: both ends of the target were the likeliest */
+    double found; /* 1: scoring would find the answer */
 };
 
 struct pretrain_report {

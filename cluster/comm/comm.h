@@ -23,7 +23,7 @@ struct comm {
     int64_t sent; /* bytes this rank has handed to MPI for others, for the reports */
 };
 
-/* Collective. MPI_Init and the communicators. argc/argv may be NULL. Outside mpirun: one rank. */
+/* Collective. MPI_Init and the communicators. Outside mpirun: one rank. */
 status comm_init(struct comm *c);
 /* Collective on success; after a lost peer it only leaves. */
 void comm_fini(struct comm *c, status ended);
@@ -67,7 +67,7 @@ status comm_broadcast_sized(struct comm *c, void **data, size_t *n, int root);
 status comm_sum(struct comm *c, int64_t *values, int n);
 status comm_max(struct comm *c, int64_t *values, int n);
 
-/* Collective. Every rank waits for all, politely. */
+/* Collective. Every rank waits for all, without busy waiting. */
 status comm_barrier(struct comm *c);
 
 /* What a message is. Every kind has a tag of its own, so that no two kinds can be taken for each other. */
@@ -108,8 +108,8 @@ status exchange_wait(struct comm *c, struct exchange *x);
 status exchange_reserve(struct exchange *x, size_t messages);
 /* Local. 1 when all is done (then exchange_wait returns at once). */
 int exchange_test(struct exchange *x);
-/* Local. Look whether all is done for a while, as politely as exchange_wait does, a tenth of a second at most: 1 when
- * it is. */
+/* Local. Look whether all is done for a while, without busy waiting, as exchange_wait, a tenth of a second at most: 1
+ * when it is. */
 int exchange_rest(struct exchange *x);
 void exchange_fini(struct exchange *x);
 

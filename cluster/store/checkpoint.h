@@ -34,8 +34,8 @@ status checkpoint_write(struct comm *c, const char *run, const struct state *sta
 
 /* Collective. Fill the tensors' parts from a checkpoint folder and give its state to every rank (state_fini).
  * ST_INPUT (reported: file, bytes, tensor) when it is damaged or incomplete; ST_USAGE when it is sound but holds other
- * tensors than those asked for; then parts hold rubbish. Parts must not overlap; a tensor of a file may be left out,
- * and so may a whole file, which is not read then. With one rank (size 1) MPI need not be up. */
+ * tensors than those asked for; then the contents of parts are undefined. Parts must not overlap; a tensor of a file
+ * may be left out, and so may a whole file, which is not read then. With one rank (size 1) MPI need not be up. */
 status checkpoint_load(struct comm *c, const char *folder, const struct checkpoint_tensor *tensors, size_t count,
                        struct state *state);
 

@@ -26,6 +26,18 @@ static const struct command commands[] = {
      .about = "--pages FOLDER: the same as manual pages, and completions for bash and zsh."},
     {"tokenize", "--vocab FILE [--offsets]", "turn lines on standard input into ids, as JSON lines",
      .run = cmd_tokenize},
+    {"launch", "[--hosts FILE | --discover COMMAND] [--min N] [--max N] … -- COMMAND CONFIG.yaml …",
+     "keep a run going while processes and hosts fail, come and go (not under mpirun)", .run = cmd_launch,
+     .options = cmd_launch_options,
+     .about = "Keeps a run of pretrain, mlm, tune or report going while ranks, hosts and links fail and hosts come and "
+              "go: one mpirun after the other on the hosts that are there, each going on where the last one stood, to "
+              "the same bits. Not under mpirun. A host's slots are workers; the coordinator is one rank more on the "
+              "first host. Exit status: 0 done or ended in order; else that of the epoch which it gave up with.",
+     .flags = "  mp2 launch --hosts FILE --min 4 -- pretrain my.yaml\n"
+              "  mp2 launch --status RUN           how it stands\n"
+              "  mp2 launch --drain HOST RUN       that host leaves in order\n"
+              "  mp2 stop RUN                      all of it ends in order; so do SIGTERM, SIGINT and SIGUSR1 to mp2 "
+              "launch\n"},
     {"mlm", "CONFIG.yaml [--set key=value …] [--resume | --new | --evaluate]",
      "pre-train an encoder as a masked language model on plain text (under mpirun)", .run = cmd_mlm,
      .options = cmd_mlm_options,

@@ -19,6 +19,8 @@ status cmd_evaluate(int argc, char **argv);
 status cmd_help(int argc, char **argv);
 status cmd_fill_mask(int argc, char **argv);
 size_t cmd_fill_mask_options(const struct option **rows);
+status cmd_launch(int argc, char **argv);
+size_t cmd_launch_options(const struct option **rows);
 status cmd_mlm(int argc, char **argv);
 size_t cmd_mlm_options(const struct option **rows);
 status cmd_predict(int argc, char **argv);

@@ -1,4 +1,4 @@
-/* What `mp2 pretrain` can be told: the option table behind its YAML file, --set, help and the resolved dump. */
+/* What `mp2 pretrain` takes: the option table behind its YAML file, --set, help and the resolved dump. */
 #ifndef MP2_COORDINATOR_PRETRAIN_CONFIG_H
 #define MP2_COORDINATOR_PRETRAIN_CONFIG_H
 
@@ -12,14 +12,14 @@ enum depth { DEPTH_DEEP, DEPTH_SHALLOW };
 /* What prompts look like. */
 struct prompt_config {
     enum depth depth;
-    int64_t tokens, modules, intrinsic, first_placeholder, max_length;
-    double module_start, router_start, router_centre;
+    int64_t tokens, modules, own_modules, intrinsic, first_placeholder, max_length;
+    double module_start, router_start, router_centre, head_start;
 };
 
 /* Of routers and modules: their rates beside train.rate, and how gates are drawn. */
 struct mixture_config {
     double router_rate, projection_factor, head_factor, tau, tau_least, tau_decay;
-    int gate_noise;
+    int gate_noise, balance;
 };
 
 struct reference_config {

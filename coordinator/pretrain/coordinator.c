@@ -20,9 +20,11 @@ static status open_parameters(struct pretrain_coordinator *c)
                                      .hidden = (int)s->hidden,
                                      .tasks = (int)s->tasks,
                                      .idle_rows = c->config->reference.idle_rows,
+                                     .own = (int)p->own_modules,
                                      .z_start = p->module_start,
                                      .router_start = p->router_start,
-                                     .router_centre = p->router_centre};
+                                     .router_centre = p->router_centre,
+                                     .head_start = p->head_start};
 
     return parameters_new(&shape, (uint64_t)c->config->seed, &c->parameters);
 }
@@ -37,7 +39,7 @@ static status open_draws(struct pretrain_coordinator *c)
     TRY(mem_keep_new(&c->keep, 2 * s->groups * s->gates, sizeof *gates, &gates));
     for (int g = 0; g < s->groups; g++)
         c->draws[g] = (struct group_draw){
-            .s = gates + 2 * g * s->gates, .r = gates + (2 * g + 1) * s->gates, .u = c->u + g * s->u};
+            .weight = 1.0, .s = gates + 2 * g * s->gates, .r = gates + (2 * g + 1) * s->gates, .u = c->u + g * s->u};
     return ST_OK;
 }
 
@@ -61,6 +63,7 @@ static status open_outcome(struct pretrain_coordinator *c)
     TRY(pretrain_gradients_new(&c->keep, s, &c->gradients));
     TRY(mem_keep_new(&c->keep, (size_t)s->groups, sizeof *c->outcome.groups, &c->outcome.groups));
     TRY(mem_keep_new(&c->keep, s->groups * s->u, sizeof *c->outcome.grad_u, &c->outcome.grad_u));
+    TRY(mem_keep_new(&c->keep, (size_t)s->groups, sizeof *c->outcome.square, &c->outcome.square));
     return mem_keep_new(&c->keep, s->head, sizeof *c->outcome.grad_head, &c->outcome.grad_head);
 }
 
@@ -91,6 +94,7 @@ static status open_all(struct pretrain_coordinator *c)
     TRY(open_draws(c));
     TRY(open_reports(c));
     TRY(open_outcome(c));
+    TRY(balance_new(c->shape->tasks, &c->balance));
     TRY(pretrain_message_new(&c->keep, c->shape->groups, &c->message));
     return open_tasks(c);
 }
@@ -108,7 +112,8 @@ status pretrain_coordinator_new(const struct pretrain_coordinator_options *o, st
                                           .data = *data,
                                           .u = o->go->u,
                                           .head = o->go->head,
-                                          .measure = o->go->measure};
+                                          .measure = o->go->measure,
+                                          .weights = o->go->weights};
     *data = NULL;
     s = open_all(*out);
     if (s != ST_OK) pretrain_coordinator_destroy(out);
@@ -123,6 +128,7 @@ void pretrain_coordinator_destroy(struct pretrain_coordinator **out)
     task_scores_destroy(&c->scores);
     record_buffer_fini(&c->record);
     parameters_destroy(&c->parameters);
+    balance_destroy(&c->balance);
     planner_destroy(&c->planner);
     dataset_close(&c->data);
     mem_keep_free(&c->keep);
@@ -225,6 +231,22 @@ static void gather_slots(struct pretrain_coordinator *c)
         c->outcome.groups[g].loss = tree_total(losses + g * s->batch, (int32_t)s->batch) / s->batch;
 }
 
+void pretrain_coordinator_weigh(struct pretrain_coordinator *c)
+{
+    const struct pretrain_shape *s = c->shape;
+
+    for (int g = 0; g < s->groups; g++) {
+        struct group_draw *d = &c->draws[g];
+
+        d->weight = 1.0;
+        if (c->config->mixture.balance) {
+            c->outcome.square[g] = balance_square(c->gradients.prompts + g * s->bank, s->bank);
+            d->weight = balance_weight(c->balance, d->task, c->outcome.square[g]);
+        }
+        c->weights[g] = d->weight;
+    }
+}
+
 /* g by group, and the head's gradient summed over groups. */
 static void gather_gradients(struct pretrain_coordinator *c)
 {
@@ -237,7 +259,8 @@ static void gather_gradients(struct pretrain_coordinator *c)
             memcpy(c->outcome.grad_u + (g * s->layers + l) * d, from->u + (l * s->groups + g) * d, d * sizeof *from->u);
     for (size_t i = 0; i < s->head; i++) {
         c->outcome.grad_head[i] = 0;
-        for (int64_t g = 0; g < s->groups; g++) c->outcome.grad_head[i] += (double)from->head[g * s->head + i];
+        for (int64_t g = 0; g < s->groups; g++)
+            c->outcome.grad_head[i] += c->weights[g] * (double)from->head[g * s->head + i];
     }
 }
 
@@ -300,9 +323,10 @@ void pretrain_coordinator_conclude(struct pretrain_coordinator *c, int64_t step,
     enum record_skip skipped;
 
     gather_slots(c);
+    pretrain_coordinator_weigh(c);
     gather_gradients(c);
     skipped = judge(c);
-    for (int w = 0; w < c->workers; w++) planner_learn(c->planner, w, c->reports.members[w].seconds);
+    for (int w = 0; w < c->workers; w++) planner_update_speed(c->planner, w, c->reports.members[w].seconds);
     out->failed = pretrain_record_make(c, step, skipped, out);
     pretrain_message_fill(c, step, skipped == RECORD_APPLIED);
     fill_times(c, planned, reported);
@@ -319,6 +343,7 @@ status pretrain_coordinator_take(struct pretrain_coordinator *c, int64_t step, c
                                  int32_t *apply, Mp2__Step **message)
 {
     TRY(pretrain_record_take(c, step, record, apply));
+    if (*apply) pretrain_coordinator_weigh(c);
     pretrain_message_fill(c, step, *apply);
     c->message.step.skipped = !*apply;
     *message = &c->message.step;
@@ -330,4 +355,6 @@ void pretrain_coordinator_update(struct pretrain_coordinator *c, int64_t step)
     struct rates rates = pretrain_rates(c->config, step);
 
     parameters_update(c->parameters, &rates, (int)c->shape->groups, c->draws, c->outcome.grad_u, c->outcome.grad_head);
+    for (int g = 0; g < c->shape->groups && c->config->mixture.balance; g++)
+        balance_add(c->balance, c->draws[g].task, c->outcome.square[g]);
 }

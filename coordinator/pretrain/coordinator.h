@@ -13,6 +13,7 @@
 #define MP2_COORDINATOR_PRETRAIN_COORDINATOR_H
 
 #include "coordinator/loop/loop.h"
+#include "coordinator/pretrain/balance.h"
 #include "coordinator/pretrain/plan.h"
 #include "coordinator/pretrain/rate_watch.h"
 #include "coordinator/prompt/parameters.h"
@@ -32,7 +33,8 @@ struct pretrain_reports {
 struct pretrain_outcome {
     struct record_group *groups; /* loss, counts */
     double *grad_u;              /* (groups, layers, d): g = A G */
-    double *grad_head;           /* (2, H), the sum over groups */
+    double *grad_head;           /* (2, H), the sum over groups, each times its weight */
+    double *square;              /* (groups) |G|^2, with train.balance */
 };
 
 /* A Step message and what it points to. */
@@ -56,6 +58,8 @@ struct pretrain_coordinator {
     struct group_draw *draws; /* (groups) their u are go's */
     double *uniform;          /* (groups, layers, K) router noise */
     float *u, *head;          /* go's */
+    double *weights;          /* go's */
+    struct balance *balance;
     struct pretrain_reports reports;
     struct pretrain_gradients gradients;
     struct pretrain_outcome outcome;
@@ -95,7 +99,7 @@ void pretrain_coordinator_mix(struct pretrain_coordinator *c, int64_t step, int 
 /* u of group 0 and the head for scores of a task: gates at their means. */
 void pretrain_coordinator_mix_task(struct pretrain_coordinator *c, int task);
 
-/* Where worker w's report goes; no report is there yet. Then, again and again, whose are: c->reports.heard. */
+/* Where worker w's report goes; no report is there yet; to be called until all are: whose are, in c->reports.heard. */
 struct pretrain_report *pretrain_coordinator_report(struct pretrain_coordinator *c, int w);
 void pretrain_coordinator_expect(struct pretrain_coordinator *c);
 void pretrain_coordinator_heard(struct pretrain_coordinator *c);
@@ -104,6 +108,9 @@ void pretrain_coordinator_heard(struct pretrain_coordinator *c);
  * coordinator's own work was done, and when the reports were here. */
 void pretrain_coordinator_conclude(struct pretrain_coordinator *c, int64_t step, double planned, double reported,
                                    struct job_step *out);
+
+/* All G of a step are here, workers' or a record's: the weights of the groups. */
+void pretrain_coordinator_weigh(struct pretrain_coordinator *c);
 
 /* The step counts. */
 void pretrain_coordinator_update(struct pretrain_coordinator *c, int64_t step);

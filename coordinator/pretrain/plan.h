@@ -37,7 +37,8 @@ struct planner {
     struct mem_keep keep;
     struct schedule *schedule;
     struct planned_step now, next; /* the step under way; the one that is planned while workers compute */
-    double *speed;                 /* (workers) measured: predicted cost a second */
+    double *measured;              /* (workers) predicted cost a second; 0: it has had no slots yet */
+    double *speed;                 /* (workers) likewise, assumed where nothing is measured */
     int64_t *rows_of_task;         /* (T) */
     struct example_buffer buffer;
     int64_t *drawn_rows; /* (batch) in the order of the draw */
@@ -56,6 +57,6 @@ status planner_begin(struct planner *p, int64_t step);
 status planner_plan_next(struct planner *p, int64_t step);
 
 /* Worker w took so many seconds for what it was dealt in p->now; the next deals follow. */
-void planner_learn(struct planner *p, int w, double seconds);
+void planner_update_speed(struct planner *p, int w, double seconds);
 
 #endif

@@ -16,7 +16,7 @@
 #include "worker/model/replica.h"
 #include "worker/pretrain.h"
 
-enum { PRETRAIN_TENSORS = 13 }; /* of a checkpoint */
+enum { PRETRAIN_TENSORS = 15 }; /* of a checkpoint */
 
 /* What all ranks have. */
 struct pretrain {
@@ -34,8 +34,8 @@ struct pretrain {
     double limit_flops; /* FLOP/s of all workers' products; measured again when steps are faster (rate_watch.h) */
     struct checkpoint_tensor tensors[PRETRAIN_TENSORS];
     size_t tensor_count;
-    struct pretrain_worker *worker;           /* NULL: this rank is none */
-    struct pretrain_coordinator *coordinator; /* NULL: this rank is not */
+    struct pretrain_worker *worker;           /* NULL on ranks without a worker */
+    struct pretrain_coordinator *coordinator; /* NULL on all ranks but 0 */
 };
 
 /* Collective. Everything but the run's folder. config is the same on all ranks and stays the caller's. */
@@ -76,7 +76,7 @@ void pretrain_print_scores(const struct pretrain *p, enum split split, FILE *to)
 
 /* ---- state.c: for struct job; local ---- */
 
-void pretrain_introduce(void *self, struct member_card *card);
+void pretrain_introduce(void *self, struct worker_info *card);
 status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_t *count);
 status pretrain_state(void *self, struct state *out);
 status pretrain_restore(void *self, const struct state *state);

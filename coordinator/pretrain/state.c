@@ -4,7 +4,7 @@
 #include "cluster/base/log.h"
 #include "coordinator/pretrain/pretrain.h"
 
-void pretrain_introduce(void *self, struct member_card *card)
+void pretrain_introduce(void *self, struct worker_info *card)
 {
     struct pretrain *p = self;
 
@@ -78,6 +78,12 @@ status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_
     add_whole(p, optimizer, "router.v", TENSOR_F32, 3, router, q->router.v);
     add_whole(p, optimizer, "z.m", TENSOR_F32, 3, z, q->z.m);
     add_whole(p, optimizer, "z.v", TENSOR_F32, 3, z, q->z.v);
+    if (p->config->mixture.balance) {
+        add_whole(p, optimizer, "balance.count", TENSOR_I64, 1, rows,
+                  p->coordinator ? p->coordinator->balance->count : NULL);
+        add_whole(p, optimizer, "balance.mean", TENSOR_F64, 1, rows,
+                  p->coordinator ? p->coordinator->balance->mean : NULL);
+    }
     *list = p->tensors;
     *count = p->tensor_count;
     return ST_OK;

@@ -28,14 +28,33 @@ static void fill_uniform(struct moments *x, struct random_key key, double centre
     for (size_t i = 0; i < x->count; i++) x->value[i] = (float)(centre + (2.0 * half * random_uniform(key, i) - half));
 }
 
+/* Task t's own modules are t own … t own + own - 1, around the K that there are. */
+static int is_own(const struct parameters *p, int own, size_t task, size_t module)
+{
+    size_t modules = (size_t)p->modules;
+
+    return (module + modules - task * (size_t)own % modules) % modules < (size_t)own;
+}
+
+static void fill_routers(struct parameters *p, const struct parameters_shape *shape, struct random_key key)
+{
+    size_t modules = (size_t)p->modules, gates = (size_t)p->layers * modules;
+    float far = (float)(2.0 * fabs(shape->router_centre));
+
+    fill_uniform(&p->router, key, shape->own > 0 ? -fabs(shape->router_centre) : shape->router_centre,
+                 shape->router_start);
+    for (size_t i = 0; i < p->router.count; i++)
+        if (is_own(p, shape->own, i / gates, i % modules)) p->router.value[i] += far;
+}
+
 static void draw_start(struct parameters *p, const struct parameters_shape *shape, uint64_t seed)
 {
     struct random_key root = random_seed(seed, RANDOM_INIT);
     struct random_key head = random_derive(root, 'h', 0, 0, 0);
 
     fill_uniform(&p->z, random_derive(root, 'z', 0, 0, 0), 0.0, shape->z_start);
-    fill_uniform(&p->router, random_derive(root, 'r', 0, 0, 0), shape->router_centre, shape->router_start);
-    for (size_t i = 0; i < p->head.count; i++) p->head.value[i] = (float)(0.02 * random_normal(head, i));
+    fill_routers(p, shape, random_derive(root, 'r', 0, 0, 0));
+    for (size_t i = 0; i < p->head.count; i++) p->head.value[i] = (float)(shape->head_start * random_normal(head, i));
 }
 
 status parameters_new(const struct parameters_shape *shape, uint64_t seed, struct parameters **out)
@@ -131,8 +150,9 @@ struct gradients {
 static struct gradients find_gradients(struct parameters *p, int groups, const struct group_draw *draws,
                                        const double *g)
 {
-    size_t gates = (size_t)p->layers * (size_t)p->modules;
+    size_t gates = (size_t)p->layers * (size_t)p->modules, d = (size_t)p->d;
     double *dz = p->work, *dtheta = dz + p->z.count, *drawn = dtheta + p->router.count;
+    double *weighted = drawn + p->tasks;
 
     memset(p->work, 0, (p->z.count + p->router.count + (size_t)p->tasks) * sizeof *p->work);
     for (int n = 0; n < groups; n++) {
@@ -141,9 +161,10 @@ static struct gradients find_gradients(struct parameters *p, int groups, const s
         drawn[draw->task] = 1.0;
         for (int l = 0; l < p->layers; l++) {
             size_t at = (size_t)l * (size_t)p->modules;
+            const double *of_layer = g + ((size_t)n * (size_t)p->layers + (size_t)l) * d;
 
-            router_backward(p->modules, p->d, draw->s + at, draw->r + at, p->z.value + at * (size_t)p->d,
-                            g + ((size_t)n * (size_t)p->layers + (size_t)l) * (size_t)p->d,
+            for (size_t i = 0; i < d; i++) weighted[i] = draw->weight * of_layer[i];
+            router_backward(p->modules, p->d, draw->s + at, draw->r + at, p->z.value + at * d, weighted,
                             draw->uniform ? draw->tau : 1.0, dz + at * (size_t)p->d,
                             dtheta + (size_t)draw->task * gates + at);
         }
@@ -206,7 +227,8 @@ double parameters_square_of_a(const struct parameters *p, int groups, const stru
             for (int b = 0; b <= a; b++) {
                 const float *of_a = gradient + (size_t)a * bank + l * n, *of_b = gradient + (size_t)b * bank + l * n;
 
-                sum += (a == b ? 1 : 2) * dot(draws[a].u + l * d, draws[b].u + l * d, d) * dot(of_a, of_b, n);
+                sum += (a == b ? 1 : 2) * draws[a].weight * draws[b].weight *
+                       dot(draws[a].u + l * d, draws[b].u + l * d, d) * dot(of_a, of_b, n);
             }
     return sum;
 }

@@ -177,7 +177,7 @@ static int section_counts(void *arg, const char *name)
     return 0;
 }
 
-void tune_method_digest(const struct options *o, enum method method, char out[33])
+status tune_method_digest(const struct options *o, enum method method, char out[33])
 {
-    options_digest_where(o, section_counts, &method, out);
+    return options_digest(o, section_counts, &method, out);
 }

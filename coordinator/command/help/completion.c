@@ -67,7 +67,7 @@ static void put_names(const struct form *f, const struct command_table *table)
 
 static int takes_command(const struct command *c)
 {
-    return strcmp(c->name, "run") == 0 || strcmp(c->name, "help") == 0;
+    return strcmp(c->name, "run") == 0 || strcmp(c->name, "help") == 0 || strcmp(c->name, "launch") == 0;
 }
 
 static void put_case(const struct form *f, const char *path, const struct command *c)
@@ -110,7 +110,8 @@ static const char bash_code[] =
     "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
     "        case \" ${names[*]} \" in\n"
     "        *\" ${COMP_WORDS[i]} \"*)\n"
-    "            case $where in '' | run | help) where=${COMP_WORDS[i]} ;; *) where+=\" ${COMP_WORDS[i]}\" ;; esac\n"
+    "            case $where in '' | run | help | launch) where=${COMP_WORDS[i]} ;; *) where+=\" ${COMP_WORDS[i]}\" ;; "
+    "esac\n"
     "            _mp2_table \"$where\" ;;\n"
     "        esac\n"
     "    done\n"
@@ -144,7 +145,7 @@ static const char zsh_code[] =
     "    _mp2_table ''\n"
     "    for word in \"${(@)words[2,CURRENT-1]}\"; do\n"
     "        if (( ${names[(I)${word}:*]} )); then\n"
-    "            case $where in ('' | run | help) where=$word ;; (*) where+=\" $word\" ;; esac\n"
+    "            case $where in ('' | run | help | launch) where=$word ;; (*) where+=\" $word\" ;; esac\n"
     "            _mp2_table \"$where\"\n"
     "        fi\n"
     "    done\n"
