@@ -247,7 +247,8 @@ struct kernels {
 /* Local. ISA_AUTO: the best set this CPU and system can run. ST_INPUT (reported) when the asked one cannot run here. */
 status kernels_choose(enum isa isa, struct kernels *out);
 
-/* Local. Whether this CPU and system can run a set; its name ("auto" for ISA_AUTO); the isa of a name, -1 for none. */
+/* Local. Whether this CPU and system can run a set, within the environment's MP2_MAX_ISA; its name ("auto" for
+ * ISA_AUTO); the isa of a name, -1 for none. */
 int isa_usable(enum isa isa);
 const char *isa_name(enum isa isa);
 int isa_parse(const char *name, enum isa *isa);
