@@ -1,7 +1,7 @@
-# Writes OUT, a header with the revision of the source tree SOURCE: what `git archive` put into packaging/revision.txt, else what
+# Writes OUT, a header with the revision of the source tree SOURCE: what `git archive` put into configs/packaging/revision.txt, else what
 # git says, else "unknown". OUT is left alone where it says so already.
 cmake_minimum_required(VERSION 3.25)
-file(STRINGS ${SOURCE}/packaging/revision.txt revision LIMIT_COUNT 1)
+file(STRINGS ${SOURCE}/configs/packaging/revision.txt revision LIMIT_COUNT 1)
 if(revision MATCHES "Format:")
   set(revision "unknown")
   find_program(GIT git)

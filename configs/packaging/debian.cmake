@@ -36,13 +36,13 @@ MPI.")
 set(CPACK_DEBIAN_MONITOR_DESCRIPTION "watch runs of mp2 from anywhere
 A terminal view, a web page, metrics for Prometheus and event files for
 TensorBoard of runs of mp2. Needs neither MPI nor BLAS.")
-set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/packaging/compress_pages.cmake)
+set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/configs/packaging/compress_pages.cmake)
 
 # What Debian wants beside the files: licence and changes, compressed without a time in them.
 find_program(GZIP gzip)
 if(GZIP AND EXISTS /etc/debian_version)
   set(DOCUMENTS ${CMAKE_BINARY_DIR}/documents)
-  configure_file(packaging/changelog ${DOCUMENTS}/changelog.in @ONLY)
+  configure_file(configs/packaging/changelog ${DOCUMENTS}/changelog.in @ONLY)
   add_custom_command(OUTPUT ${DOCUMENTS}/changelog.gz
     COMMAND ${CMAKE_COMMAND} -E copy ${DOCUMENTS}/changelog.in ${DOCUMENTS}/changelog
     COMMAND ${GZIP} -9nf ${DOCUMENTS}/changelog
@@ -53,7 +53,7 @@ if(GZIP AND EXISTS /etc/debian_version)
     if(package STREQUAL "mp2-monitor")
       set(component monitor_documents)
     endif()
-    install(FILES ${DOCUMENTS}/changelog.gz packaging/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package}
+    install(FILES ${DOCUMENTS}/changelog.gz configs/packaging/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package}
             COMPONENT ${component} EXCLUDE_FROM_ALL)
   endforeach()
 endif()

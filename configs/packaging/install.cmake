@@ -10,8 +10,8 @@ add_custom_command(OUTPUT ${PAGES}/mp2.1
   COMMAND ${CMAKE_COMMAND} -E env HWLOC_COMPONENTS=-gl ASAN_OPTIONS=detect_leaks=0 $<TARGET_FILE:mp2> help --pages ${PAGES}
   COMMAND $<TARGET_FILE:mp2-monitor> help > ${CMAKE_BINARY_DIR}/monitor-help.txt
   COMMAND ${CMAKE_COMMAND} -DHELP=${CMAKE_BINARY_DIR}/monitor-help.txt -DVERSION=${PROJECT_VERSION}
-          -DOUT=${PAGES}/mp2-monitor.1 -P ${CMAKE_SOURCE_DIR}/packaging/monitor_page.cmake
-  DEPENDS mp2 mp2-monitor ${CMAKE_SOURCE_DIR}/packaging/monitor_page.cmake
+          -DOUT=${PAGES}/mp2-monitor.1 -P ${CMAKE_SOURCE_DIR}/configs/packaging/monitor_page.cmake
+  DEPENDS mp2 mp2-monitor ${CMAKE_SOURCE_DIR}/configs/packaging/monitor_page.cmake
   VERBATIM)
 add_custom_target(pages ALL DEPENDS ${PAGES}/mp2.1)
 
@@ -32,7 +32,7 @@ install(FILES ${PAGES}/mp2.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-comple
         COMPONENT completion)
 install(FILES ${PAGES}/_mp2 DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions COMPONENT completion)
 
-# The commit that is checked out, with its revision in packaging/revision.txt; builds without git.
+# The commit that is checked out, with its revision in configs/packaging/revision.txt; builds without git.
 add_custom_target(dist
   COMMAND git -C ${CMAKE_SOURCE_DIR} archive --prefix=mp2-${PROJECT_VERSION}/
           -o ${CMAKE_BINARY_DIR}/mp2-${PROJECT_VERSION}.tar.gz HEAD
