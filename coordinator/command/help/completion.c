@@ -1,6 +1,6 @@
 /* Both scripts are a function that sets, for a command's path ("data import"), four lists: names (of subcommands),
- * flags (--resume), settings (train.steps; zsh has an array `options` of its own) and values (key=choice), and code that
- * is the same for all commands. */
+ * flags (--resume), settings (train.steps; zsh has an array `options` of its own) and values (key=choice), and code
+ * that is the same for all commands. */
 #include "coordinator/command/help/completion.h"
 
 #include <string.h>
@@ -157,11 +157,13 @@ static const char zsh_code[] =
     "    elif [[ ${words[CURRENT-1]} == --set ]]; then\n"
     "        _describe -t options option settings -S =\n"
     "        return\n"
-    "    elif (( ${settings[(I)${words[CURRENT-1]#--}:*]} )) && [[ ${words[CURRENT-1]} == --* ]]; then\n"
+    "    elif [[ ${words[CURRENT-1]} == --* ]]; then\n"
     "        key=${words[CURRENT-1]#--}\n"
+    "        (( ${settings[(I)${key}:*]} )) || key=\n"
     "    fi\n"
     "    if [[ -n $key ]]; then\n"
-    "        found=(\"${(@)${(M)values:#${key}=*}#*=}\")\n"
+    "        found=(${(M)values:#${key}=*})\n"
+    "        found=(${found#*=})\n"
     "        if [[ -n $found ]]; then compadd -- $found; else _files; fi\n"
     "    elif [[ $word == -* ]]; then\n"
     "        found=($flags \"${(@)settings/#/--}\")\n"
