@@ -1,5 +1,6 @@
 /* Both scripts are a function that sets, for a command's path ("data import"), four lists: names (of subcommands),
- * flags (--resume), options (train.steps) and values (key=choice), and code that is the same for all commands. */
+ * flags (--resume), settings (train.steps; zsh has an array `options` of its own) and values (key=choice), and code
+ * that is the same for all commands. */
 #include "coordinator/command/help/completion.h"
 
 #include <string.h>
@@ -77,7 +78,7 @@ static void put_case(const struct form *f, const char *path, const struct comman
     fputs(")\n        flags=(", f->to);
     put_flags(f, c->arguments);
     put_flags(f, c->flags);
-    fputs(")\n        options=(", f->to);
+    fputs(")\n        settings=(", f->to);
     put_rows(f, c, 0);
     fputs(")\n        values=(", f->to);
     put_rows(f, c, 1);
@@ -86,7 +87,7 @@ static void put_case(const struct form *f, const char *path, const struct comman
 
 static void put_table(const struct form *f)
 {
-    fputs("_mp2_table() {\n    names=() flags=() options=() values=()\n    case $1 in\n    '')\n        names=(",
+    fputs("_mp2_table() {\n    names=() flags=() settings=() values=()\n    case $1 in\n    '')\n        names=(",
           f->to);
     put_names(f, &command_table_main);
     fputs(")\n        flags=('--help' '--version') ;;\n", f->to);
@@ -104,7 +105,7 @@ static void put_table(const struct form *f)
 static const char bash_code[] =
     "_mp2() {\n"
     "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} where='' key='' i\n"
-    "    local -a names flags options values\n"
+    "    local -a names flags settings values\n"
     "    COMPREPLY=()\n"
     "    _mp2_table ''\n"
     "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
@@ -120,10 +121,10 @@ static const char bash_code[] =
     "    elif [ \"$prev\" = = ]; then\n"
     "        key=${COMP_WORDS[COMP_CWORD - 2]#--}\n"
     "    elif [ \"$prev\" = --set ]; then\n"
-    "        mapfile -t COMPREPLY < <(compgen -W \"${options[*]}\" -S = -- \"$cur\")\n"
+    "        mapfile -t COMPREPLY < <(compgen -W \"${settings[*]}\" -S = -- \"$cur\")\n"
     "        compopt -o nospace\n"
     "        return\n"
-    "    elif [[ $prev == --* && \" ${options[*]} \" == *\" ${prev#--} \"* ]]; then\n"
+    "    elif [[ $prev == --* && \" ${settings[*]} \" == *\" ${prev#--} \"* ]]; then\n"
     "        key=${prev#--}\n"
     "    fi\n"
     "    if [ -n \"$key\" ]; then\n"
@@ -131,7 +132,7 @@ static const char bash_code[] =
     "            [[ $i == \"$key=$cur\"* ]] && COMPREPLY+=(\"${i#*=}\")\n"
     "        done\n"
     "    elif [[ $cur == -* ]]; then\n"
-    "        mapfile -t COMPREPLY < <(compgen -W \"${flags[*]} ${options[*]/#/--}\" -- \"$cur\")\n"
+    "        mapfile -t COMPREPLY < <(compgen -W \"${flags[*]} ${settings[*]/#/--}\" -- \"$cur\")\n"
     "    elif [ ${#names[@]} -gt 0 ]; then\n"
     "        mapfile -t COMPREPLY < <(compgen -W \"${names[*]}\" -- \"$cur\")\n"
     "    fi\n"
@@ -141,7 +142,7 @@ static const char bash_code[] =
 static const char zsh_code[] =
     "_mp2() {\n"
     "    local where='' key='' word\n"
-    "    local -a names flags options values found\n"
+    "    local -a names flags settings values found\n"
     "    _mp2_table ''\n"
     "    for word in \"${(@)words[2,CURRENT-1]}\"; do\n"
     "        if (( ${names[(I)${word}:*]} )); then\n"
@@ -154,16 +155,18 @@ static const char zsh_code[] =
     "        key=${${word%%=*}#--}\n"
     "        compset -P '*='\n"
     "    elif [[ ${words[CURRENT-1]} == --set ]]; then\n"
-    "        _describe -t options option options -S =\n"
+    "        _describe -t options option settings -S =\n"
     "        return\n"
-    "    elif (( ${options[(I)${words[CURRENT-1]#--}:*]} )) && [[ ${words[CURRENT-1]} == --* ]]; then\n"
+    "    elif [[ ${words[CURRENT-1]} == --* ]]; then\n"
     "        key=${words[CURRENT-1]#--}\n"
+    "        (( ${settings[(I)${key}:*]} )) || key=\n"
     "    fi\n"
     "    if [[ -n $key ]]; then\n"
-    "        found=(\"${(@)${(M)values:#${key}=*}#*=}\")\n"
+    "        found=(${(M)values:#${key}=*})\n"
+    "        found=(${found#*=})\n"
     "        if [[ -n $found ]]; then compadd -- $found; else _files; fi\n"
     "    elif [[ $word == -* ]]; then\n"
-    "        found=($flags \"${(@)options/#/--}\")\n"
+    "        found=($flags \"${(@)settings/#/--}\")\n"
     "        _describe -o -t options option found\n"
     "    elif (( $#names )); then\n"
     "        _describe -t commands command names\n"
