@@ -1,22 +1,22 @@
-/* In a search through the layers a worker keeps, for each part of the examples that it touches, the activations below
- * the layer that is searched: a candidate for that layer costs the layers from there on. */
+/* In a layer-wise search a worker caches, for each part of the examples that it works on, the activations below the
+ * layer being searched, so that a candidate for that layer costs only the layers from there on. */
 #include "worker/oracle.h"
 
 #include <string.h>
 
 #include "cluster/base/log.h"
 
-/* What is kept of a part. */
+/* What is cached for a part. */
 struct oracle_kept {
     struct unit_batch batch;    /* filled when first needed */
     struct answer_marks *marks; /* likewise */
     float *state;               /* (rows,H) input of layer `at`, before its prompt */
-    int32_t at;                 /* 0: nothing is kept */
+    int32_t at;                 /* 0: nothing is cached */
 };
 
 /* ---- opening ---- */
 
-/* The blocks that the deal gives to this worker. */
+/* The blocks that the deal assigns to this worker. */
 static status take_own(struct oracle_worker *w)
 {
     const struct oracle_facts *f = w->facts;
@@ -155,7 +155,7 @@ static size_t state_floats(const struct oracle_worker *w, const struct oracle_ke
     return (size_t)k->batch.rows * (size_t)w->facts->hidden;
 }
 
-/* Bring what is kept of a part to the input of `layer`, by the prompts as placed. */
+/* Advance a part's cached state to the input of `layer`, with the placed prompts. */
 static status reach_layer(struct oracle_worker *w, struct oracle_kept *k, int32_t layer)
 {
     struct encoder_prompts placed = {w->facts->layers, w->facts->tokens, w->placed};
@@ -190,7 +190,7 @@ void oracle_worker_fix(struct oracle_worker *w, int32_t layer, const float *prom
 
 /* ---- losses ---- */
 
-/* Whole sets of prompts are computed from the ids on. */
+/* A full set of prompts is computed from the token ids on. */
 static status pair_of_set(struct oracle_worker *w, struct unit_inputs *in, const float *set, const float *head,
                           double *losses)
 {
@@ -201,7 +201,7 @@ static status pair_of_set(struct oracle_worker *w, struct unit_inputs *in, const
     return unit_finish(w->compute.unit, w->o.replica->encoder, w->o.replica->pool, in, 0, &out);
 }
 
-/* A candidate for a layer's prompt: from that layer on. */
+/* A candidate for one layer's prompt is computed from that layer on. */
 static status pair_of_candidate(struct oracle_worker *w, struct oracle_kept *k, struct unit_inputs *in, int32_t layer,
                                 const float *candidate, double *losses)
 {

@@ -1,4 +1,4 @@
-/* A worker's phases of a step, in their order. */
+/* A worker's phases of a step, in order. */
 #include "worker/pretrain.h"
 
 #include <string.h>
@@ -40,7 +40,7 @@ static status open_compute(struct pretrain_worker *w)
     return compute_open(o->replica->encoder, o->replica->pool, &co, &w->compute);
 }
 
-/* The largest messages there can be, so that no step allocates. */
+/* Allocate the largest possible messages, so that no step allocates. */
 static status open_messages(struct pretrain_worker *w)
 {
     const struct pretrain_shape *s = w->o.shape;

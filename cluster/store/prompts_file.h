@@ -1,5 +1,5 @@
 /* The prompts of a checkpoint as a safetensors file: A [L,d,P*H], z [L,K,d], router [T,L,K], head.weight [2,H]
- * (worker/README.md, "Router"). L is the encoder's layers (deep) or 1 (shallow; in an encoder of one layer the two are
+ * (worker/README.md, "Tensors"). L is the encoder's layers (deep) or 1 (shallow; in an encoder of one layer the two are
  * one). */
 #ifndef MP2_CLUSTER_STORE_PROMPTS_FILE_H
 #define MP2_CLUSTER_STORE_PROMPTS_FILE_H

@@ -1,4 +1,4 @@
-/* Orders, in the order of a run: steps with evaluations and checkpoints between them, then the end. How it begins is
+/* The step loop: steps, with evaluations and checkpoints between them, then the end. The start of a run is in
  * resume.c. */
 #include "cluster/base/clock.h"
 #include "coordinator/loop/state.h"
@@ -76,7 +76,7 @@ static void tell_step(struct loop *l, int64_t step, const struct job_step *done,
     log_debug("step-commit", "step=%lld loss=%.6g", (long long)step, m->loss);
 }
 
-/* The coordinator's part of a commit; the status is its own and travels with the next order. */
+/* The coordinator's part of a commit; its status is local and is sent to the other ranks with the next order. */
 static status commit_record(struct loop *l, int64_t step, const struct job_step *done)
 {
     double t = clock_now();
@@ -106,7 +106,7 @@ static status do_step(struct loop *l, int64_t step)
     TRY(l->job->step(l->job->self, step, &l->membership, &done));
     if (comm_is_coordinator(l->comm)) {
         l->failed = done.failed != ST_OK ? done.failed : commit_record(l, step, &done);
-        /* A record that could not be written is a step that never happened. */
+        /* If the record could not be written, the step never happened. */
         apply = done.skipped ? 0 : l->failed == ST_OK || l->failed == ST_NUMBER ? 1 : -1;
     }
     TRY(comm_broadcast(l->comm, &apply, sizeof apply, 0));
@@ -134,7 +134,7 @@ static void tell_checkpoint(struct loop *l, int64_t step, Mp2__Checkpoint__State
     progress_post(l->progress, &m.base);
 }
 
-/* What the job says, and how far the loop is. */
+/* The job's state, and how far the loop is. */
 static status state_of(struct loop *l, struct state *out)
 {
     size_t n;
@@ -154,7 +154,7 @@ static status state_of(struct loop *l, struct state *out)
     return ST_OK;
 }
 
-/* The checkpoints that are in the list and no longer in the folder. */
+/* Publish as removed the checkpoints that are in the list but no longer in the folder. */
 static void tell_removed(struct loop *l, const uint64_t *steps, size_t count)
 {
     char path[CHECKPOINT_PATH_BYTES];
@@ -164,7 +164,7 @@ static void tell_removed(struct loop *l, const uint64_t *steps, size_t count)
             tell_checkpoint(l, (int64_t)steps[i], MP2__CHECKPOINT__STATE__REMOVED, 0);
 }
 
-/* A new checkpoint is there: what it makes superfluous goes. */
+/* After a new checkpoint: delete those that it makes superfluous. */
 static status settle_checkpoint(struct loop *l)
 {
     uint64_t *steps = NULL, oldest = 0;
@@ -193,9 +193,12 @@ static status do_checkpoint(struct loop *l)
     TRY(membership_agree(&l->membership, l->job->flush(l->job->self)));
     TRY(comm_agree(l->comm, l->job->tensors(l->job->self, &tensors, &count)));
     if (comm_is_coordinator(l->comm)) {
-        s = journal_wait_durable(l->journal, (uint64_t)l->step);
+        s = journal_check_owner(l->journal);
+        if (s == ST_OK) s = journal_wait_durable(l->journal, (uint64_t)l->step);
         if (s == ST_OK) s = state_of(l, &state);
         if (s == ST_OK) s = checkpoint_forecast(tensors, count, &l->saved_bytes);
+        /* A start from this checkpoint replays none of its steps: what is told of them must be in the file before. */
+        if (s == ST_OK) s = progress_flush(l->progress);
     }
     TRY(comm_agree(l->comm, s));
     if (comm_is_coordinator(l->comm)) tell_checkpoint(l, l->step, MP2__CHECKPOINT__STATE__WRITING, 0);
@@ -228,7 +231,7 @@ static status record_eval(struct loop *l, struct job_eval *e, int best)
     if (best) TRY(checkpoint_mark_best(l->o->run, (uint64_t)l->step));
     if (best) tell_checkpoint(l, l->step, MP2__CHECKPOINT__STATE__COMPLETE, 1);
     TRY(record_encode_eval(&e->record, &l->buffer));
-    /* Filed under the next step: it comes after the checkpoint of its own, if there is one. */
+    /* Recorded under the next step: it comes after the checkpoint of its own step, if there is one. */
     TRY(append(l, l->step + 1, RECORD_EVAL, l->buffer.data, l->buffer.bytes));
     TRY(journal_wait_durable(l->journal, (uint64_t)l->step + 1));
     progress_post(l->progress, &e->message->base);
@@ -240,7 +243,7 @@ static status record_eval(struct loop *l, struct job_eval *e, int best)
     return progress_flush(l->progress);
 }
 
-/* A stop was asked for: the evaluation has not been, and is due when the run goes on. */
+/* A stop was requested: the evaluation did not take place, and is due when the run is resumed. */
 static status drop_evaluation(struct loop *l, int64_t mark)
 {
     status s = ST_OK;
@@ -257,7 +260,7 @@ static status do_evaluate(struct loop *l, int full)
 {
     struct job_eval e = {0};
     int32_t best = 0;
-    int counts = !full || !l->o->eval_subset; /* a full one is no match for scores on a subset */
+    int counts = !full || !l->o->eval_subset; /* a full evaluation is not comparable with scores on a subset */
     const struct eval_watch watch = {&l->membership, l->o->folder};
     int64_t mark = 0;
     status s = ST_OK;
@@ -304,7 +307,7 @@ static struct order decide(struct loop *l)
     if (l->failed != ST_OK) order.kind = ORDER_END;
     else if (l->saved != l->step && l->step > 0 && (stopping || ended || l->step % o->checkpoint_every == 0))
         order.kind = ORDER_CHECKPOINT;
-    else if (stopping) /* an evaluation that is due is made when the run goes on */
+    else if (stopping) /* an evaluation that is due takes place when the run is resumed */
         order = (struct order){.kind = ORDER_END, .stopped = !ended || every || last};
     else if (every || last) order = (struct order){.kind = ORDER_EVALUATE, .full = !every};
     else if (ended) order.kind = ORDER_END;

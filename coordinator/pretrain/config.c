@@ -1,5 +1,5 @@
-/* The rows. Defaults are the authors' where a result is at stake (worker/README.md, "Pre-training"), ours where it is
- * not. */
+/* The option table. Defaults are the authors' where they affect a result (worker/README.md, "Pre-training"), ours
+ * elsewhere. */
 #include "coordinator/pretrain/config.h"
 
 #include <math.h>
@@ -14,7 +14,8 @@ const struct option pretrain_options[] = {
     LIST_OPTION("tasks", AT(tasks), "", RESULT,
                 "ids of the tasks, in router order; empty: every upstream task that was imported"),
     INT_OPTION("seed", AT(seed), "42", 0, 9e15, RESULT, "", "seed of everything drawn"),
-    CHOICE_OPTION("log", AT(log), "warn", "silent|error|warn|info|debug", PLACEMENT, "what is said on standard error"),
+    CHOICE_OPTION("log", AT(log), "warn", "silent|error|warn|info|debug", PLACEMENT,
+                  "how much is reported on standard error"),
 
     CHOICE_OPTION("prompt.depth", AT(prompt.depth), "deep", "deep|shallow", RESULT,
                   "deep: prompts before every layer; shallow: before the first"),

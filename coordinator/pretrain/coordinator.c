@@ -1,4 +1,4 @@
-/* The coordinator's phases of a step, in their order. */
+/* The coordinator's phases of a step, in order. */
 #include "coordinator/pretrain/coordinator.h"
 
 #include <math.h>
@@ -112,8 +112,8 @@ status pretrain_coordinator_new(const struct pretrain_coordinator_options *o, st
                                           .data = *data,
                                           .u = o->go->u,
                                           .head = o->go->head,
-                                          .weights = o->go->weights,
-                                          .measure = o->go->measure};
+                                          .measure = o->go->measure,
+                                          .weights = o->go->weights};
     *data = NULL;
     s = open_all(*out);
     if (s != ST_OK) pretrain_coordinator_destroy(out);
@@ -208,7 +208,7 @@ struct pretrain_report *pretrain_coordinator_report(struct pretrain_coordinator 
     return (struct pretrain_report *)(void *)(c->reports.data + w * c->reports.bytes);
 }
 
-/* Seconds are not below 0: until a report is there its place says so. */
+/* Seconds are never negative: -1 marks a report that has not arrived. */
 void pretrain_coordinator_expect(struct pretrain_coordinator *c)
 {
     for (int w = 0; w < c->workers; w++) pretrain_coordinator_report(c, w)->member.seconds = -1;
@@ -224,7 +224,7 @@ void pretrain_coordinator_heard(struct pretrain_coordinator *c)
 
 /* ---- conclude: is the step finite, and what was its loss? ---- */
 
-/* Losses and hits of the groups, each slot from the worker that had it. */
+/* Losses and hits of the groups, each slot from the worker that computed it. */
 static void gather_slots(struct pretrain_coordinator *c)
 {
     const struct pretrain_shape *s = c->shape;
@@ -324,7 +324,7 @@ static void fill_times(struct pretrain_coordinator *c, double planned, double re
     m->reduce_seconds = clock_now() - reported;
 }
 
-/* Whether the machine's rate is to be measured before the next step. */
+/* Decide whether to measure the machine's rate before the next step. */
 static void watch_rate(struct pretrain_coordinator *c)
 {
     double now = clock_now();
@@ -342,7 +342,7 @@ void pretrain_coordinator_conclude(struct pretrain_coordinator *c, int64_t step,
     pretrain_coordinator_weigh(c);
     gather_gradients(c);
     skipped = judge(c);
-    for (int w = 0; w < c->workers; w++) planner_learn(c->planner, w, c->reports.members[w].seconds);
+    for (int w = 0; w < c->workers; w++) planner_update_speed(c->planner, w, c->reports.members[w].seconds);
     out->failed = pretrain_record_make(c, step, skipped, out);
     pretrain_message_fill(c, step, skipped == RECORD_APPLIED);
     fill_times(c, planned, reported);

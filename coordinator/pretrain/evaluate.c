@@ -1,4 +1,4 @@
-/* Scores of tasks: the order of an evaluation, and its collectives. */
+/* Scores of tasks: the sequence of an evaluation, and its collectives. */
 #include <string.h>
 
 #include "cluster/base/clock.h"
@@ -6,7 +6,7 @@
 #include "coordinator/pretrain/pretrain.h"
 #include "coordinator/pretrain/scores.h"
 
-/* The task's prompt in evaluation mode, composed and gathered as in a step. */
+/* Compose and gather the task's prompt in evaluation mode, as in a step. */
 static status compose_task(struct pretrain *p, int task)
 {
     const struct pretrain_shape *s = &p->facts.shape;
@@ -19,7 +19,7 @@ static status compose_task(struct pretrain *p, int task)
     return comm_or_abort(p->comm, reduce_gather_prompts(&p->reduce, 1, w ? w->own : NULL, w ? w->prompts : NULL));
 }
 
-/* At most `rows` rows (0: all) of a split of a task, a keyed subset of the seed. */
+/* Score at most `rows` rows (0: all) of a split of a task: a subset determined by the seed. */
 static status score_task(struct pretrain *p, struct scorer *x, int task, enum split split, int64_t rows,
                          struct eval_result *out)
 {
@@ -76,7 +76,7 @@ status pretrain_evaluate(void *self, int64_t step, int full, const struct eval_w
 
 /* ---- for mp2 evaluate ---- */
 
-/* Coordinator. How far the scoring is, for those who watch. */
+/* Coordinator. Publish the progress of the scoring. */
 static void tell_state(struct pretrain *p, struct progress *progress, Mp2__Run__State state, int done)
 {
     Mp2__Run run = MP2__RUN__INIT;
@@ -93,7 +93,7 @@ static void tell_state(struct pretrain *p, struct progress *progress, Mp2__Run__
     progress_post(progress, &run.base);
 }
 
-/* Coordinator. A task's score as a message of its own. */
+/* Coordinator. Publish a task's score as a separate message. */
 static void tell_score(struct progress *progress, const struct task_scores *scores, enum split split)
 {
     Mp2__Score *score = scores->pointers[scores->eval.n_scores - 1];

@@ -1,4 +1,4 @@
-/* Sizes come from the encoder and the data, digests vouch for both. */
+/* Sizes come from the encoder and the data; digests identify both. */
 #include "coordinator/pretrain/prepare.h"
 
 #include <stdio.h>

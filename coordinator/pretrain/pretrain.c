@@ -1,4 +1,4 @@
-/* Opening, part by part, all ranks agreeing; the job. */
+/* Opening, part by part, with all ranks agreeing on each; the job. */
 #include "coordinator/pretrain/pretrain.h"
 
 #include <gnu/libc-version.h>
@@ -12,13 +12,13 @@ static status open_encoder(struct pretrain *p, const struct model_source *model)
                         &(struct machine_encoder){p->config->model, p->config->run, model}, &p->replica);
 }
 
-/* What the bits depend on besides the options. */
+/* What bit-identical results depend on besides the options. */
 static status share_libraries(struct pretrain *p)
 {
     if (p->replica.encoder)
         snprintf(p->about, sizeof p->about, "%s, glibc %s", matmul_about(p->replica.encoder->matmul),
                  gnu_get_libc_version());
-    /* The last rank is a worker in any case; a coordinator may have no encoder. */
+    /* The last rank is always a worker; a coordinator may have no encoder. */
     return comm_broadcast(p->comm, p->about, sizeof p->about, p->comm->size - 1);
 }
 
@@ -96,7 +96,7 @@ struct digested {
 
 /* Options that say what all runs did before there was a choice do not count: runs from then go on with these values,
  * and with these alone. */
-static int digest_counts(void *arg, const char *name)
+static int enters_digest(void *arg, const char *name)
 {
     const struct digested *d = arg;
 
@@ -107,12 +107,12 @@ static int digest_counts(void *arg, const char *name)
     return 1;
 }
 
-static void digest_options(const struct pretrain_config *config, const struct options *options, enum loss_over loss,
-                           char out[DIGEST_TEXT])
+static status digest_options(const struct pretrain_config *config, const struct options *options, enum loss_over loss,
+                             char out[DIGEST_TEXT])
 {
     struct digested d = {config, loss};
 
-    train_config_digest(&config->train, options, digest_counts, &d, out);
+    return train_config_digest(&config->train, options, enters_digest, &d, out);
 }
 
 status pretrain_open(struct comm *c, const struct pretrain_config *config, const struct options *options,
@@ -125,9 +125,10 @@ status pretrain_open(struct comm *c, const struct pretrain_config *config, const
     memset(p, 0, sizeof *p);
     p->comm = c;
     p->config = config;
-    digest_options(config, options, train_loss(config->loss, config->reference.loss), p->config_digest);
-    digest_options(config, options, LOSS_ALL, p->all_tokens_digest);
-    s = open_all(p, &model, &data);
+    s = digest_options(config, options, train_loss(config->loss, config->reference.loss), p->config_digest);
+    if (s == ST_OK) s = digest_options(config, options, LOSS_ALL, p->all_tokens_digest);
+    s = comm_agree(c, s);
+    if (s == ST_OK) s = open_all(p, &model, &data);
     model_source_close(&model);
     dataset_close(&data);
     if (s != ST_OK) pretrain_close(p);
@@ -162,7 +163,7 @@ struct job pretrain_job(struct pretrain *p)
                         .describe = pretrain_describe};
 }
 
-/* About, for the forecast: G and u of each group as floats, g as doubles, and a little. */
+/* Approximate, to estimate disk space: G and u of each group as floats, g as doubles, and some margin. */
 static size_t record_bytes(const struct pretrain_shape *s)
 {
     size_t group = s->bank * sizeof(float) + s->u * (sizeof(float) + sizeof(double));

@@ -1,8 +1,8 @@
 #include "coordinator/pretrain/rate_watch.h"
 
-static const double WEIGHT = .05;   /* of the newest step, as watchers smooth it */
-static const double NOISE = 1.02;   /* above the rate by this much is no noise any more */
-enum { PAUSE = 50, VAIN_MOST = 3 }; /* steps between two measurements; how often in vain */
+static const double WEIGHT = .05;   /* of the newest step, as in the displayed rate */
+static const double NOISE = 1.02;   /* exceeding the rate by this factor is more than noise */
+enum { PAUSE = 50, VAIN_MOST = 3 }; /* steps between two measurements; how many without success */
 
 int rate_watch_step(struct rate_watch *w, double flops, double seconds)
 {

@@ -4,7 +4,7 @@
 #include "cluster/base/log.h"
 #include "coordinator/pretrain/coordinator.h"
 
-/* Which rows the group trained, beside what is known of it already. */
+/* Add which rows the group trained. */
 static void describe_group(const struct pretrain_coordinator *c, int g, struct record_group *group)
 {
     const struct planned_group *planned = &c->planner->now.groups[g];
@@ -61,7 +61,7 @@ static status check_sizes(const struct pretrain_coordinator *c, int64_t step, co
                  c->config->run, (long long)step);
 }
 
-/* The task that the schedule draws, the u that the parameters give. */
+/* Take over a group's gradients; task and u must be those of schedule and parameters. */
 static status take_group(struct pretrain_coordinator *c, int64_t step, int g, const struct record_step *r)
 {
     const struct pretrain_shape *s = c->shape;

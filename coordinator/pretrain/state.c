@@ -1,10 +1,10 @@
-/* What is kept of pre-training in a checkpoint, how it is read back, and how the run describes itself. */
+/* What a checkpoint of pre-training contains, how it is loaded, and how the run describes itself. */
 #include <string.h>
 
 #include "cluster/base/log.h"
 #include "coordinator/pretrain/pretrain.h"
 
-void pretrain_introduce(void *self, struct member_card *card)
+void pretrain_introduce(void *self, struct worker_info *card)
 {
     struct pretrain *p = self;
 
@@ -30,7 +30,7 @@ static void add_tensor(struct pretrain *p, const char *file, const char *name, e
     t->part = part;
 }
 
-/* A tensor that the coordinator holds whole. */
+/* A tensor that is entirely on the coordinator. */
 static void add_whole(struct pretrain *p, const char *file, const char *name, enum tensor_type type, int rank,
                       const int64_t *shape, void *data)
 {
@@ -40,7 +40,7 @@ static void add_whole(struct pretrain *p, const char *file, const char *name, en
     add_tensor(p, file, name, type, rank, shape, p->coordinator ? part_whole(n, data) : part_none(n));
 }
 
-/* A, or one of its moments: each worker its columns. */
+/* A, or one of its moments: each worker stores its own columns. */
 static void add_columns(struct pretrain *p, const char *file, const char *name, int which)
 {
     const struct pretrain_shape *s = &p->facts.shape;
@@ -155,7 +155,7 @@ static status check_same(const struct pretrain *p, const char *what, const char 
     return fault(ST_INPUT, "%s: cannot be resumed: %s was %s, now %s", p->config->run, what, was, is);
 }
 
-/* Losses of first visits, and how often z and head have moved. */
+/* Losses of first visits, and how often z and head were updated. */
 static status restore_coordinator(struct pretrain *p, const struct state *state)
 {
     struct pretrain_coordinator *c = p->coordinator;

@@ -1,10 +1,10 @@
-/* One step of `mp2 pretrain`, and its replay: the order of their phases, and every collective. A rank has a worker's
+/* One step of `mp2 pretrain`, and its replay: the order of the phases, and every collective. A rank has the worker's
  * part, the coordinator's, or both. */
 #include "cluster/base/clock.h"
 #include "coordinator/loop/int8_verdict.h"
 #include "coordinator/pretrain/pretrain.h"
 
-/* Each worker its examples; which slots they are of has been planned. */
+/* Send each worker its examples, by the slots that were planned. */
 static status send_assignments(struct pretrain *p)
 {
     struct exchange *x = &p->reduce.exchange;
@@ -18,7 +18,7 @@ static status send_assignments(struct pretrain *p)
     return comm_or_abort(p->comm, exchange_wait(p->comm, x));
 }
 
-/* Every worker's losses, hits and figures of itself to the coordinator, before anyone waits for a sum. Workers that
+/* Send every worker's losses, hits and statistics to the coordinator, before any rank waits for a sum. Workers that
  * failed report, too. */
 static status send_reports(struct pretrain *p, struct membership *membership, double seconds)
 {
@@ -58,13 +58,14 @@ static status send_gradients(struct pretrain *p)
 
     TRY(comm_or_abort(p->comm, reduce_scatter_grad(&p->reduce, deal, prompts, grad)));
     TRY(comm_agree(p->comm, w ? pretrain_worker_grad_u(w) : ST_OK));
-    TRY(comm_or_abort(p->comm, reduce_collect(&p->reduce, (int)s->groups, grad, to->prompts)));
+    TRY(comm_or_abort(p->comm, reduce_gather_grad(&p->reduce, (int)s->groups, grad, to->prompts)));
     TRY(comm_or_abort(p->comm, reduce_sum_to_coordinator(&p->reduce, deal, heads, s->head, to->head)));
     return comm_or_abort(
         p->comm, reduce_grad_u(&p->reduce, w ? w->columns.grad_u : NULL, (size_t)(s->groups * s->intrinsic), to->u));
 }
 
-/* Before the first step counts: is int8 near enough with this encoder? Whoever has the first slot finds out. */
+/* Before the first step is committed: is int8 accurate enough with this encoder? The worker with the first slot
+ * checks. */
 static status check_int8(struct pretrain *p, struct membership *membership, int64_t step)
 {
     const struct deal *deal = p->worker ? &p->worker->assignment.deal : &p->coordinator->planner->now.deal;
@@ -146,7 +147,7 @@ status pretrain_flush(void *self)
     return ST_OK;
 }
 
-/* A commit whose gradients come from the journal; the update of A runs at once. */
+/* Commit with the gradients from the journal; A is updated at once. */
 status pretrain_replay(void *self, int64_t step, const struct journal_record *record, Mp2__Step **message)
 {
     struct pretrain *p = self;
@@ -158,8 +159,8 @@ status pretrain_replay(void *self, int64_t step, const struct journal_record *re
     TRY(comm_broadcast(p->comm, &apply, sizeof apply, 0));
     if (!apply) return ST_OK;
     TRY(comm_broadcast(p->comm, p->go.u, s->groups * s->u * sizeof *p->go.u, 0));
-    TRY(comm_or_abort(p->comm, reduce_distribute(&p->reduce, (int)s->groups, c ? c->gradients.prompts : NULL,
-                                                 p->worker ? p->worker->grad : NULL)));
+    TRY(comm_or_abort(p->comm, reduce_scatter_to_owners(&p->reduce, (int)s->groups, c ? c->gradients.prompts : NULL,
+                                                        p->worker ? p->worker->grad : NULL)));
     TRY(pretrain_commit(p, step, 1));
     return pretrain_flush(p);
 }

@@ -1,7 +1,7 @@
 /* What the coordinator owns of the prompts: z, routers, head, with their AdamW moments (coordinator/README.md, "Who
  * owns what"). Values are f32, the arithmetic between them double, so that the same bits come out wherever it runs
- * (worker/README.md, "Small algebra"). Shapes (worker/README.md, "Tensors"; shallow: layers = 1):  z (L,K,d)   router
- * (T,L,K)   head (2,H). */
+ * (worker/README.md, "The coordinator's arithmetic"). Shapes (worker/README.md, "Tensors"; shallow: layers = 1):  z
+ * (L,K,d)   router (T,L,K)   head (2,H). */
 #ifndef MP2_COORDINATOR_PROMPT_PARAMETERS_H
 #define MP2_COORDINATOR_PROMPT_PARAMETERS_H
 

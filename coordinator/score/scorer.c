@@ -1,12 +1,12 @@
-/* The rounds of a scoring: their order, and every collective. The coordinator fills one message a worker, sends them,
- * gets the answers in the same order, and goes on with the next rows. */
+/* The rounds of a scoring: their sequence, and every collective. The coordinator fills one message per worker, sends
+ * them, receives the answers in the same order, and continues with the next rows. */
 #include "coordinator/score/scorer.h"
 
 #include "cluster/base/clock.h"
 #include "cluster/base/memory.h"
 #include "coordinator/score/pass.h"
 
-enum { ROUND_FIRST = 2048 };                         /* tokens */
+enum { ROUND_LEAST = 2048 };                         /* tokens */
 static const double ROUND_SHORT = 1, ROUND_LONG = 3; /* seconds */
 
 /* Messages to all workers, and room for their answers. */
@@ -24,7 +24,7 @@ static void post(struct scorer *x, const struct score_pass *pass)
     }
 }
 
-/* Worker. Answers leave whether they are right or not, so that nobody waits for them; the status says which. */
+/* Worker. Answers are sent even if computing them failed, so that nobody waits for them; the status says which. */
 static status answer_round(struct scorer *x)
 {
     struct scoring_worker *w = &x->worker;
@@ -37,16 +37,17 @@ static status answer_round(struct scorer *x)
     return s;
 }
 
-/* A stop waits for the round under way. */
+/* A stop waits for the round under way. On a crowded machine waiting for each other is what takes long: short rounds
+ * would not help, and many of them would never end. */
 static void size_round(struct scorer *x, double seconds)
 {
-    if (x->round_tokens == 0) x->round_tokens = ROUND_FIRST;
-    else if (seconds < ROUND_SHORT) x->round_tokens *= 2;
-    else if (seconds > ROUND_LONG) x->round_tokens = x->round_tokens / 2 + 1;
+    if (seconds < ROUND_SHORT) x->round_tokens *= 2;
+    else if (seconds > ROUND_LONG) x->round_tokens /= 2;
+    if (x->round_tokens < ROUND_LEAST) x->round_tokens = ROUND_LEAST;
     if (x->round_tokens > x->rules.batch_tokens) x->round_tokens = x->rules.batch_tokens;
 }
 
-/* ST_END: there may be more, but a stop was asked for. */
+/* ST_END: rows may be left, but a stop was requested. */
 static status next_rows(struct scorer *x, struct score_pass *pass)
 {
     return run_folder_stop_asked(x->folder) ? ST_END : score_pass_fill(pass, x->round_tokens, x->sizes);
@@ -74,7 +75,7 @@ static status run_round(struct scorer *x, struct score_pass *pass, int *more)
     return comm_agree(c, pass ? score_pass_take(pass) : ST_OK);
 }
 
-/* What rounds need on every rank, so that no message fails for want of memory. */
+/* Allocate what rounds need on every rank, so that no message fails for lack of memory. */
 static status open_rounds(struct scorer *x)
 {
     size_t workers = (size_t)x->comm->workers;

@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <xxhash.h>
-
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -14,14 +13,12 @@
 static status digest_state(const char *folder, char out[33])
 {
     char path[CHECKPOINT_PATH_BYTES + 16], *data;
-    XXH128_hash_t hash;
     size_t size;
 
     snprintf(path, sizeof path, "%s/state.pb", folder);
     TRY(file_read(path, 64 << 20, &data, &size));
-    hash = XXH3_128bits(data, size);
+    digest_bytes(data, size, out);
     mem_free(data);
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
     return ST_OK;
 }
 

@@ -12,7 +12,7 @@
  *   - `type` is the type of matrix inputs and outputs (void pointers); the residual stream and its gradient are f32.
  *     bf16 is rounded to nearest, ties to even, and denormals to 0. It works in every set; only avx512bf16 is fast at
  *     it.
- *   - In place is fine where said, and otherwise arrays do not overlap. */
+ *   - In place is fine where stated, and otherwise arrays do not overlap. */
 #ifndef MP2_WORKER_KERNEL_KERNELS_H
 #define MP2_WORKER_KERNEL_KERNELS_H
 
