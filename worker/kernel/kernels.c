@@ -26,7 +26,7 @@ int isa_parse(const char *name, enum isa *isa)
     return -1;
 }
 
-/* The compiler's check asks the system too: a set whose registers are not saved does not count. */
+/* The compiler's check includes the operating system: a set whose registers it does not save is not usable. */
 int isa_usable(enum isa isa)
 {
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
