@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* At the start. The job fills threads and columns. */
-struct member_card {
+struct worker_info {
     char host[64], processes[64]; /* processes: the PID namespace of pid */
     int64_t pid;
     int32_t threads;

@@ -250,9 +250,14 @@ static status evaluate_item(struct mlm_worker *w, int64_t item, int32_t count, s
     return ST_OK;
 }
 
-status mlm_worker_evaluate(struct mlm_worker *w, int64_t round, int64_t rows, struct mlm_notes *notes)
+status mlm_worker_evaluate(struct mlm_worker *w, int64_t first, int64_t count, int64_t rows, struct mlm_notes *notes)
 {
-    int64_t size = w->o.settings->sequences, item = round * w->o.workers + w->o.worker, left = rows - item * size;
+    int64_t size = w->o.settings->sequences, last = first + count < notes->items ? first + count : notes->items;
 
-    return item < notes->items ? evaluate_item(w, item, (int32_t)(left < size ? left : size), notes) : ST_OK;
+    for (int64_t item = first + w->o.worker; item < last; item += w->o.workers) {
+        int64_t left = rows - item * size;
+
+        TRY(evaluate_item(w, item, (int32_t)(left < size ? left : size), notes));
+    }
+    return ST_OK;
 }

@@ -68,9 +68,9 @@ status mlm_worker_square(struct mlm_worker *w, const float *grad, struct tree_su
 /* AdamW on the own range. */
 void mlm_worker_update(struct mlm_worker *w, const struct adamw *adamw, const float *grad);
 
-/* Score the first `rows` held-out sequences, one item of `sequences` rows per worker and round: this worker's in round
- * `round`, if it has one. */
-status mlm_worker_evaluate(struct mlm_worker *w, int64_t round, int64_t rows, struct mlm_notes *notes);
+/* Score this worker's share (every workers-th) of items first … first + count - 1 of the first `rows` held-out
+ * sequences, `sequences` of them an item. There may be fewer items. */
+status mlm_worker_evaluate(struct mlm_worker *w, int64_t first, int64_t count, int64_t rows, struct mlm_notes *notes);
 
 /* ---- how held-out text is scored, for reuse elsewhere ---- */
 

@@ -162,12 +162,13 @@ status pretrain_worker_grad_u(struct pretrain_worker *w)
 
 /* ---- update ---- */
 
-void pretrain_worker_update(struct pretrain_worker *w, const float *u, const struct adamw *adamw)
+void pretrain_worker_update(struct pretrain_worker *w, const float *u, const double *weights, const struct adamw *adamw)
 {
+    const struct pretrain_shape *s = w->o.shape;
     struct pretrain_pending *p = &w->pending;
     float *grad = w->grad;
 
-    memcpy(p->u, u, w->o.shape->groups * w->o.shape->u * sizeof *u);
+    for (size_t i = 0; i < s->groups * s->u; i++) p->u[i] = (float)weights[i / s->u] * u[i];
     w->grad = p->grad;
     p->grad = grad;
     p->adamw = *adamw;

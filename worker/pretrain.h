@@ -85,8 +85,9 @@ void pretrain_worker_report(struct pretrain_worker *w, const struct member_repor
 /* g = A G of own columns, from w->grad into w->columns.grad_u. */
 status pretrain_worker_grad_u(struct pretrain_worker *w);
 
-/* The step is committed: its u (groups, layers, d) and w->grad will update A later. */
-void pretrain_worker_update(struct pretrain_worker *w, const float *u, const struct adamw *adamw);
+/* The step counts: its u (groups, layers, d), times the groups' weights, and w->grad update A later. */
+void pretrain_worker_update(struct pretrain_worker *w, const float *u, const double *weights,
+                            const struct adamw *adamw);
 
 /* Carry out a deferred update of A: before checkpoints, scores and the end. */
 void pretrain_worker_flush(struct pretrain_worker *w);

@@ -15,7 +15,7 @@ void pretrain_shape_complete(struct pretrain_shape *s)
 
 status pretrain_go_new(struct mem_keep *keep, const struct pretrain_shape *s, int workers, struct pretrain_go *out)
 {
-    size_t floats = s->groups * s->u + s->head;
+    size_t floats = s->groups * (s->u + s->head);
 
     out->bytes = ((size_t)workers + 1) * sizeof *out->words + floats * sizeof(float);
     TRY(mem_keep_new(keep, out->bytes, 1, &out->data));
@@ -23,6 +23,8 @@ status pretrain_go_new(struct mem_keep *keep, const struct pretrain_shape *s, in
     out->words = out->measure + 1;
     out->u = (float *)(void *)(out->words + workers);
     out->head = out->u + s->groups * s->u;
+    TRY(mem_keep_new(keep, (size_t)s->groups, sizeof *out->weights, &out->weights));
+    for (int64_t g = 0; g < s->groups; g++) out->weights[g] = 1.0;
     return ST_OK;
 }
 

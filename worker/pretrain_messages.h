@@ -24,13 +24,14 @@ struct pretrain_shape {
     int64_t tokens, hidden;     /* P, H */
     int64_t modules, intrinsic; /* K, d */
     int64_t tasks, groups, batch;
-    int64_t longest; /* rows of the longest possible training example */
-    /* computed from those by pretrain_shape_complete: */
+    int64_t heads;   /* 1, or 2: of options, of spans */
+    int64_t longest; /* rows of the longest example that training may see */
+    /* from those, by pretrain_shape_complete: */
     int64_t columns; /* P*H of one layer */
     size_t bank;     /* floats of a group's prompts: layers * P * H */
     size_t u;        /* of its u: layers * d */
     size_t gates;    /* of its gates: layers * K */
-    size_t head;     /* of the head: 2 * H */
+    size_t head;     /* of a head: 2 * H */
     size_t slots;    /* of all groups: groups * batch */
 };
 
@@ -44,7 +45,8 @@ struct pretrain_go {
     int64_t *measure; /* not 0: measure the rate of matrix products before this step */
     int64_t *words;   /* (workers) length of each assignment, in 32-bit words */
     float *u;         /* (groups, layers, d) */
-    float *head;      /* (2, H) */
+    float *head;      /* (groups, 2, H) */
+    double *weights;  /* (groups) not broadcast with the rest: known when the gradients are (train.balance) */
 };
 
 /* Local. keep owns the memory. */

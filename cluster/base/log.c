@@ -30,16 +30,6 @@ enum log_level log_level_now(void)
     return process.level;
 }
 
-int log_level_parse(const char *text, enum log_level *level)
-{
-    for (int i = 0; i <= LOG_DEBUG; i++)
-        if (strcmp(text, level_names[i]) == 0) {
-            *level = (enum log_level)i;
-            return 0;
-        }
-    return -1;
-}
-
 /* Copy text to out, control characters as \xNN; returns the bytes used (at most room - 1). */
 static size_t copy_clean(char *out, size_t room, const char *text)
 {

@@ -17,9 +17,6 @@ enum log_level { LOG_SILENT, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 void log_init(char role, int rank, enum log_level level);
 enum log_level log_level_now(void);
 
-/* Local. 0 and *level set when text names a level (silent, error, warn, info, debug); -1 otherwise. */
-int log_level_parse(const char *text, enum log_level *level);
-
 /* Local, any thread. A line on standard error, when the level is wanted: time, rank, level, tag and the text. */
 void log_error(const char *tag, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_warn(const char *tag, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -389,31 +389,26 @@ status options_text(const struct options *o, char **text)
     return s;
 }
 
-void options_digest(const struct options *o, char out[DIGEST_TEXT])
-{
-    options_digest_where(o, NULL, NULL, out);
-}
-
-void options_digest_where(const struct options *o, int (*counts)(void *arg, const char *name), void *arg,
-                          char out[DIGEST_TEXT])
+status options_digest(const struct options *o, int (*counts)(void *arg, const char *name), void *arg,
+                      char out[DIGEST_TEXT])
 {
     char *text = NULL;
     size_t bytes = 0;
     FILE *memory = open_memstream(&text, &bytes);
-    XXH128_hash_t hash = {0, 0};
+    int failed;
 
-    if (memory) {
-        for (size_t i = 0; i < o->count; i++) {
-            if (o->table[i].affects != AFFECTS_RESULT || (counts && !counts(arg, o->table[i].name))) continue;
-            fprintf(memory, "%s=", o->table[i].name);
-            write_value(o, &o->table[i], memory);
-            putc('\n', memory);
-        }
-        fclose(memory);
-        hash = XXH3_128bits(text, bytes);
-        free(text);
+    if (!memory) return fault(ST_MEMORY, "out of memory: a digest of the options");
+    for (size_t i = 0; i < o->count; i++) {
+        if (o->table[i].affects != AFFECTS_RESULT || (counts && !counts(arg, o->table[i].name))) continue;
+        fprintf(memory, "%s=", o->table[i].name);
+        write_value(o, &o->table[i], memory);
+        putc('\n', memory);
     }
-    digest_text(hash, out);
+    failed = ferror(memory);
+    failed |= fclose(memory) != 0;
+    if (!failed) digest_text(XXH3_128bits(text, bytes), out);
+    free(text);
+    return failed ? fault(ST_MEMORY, "out of memory: a digest of the options") : ST_OK;
 }
 
 void options_help(const struct option *table, size_t count, FILE *to)

@@ -11,14 +11,16 @@
 
 #include "cluster/base/clock.h"
 #include "cluster/base/file.h"
+#include "cluster/base/launched.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "cluster/watch/heartbeat.h"
 #include "cluster/watch/message_json.h"
 #include "cluster/watch/metrics.h"
 #include "cluster/watch/task_states.h"
 #include "cluster/watch/topic.h"
 
-static const double TASKS_EVERY = 2; /* seconds */
+static const double TASKS_EVERY = 2, BEAT_EVERY = 0.2; /* seconds */
 
 struct progress {
     pthread_mutex_t lock;       /* of everything below, once it is open */
@@ -35,6 +37,9 @@ struct progress {
     struct before *membership; /* the workers of the life before, as the file left them */
     size_t membership_count, membership_room;
     double last_time; /* Unix seconds: the file's last line */
+    struct heartbeat heartbeat;
+    char beat_path[4096]; /* "": not started by mp2 launch */
+    double beaten;        /* monotonic seconds: when it was written last */
 };
 
 struct before {
@@ -68,6 +73,18 @@ static void write_line(struct progress *p, const Mp2__Progress *m)
     if (fwrite(p->line, 1, n, p->file) != n) p->failed = errno;
 }
 
+/* A disk that is full is said by others: here the supervisor only sees less. */
+static void beat(struct progress *p, const Mp2__Progress *m)
+{
+    double now = clock_now();
+    int urgent = heartbeat_take(&p->heartbeat, m);
+
+    if (!p->beat_path[0] || (!urgent && now - p->beaten < BEAT_EVERY)) return;
+    p->beaten = now;
+    p->heartbeat.time = m->time;
+    if (heartbeat_write(p->beat_path, &p->heartbeat) != ST_OK) log_debug("heartbeat", "path=%s", p->beat_path);
+}
+
 static void send_body(struct progress *p, const ProtobufCMessage *body, int keep)
 {
     Mp2__Progress m;
@@ -75,6 +92,7 @@ static void send_body(struct progress *p, const ProtobufCMessage *body, int keep
     wrap(p, body, &m);
     if (p->publisher) publisher_post(p->publisher, &m);
     if (keep) write_line(p, &m);
+    beat(p, &m);
 }
 
 void progress_show(struct progress *p, const ProtobufCMessage *body)
@@ -113,6 +131,7 @@ static void post(struct progress *p, const ProtobufCMessage *body)
     }
     if (p->publisher) publisher_post(p->publisher, &m);
     write_line(p, &m);
+    beat(p, &m);
     /* What is under way is to be read while it is. */
     if (m.body_case == MP2__PROGRESS__BODY_RUN && p->file && !p->failed && fflush(p->file) != 0) p->failed = errno;
     tell_tasks(p, &m);
@@ -292,6 +311,32 @@ static status open_file(struct progress *p, const struct progress_options *o)
     return ST_OK;
 }
 
+/* What the supervisor noticed between this epoch and the one before: a line an event, "LEVEL TAG TEXT". */
+static void tell_notices(struct progress *p, const char *path)
+{
+    char line[1024], tag[64], text[900];
+    FILE *f = fopen(path, "re");
+    int level;
+
+    if (!f) return;
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "%d %63s %899[^\n]", &level, tag, text) == 3 && level >= 0 && level <= 2)
+            progress_event(p, (Mp2__Event__Level)level, tag, 0, "%s", text);
+    fclose(f);
+    if (unlink(path) != 0) log_debug("notices", "path=%s", path);
+}
+
+static status open_launched(struct progress *p, const char *folder)
+{
+    char path[4096];
+
+    TRY(file_join(path, sizeof path, folder, LAUNCH_FOLDER "/notices"));
+    TRY(file_join(p->beat_path, sizeof p->beat_path, folder, LAUNCH_FOLDER "/heartbeat"));
+    p->heartbeat.epoch = launched_epoch();
+    tell_notices(p, path);
+    return ST_OK;
+}
+
 /* The last part of a folder's path. */
 static void name_of(const char *folder, char *out, size_t room)
 {
@@ -312,7 +357,9 @@ static status open_feed(struct progress *p, const struct progress_options *o)
         if (o->folder) TRY(file_make_folder(o->folder));
         TRY(publisher_new(&o->watch, p->name, o->folder, &p->publisher));
     }
-    return o->folder ? open_file(p, o) : ST_OK;
+    if (!o->folder) return ST_OK;
+    TRY(open_file(p, o));
+    return launched_epoch() > 0 ? open_launched(p, o->folder) : ST_OK;
 }
 
 status progress_new(const struct progress_options *options, struct progress **out)

@@ -32,7 +32,7 @@ status progress_new(const struct progress_options *options, struct progress **ou
 void progress_destroy(struct progress **progress);
 
 /* Local, any thread. body: a Run, Step, Router, Worker, Eval, Checkpoint or Event; stays the caller's. Task messages
- * are made here, from steps and evaluations. Nothing can fail: a file that cannot be written is said by
+ * are made here, from steps and evaluations. Nothing can fail: a file that cannot be written is reported by
  * progress_flush. */
 void progress_post(struct progress *progress, const ProtobufCMessage *body);
 void progress_show(struct progress *progress, const ProtobufCMessage *body);

@@ -65,6 +65,11 @@ status args_parse(int argc, char **argv, int most, struct args *out)
     return parse_args(argc, argv, most, 0, out);
 }
 
+status args_parse_resuming(int argc, char **argv, int most, struct args *out)
+{
+    return parse_args(argc, argv, most, 1, out);
+}
+
 void args_fini(struct args *args)
 {
     mem_keep_free(&args->keep);

@@ -26,6 +26,8 @@ struct args {
 /* Local. argv[0] is skipped. ST_USAGE (reported) when --set lacks its value or there are more than most words (at most
  * ARGS_WORDS); then nothing has to be undone. The texts are those of argv or live until args_fini. */
 status args_parse(int argc, char **argv, int most, struct args *out);
+/* The same for commands that resume: --resume and --new are theirs. */
+status args_parse_resuming(int argc, char **argv, int most, struct args *out);
 void args_fini(struct args *args);
 
 /* How many words a command takes. */

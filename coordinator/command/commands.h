@@ -16,6 +16,8 @@ void cmd_encoder_help(void);
 status cmd_evaluate(int argc, char **argv);
 status cmd_fill_mask(int argc, char **argv);
 void cmd_fill_mask_help(void);
+status cmd_launch(int argc, char **argv);
+void cmd_launch_help(void);
 status cmd_mlm(int argc, char **argv);
 void cmd_mlm_help(void);
 status cmd_predict(int argc, char **argv);

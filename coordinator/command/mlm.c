@@ -68,6 +68,10 @@ static status mlm_run(struct comm *c, const struct args *a)
         s = config.evaluate ? evaluate(c, &mlm) : train(c, &mlm, &text, &folder);
         mlm_close(&mlm);
     }
+    if (s == ST_END) {
+        if (comm_is_coordinator(c)) printf("mlm: stopped in order while the text was made into tokens\n");
+        s = ST_OK;
+    }
     run_folder_close(&folder);
     free(text);
     options_fini(&options);

@@ -41,7 +41,7 @@ static int same_text(struct text a, struct text b)
     return a.n == b.n && memcmp(a.text, b.text, a.n) == 0;
 }
 
-/* What is to be said about the last option beside those before it. */
+/* What there is to report about the last option beside those before it. */
 static const char *compare_option(const struct sampler *s, const struct text *option)
 {
     const int32_t *ids = s->item_ids;

@@ -193,9 +193,12 @@ static status do_checkpoint(struct loop *l)
     TRY(membership_agree(&l->membership, l->job->flush(l->job->self)));
     TRY(comm_agree(l->comm, l->job->tensors(l->job->self, &tensors, &count)));
     if (comm_is_coordinator(l->comm)) {
-        s = journal_wait_durable(l->journal, (uint64_t)l->step);
+        s = journal_check_owner(l->journal);
+        if (s == ST_OK) s = journal_wait_durable(l->journal, (uint64_t)l->step);
         if (s == ST_OK) s = state_of(l, &state);
         if (s == ST_OK) s = checkpoint_forecast(tensors, count, &l->saved_bytes);
+        /* A start from this checkpoint replays none of its steps: what is told of them must be in the file before. */
+        if (s == ST_OK) s = progress_flush(l->progress);
     }
     TRY(comm_agree(l->comm, s));
     if (comm_is_coordinator(l->comm)) tell_checkpoint(l, l->step, MP2__CHECKPOINT__STATE__WRITING, 0);

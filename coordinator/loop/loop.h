@@ -3,7 +3,8 @@
  * something happens and what is durable, so that `mp2 pretrain` and `mp2 mlm` cannot differ by accident.
  *
  * The coordinator decides what comes next and tells all ranks in an order of a few bytes; every rank then calls the
- * same function of the job. Steps are counted from 1: step N is done when its record is durable. */
+ * same function of the job. Steps are counted from 1: step N counts when its record is with the operating
+ * system (cluster/README.md, "Journal"). */
 #ifndef MP2_COORDINATOR_LOOP_LOOP_H
 #define MP2_COORDINATOR_LOOP_LOOP_H
 
@@ -51,7 +52,7 @@ struct job {
                        only */
 
     /* Every rank, local. This rank's threads and columns. */
-    void (*introduce)(void *self, struct member_card *card);
+    void (*introduce)(void *self, struct worker_info *card);
     /* Collective. Compute step `step` up to its record; nothing is applied yet. All ranks return the same status.
      * Workers report through member_report_here; while it waits, the job may tell the coordinator's membership who has
      * answered. */

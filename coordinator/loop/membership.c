@@ -28,7 +28,7 @@ static double resident_bytes(void)
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
-static void fill_card(struct member_card *card)
+static void fill_card(struct worker_info *card)
 {
     ssize_t n = readlink("/proc/self/ns/pid", card->processes, sizeof card->processes - 1);
 
@@ -45,7 +45,7 @@ static status coordinator_memory(struct membership *membership)
     return mem_alloc((size_t)membership->workers, sizeof *membership->heard, &membership->heard);
 }
 
-status membership_open(struct comm *c, const struct member_card *mine, struct membership *membership)
+status membership_open(struct comm *c, const struct worker_info *mine, struct membership *membership)
 {
     status s = ST_OK;
 
@@ -59,7 +59,7 @@ status membership_open(struct comm *c, const struct member_card *mine, struct me
     if (s == ST_OK) s = exchange_reserve(&membership->words_under_way, (size_t)c->workers + 1);
     TRY(comm_agree(c, s));
     for (int w = 0; w < membership->workers; w++) {
-        struct member_card card = *mine;
+        struct worker_info card = *mine;
 
         fill_card(&card);
         TRY(comm_broadcast(c, &card, sizeof card, membership->first + w));
@@ -195,7 +195,7 @@ void membership_publish(struct membership *membership, Mp2__Worker__State state,
 static void note_gone(void *arg, int w)
 {
     struct membership *membership = arg;
-    const struct member_card *card = &membership->members[w].card;
+    const struct worker_info *card = &membership->members[w].card;
     Mp2__Worker m;
 
     pthread_mutex_lock(&membership->lock);
@@ -267,7 +267,7 @@ static void tick(void *arg)
 static status watch_processes(struct membership *membership)
 {
     const struct process_watch_calls calls = {note_gone, tick, note_terminated, membership};
-    struct member_card here = {0};
+    struct worker_info here = {0};
     int64_t *pids;
     status s;
 
@@ -275,7 +275,7 @@ static status watch_processes(struct membership *membership)
     fill_card(&here);
     TRY(mem_alloc((size_t)membership->workers, sizeof *pids, &pids));
     for (int w = 0; w < membership->workers; w++) {
-        const struct member_card *card = &membership->members[w].card;
+        const struct worker_info *card = &membership->members[w].card;
         int near = strcmp(card->host, here.host) == 0 && here.processes[0] &&
                    strcmp(card->processes, here.processes) == 0;
 

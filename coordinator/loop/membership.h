@@ -11,7 +11,7 @@
 #include "worker/member.h"
 
 struct member_state {
-    struct member_card card;
+    struct worker_info card;
     struct member_report last;
     Mp2__Worker__State state;
     double heard;        /* clock_now of its last answer */
@@ -42,7 +42,7 @@ struct membership {
 };
 
 /* Collective. Every rank sends its card (threads and columns set by the caller); only the coordinator keeps them. */
-status membership_open(struct comm *c, const struct member_card *mine, struct membership *membership);
+status membership_open(struct comm *c, const struct worker_info *mine, struct membership *membership);
 void membership_close(struct membership *membership);
 
 /* Local, any rank. A step begins, and ends: bytes sent outside of steps (checkpoints, evaluations) do not count for a

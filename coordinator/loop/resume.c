@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cluster/base/file.h"
+#include "cluster/base/launched.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
@@ -248,7 +249,7 @@ static status replay_steps(struct loop *l, struct journal_reader *reader, status
 
 static status open_journal(struct loop *l, struct journal_reader **reader)
 {
-    struct journal_options jo = {.interval_ms = l->o->sync_ms};
+    struct journal_options jo = {.interval_ms = l->o->sync_ms, .epoch = launched_epoch()};
     char folder[RUN_FOLDER_PATH_BYTES + 16];
 
     snprintf(folder, sizeof folder, "%s/journal", l->o->run);
@@ -290,7 +291,7 @@ static status open_progress(struct loop *l)
 
 status loop_begin(struct loop *l)
 {
-    struct member_card card = {0};
+    struct worker_info card = {0};
     int64_t started = 0;
     status s = ST_OK;
 

@@ -46,11 +46,11 @@ static inline enum loss_over train_loss(int loss, int reference)
     return reference ? LOSS_ALL : (enum loss_over)loss;
 }
 
-/* Local. The digest that a resumed run must match: options that affect the result, and the number of steps if the
- * schedule depends on it. If losses are over all tokens, the options that say so are left out: runs from before these
- * options existed can resume with that choice, and only with it. */
-void train_config_digest(const struct train_config *t, const struct options *options, enum loss_over loss,
-                         char out[DIGEST_TEXT]);
+/* Local. The digest that a resumed run must match: options that affect the result, and the number of steps where the
+ * schedule depends on it. counts: whether an option does, NULL: all do. ST_MEMORY
+ * (reported). */
+status train_config_digest(const struct train_config *t, const struct options *options,
+                           int (*counts)(void *arg, const char *name), void *arg, char out[DIGEST_TEXT]);
 
 /* Local. Learning-rate factor of a step (0 …): warm-up, then the schedule down to 0 at train.steps. */
 double train_rate_factor(const struct train_config *t, int64_t step);

@@ -198,8 +198,8 @@ status mlm_open(struct comm *c, const struct mlm_config *config, const struct op
     memset(m, 0, sizeof *m);
     m->comm = c;
     m->config = config;
-    train_config_digest(&config->train, options, LOSS_ANSWERS, m->config_digest);
-    s = open_all(m, &model);
+    s = comm_agree(c, train_config_digest(&config->train, options, NULL, NULL, m->config_digest));
+    if (s == ST_OK) s = open_all(m, &model);
     model_source_close(&model);
     if (s != ST_OK) mlm_close(m);
     return s;
@@ -320,7 +320,7 @@ status mlm_write(struct mlm *m)
     status s = m->coordinator ? mem_alloc((size_t)m->flat.count, sizeof *values, &values) : ST_OK;
 
     s = comm_agree(m->comm, s);
-    if (s == ST_OK) s = reduce_collect(&m->reduce, 1, m->worker ? m->worker->own : NULL, values);
+    if (s == ST_OK) s = reduce_gather_grad(&m->reduce, 1, m->worker ? m->worker->own : NULL, values);
     if (s == ST_OK && m->coordinator) s = write_folder(m, values);
     mem_free(values);
     return comm_agree(m->comm, s);

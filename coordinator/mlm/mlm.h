@@ -68,7 +68,7 @@ status mlm_evaluate_heldout(void *self, int64_t step, int full, const struct eva
 
 /* ---- state.c: for struct job; local ---- */
 
-void mlm_introduce(void *self, struct member_card *card);
+void mlm_introduce(void *self, struct worker_info *card);
 status mlm_tensors(void *self, const struct checkpoint_tensor **list, size_t *count);
 status mlm_state(void *self, struct state *out);
 status mlm_restore(void *self, const struct state *state);

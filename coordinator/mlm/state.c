@@ -108,7 +108,7 @@ void mlm_describe(void *self, Mp2__Run *run)
     for (int64_t i = 0; i < m->flat.slots; i++) run->parameters += (uint64_t)m->flat.size[i];
 }
 
-void mlm_introduce(void *self, struct member_card *card)
+void mlm_introduce(void *self, struct worker_info *card)
 {
     struct mlm *m = self;
 

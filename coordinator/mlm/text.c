@@ -76,6 +76,7 @@ static status read_all(struct text_maker *m)
 {
     struct corpus corpus;
     struct bar bar;
+    int stopped = 0;
     status s;
 
     TRY(corpus_open(m->source->texts, &corpus));
@@ -89,13 +90,14 @@ static status read_all(struct text_maker *m)
         if (s == ST_OK && corpus_file_starts(&corpus)) s = end_document(m);
         if (s != ST_OK) break;
         s = take_piece(m, text, n, ends);
-        if (s != ST_OK) break;
+        stopped = run_folder_stop_asked(m->source->folder);
+        if (s != ST_OK || stopped) break;
         bar_show(&bar, (uint64_t)corpus_bytes_read(&corpus), "%lld documents", (long long)m->documents[0]);
     }
     if (s == ST_END) s = end_document(m);
-    bar_close(&bar, s == ST_OK);
+    bar_close(&bar, s == ST_OK && !stopped);
     corpus_close(&corpus);
-    return s;
+    return s == ST_OK && stopped ? ST_END : s;
 }
 
 static status open_out(struct text_maker *m, const char *folder, const char *name, struct file_out *out)

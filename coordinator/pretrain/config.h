@@ -8,18 +8,20 @@
 #include "worker/model/machine.h"
 
 enum depth { DEPTH_DEEP, DEPTH_SHALLOW };
+enum heads { HEADS_ONE, HEADS_KINDS };
 
 /* Shape of the prompts. */
 struct prompt_config {
     enum depth depth;
-    int64_t tokens, modules, intrinsic, first_placeholder, max_length;
+    enum heads heads;
+    int64_t tokens, modules, own_modules, intrinsic, first_placeholder, max_length;
     double module_start, router_start, router_centre;
 };
 
 /* Routers and modules: their learning rates beside train.rate, and how gates are drawn. */
 struct mixture_config {
     double router_rate, projection_factor, head_factor, tau, tau_least, tau_decay;
-    int gate_noise;
+    int gate_noise, balance;
 };
 
 struct reference_config {

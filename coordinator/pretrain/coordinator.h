@@ -13,6 +13,7 @@
 #define MP2_COORDINATOR_PRETRAIN_COORDINATOR_H
 
 #include "coordinator/loop/loop.h"
+#include "coordinator/pretrain/balance.h"
 #include "coordinator/pretrain/plan.h"
 #include "coordinator/pretrain/rate_watch.h"
 #include "coordinator/prompt/parameters.h"
@@ -32,7 +33,8 @@ struct pretrain_reports {
 struct pretrain_outcome {
     struct record_group *groups; /* loss, counts */
     double *grad_u;              /* (groups, layers, d): g = A G */
-    double *grad_head;           /* (2, H), the sum over groups */
+    double *grad_head;           /* (heads, 2, H), the sum over the groups of each, times their weights */
+    double *square;              /* (groups) |G|^2, with train.balance */
 };
 
 /* A Step message and what it points to. */
@@ -55,7 +57,9 @@ struct pretrain_coordinator {
     struct parameters *parameters;
     struct group_draw *draws; /* (groups) their u point into the go message */
     double *uniform;          /* (groups, layers, K) router noise */
-    float *u, *head;          /* points into the go message */
+    float *u, *head;          /* go's */
+    double *weights;          /* go's */
+    struct balance *balance;
     struct pretrain_reports reports;
     struct pretrain_gradients gradients;
     struct pretrain_outcome outcome;
@@ -89,7 +93,7 @@ void pretrain_coordinator_destroy(struct pretrain_coordinator **c);
 /* Learning rates of step `step` (from 1). */
 struct rates pretrain_rates(const struct pretrain_config *config, int64_t step);
 
-/* Step `step` begins: its plan, its gates and u, the head; words (workers): the lengths of assignments. */
+/* Step `step` begins: its plan, its gates, u and heads; words (workers): the lengths of assignments. */
 status pretrain_coordinator_draw(struct pretrain_coordinator *c, int64_t step, int64_t *words);
 /* Compute gates and u of group g of a step, which trains `task`. */
 void pretrain_coordinator_mix(struct pretrain_coordinator *c, int64_t step, int g, int task);
@@ -107,7 +111,10 @@ void pretrain_coordinator_heard(struct pretrain_coordinator *c);
 void pretrain_coordinator_conclude(struct pretrain_coordinator *c, int64_t step, double planned, double reported,
                                    struct job_step *out);
 
-/* The step is committed: apply its update. */
+/* All G of a step are here, workers' or a record's: the weights of the groups. */
+void pretrain_coordinator_weigh(struct pretrain_coordinator *c);
+
+/* The step counts. */
 void pretrain_coordinator_update(struct pretrain_coordinator *c, int64_t step);
 
 /* Read a step from the journal instead: gates, gradients, outcome, message. apply: whether the step was applied. */

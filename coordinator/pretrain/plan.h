@@ -36,8 +36,9 @@ struct planner {
     struct dataset *data; /* the caller's */
     struct mem_keep keep;
     struct schedule *schedule;
-    struct planned_step now, next; /* the current step; the one planned while workers compute */
-    double *speed;                 /* (workers) measured: predicted cost per second */
+    struct planned_step now, next; /* the step under way; the one that is planned while workers compute */
+    double *measured;              /* (workers) predicted cost a second; 0: it has had no slots yet */
+    double *speed;                 /* (workers) likewise, assumed where nothing is measured */
     int64_t *rows_of_task;         /* (T) */
     struct example_buffer buffer;
     int64_t *drawn_rows; /* (batch) in the order drawn */
@@ -55,7 +56,7 @@ status planner_begin(struct planner *p, int64_t step);
 /* Plan step `step` ahead, into p->next. */
 status planner_plan_next(struct planner *p, int64_t step);
 
-/* Worker w took that many seconds for its slots of p->now; the next deals take it into account. */
-void planner_learn(struct planner *p, int w, double seconds);
+/* Worker w took so many seconds for what it was dealt in p->now; the next deals follow. */
+void planner_update_speed(struct planner *p, int w, double seconds);
 
 #endif

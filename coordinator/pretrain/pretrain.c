@@ -89,6 +89,32 @@ static status open_all(struct pretrain *p, struct model_source **model, struct d
     return comm_agree(p->comm, open_parts(p, data));
 }
 
+struct digested {
+    const struct pretrain_config *config;
+    enum loss_over loss;
+};
+
+/* Options that say what all runs did before there was a choice do not count: runs from then go on with these values,
+ * and with these alone. */
+static int enters_digest(void *arg, const char *name)
+{
+    const struct digested *d = arg;
+
+    if (strcmp(name, "train.loss") == 0 || strcmp(name, "reference.loss") == 0) return d->loss != LOSS_ALL;
+    if (strcmp(name, "train.balance") == 0) return d->config->mixture.balance;
+    if (strcmp(name, "prompt.own_modules") == 0) return d->config->prompt.own_modules != 0;
+    if (strcmp(name, "prompt.heads") == 0) return d->config->prompt.heads != HEADS_ONE;
+    return 1;
+}
+
+static status digest_options(const struct pretrain_config *config, const struct options *options, enum loss_over loss,
+                             char out[DIGEST_TEXT])
+{
+    struct digested d = {config, loss};
+
+    return train_config_digest(&config->train, options, enters_digest, &d, out);
+}
+
 status pretrain_open(struct comm *c, const struct pretrain_config *config, const struct options *options,
                      struct pretrain *p)
 {
@@ -99,9 +125,10 @@ status pretrain_open(struct comm *c, const struct pretrain_config *config, const
     memset(p, 0, sizeof *p);
     p->comm = c;
     p->config = config;
-    train_config_digest(&config->train, options, train_loss(config->loss, config->reference.loss), p->config_digest);
-    train_config_digest(&config->train, options, LOSS_ALL, p->all_tokens_digest);
-    s = open_all(p, &model, &data);
+    s = digest_options(config, options, train_loss(config->loss, config->reference.loss), p->config_digest);
+    if (s == ST_OK) s = digest_options(config, options, LOSS_ALL, p->all_tokens_digest);
+    s = comm_agree(c, s);
+    if (s == ST_OK) s = open_all(p, &model, &data);
     model_source_close(&model);
     dataset_close(&data);
     if (s != ST_OK) pretrain_close(p);

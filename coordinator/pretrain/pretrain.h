@@ -16,7 +16,7 @@
 #include "worker/model/replica.h"
 #include "worker/pretrain.h"
 
-enum { PRETRAIN_TENSORS = 13 }; /* of a checkpoint */
+enum { PRETRAIN_TENSORS = 19 }; /* of a checkpoint */
 
 /* State on all ranks. */
 struct pretrain {
@@ -76,7 +76,7 @@ void pretrain_print_scores(const struct pretrain *p, enum split split, FILE *to)
 
 /* ---- state.c: for struct job; local ---- */
 
-void pretrain_introduce(void *self, struct member_card *card);
+void pretrain_introduce(void *self, struct worker_info *card);
 status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_t *count);
 status pretrain_state(void *self, struct state *out);
 status pretrain_restore(void *self, const struct state *state);

@@ -28,6 +28,7 @@ status pretrain_record_make(struct pretrain_coordinator *c, int64_t step, enum r
                             .layers = (uint32_t)s->layers,
                             .intrinsic = (uint32_t)s->intrinsic,
                             .hidden = (uint32_t)s->hidden,
+                            .heads = (uint32_t)s->heads,
                             .columns = (uint64_t)s->columns,
                             .group_count = (size_t)s->groups,
                             .groups = c->outcome.groups,
@@ -54,7 +55,7 @@ static status check_sizes(const struct pretrain_coordinator *c, int64_t step, co
     const struct pretrain_shape *s = c->shape;
 
     if ((int64_t)r->step == step && r->layers == s->layers && r->intrinsic == s->intrinsic && r->hidden == s->hidden &&
-        r->columns == (uint64_t)s->columns && r->group_count == (size_t)s->groups)
+        r->heads == s->heads && r->columns == (uint64_t)s->columns && r->group_count == (size_t)s->groups)
         return ST_OK;
     return fault(ST_INPUT, "%s/journal: step %lld was recorded with other sizes than the configuration has",
                  c->config->run, (long long)step);
@@ -88,7 +89,8 @@ static status take_record(struct pretrain_coordinator *c, int64_t step, const st
         c->outcome.groups[g] = r->groups[g];
     }
     if (r->skipped == RECORD_APPLIED)
-        memcpy(c->outcome.grad_head, r->head_gradient, c->shape->head * sizeof *r->head_gradient);
+        memcpy(c->outcome.grad_head, r->head_gradient,
+               (size_t)c->shape->heads * c->shape->head * sizeof *r->head_gradient);
     return ST_OK;
 }
 

@@ -4,7 +4,7 @@
 #include "cluster/base/log.h"
 #include "coordinator/pretrain/pretrain.h"
 
-void pretrain_introduce(void *self, struct member_card *card)
+void pretrain_introduce(void *self, struct worker_info *card)
 {
     struct pretrain *p = self;
 
@@ -55,6 +55,28 @@ static void add_columns(struct pretrain *p, const char *file, const char *name, 
     add_tensor(p, file, name, TENSOR_F32, 3, shape, part);
 }
 
+/* The head of spans, after that of options in memory. A file's tensors stand together in the list. */
+static void add_span_head(struct pretrain *p, const char *file, const struct parameters *q)
+{
+    const int64_t shape[2] = {2, p->facts.shape.hidden};
+    const struct moments *x = &q->head;
+
+    if (p->facts.shape.heads == 1) return;
+    add_whole(p, file, "head.span.weight", TENSOR_F32, 2, shape, x->value ? x->value + p->facts.shape.head : NULL);
+}
+
+static void add_span_moments(struct pretrain *p, const char *file, const struct parameters *q)
+{
+    const int64_t shape[2] = {2, p->facts.shape.hidden}, heads[1] = {p->facts.shape.heads};
+    const struct moments *x = &q->head;
+    size_t n = p->facts.shape.head;
+
+    if (p->facts.shape.heads == 1) return;
+    add_whole(p, file, "head.count", TENSOR_I64, 1, heads, q->head_applied);
+    add_whole(p, file, "head.span.weight.m", TENSOR_F32, 2, shape, x->m ? x->m + n : NULL);
+    add_whole(p, file, "head.span.weight.v", TENSOR_F32, 2, shape, x->v ? x->v + n : NULL);
+}
+
 status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_t *count)
 {
     static const char prompts[] = "prompts.safetensors", optimizer[] = "optimizer.safetensors";
@@ -69,6 +91,7 @@ status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_
     add_whole(p, prompts, "head.weight", TENSOR_F32, 2, head, q->head.value);
     add_whole(p, prompts, "router", TENSOR_F32, 3, router, q->router.value);
     add_whole(p, prompts, "z", TENSOR_F32, 3, z, q->z.value);
+    add_span_head(p, prompts, q);
     add_whole(p, optimizer, "router.count", TENSOR_I64, 1, rows, q->row_applied);
     add_columns(p, optimizer, "A.m", 1);
     add_columns(p, optimizer, "A.v", 2);
@@ -78,6 +101,13 @@ status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_
     add_whole(p, optimizer, "router.v", TENSOR_F32, 3, router, q->router.v);
     add_whole(p, optimizer, "z.m", TENSOR_F32, 3, z, q->z.m);
     add_whole(p, optimizer, "z.v", TENSOR_F32, 3, z, q->z.v);
+    add_span_moments(p, optimizer, q);
+    if (p->config->mixture.balance) {
+        add_whole(p, optimizer, "balance.count", TENSOR_I64, 1, rows,
+                  p->coordinator ? p->coordinator->balance->count : NULL);
+        add_whole(p, optimizer, "balance.mean", TENSOR_F64, 1, rows,
+                  p->coordinator ? p->coordinator->balance->mean : NULL);
+    }
     *list = p->tensors;
     *count = p->tensor_count;
     return ST_OK;
@@ -135,6 +165,7 @@ static status restore_coordinator(struct pretrain *p, const struct state *state)
                      (long long)p->facts.shape.tasks);
     for (size_t t = 0; t < state->task_count; t++) c->tasks[t].first_loss = state->tasks[t].first_loss;
     c->parameters->applied = p->applied;
+    if (p->facts.shape.heads == 1) c->parameters->head_applied[0] = p->applied;
     return ST_OK;
 }
 

@@ -58,7 +58,7 @@ static status send_gradients(struct pretrain *p)
 
     TRY(comm_or_abort(p->comm, reduce_scatter_grad(&p->reduce, deal, prompts, grad)));
     TRY(comm_agree(p->comm, w ? pretrain_worker_grad_u(w) : ST_OK));
-    TRY(comm_or_abort(p->comm, reduce_collect(&p->reduce, (int)s->groups, grad, to->prompts)));
+    TRY(comm_or_abort(p->comm, reduce_gather_grad(&p->reduce, (int)s->groups, grad, to->prompts)));
     TRY(comm_or_abort(p->comm, reduce_sum_to_coordinator(&p->reduce, deal, heads, s->head, to->head)));
     return comm_or_abort(
         p->comm, reduce_grad_u(&p->reduce, w ? w->columns.grad_u : NULL, (size_t)(s->groups * s->intrinsic), to->u));
@@ -132,8 +132,10 @@ status pretrain_commit(void *self, int64_t step, int apply)
     if (!apply) return ST_OK;
     p->applied++;
     of_a = adamw_at(rates.a, &rates.adamw, p->applied);
+    if (p->config->mixture.balance)
+        TRY(comm_broadcast(p->comm, p->go.weights, (size_t)p->facts.shape.groups * sizeof *p->go.weights, 0));
     if (p->coordinator) pretrain_coordinator_update(p->coordinator, step);
-    if (p->worker) pretrain_worker_update(p->worker, p->go.u, &of_a);
+    if (p->worker) pretrain_worker_update(p->worker, p->go.u, p->go.weights, &of_a);
     return ST_OK;
 }
 
@@ -157,8 +159,8 @@ status pretrain_replay(void *self, int64_t step, const struct journal_record *re
     TRY(comm_broadcast(p->comm, &apply, sizeof apply, 0));
     if (!apply) return ST_OK;
     TRY(comm_broadcast(p->comm, p->go.u, s->groups * s->u * sizeof *p->go.u, 0));
-    TRY(comm_or_abort(p->comm, reduce_distribute(&p->reduce, (int)s->groups, c ? c->gradients.prompts : NULL,
-                                                 p->worker ? p->worker->grad : NULL)));
+    TRY(comm_or_abort(p->comm, reduce_scatter_to_owners(&p->reduce, (int)s->groups, c ? c->gradients.prompts : NULL,
+                                                        p->worker ? p->worker->grad : NULL)));
     TRY(pretrain_commit(p, step, 1));
     return pretrain_flush(p);
 }

@@ -6,7 +6,7 @@
 #include "cluster/base/memory.h"
 #include "coordinator/score/pass.h"
 
-enum { ROUND_FIRST = 2048 };                         /* tokens */
+enum { ROUND_LEAST = 2048 };                         /* tokens */
 static const double ROUND_SHORT = 1, ROUND_LONG = 3; /* seconds */
 
 /* Messages to all workers, and room for their answers. */
@@ -37,12 +37,13 @@ static status answer_round(struct scorer *x)
     return s;
 }
 
-/* A stop takes effect after the current round. */
+/* A stop waits for the round under way. On a crowded machine waiting for each other is what takes long: short rounds
+ * would not help, and many of them would never end. */
 static void size_round(struct scorer *x, double seconds)
 {
-    if (x->round_tokens == 0) x->round_tokens = ROUND_FIRST;
-    else if (seconds < ROUND_SHORT) x->round_tokens *= 2;
-    else if (seconds > ROUND_LONG) x->round_tokens = x->round_tokens / 2 + 1;
+    if (seconds < ROUND_SHORT) x->round_tokens *= 2;
+    else if (seconds > ROUND_LONG) x->round_tokens /= 2;
+    if (x->round_tokens < ROUND_LEAST) x->round_tokens = ROUND_LEAST;
     if (x->round_tokens > x->rules.batch_tokens) x->round_tokens = x->rules.batch_tokens;
 }
 

@@ -91,7 +91,7 @@ static status router_losses(struct black_box_search *s, int32_t n)
         bank_gates(bank, s->theta, s->s, s->r);
         bank_mix(bank, bank->values, s->r, s->sets + (size_t)i * whole);
     }
-    TRY(oracle_loss(s->b->oracle, n, s->sets, bank->head, s->losses));
+    TRY(oracle_loss(s->b->oracle, n, s->sets, s->b->head, s->losses));
     return ledger_add(s->ledger, LEDGER_LOSSES, (size_t)n, s->losses);
 }
 
@@ -106,7 +106,7 @@ static status layer_losses(struct black_box_search *s, int32_t layer)
     if (found) return ST_OK;
     TRY(mem_grow(&s->sets, &s->set_room, (size_t)n * b->bank->columns, sizeof *s->sets));
     TRY(bank_compose(b->bank, layer, n, s->x, s->sets));
-    if (!s->placed) TRY(oracle_place(b->oracle, s->prompts, b->bank->head));
+    if (!s->placed) TRY(oracle_place(b->oracle, s->prompts, b->head));
     s->placed = 1;
     TRY(oracle_losses(b->oracle, layer, n, s->sets, s->losses));
     return ledger_add(s->ledger, LEDGER_LOSSES, (size_t)n, s->losses);
@@ -115,7 +115,7 @@ static status layer_losses(struct black_box_search *s, int32_t layer)
 static status check_dev(struct black_box_search *s, const float *prompts, double loss)
 {
     const struct black_box *b = s->b;
-    struct dev_curve_state state = {prompts, b->bank->head, s->r};
+    struct dev_curve_state state = {prompts, b->head, s->r};
     struct dev_curve_point point = {.evaluations = b->evaluations, .loss = loss};
     int found = s->looked;
 

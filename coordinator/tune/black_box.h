@@ -26,6 +26,7 @@
 
 struct black_box {
     struct bank *bank;
+    const float *head; /* (2,H), the task's */
     struct oracle *oracle;
     struct dev_curve *dev_curve;
     struct black_box_config config; /* zeros stand for the method's figures */

@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <xxhash.h>
-
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -28,16 +27,14 @@ static status make_digest(const struct cell_work *w, char out[33])
 {
     const struct tuning *t = w->t;
     char options[33], data[33], text[512];
-    XXH128_hash_t hash;
     int n;
 
-    tune_method_digest(t->options, w->cell->method, options);
+    TRY(tune_method_digest(t->options, w->cell->method, options));
     TRY(dataset_task_digest(t->data, w->cell->task, data));
     n = snprintf(text, sizeof text, "%s %s %s %s %s %d %d %d", options, data, t->encoder_digest, t->bank.digest,
                  w->cell->method == METHOD_SINGLE ? t->single.digest : "", w->k,
                  (int)(t->replica.facts.int8 ? NUMBER_U8 : t->replica.facts.precision), t->form.max_length);
-    hash = XXH3_128bits(text, (size_t)n);
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    digest_bytes(text, (size_t)n, out);
     return ST_OK;
 }
 

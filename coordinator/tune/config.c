@@ -34,7 +34,8 @@ const struct option tune_options[] = {
                "at most so many rows of the test split, a keyed subset; 0: all"),
     INT_OPTION("batch_tokens", AT(batch_tokens), "16Ki", 512, 1e8, PLACEMENT, "tokens",
                "dealt to a worker at a time when rows are scored"),
-    CHOICE_OPTION("log", AT(log), "warn", "silent|error|warn|info|debug", PLACEMENT, "what is said on standard error"),
+    CHOICE_OPTION("log", AT(log), "warn", "silent|error|warn|info|debug", PLACEMENT,
+                  "how much is reported on standard error"),
 
     TRAIN_LOSS_OPTION(struct tune_config, loss),
 
@@ -176,7 +177,7 @@ static int section_counts(void *arg, const char *name)
     return 0;
 }
 
-void tune_method_digest(const struct options *o, enum method method, char out[33])
+status tune_method_digest(const struct options *o, enum method method, char out[33])
 {
-    options_digest_where(o, section_counts, &method, out);
+    return options_digest(o, section_counts, &method, out);
 }

@@ -193,8 +193,8 @@ status full_run(struct full *f)
 
 status full_collect(struct full *f)
 {
-    return reduce_collect(&f->reduce, 1, f->worker ? f->worker->values + f->worker->first : NULL,
-                          f->coordinator ? f->coordinator->whole : NULL);
+    return reduce_gather_grad(&f->reduce, 1, f->worker ? f->worker->values + f->worker->first : NULL,
+                              f->coordinator ? f->coordinator->whole : NULL);
 }
 
 static status read_values(void *arg, const char *name, int64_t first, int64_t count, float *out)

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include <jansson.h>
-#include <xxhash.h>
 
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/json.h"
 #include "cluster/base/log.h"
@@ -72,9 +72,7 @@ const char *tuned_depth(const struct tuned *t, const struct tuned_task *task)
 
 void tuned_digest(const void *data, size_t bytes, char out[33])
 {
-    XXH128_hash_t hash = XXH3_128bits(data, bytes);
-
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    digest_bytes(data, bytes, out);
 }
 
 void tuned_tensor_name(const char *id, const char *what, char out[TUNED_NAME_BYTES])

@@ -59,7 +59,7 @@ static status open_single(struct tuning *t, const struct model_config *m)
     return ST_OK;
 }
 
-/* Every task must have its examples: better said now than after hours. */
+/* Every task must have its examples: better reported now than after hours. */
 static status check_tasks(struct tuning *t)
 {
     int64_t seeds[TUNE_SEEDS_MOST];

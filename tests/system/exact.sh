@@ -91,6 +91,22 @@ want=$(one means 2 $o) || exit 1
 # shellcheck disable=SC2086
 same_killed means-killed 1 "$want" $o
 
+# A task's gradient by its own size, several tasks a step, modules of its own, two heads: sizes are in checkpoints, and what the
+# journal has is enough to go on with them. Without them these options say nothing.
+o="--set train.steps=50 --set train.groups=2 --set train.balance=true --set prompt.own_modules=2 --set prompt.router_centre=3 --set prompt.heads=kinds"
+# shellcheck disable=SC2086
+want=$(one balance 1 $o) || exit 1
+for ranks in 2 3 5; do
+    # shellcheck disable=SC2086
+    same "balance-$ranks" "$ranks" "$want" $o
+done
+# shellcheck disable=SC2086
+same_killed balance-killed 2 "$want" $o
+# shellcheck disable=SC2086
+[ "$want" != "$(one unbalanced 2 $o --set train.balance=false)" ] || fail "train.balance changed nothing"
+# shellcheck disable=SC2086
+[ "$want" != "$(one one-head 2 $o --set prompt.heads=one)" ] || fail "prompt.heads changed nothing"
+
 # The head stands still without a rate of its own, and goes its own way with another one; all else is trained with either.
 moved() { "$mp2" checkpoint diff "$1" "$2" | grep -oE '^(A|z|router|head.weight):' | sort | tr -d '\n'; }
 one still-1 1 --set train.head_factor=0 --set train.steps=1 > /dev/null || exit 1

@@ -1,4 +1,5 @@
-/* Both are timed alternately, so that other work on the machine affects both equally; the best time of each counts. */
+/* Both are timed alternately and by CPU time, so that other work on the machine does not affect the choice; the best
+ * time of each counts. */
 #include "worker/model/precision.h"
 
 #include <math.h>
@@ -30,7 +31,7 @@ static status time_both(struct encoder *const of[2], struct pool *pool, double b
         for (int i = 0; i < 2; i++) {
             double rate;
 
-            TRY(matmul_rate(of[i]->matmul, pool, &rate));
+            TRY(matmul_rate_cpu(of[i]->matmul, pool, &rate));
             best[i] = fmax(best[i], rate);
         }
     return ST_OK;

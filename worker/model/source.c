@@ -5,8 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <xxhash.h>
-
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -344,45 +343,43 @@ status model_source_read_layer(const struct model_source *source, int64_t layer,
 
 /* ---- digest ------------------------------------------------------------------------------------------------------ */
 
-static status digest_tensor(const struct model_source *m, int64_t slot, float *buffer, XXH3_state_t *state)
+static status digest_tensor(const struct model_source *m, int64_t slot, float *buffer, struct digest *d)
 {
     const struct tensor *t = &m->slots[slot]->tensor;
     char name[NAME_ROOM];
 
     names_text(slot, m->config.layers, name, sizeof name);
-    XXH3_128bits_update(state, name, strlen(name) + 1);
-    XXH3_128bits_update(state, t->shape, (size_t)t->rank * sizeof *t->shape);
+    digest_add(d, name, strlen(name) + 1);
+    digest_add(d, t->shape, (size_t)t->rank * sizeof *t->shape);
     for (int64_t i = 0; i < t->count; i += CHUNK) {
         int64_t n = t->count - i < CHUNK ? t->count - i : CHUNK;
         TRY(read_plain(m, m->slots[slot], i, n, buffer));
-        XXH3_128bits_update(state, buffer, (size_t)n * sizeof *buffer);
+        digest_add(d, buffer, (size_t)n * sizeof *buffer);
     }
     return ST_OK;
 }
 
-static status digest(const struct model_source *m, float *buffer, XXH3_state_t *state, char out[33])
+static status digest_all(const struct model_source *m, float *buffer, struct digest *d, char out[33])
 {
     double numbers[5] = {(double)m->config.layers, (double)m->config.heads, m->config.eps, m->config.hidden_dropout,
                          m->config.attention_dropout};
-    XXH128_hash_t h;
 
-    XXH3_128bits_reset(state);
-    XXH3_128bits_update(state, numbers, sizeof numbers);
-    for (int64_t i = 0; i < names_encoder(m->config.layers); i++) TRY(digest_tensor(m, i, buffer, state));
-    h = XXH3_128bits_digest(state);
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+    digest_add(d, numbers, sizeof numbers);
+    for (int64_t i = 0; i < names_encoder(m->config.layers); i++) TRY(digest_tensor(m, i, buffer, d));
+    digest_read_text(d, out);
     return ST_OK;
 }
 
 status model_source_digest(const struct model_source *source, char out[33])
 {
-    XXH3_state_t *state = XXH3_createState();
+    struct digest d;
     float *buffer = NULL;
-    status s = state ? mem_alloc(CHUNK, sizeof *buffer, &buffer) : fault(ST_MEMORY, "out of memory: digest");
+    status s = digest_init(&d);
 
-    if (s == ST_OK) s = digest(source, buffer, state, out);
+    if (s == ST_OK) s = mem_alloc(CHUNK, sizeof *buffer, &buffer);
+    if (s == ST_OK) s = digest_all(source, buffer, &d, out);
     mem_free(buffer);
-    XXH3_freeState(state);
+    digest_fini(&d);
     return s;
 }
 

@@ -106,7 +106,7 @@ static status exchange_once(struct traffic *t)
 {
     TRY(reduce_gather_prompts(&t->reduce, 1, t->local, t->whole));
     TRY(reduce_scatter_grad(&t->reduce, &t->deal, t->partial, t->local));
-    return reduce_collect(&t->reduce, 1, t->local, t->whole);
+    return reduce_gather_grad(&t->reduce, 1, t->local, t->whole);
 }
 
 /* The same number of bytes, handed on to the next rank in one message. */

@@ -20,7 +20,7 @@
 
 enum { BATCH = 32, TOKENS = 50, D = 300, VOCABULARY = 21128 };
 
-static const struct bench_case {
+static const struct step_case {
     const char *name;
     int32_t lengths[BATCH]; /* longest first: slots are given by length */
     int32_t context;        /* its first token (a question is after it); 0: two options at the end */
@@ -104,7 +104,7 @@ static void close_step(struct step *s)
 }
 
 /* The largest aligned blocks of which even the longest fits the budget. */
-static status plan_units(struct step *s, const struct bench_case *c)
+static status plan_units(struct step *s, const struct step_case *c)
 {
     const struct encoder *e = s->bench.encoder;
     int threads = s->options->threads;
@@ -124,7 +124,7 @@ static status plan_units(struct step *s, const struct bench_case *c)
 }
 
 /* What the answer of the example at `place` of the batch can be. */
-static void mark(struct step *s, const struct bench_case *c, int32_t place, int32_t length)
+static void mark(struct step *s, const struct step_case *c, int32_t place, int32_t length)
 {
     int32_t(*option)[2] = s->option[place];
 
@@ -142,7 +142,7 @@ static void mark(struct step *s, const struct bench_case *c, int32_t place, int3
     s->marks[place].option = (const int32_t(*)[2])option;
 }
 
-static void fill_batch(struct step *s, const struct bench_case *c, int32_t first)
+static void fill_batch(struct step *s, const struct step_case *c, int32_t first)
 {
     int32_t ids[512];
 
@@ -159,7 +159,7 @@ struct times {
     double total, encoder, cpu;
 }; /* seconds; cpu: of all threads together */
 
-static status run_step(struct step *s, const struct bench_case *c, uint32_t number, struct times *t)
+static status run_step(struct step *s, const struct step_case *c, uint32_t number, struct times *t)
 {
     const struct adamw w = {
         .lr = 1e-4, .beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01, .correction1 = .1, .correction2 = .001};
@@ -188,7 +188,7 @@ static status run_step(struct step *s, const struct bench_case *c, uint32_t numb
     return ST_OK;
 }
 
-static double step_flops(struct step *s, const struct bench_case *c)
+static double step_flops(struct step *s, const struct step_case *c)
 {
     double flops = 0;
 
@@ -207,7 +207,7 @@ static double peak_bytes(void)
     return getrusage(RUSAGE_SELF, &u) == 0 ? (double)u.ru_maxrss * 1024 : 0;
 }
 
-static status report(struct step *s, const struct bench_case *c, const struct times *t, const struct bench_rate *limit)
+static status report(struct step *s, const struct step_case *c, const struct times *t, const struct bench_rate *limit)
 {
     struct bench_figure f = {
         .bench = "step", .limit = limit->clock, .unit = "flop/s", .value = step_flops(s, c) / t->total};
@@ -236,7 +236,7 @@ static status report(struct step *s, const struct bench_case *c, const struct ti
 }
 
 /* One unit to touch all memory, then a step between two measurements of the limit. */
-static status run_case(struct step *s, const struct bench_case *c)
+static status run_case(struct step *s, const struct step_case *c)
 {
     struct unit_inputs in = {.batch = &s->batch,
                              .prompts = {s->options->layers, TOKENS, s->prompts},

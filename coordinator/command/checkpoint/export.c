@@ -109,7 +109,10 @@ static status export_state(const char *folder, const struct state *state, const 
 
     TRY(file_join(path, sizeof path, folder, "prompts.safetensors"));
     TRY(prompts_file_open(path, 0, 0, &p));
-    if ((size_t)p.tasks != state->task_count)
+    if (p.span_head != p.head)
+        s = fault(ST_INPUT, "%s: a head of its own for spans (prompt.heads: kinds), the reference's file has one head",
+                  path);
+    else if ((size_t)p.tasks != state->task_count)
         s = fault(ST_INPUT, "%s: %lld router rows, state.pb names %zu tasks", path, (long long)p.tasks,
                   state->task_count);
     else s = write_file(folder, state, &p, c);

@@ -1,4 +1,4 @@
-/* mp2 probe: one batch through forward, backward and AdamW, for comparison with other programs (README "Probe"). What
+/* mp2 probe: one batch through forward, backward and AdamW, for comparison with other programs. What
  * its files share: the case, the pass over it, the result. */
 #ifndef MP2_COORDINATOR_COMMAND_PROBE_PROBE_H
 #define MP2_COORDINATOR_COMMAND_PROBE_PROBE_H

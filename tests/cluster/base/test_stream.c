@@ -1,4 +1,4 @@
-/* The stream reader: the same lines from plain, gzip and xz; pieces; damage, truncation and shrinking are said. */
+/* The stream reader: the same lines from plain, gzip and xz; pieces; damage, truncation and shrinking are reported. */
 #include "tests/support/support.h"
 
 #include <lzma.h>

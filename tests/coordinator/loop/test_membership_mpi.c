@@ -30,7 +30,7 @@ static int told(int rank, const char *state)
 
 static void begin(void)
 {
-    struct member_card card = {.threads = 1};
+    struct worker_info card = {.threads = 1};
 
     if (comm_is_coordinator(&comm)) test_folder(folder, sizeof folder);
     assert_int_equal(comm_broadcast(&comm, folder, sizeof folder, 0), ST_OK);

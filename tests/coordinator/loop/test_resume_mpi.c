@@ -27,7 +27,7 @@ struct adder {
     int64_t record;
 };
 
-static void introduce(void *self, struct member_card *card)
+static void introduce(void *self, struct worker_info *card)
 {
     (void)self, (void)card;
 }

@@ -90,7 +90,7 @@ static int open_world(void **state)
     open_encoder(w);
     if (comm_is_worker(&comm))
         assert_int_equal(compute_open(w->replica.encoder, w->replica.pool, &o, &w->compute), ST_OK);
-    assert_int_equal(membership_open(&comm, &(struct member_card){.threads = 1}, &w->membership), ST_OK);
+    assert_int_equal(membership_open(&comm, &(struct worker_info){.threads = 1}, &w->membership), ST_OK);
     for (int i = 0; i < BANK; i++) w->prompts[i] = (float)(random_uniform(key, (uint64_t)i) - 0.5);
     for (int i = 0; i < 2 * HIDDEN; i++) w->head[i] = (float)(random_uniform(key, (uint64_t)(BANK + i)) - 0.5);
     return 0;
