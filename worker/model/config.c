@@ -74,8 +74,7 @@ static status read_bert(const struct config_reader *r, struct model_config *c)
     int64_t width;
 
     TRY(expect_text(r, "model_type", "bert", "ernie")); /* ERNIE is a BERT, sometimes with a table of task types */
-    TRY(expect_text(r, "hidden_act", "gelu",
-                    "gelu_python")); /* both are erf; others are approximations or different functions */
+    TRY(expect_text(r, "hidden_act", "gelu", "gelu_python")); /* both are erf; others differ or approximate */
     TRY(expect_text(r, "position_embedding_type", "absolute", NULL));
     TRY(read_int(r, "hidden_size", MOST_WIDTH, -1, &c->hidden));
     TRY(read_int(r, "num_hidden_layers", MOST_LAYERS, -1, &c->layers));

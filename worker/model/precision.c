@@ -1,4 +1,5 @@
-/* Both are timed alternately, so that other work on the machine affects both equally; the best time of each counts. */
+/* Both are timed alternately and by CPU time, so that other work on the machine does not affect the choice; the best
+ * time of each counts. */
 #include "worker/model/precision.h"
 
 #include <math.h>

@@ -22,8 +22,7 @@ enum mask_unit { MASK_TOKENS, MASK_WORDS, MASK_SPANS };
 struct masking {
     enum mask_unit unit;
     int32_t sep, mask, vocabulary;
-    double masked,
-        random; /* fractions of the chosen tokens replaced by [MASK], by another token; the rest is unchanged */
+    double masked, random; /* fractions of the chosen tokens that become [MASK], another token; the rest stays */
     const int32_t
         *pool; /* other tokens are drawn from here (a token_text's), except [SEP]; NULL: from the vocabulary */
     int64_t pool_tokens;
