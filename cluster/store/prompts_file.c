@@ -28,6 +28,9 @@ static status read_sizes(struct prompts_file *p)
     TRY(safetensors_expect(&p->file, "router", TENSOR_TYPE_COUNT, 3, (int64_t[]){-1, p->layers, p->modules},
                            &p->router));
     p->tasks = p->router->shape[0];
+    if (safetensors_find(&p->file, "head.task.weight"))
+        TRY(safetensors_expect(&p->file, "head.task.weight", TENSOR_TYPE_COUNT, 3, (int64_t[]){p->tasks, 2, p->hidden},
+                               &p->task_heads));
     if (p->hidden < 1 || width < 1 || width % p->hidden != 0)
         return fault(ST_INPUT, "%s: tensor \"A\" has %lld columns, expected a multiple of head.weight's width %lld",
                      p->file.path, (long long)width, (long long)p->hidden);
@@ -78,6 +81,7 @@ static status check_shapes(struct prompts_file *p, int64_t encoder_layers, int64
     TRY(mem_alloc(CHUNK, sizeof *buffer, &buffer));
     s = check_finite(p->file.path, p->head, buffer);
     if (s == ST_OK) s = check_finite(p->file.path, p->span_head, buffer);
+    if (s == ST_OK && p->task_heads) s = check_finite(p->file.path, p->task_heads, buffer);
     if (s == ST_OK) s = check_finite(p->file.path, p->router, buffer);
     if (s == ST_OK) s = check_finite(p->file.path, p->z, buffer);
     if (s == ST_OK) s = check_finite(p->file.path, p->a, buffer);

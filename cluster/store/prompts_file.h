@@ -16,6 +16,7 @@ struct prompts_file {
     int64_t tasks;                              /* T */
     const struct tensor *a, *z, *router, *head; /* any float type; read with tensor_read_f32(file.path, …) */
     const struct tensor *span_head;             /* of spans; head, where there is one for all */
+    const struct tensor *task_heads; /* (T,2,H): every task's own, head and span_head being means of them; NULL: none */
 };
 
 /* Local. Shapes are checked against each other and, when encoder_layers and hidden are not 0, against the model; every

@@ -50,7 +50,7 @@ static status compose(struct bank *b, int task, struct tuned *out, struct tuned_
         TRY(bank_compose(b, l, 1, u, prompt + (size_t)l * b->columns));
     }
     for (size_t i = 0; i < gates; i++) router[i] = (float)r[i];
-    memcpy(head, bank_head(b, t->meta.kind), 2 * (size_t)b->hidden * sizeof *head);
+    memcpy(head, bank_head(b, task, t->meta.kind), 2 * (size_t)b->hidden * sizeof *head);
     t->layers = b->layers;
     t->modules = b->modules;
     t->prompt = prompt;

@@ -33,9 +33,9 @@ const struct option pretrain_options[] = {
                 "of its own from the first step"),
     REAL_OPTION("prompt.router_centre", AT(prompt.router_centre), "0", -100, 100, RESULT, "",
                 "see router_start; below 0 few modules prevail in a task"),
-    CHOICE_OPTION("prompt.heads", AT(prompt.heads), "one", "one|kinds", RESULT,
-                  "one head for all tasks, or one for tasks with options (labels, choices) and one for spans: what one "
-                  "kind learns is no noise to the other"),
+    CHOICE_OPTION("prompt.heads", AT(prompt.heads), "one", "one|kinds|tasks", RESULT,
+                  "one head for all tasks; one for tasks with options (labels, choices) and one for spans; or one for "
+                  "each task, whose means by kind are where a new task starts: what others learn is no noise to it"),
     INT_OPTION("prompt.first_placeholder", AT(prompt.first_placeholder), "1000", 0, 1e9, RESULT, "",
                "vocabulary id at the prompt's first position; P ids from there"),
     INT_OPTION("prompt.max_length", AT(prompt.max_length), "512", 8, 65536, RESULT, "tokens",

@@ -8,7 +8,7 @@
 #include "worker/model/machine.h"
 
 enum depth { DEPTH_DEEP, DEPTH_SHALLOW };
-enum heads { HEADS_ONE, HEADS_KINDS };
+enum heads { HEADS_ONE, HEADS_KINDS, HEADS_TASKS };
 
 /* Shape of the prompts. */
 struct prompt_config {

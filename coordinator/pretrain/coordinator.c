@@ -6,6 +6,7 @@
 
 #include "cluster/base/clock.h"
 #include "coordinator/data/task_info.h"
+#include "coordinator/pretrain/heads.h"
 #include "coordinator/pretrain/scores.h"
 
 /* ---- opening ---- */
@@ -64,6 +65,7 @@ static status open_outcome(struct pretrain_coordinator *c)
     TRY(mem_keep_new(&c->keep, (size_t)s->groups, sizeof *c->outcome.groups, &c->outcome.groups));
     TRY(mem_keep_new(&c->keep, s->groups * s->u, sizeof *c->outcome.grad_u, &c->outcome.grad_u));
     TRY(mem_keep_new(&c->keep, (size_t)s->groups, sizeof *c->outcome.square, &c->outcome.square));
+    TRY(mem_keep_new(&c->keep, (size_t)s->heads * s->head, sizeof *c->recorded_heads, &c->recorded_heads));
     return mem_keep_new(&c->keep, (size_t)s->heads * s->head, sizeof *c->outcome.grad_head, &c->outcome.grad_head);
 }
 
@@ -94,6 +96,7 @@ static status open_all(struct pretrain_coordinator *c)
     TRY(open_draws(c));
     TRY(open_reports(c));
     TRY(open_outcome(c));
+    TRY(mem_keep_new(&c->keep, 2 * c->shape->head, sizeof *c->head_means, &c->head_means));
     TRY(balance_new(c->shape->tasks, &c->balance));
     TRY(pretrain_message_new(&c->keep, c->shape->groups, &c->message));
     return open_tasks(c);
@@ -151,12 +154,6 @@ struct rates pretrain_rates(const struct pretrain_config *config, int64_t step)
                           .adamw = t->adamw};
 }
 
-/* Which head a task uses. */
-static int head_of(const struct pretrain_coordinator *c, int task)
-{
-    return c->shape->heads > 1 && dataset_task(c->data, task)->kind == TASK_EXTRACTIVE;
-}
-
 /* A head into go's, for group g. */
 static void take_head(struct pretrain_coordinator *c, int g, int head)
 {
@@ -172,7 +169,7 @@ void pretrain_coordinator_mix(struct pretrain_coordinator *c, int64_t step, int 
     double *noise = c->uniform + g * s->gates;
 
     d->task = task;
-    d->head = head_of(c, task);
+    d->head = heads_of_task(c->config->prompt.heads, c->data, task);
     take_head(c, g, d->head);
     d->tau = mixture_tau(&c->config->mixture, step - 1);
     d->uniform = c->config->mixture.gate_noise ? noise : NULL;
@@ -198,7 +195,7 @@ void pretrain_coordinator_mix_task(struct pretrain_coordinator *c, int task)
     draw.uniform = NULL;
     draw.tau = 1.0;
     parameters_draw(c->parameters, &draw);
-    take_head(c, 0, head_of(c, task));
+    take_head(c, 0, heads_of_task(c->config->prompt.heads, c->data, task));
 }
 
 /* ---- reports ---- */

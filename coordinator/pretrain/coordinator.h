@@ -57,6 +57,8 @@ struct pretrain_coordinator {
     struct parameters *parameters;
     struct group_draw *draws; /* (groups) their u point into the go message */
     double *uniform;          /* (groups, layers, K) router noise */
+    float *head_means;        /* (2, 2, H) of a checkpoint with a head for each task: where new tasks start */
+    double *recorded_heads;   /* (heads, 2, H) room for the record's */
     float *u, *head;          /* go's */
     double *weights;          /* go's */
     struct balance *balance;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cluster/base/log.h"
+#include "coordinator/pretrain/heads.h"
 #include "coordinator/pretrain/recipe.h"
 #include "coordinator/text/vocabulary.h"
 
@@ -33,7 +34,7 @@ static struct pretrain_shape find_shape(const struct pretrain_config *c, const s
                                .intrinsic = c->prompt.intrinsic,
                                .tasks = dataset_tasks(data),
                                .groups = c->train.groups,
-                               .heads = c->prompt.heads == HEADS_KINDS ? 2 : 1,
+                               .heads = heads_count(c->prompt.heads, dataset_tasks(data)),
                                .batch = c->train.batch,
                                .longest = longest};
 

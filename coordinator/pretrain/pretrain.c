@@ -163,10 +163,11 @@ struct job pretrain_job(struct pretrain *p)
                         .describe = pretrain_describe};
 }
 
-/* Approximate, to estimate disk space: G and u of each group as floats, g as doubles, and some margin. */
+/* Approximate, to estimate disk space: G and u of each group as floats, g and a head's gradient as doubles, and some
+ * margin. */
 static size_t record_bytes(const struct pretrain_shape *s)
 {
-    size_t group = s->bank * sizeof(float) + s->u * (sizeof(float) + sizeof(double));
+    size_t group = s->bank * sizeof(float) + s->u * (sizeof(float) + sizeof(double)) + s->head * sizeof(double);
 
     return s->groups * group + 4096;
 }

@@ -3,8 +3,8 @@
 
 static const struct recipe recipes[] = {
     {"configs/pretrain.yaml", 896, 1e-4, 5e-4},
-    {"configs/pretrain-base.yaml", 640, 1e-3, 3e-3},
-    {"configs/pretrain-small.yaml", 0, 5e-3, 1e-2},
+    {"configs/pretrain-base.yaml", 640, 2e-4, 3e-3},
+    {"configs/pretrain-small.yaml", 0, 1e-3, 1e-2},
 };
 
 const struct recipe *recipe_for(int64_t hidden)

@@ -20,6 +20,54 @@ static void describe_group(const struct pretrain_coordinator *c, int g, struct r
                                    .correct = group->correct};
 }
 
+/* ---- heads ----
+ *
+ * With a head for each task, a record has the gradients of those that the step's groups use, by number; else all. */
+
+static int is_recorded(const struct pretrain_coordinator *c, int head)
+{
+    if (c->config->prompt.heads != HEADS_TASKS) return 1;
+    for (int g = 0; g < c->shape->groups; g++)
+        if (c->draws[g].head == head) return 1;
+    return 0;
+}
+
+static uint32_t recorded_heads(const struct pretrain_coordinator *c)
+{
+    uint32_t count = 0;
+
+    for (int head = 0; head < c->shape->heads; head++) count += (uint32_t)is_recorded(c, head);
+    return count;
+}
+
+/* Move the recorded heads' gradients between grad_head, where every head has its place, and the record, where they
+ * stand together. */
+static void pack_heads(struct pretrain_coordinator *c)
+{
+    size_t n = c->shape->head;
+    double *to = c->recorded_heads;
+
+    for (int head = 0; head < c->shape->heads; head++) {
+        if (!is_recorded(c, head)) continue;
+        memcpy(to, c->outcome.grad_head + (size_t)head * n, n * sizeof *to);
+        to += n;
+    }
+}
+
+static void unpack_heads(struct pretrain_coordinator *c, const double *from)
+{
+    size_t n = c->shape->head;
+
+    memset(c->outcome.grad_head, 0, (size_t)c->shape->heads * n * sizeof *from);
+    for (int head = 0; head < c->shape->heads; head++) {
+        if (!is_recorded(c, head)) continue;
+        memcpy(c->outcome.grad_head + (size_t)head * n, from, n * sizeof *from);
+        from += n;
+    }
+}
+
+/* ---- writing ---- */
+
 status pretrain_record_make(struct pretrain_coordinator *c, int64_t step, enum record_skip skipped,
                             struct job_step *out)
 {
@@ -28,7 +76,7 @@ status pretrain_record_make(struct pretrain_coordinator *c, int64_t step, enum r
                             .layers = (uint32_t)s->layers,
                             .intrinsic = (uint32_t)s->intrinsic,
                             .hidden = (uint32_t)s->hidden,
-                            .heads = (uint32_t)s->heads,
+                            .heads = recorded_heads(c),
                             .columns = (uint64_t)s->columns,
                             .group_count = (size_t)s->groups,
                             .groups = c->outcome.groups,
@@ -43,11 +91,22 @@ status pretrain_record_make(struct pretrain_coordinator *c, int64_t step, enum r
         group->gradient = c->gradients.prompts + g * s->bank;
         group->a_gradient = c->outcome.grad_u + g * s->u;
     }
-    if (skipped == RECORD_APPLIED) r.head_gradient = c->outcome.grad_head;
+    if (skipped == RECORD_APPLIED) {
+        pack_heads(c);
+        r.head_gradient = c->recorded_heads;
+    }
     TRY(record_encode_step(&r, &c->record));
     out->record = c->record.data;
     out->record_bytes = c->record.bytes;
     return ST_OK;
+}
+
+/* ---- taking up ---- */
+
+static status other_sizes(const struct pretrain_coordinator *c, int64_t step)
+{
+    return fault(ST_INPUT, "%s/journal: step %lld was recorded with other sizes than the configuration has",
+                 c->config->run, (long long)step);
 }
 
 static status check_sizes(const struct pretrain_coordinator *c, int64_t step, const struct record_step *r)
@@ -55,10 +114,9 @@ static status check_sizes(const struct pretrain_coordinator *c, int64_t step, co
     const struct pretrain_shape *s = c->shape;
 
     if ((int64_t)r->step == step && r->layers == s->layers && r->intrinsic == s->intrinsic && r->hidden == s->hidden &&
-        r->heads == s->heads && r->columns == (uint64_t)s->columns && r->group_count == (size_t)s->groups)
+        r->columns == (uint64_t)s->columns && r->group_count == (size_t)s->groups)
         return ST_OK;
-    return fault(ST_INPUT, "%s/journal: step %lld was recorded with other sizes than the configuration has",
-                 c->config->run, (long long)step);
+    return other_sizes(c, step);
 }
 
 /* Take over a group's gradients; task and u must be those of schedule and parameters. */
@@ -88,9 +146,8 @@ static status take_record(struct pretrain_coordinator *c, int64_t step, const st
         TRY(take_group(c, step, g, r));
         c->outcome.groups[g] = r->groups[g];
     }
-    if (r->skipped == RECORD_APPLIED)
-        memcpy(c->outcome.grad_head, r->head_gradient,
-               (size_t)c->shape->heads * c->shape->head * sizeof *r->head_gradient);
+    if (r->heads != recorded_heads(c)) return other_sizes(c, step);
+    if (r->skipped == RECORD_APPLIED) unpack_heads(c, r->head_gradient);
     return ST_OK;
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cluster/base/log.h"
+#include "coordinator/pretrain/heads.h"
 #include "coordinator/pretrain/pretrain.h"
 
 void pretrain_introduce(void *self, struct worker_info *card)
@@ -55,26 +56,61 @@ static void add_columns(struct pretrain *p, const char *file, const char *name, 
     add_tensor(p, file, name, TENSOR_F32, 3, shape, part);
 }
 
-/* The head of spans, after that of options in memory. A file's tensors stand together in the list. */
-static void add_span_head(struct pretrain *p, const char *file, const struct parameters *q)
-{
-    const int64_t shape[2] = {2, p->facts.shape.hidden};
-    const struct moments *x = &q->head;
+/* ---- heads ----
+ *
+ * One: head.weight. Kinds: that for options, and head.span.weight. Tasks: head.task.weight, and the first two are its
+ * means by kind, where new tasks start. A file's tensors stand together in the list. */
 
-    if (p->facts.shape.heads == 1) return;
-    add_whole(p, file, "head.span.weight", TENSOR_F32, 2, shape, x->value ? x->value + p->facts.shape.head : NULL);
+/* Head `head` of x; NULL on ranks that have none. */
+static float *head_at(const struct pretrain *p, float *x, int head)
+{
+    return x ? x + (size_t)head * p->facts.shape.head : NULL;
 }
 
-static void add_span_moments(struct pretrain *p, const char *file, const struct parameters *q)
+/* The heads of options and spans. */
+static float *find_kind_heads(struct pretrain *p, const struct parameters *q)
 {
-    const int64_t shape[2] = {2, p->facts.shape.hidden}, heads[1] = {p->facts.shape.heads};
-    const struct moments *x = &q->head;
-    size_t n = p->facts.shape.head;
+    struct pretrain_coordinator *c = p->coordinator;
 
-    if (p->facts.shape.heads == 1) return;
-    add_whole(p, file, "head.count", TENSOR_I64, 1, heads, q->head_applied);
-    add_whole(p, file, "head.span.weight.m", TENSOR_F32, 2, shape, x->m ? x->m + n : NULL);
-    add_whole(p, file, "head.span.weight.v", TENSOR_F32, 2, shape, x->v ? x->v + n : NULL);
+    if (!c || p->config->prompt.heads != HEADS_TASKS) return q->head.value;
+    heads_means(c->data, p->facts.shape.head, q->head.value, c->head_means);
+    return c->head_means;
+}
+
+static void add_heads_apart(struct pretrain *p, const char *file, float *kinds, const struct parameters *q)
+{
+    const struct pretrain_shape *s = &p->facts.shape;
+    const int64_t head[2] = {2, s->hidden}, all[3] = {s->tasks, 2, s->hidden};
+    enum heads heads = p->config->prompt.heads;
+
+    if (heads != HEADS_ONE) add_whole(p, file, "head.span.weight", TENSOR_F32, 2, head, head_at(p, kinds, 1));
+    if (heads == HEADS_TASKS) add_whole(p, file, "head.task.weight", TENSOR_F32, 3, all, q->head.value);
+}
+
+static void add_first_head_moments(struct pretrain *p, const char *file, const struct parameters *q)
+{
+    const int64_t head[2] = {2, p->facts.shape.hidden};
+
+    if (p->config->prompt.heads == HEADS_TASKS) return;
+    add_whole(p, file, "head.weight.m", TENSOR_F32, 2, head, q->head.m);
+    add_whole(p, file, "head.weight.v", TENSOR_F32, 2, head, q->head.v);
+}
+
+static void add_moments_of_heads_apart(struct pretrain *p, const char *file, const struct parameters *q)
+{
+    const struct pretrain_shape *s = &p->facts.shape;
+    const int64_t head[2] = {2, s->hidden}, all[3] = {s->tasks, 2, s->hidden}, count[1] = {s->heads};
+    enum heads heads = p->config->prompt.heads;
+
+    if (heads == HEADS_ONE) return;
+    add_whole(p, file, "head.count", TENSOR_I64, 1, count, q->head_applied);
+    if (heads == HEADS_KINDS) {
+        add_whole(p, file, "head.span.weight.m", TENSOR_F32, 2, head, head_at(p, q->head.m, 1));
+        add_whole(p, file, "head.span.weight.v", TENSOR_F32, 2, head, head_at(p, q->head.v, 1));
+        return;
+    }
+    add_whole(p, file, "head.task.weight.m", TENSOR_F32, 3, all, q->head.m);
+    add_whole(p, file, "head.task.weight.v", TENSOR_F32, 3, all, q->head.v);
 }
 
 status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_t *count)
@@ -85,23 +121,23 @@ status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_
     struct parameters none = {0}, *q = p->coordinator ? p->coordinator->parameters : &none;
     int64_t z[3] = {s->layers, s->modules, s->intrinsic}, router[3] = {s->tasks, s->layers, s->modules};
     int64_t head[2] = {2, s->hidden}, rows[1] = {s->tasks};
+    float *kinds = find_kind_heads(p, q);
 
     p->tensor_count = 0;
     add_columns(p, prompts, "A", 0);
-    add_whole(p, prompts, "head.weight", TENSOR_F32, 2, head, q->head.value);
+    add_whole(p, prompts, "head.weight", TENSOR_F32, 2, head, kinds);
     add_whole(p, prompts, "router", TENSOR_F32, 3, router, q->router.value);
     add_whole(p, prompts, "z", TENSOR_F32, 3, z, q->z.value);
-    add_span_head(p, prompts, q);
+    add_heads_apart(p, prompts, kinds, q);
     add_whole(p, optimizer, "router.count", TENSOR_I64, 1, rows, q->row_applied);
     add_columns(p, optimizer, "A.m", 1);
     add_columns(p, optimizer, "A.v", 2);
-    add_whole(p, optimizer, "head.weight.m", TENSOR_F32, 2, head, q->head.m);
-    add_whole(p, optimizer, "head.weight.v", TENSOR_F32, 2, head, q->head.v);
+    add_first_head_moments(p, optimizer, q);
     add_whole(p, optimizer, "router.m", TENSOR_F32, 3, router, q->router.m);
     add_whole(p, optimizer, "router.v", TENSOR_F32, 3, router, q->router.v);
     add_whole(p, optimizer, "z.m", TENSOR_F32, 3, z, q->z.m);
     add_whole(p, optimizer, "z.v", TENSOR_F32, 3, z, q->z.v);
-    add_span_moments(p, optimizer, q);
+    add_moments_of_heads_apart(p, optimizer, q);
     if (p->config->mixture.balance) {
         add_whole(p, optimizer, "balance.count", TENSOR_I64, 1, rows,
                   p->coordinator ? p->coordinator->balance->count : NULL);
@@ -165,7 +201,7 @@ static status restore_coordinator(struct pretrain *p, const struct state *state)
                      (long long)p->facts.shape.tasks);
     for (size_t t = 0; t < state->task_count; t++) c->tasks[t].first_loss = state->tasks[t].first_loss;
     c->parameters->applied = p->applied;
-    if (p->facts.shape.heads == 1) c->parameters->head_applied[0] = p->applied;
+    if (p->config->prompt.heads == HEADS_ONE) c->parameters->head_applied[0] = p->applied;
     return ST_OK;
 }
 

@@ -97,11 +97,13 @@ static status open_folder(const char *folder, const struct model_config *model, 
     TRY(read_whole(b, b->file.router, &b->router));
     TRY(read_whole(b, b->file.head, &b->head));
     TRY(read_whole(b, b->file.span_head, &b->span_head));
+    if (b->file.task_heads) TRY(read_whole(b, b->file.task_heads, &b->task_heads));
     return compose_all(b);
 }
 
-const float *bank_head(const struct bank *b, enum task_kind kind)
+const float *bank_head(const struct bank *b, int row, enum task_kind kind)
 {
+    if (b->task_heads && row >= 0) return b->task_heads + (size_t)row * 2 * (size_t)b->hidden;
     return kind == TASK_EXTRACTIVE ? b->span_head : b->head;
 }
 
@@ -125,6 +127,7 @@ void bank_close(struct bank *b)
     mem_free(b->router);
     mem_free(b->head);
     mem_free(b->span_head);
+    mem_free(b->task_heads);
     mem_free(b->values);
     mem_free(b->row);
     memset(b, 0, sizeof *b);

@@ -22,6 +22,7 @@ struct bank {
     float *z;                 /* (layers,K,d) */
     float *router;            /* (tasks,layers,K) logits */
     float *head, *span_head;  /* (2,H) of tasks with options, and of spans: the same values where there is one head */
+    float *task_heads;        /* (tasks,2,H); NULL: the tasks have none of their own */
     float *values;            /* (layers,K,P*H): z A */
     float *row;               /* (P*H) scratch */
     struct kernels kernels;
@@ -32,8 +33,9 @@ struct bank {
 status bank_open(const char *path, const struct model_config *model, struct bank *b);
 void bank_close(struct bank *b);
 
-/* Local. The head for a task of this kind. */
-const float *bank_head(const struct bank *b, enum task_kind kind);
+/* Local. The head that goes with router row `row`; for a new task (-1), and where tasks have no heads of their own,
+ * that of the kind. */
+const float *bank_head(const struct bank *b, int row, enum task_kind kind);
 
 /* Local. The router row of a task by its name; -1: the task was not seen. */
 int bank_task(const struct bank *b, const char *id);

@@ -65,7 +65,7 @@ static void draw_normal(const struct cell_work *w, enum fresh what, double devia
     for (size_t i = 0; i < n; i++) out[i] = (float)(deviation * random_normal(key, i));
 }
 
-/* Which pre-trained router fits the training examples best, by the loss of its prompts. */
+/* Which pre-trained router, with its head, fits the training examples best, by the loss of its prompts. */
 static status best_row(const struct cell_work *w, struct oracle *oracle, int *best)
 {
     const struct bank *b = w->bank;
@@ -82,7 +82,7 @@ static status best_row(const struct cell_work *w, struct oracle *oracle, int *be
 
         bank_gates(b, b->router + (size_t)row * gates, s, r);
         bank_mix(b, b->values, r, prompts);
-        done = oracle_loss(oracle, 1, prompts, bank_head(b, w->task->kind), &loss);
+        done = oracle_loss(oracle, 1, prompts, bank_head(b, row, w->task->kind), &loss);
         if (!(loss < least)) continue;
         least = loss;
         *best = row;
@@ -92,53 +92,60 @@ static status best_row(const struct cell_work *w, struct oracle *oracle, int *be
     return done;
 }
 
-/* The router's logits: a seen task's row, or near 0. Zero-shot takes the task's own row, or exactly 0: all modules
- * alike. */
-static status start_router(const struct cell_work *w, struct oracle *oracle, float *theta)
+/* The seen task to start from; -1: none. Zero-shot takes the task's own. */
+static status start_row(const struct cell_work *w, struct oracle *oracle, int *row)
 {
     const struct bank *b = w->bank;
     const char *start = w->t->config->start;
+
+    *row = -1;
+    if (w->cell->method == METHOD_ZERO_SHOT || strcmp(start, "seen") == 0) *row = bank_task(b, w->task->id);
+    else if (strcmp(start, "best") != 0) *row = start[0] ? bank_task(b, start) : -1;
+    else if (b->modules > 1 || b->task_heads) return best_row(w, oracle, row);
+    return ST_OK;
+}
+
+/* The router's logits: a seen task's row, or near 0; for zero-shot exactly 0, all modules alike. */
+static void start_router(const struct cell_work *w, int row, float *theta)
+{
+    const struct bank *b = w->bank;
     size_t gates = (size_t)b->layers * (size_t)b->modules;
     struct random_key key = key_of(w, FRESH_ROUTER);
-    int own = w->cell->method == METHOD_ZERO_SHOT || strcmp(start, "seen") == 0, row = -1;
 
     memset(theta, 0, gates * sizeof *theta);
-    if (b->modules == 1) return ST_OK;
-    if (own) row = bank_task(b, w->task->id);
-    else if (strcmp(start, "best") == 0) TRY(best_row(w, oracle, &row));
-    else if (start[0]) row = bank_task(b, start);
+    if (b->modules == 1) return;
     if (row >= 0) memcpy(theta, b->router + (size_t)row * gates, gates * sizeof *theta);
     else if (w->cell->method != METHOD_ZERO_SHOT)
         for (size_t i = 0; i < gates; i++) theta[i] = (float)(2e-3 * random_uniform(key, i) - 1e-3);
-    return ST_OK;
 }
 
 struct start {
     float *theta, *modules, *head;
 };
 
-static void start_head(const struct cell_work *w, float *head)
+static void start_head(const struct cell_work *w, int row, float *head)
 {
     size_t count = 2 * (size_t)w->bank->hidden;
     int fresh = w->bank == &w->fresh;
 
     if (fresh && w->t->config->fresh_head) draw_normal(w, FRESH_HEAD, 0.02, count, head);
-    else memcpy(head, bank_head(fresh ? &w->t->bank : w->bank, w->task->kind), count * sizeof *head);
+    else memcpy(head, bank_head(fresh ? &w->t->bank : w->bank, row, w->task->kind), count * sizeof *head);
 }
 
 static status start_values(const struct cell_work *w, struct oracle *oracle, struct start *s)
 {
     const struct bank *b = w->bank;
     size_t gates = (size_t)b->layers * (size_t)b->modules, head = 2 * (size_t)b->hidden;
-    int fresh = b == &w->fresh;
+    int fresh = b == &w->fresh, row;
 
     TRY(mem_alloc(gates, sizeof *s->theta, &s->theta));
     TRY(mem_alloc(gates * b->columns, sizeof *s->modules, &s->modules));
     TRY(mem_alloc(head, sizeof *s->head, &s->head));
-    TRY(start_router(w, oracle, s->theta));
+    TRY(start_row(w, oracle, &row));
+    start_router(w, row, s->theta);
     if (fresh) draw_normal(w, FRESH_PROMPT, 0.02, gates * b->columns, s->modules);
     else memcpy(s->modules, b->values, gates * b->columns * sizeof *s->modules);
-    start_head(w, s->head);
+    start_head(w, row, s->head);
     return ST_OK;
 }
 
@@ -204,21 +211,25 @@ static status tune_black_box(struct cell_work *w, struct oracle *oracle)
 {
     const struct tune_config *c = w->t->config;
     struct black_box b = {.bank = w->bank,
-                          .head = bank_head(w->bank, w->task->kind),
                           .oracle = oracle,
                           .dev_curve = &w->dev_curve,
                           .config = c->black_box,
                           .reference = c->reference.choice,
                           .key = key_of(w, FRESH_SEARCH)};
     float *theta;
+    int row;
     status s;
 
     snprintf(b.folder, sizeof b.folder, "%.4000s/journal", w->folder);
     snprintf(b.digest, sizeof b.digest, "%s", w->digest);
     TRY(mem_alloc((size_t)w->bank->layers * (size_t)w->bank->modules, sizeof *theta, &theta));
-    s = start_router(w, oracle, theta);
-    b.theta = theta;
-    if (s == ST_OK) s = black_box_run(&b);
+    s = start_row(w, oracle, &row);
+    if (s == ST_OK) {
+        start_router(w, row, theta);
+        b.theta = theta;
+        b.head = bank_head(w->bank, row, w->task->kind);
+        s = black_box_run(&b);
+    }
     w->result->evaluations = b.evaluations;
     w->result->seconds = b.seconds;
     w->result->parameters = b.parameters;
@@ -269,7 +280,7 @@ status cell_begin_full(struct cell_work *w)
     w->result->steps = w->t->config->full.epochs;
     w->result->parameters = full_parameters(w->full);
     TRY(mem_alloc(2 * (size_t)w->bank->hidden, sizeof *head, &head));
-    start_head(w, head);
+    start_head(w, -1, head);
     start.head = head;
     full_begin(w->full, &start);
     mem_free(head);

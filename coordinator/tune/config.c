@@ -23,7 +23,8 @@ const struct option tune_options[] = {
     INT_OPTION("k", AT(k), "0", 0, 1e6, RESULT, "examples",
                "per label (in all where there are no labels) to train on, and as many for dev; 0: as the task says"),
     TEXT_OPTION("start", AT(start), "", RESULT,
-                "router to begin with: empty: near 0; seen: the task's own row where it was pre-trained; best: that "
+                "router (and with prompt.heads: tasks head) to begin with: empty: near 0; seen: the task's own row "
+                "where it was pre-trained; best: that "
                 "pre-trained row whose training loss is least; or a pre-trained task's id"),
     INT_OPTION("dev_every", AT(dev_every), "25", 1, 1e9, RESULT, "steps",
                "between looks at the dev examples; the best state is kept"),

@@ -107,16 +107,36 @@ same_killed balance-killed 2 "$want" $o
 # shellcheck disable=SC2086
 [ "$want" != "$(one one-head 2 $o --set prompt.heads=one)" ] || fail "prompt.heads changed nothing"
 
-# A seen task starts its tuning with the head of its kind: untuned, its loss is the run's own.
-"$mp2" evaluate balance-2 test > balance-scores.txt 2>&1 || fail "evaluate with two heads: $(tail -3 balance-scores.txt)"
-printf 'run: tuned\nmodel: model\ndata: data\nprompts: balance-2\n' > tune.yaml
-"$mp2" tune tune.yaml --set tasks=ccpm,cmrc2018 --set methods=zero-shot --set seeds=8 --set k=3 > tune.txt 2>&1 ||
-    fail "tune with two heads: $(tail -3 tune.txt)"
-for task in ccpm cmrc2018; do
-    loss=$(awk -v task=$task '$1 == task { print $5 }' balance-scores.txt)
-    got=$(sed -n 's/.*"test_loss": \([0-9.]*\),.*/\1/p' "tuned/cells/$task/zero-shot/8/result.json" | xargs printf %.3f)
-    [ "$got" = "$loss" ] || fail "$task with two heads: a loss of $got untuned, expected $loss"
+# A head for each task: a record has those that its groups use, one or two, and a killed run finds each head's place again.
+heads="$o --set prompt.heads=tasks"
+# shellcheck disable=SC2086
+want_heads=$(one heads 1 $heads) || exit 1
+[ "$want_heads" != "$want" ] || fail "prompt.heads: tasks is the same as kinds"
+for ranks in 2 3 5; do
+    # shellcheck disable=SC2086
+    same "heads-$ranks" "$ranks" "$want_heads" $heads
 done
+# shellcheck disable=SC2086
+same_killed heads-killed 2 "$want_heads" $heads
+
+# A seen task starts its tuning with the head that training gave it, its kind's or its own: untuned, its loss is the run's own.
+for run in balance-2 heads-2; do
+    "$mp2" evaluate $run test > $run-scores.txt 2>&1 || fail "evaluate $run: $(tail -3 $run-scores.txt)"
+    printf 'run: tuned-%s\nmodel: model\ndata: data\nprompts: %s\n' $run $run > tune.yaml
+    "$mp2" tune tune.yaml --set tasks=ccpm,cmrc2018 --set methods=zero-shot --set seeds=8 --set k=3 > tune.txt 2>&1 ||
+        fail "tune over $run: $(tail -3 tune.txt)"
+    for task in ccpm cmrc2018; do
+        loss=$(awk -v task=$task '$1 == task { print $5 }' $run-scores.txt)
+        got=$(sed -n 's/.*"test_loss": \([0-9.]*\),.*/\1/p' "tuned-$run/cells/$task/zero-shot/8/result.json" | xargs printf %.3f)
+        [ "$got" = "$loss" ] || fail "$task over $run: a loss of $got untuned, expected $loss"
+    done
+done
+for start in best ccpm; do
+    "$mp2" tune tune.yaml --set run=tuned-$start --set start=$start --set tasks=afqmc --set methods=router,black-box --set seeds=8 --set k=3 \
+        --set router.epochs=2 > tune.txt 2>&1 || fail "tune from $start's router and head: $(tail -3 tune.txt)"
+done
+"$mp2" checkpoint export heads-2 --out torch.pt > export.txt 2>&1 && fail "many heads in a file for one"
+grep -q "prompt.heads: tasks" export.txt || fail "export does not name the heads: $(cat export.txt)"
 
 # The head stands still without a rate of its own, and goes its own way with another one; all else is trained with either.
 moved() { "$mp2" checkpoint diff "$1" "$2" | grep -oE '^(A|z|router|head.weight):' | sort | tr -d '\n'; }

@@ -110,7 +110,9 @@ static status export_state(const char *folder, const struct state *state, const 
 
     TRY(file_join(path, sizeof path, folder, "prompts.safetensors"));
     TRY(prompts_file_open(path, 0, 0, &p));
-    if (p.span_head != p.head)
+    if (p.task_heads)
+        s = fault(ST_INPUT, "%s: a head for each task (prompt.heads: tasks), the reference's file has one head", path);
+    else if (p.span_head != p.head)
         s = fault(ST_INPUT, "%s: a head of its own for spans (prompt.heads: kinds), the reference's file has one head",
                   path);
     else if ((size_t)p.tasks != state->task_count)

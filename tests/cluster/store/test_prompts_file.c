@@ -113,11 +113,44 @@ static void test_not_finite(void **state)
     assert_int_equal(prompts_file_open(path, L, H, &p), ST_INPUT);
 }
 
+/* Heads of every task: one for each router row, finite. */
+static void test_task_heads(void **state)
+{
+    const struct tensor_spec good[5] = {
+        specs[0], specs[1], specs[2], specs[3], {"head.task.weight", TENSOR_F32, 3, {T, 2, H}}};
+    static float heads[T * 2 * H];
+    const void *const data[5] = {values[0], values[1], values[2], values[3], heads};
+    struct prompts_file p;
+
+    (void)state;
+    assert_int_equal(safetensors_write(path, good, 5, NULL, 0, data), ST_OK);
+    assert_int_equal(prompts_file_open(path, L, H, &p), ST_OK);
+    assert_non_null(p.task_heads);
+    assert_int_equal(p.task_heads->count, T * 2 * H);
+    prompts_file_close(&p);
+    for (int axis = 0; axis < 3; axis++) {
+        struct tensor_spec bad[5];
+
+        memcpy(bad, good, sizeof bad);
+        bad[4].shape[axis]--;
+        assert_int_equal(safetensors_write(path, bad, 5, NULL, 0, data), ST_OK);
+        assert_int_equal(prompts_file_open(path, L, H, &p), ST_INPUT);
+    }
+    heads[T * 2 * H - 1] = NAN;
+    assert_int_equal(safetensors_write(path, good, 5, NULL, 0, data), ST_OK);
+    assert_int_equal(prompts_file_open(path, L, H, &p), ST_INPUT);
+    assert_int_equal(try_open(4, L, H), ST_OK);
+    assert_int_equal(prompts_file_open(path, L, H, &p), ST_OK);
+    assert_null(p.task_heads);
+    prompts_file_close(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_sizes, setup), cmocka_unit_test_setup(test_shallow, setup),
-        cmocka_unit_test_setup(test_shapes, setup), cmocka_unit_test_setup(test_not_finite, setup)};
+        cmocka_unit_test_setup(test_shapes, setup), cmocka_unit_test_setup(test_not_finite, setup),
+        cmocka_unit_test_setup(test_task_heads, setup)};
     int failed;
 
     log_init('-', -1, LOG_SILENT);
