@@ -81,8 +81,8 @@ static const struct command commands[] = {
      .run = cmd_report, .options = cmd_report_options, .also = "tune",
      .about = "Compare ways of tuning: every task by every method with every seed. Cells that are there are taken as "
               "they are, those that are missing are run first (start it with mpirun, as mp2 tune; it goes on where it "
-              "was cut off). Writes report.md, report.html (one file that needs nothing else), report.csv (a line a "
-              "task and method) and cells.csv."},
+              "was cut off). Writes report.md, report.html (one file that needs nothing else), report.svg (a "
+              "picture of the scores), report.csv (a line a task and method) and cells.csv."},
     {"run", "[-n RANKS] [option of mpirun …] [--] COMMAND …",
      "start a command under mpirun, with what the installed Open MPI wants to be told", .run = cmd_run,
      .about = "mp2 run -n 3 pretrain my.yaml is mpirun -n 3 mp2 pretrain my.yaml, where mpirun lets more ranks run "

@@ -1,5 +1,6 @@
 /* mp2 report CONFIG.yaml [--set key=value …]: the comparison of methods: runs the cells that are missing (under
- * mpirun, on every rank, through the same function as mp2 tune), then writes report.md, report.html and two CSV files.
+ * mpirun, on every rank, through the same function as mp2 tune), then writes report.md, report.html, report.svg and two
+ * CSV files.
  */
 #include <math.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ static const struct option own_options[] = {
     BOOL_OPTION("report.run_missing", offsetof(struct report_config, run_missing), "true", PLACEMENT,
                 "run the cells that are missing; false: report on those that are there"),
     TEXT_OPTION("report.out", offsetof(struct report_config, out), "", PLACEMENT,
-                "folder for report.md, report.html, report.csv, cells.csv; empty: the run's"),
+                "folder for report.md, .html, .svg, .csv and cells.csv; empty: the run's"),
 };
 enum { OWN_OPTIONS = sizeof own_options / sizeof *own_options };
 
@@ -67,7 +68,8 @@ static status write_all(const struct report *r, const char *folder)
     } files[] = {{"report.md", report_write_markdown},
                  {"report.csv", report_write_csv},
                  {"cells.csv", report_write_cells_csv},
-                 {"report.html", report_write_html}};
+                 {"report.html", report_write_html},
+                 {"report.svg", report_write_figure}};
     char path[4096];
 
     TRY(file_make_folder(folder));

@@ -89,5 +89,6 @@ status report_write_markdown(const struct report *r, const char *path);
 status report_write_csv(const struct report *r, const char *path);       /* a line a task and method */
 status report_write_cells_csv(const struct report *r, const char *path); /* a line a cell */
 status report_write_html(const struct report *r, const char *path);
+status report_write_figure(const struct report *r, const char *path); /* an SVG picture of the scores */
 
 #endif

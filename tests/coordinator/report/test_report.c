@@ -125,6 +125,29 @@ static void write_read(const struct report *r, const char *folder, const char *n
     assert_int_equal(file_read(path, 4 << 20, text, &n), ST_OK);
 }
 
+static size_t count_of(const char *text, const char *part)
+{
+    size_t n = 0;
+
+    for (const char *p = strstr(text, part); p; p = strstr(p + 1, part)) n++;
+    return n;
+}
+
+/* Closed as it was opened; a panel of means and one a task, a bar a method in each; no mean where a task has not every
+ * seed. */
+static void assert_svg(const char *text)
+{
+    assert_int_equal(strncmp(text, "<svg ", 5), 0);
+    assert_string_equal(text + strlen(text) - 7, "</svg>\n");
+    assert_int_equal(count_of(text, "<text "), count_of(text, "</text>"));
+    assert_int_equal(count_of(text, "<g "), 3);
+    assert_int_equal(count_of(text, "</g>"), 3);
+    assert_int_equal(count_of(text, "class=\"track\""), 6);
+    assert_non_null(strstr(text, ">60.0 ± 10.0</text>"));
+    assert_non_null(strstr(text, ">accuracy, 10 rows, dashed: majority 50.0</text>"));
+    assert_non_null(strstr(text, ">–</text>"));
+}
+
 static void test_files(void **state)
 {
     char folder[256], run[400], *text;
@@ -155,6 +178,9 @@ static void test_files(void **state)
     assert_non_null(strstr(text, "<tr><th scope=\"row\">one</th><td>10</td><td>"));
     assert_null(strstr(text, "http-equiv=\"refresh"));
     assert_null(strstr(text, "src=\"http"));
+    mem_free(text);
+    write_read(&r, folder, "r.svg", report_write_figure, &text);
+    assert_svg(text);
     mem_free(text);
     report_fini(&r);
     test_folder_remove(folder);
