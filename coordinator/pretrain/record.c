@@ -40,10 +40,10 @@ status pretrain_record_make(struct pretrain_coordinator *c, int64_t step, enum r
         describe_group(c, g, group);
         if (skipped != RECORD_APPLIED) continue;
         group->u = c->draws[g].u;
-        group->gradient = c->gradients.prompts + g * s->bank;
-        group->a_gradient = c->outcome.grad_u + g * s->u;
+        group->grad_prompts = c->gradients.prompts + g * s->bank;
+        group->grad_u = c->outcome.grad_u + g * s->u;
     }
-    if (skipped == RECORD_APPLIED) r.head_gradient = c->outcome.grad_head;
+    if (skipped == RECORD_APPLIED) r.grad_head = c->outcome.grad_head;
     TRY(record_encode_step(&r, &c->record));
     out->record = c->record.data;
     out->record_bytes = c->record.bytes;
@@ -76,8 +76,8 @@ static status take_group(struct pretrain_coordinator *c, int64_t step, int g, co
     if (memcmp(c->draws[g].u, group->u, s->u * sizeof *group->u) != 0)
         return fault(ST_INPUT, "%s/journal: step %lld: another prompt mixture was recorded than its parameters give",
                      c->config->run, (long long)step);
-    memcpy(c->gradients.prompts + g * s->bank, group->gradient, s->bank * sizeof *group->gradient);
-    memcpy(c->outcome.grad_u + g * s->u, group->a_gradient, s->u * sizeof *group->a_gradient);
+    memcpy(c->gradients.prompts + g * s->bank, group->grad_prompts, s->bank * sizeof *group->grad_prompts);
+    memcpy(c->outcome.grad_u + g * s->u, group->grad_u, s->u * sizeof *group->grad_u);
     return ST_OK;
 }
 
@@ -89,8 +89,7 @@ static status take_record(struct pretrain_coordinator *c, int64_t step, const st
         c->outcome.groups[g] = r->groups[g];
     }
     if (r->skipped == RECORD_APPLIED)
-        memcpy(c->outcome.grad_head, r->head_gradient,
-               (size_t)c->shape->heads * c->shape->head * sizeof *r->head_gradient);
+        memcpy(c->outcome.grad_head, r->grad_head, (size_t)c->shape->heads * c->shape->head * sizeof *r->grad_head);
     return ST_OK;
 }
 
