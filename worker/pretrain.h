@@ -5,7 +5,7 @@
  *     compose    own columns of the prompts u A, after the deferred update of A, in one pass over memory
  *     compute    forward, loss and backward of its examples, unit by unit, summed along the tree of slots
  *     report     losses and hits of its slots, seconds, bytes
- *     grad_u     its part of g = A G, once G of its columns has been summed
+ *     grad_u     its part of A G, once G of its columns has been summed
  *     update     the step is committed: u and G are kept until the next compose, or a flush
  *
  * All of it is local. The messages between the phases are in worker/pretrain_messages.h; the order, and all
@@ -82,7 +82,7 @@ status pretrain_worker_check_int8(struct pretrain_worker *w, const char *folder,
 /* Fill w->report after compute. */
 void pretrain_worker_report(struct pretrain_worker *w, const struct member_report *member);
 
-/* g = A G of own columns, from w->grad into w->columns.grad_u. */
+/* A G of own columns, from w->grad into w->columns.grad_u. */
 status pretrain_worker_grad_u(struct pretrain_worker *w);
 
 /* The step counts: its u (groups, layers, d), times the groups' weights, and w->grad update A later. */

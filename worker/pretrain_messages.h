@@ -4,7 +4,7 @@
  *     assignment    coordinator to a worker    its examples, the deal                    worker/train/assignment.h
  *     prompts       worker to workers          own columns of every group's prompt       cluster/comm/reduce.h
  *     report        worker to coordinator      losses, hits, its statistics              struct pretrain_report
- *     gradients     worker to owners, owners   G along the tree of slots; g = A G        struct pretrain_gradients
+ *     gradients     worker to owners, owners   G along the tree of slots; A G            struct pretrain_gradients
  *                   to coordinator             along the tree of blocks
  *
  * Before the first step the coordinator tells all ranks the sizes, struct pretrain_shape. Replay and evaluation use
@@ -72,7 +72,7 @@ size_t pretrain_report_bytes(const struct pretrain_shape *s);
 struct pretrain_gradients {
     float *prompts; /* G (groups, layers, P*H) */
     float *head;    /* (groups, 2, H) */
-    double *u;      /* g = A G (layers, groups, d) */
+    double *u;      /* A G (layers, groups, d) */
 };
 
 /* Local. keep owns the memory. */

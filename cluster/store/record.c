@@ -121,8 +121,8 @@ static void fill_group(const struct record_step *r, const struct record_group *g
     m->loss = g->loss;
     m->correct = g->correct;
     m->u = bytes_of(g->u, (uint64_t)r->layers * r->intrinsic, sizeof *g->u);
-    m->gradient = bytes_of(g->gradient, r->layers * r->columns, sizeof *g->gradient);
-    m->a_gradient = bytes_of(g->a_gradient, (uint64_t)r->layers * r->intrinsic, sizeof *g->a_gradient);
+    m->grad_prompts = bytes_of(g->grad_prompts, r->layers * r->columns, sizeof *g->grad_prompts);
+    m->grad_u = bytes_of(g->grad_u, (uint64_t)r->layers * r->intrinsic, sizeof *g->grad_u);
     m->slot_loss = bytes_of(g->slot_loss, g->rows, sizeof *g->slot_loss);
 }
 
@@ -151,8 +151,7 @@ status record_encode_step(const struct record_step *r, struct record_buffer *b)
         m.groups[i] = &groups[i];
     }
     m.heads = r->heads > 1 ? r->heads : 0;
-    m.head_gradient = bytes_of(r->head_gradient, 2 * (uint64_t)heads_of(r->heads) * r->hidden,
-                               sizeof *r->head_gradient);
+    m.grad_head = bytes_of(r->grad_head, 2 * (uint64_t)heads_of(r->heads) * r->hidden, sizeof *r->grad_head);
     m.skipped = (Mp2__Journal__SkipReason)r->skipped;
     m.skip_text = text_of(r->skip_text);
     return pack(&m.base, b);
@@ -180,14 +179,14 @@ static const char *step_problem(const step_message *m)
     if ((int)m->skipped < RECORD_APPLIED || (int)m->skipped > RECORD_GRADIENT_NOT_FINITE)
         return "an unknown skip reason";
     if (!skipped && m->n_groups == 0) return "no group";
-    if (!array_fits(&m->head_gradient, 2 * (uint64_t)heads_of(m->heads), m->hidden, sizeof(double), skipped))
+    if (!array_fits(&m->grad_head, 2 * (uint64_t)heads_of(m->heads), m->hidden, sizeof(double), skipped))
         return "a head gradient of another size";
     for (size_t i = 0; i < m->n_groups; i++) {
         const group_message *g = m->groups[i];
 
         if (!array_fits(&g->u, m->layers, m->intrinsic, sizeof(float), skipped)) return "u of another size";
-        if (!array_fits(&g->gradient, m->layers, m->columns, sizeof(float), skipped)) return "G of another size";
-        if (!array_fits(&g->a_gradient, m->layers, m->intrinsic, sizeof(double), skipped)) return "A G of another size";
+        if (!array_fits(&g->grad_prompts, m->layers, m->columns, sizeof(float), skipped)) return "G of another size";
+        if (!array_fits(&g->grad_u, m->layers, m->intrinsic, sizeof(double), skipped)) return "A G of another size";
         if (!array_fits(&g->slot_loss, 1, g->rows, sizeof(float), 1)) return "losses of another number than rows";
     }
     return NULL;
@@ -215,7 +214,7 @@ status record_decode_step(const char *where, const void *data, size_t bytes, str
     out->hidden = m->hidden;
     out->heads = heads_of(m->heads);
     out->group_count = m->n_groups;
-    out->head_gradient = array_of(&m->head_gradient);
+    out->grad_head = array_of(&m->grad_head);
     out->skipped = (enum record_skip)m->skipped;
     out->skip_text = m->skip_text[0] ? m->skip_text : NULL;
     for (size_t i = 0; i < m->n_groups; i++) {
@@ -230,8 +229,8 @@ status record_decode_step(const char *where, const void *data, size_t bytes, str
                                                .loss = g->loss,
                                                .correct = g->correct,
                                                .u = array_of(&g->u),
-                                               .gradient = array_of(&g->gradient),
-                                               .a_gradient = array_of(&g->a_gradient),
+                                               .grad_prompts = array_of(&g->grad_prompts),
+                                               .grad_u = array_of(&g->grad_u),
                                                .slot_loss = array_of(&g->slot_loss)};
     }
     return ST_OK;

@@ -20,10 +20,10 @@ struct record_group {
     uint64_t tokens;
     double loss; /* mean over rows */
     uint32_t correct;
-    const float *u;           /* (L,d); NULL when skipped */
-    const float *gradient;    /* G (L,P*H); NULL when skipped */
-    const double *a_gradient; /* g = A G (L,d); NULL when skipped */
-    const float *slot_loss;   /* (rows) or NULL */
+    const float *u;            /* (L,d); NULL when skipped */
+    const float *grad_prompts; /* G (L,P*H); NULL when skipped */
+    const double *grad_u;      /* A G (L,d); NULL when skipped */
+    const float *slot_loss;    /* (rows) or NULL */
 };
 
 struct record_step {
@@ -32,7 +32,7 @@ struct record_step {
     uint64_t columns;                          /* P*H */
     size_t group_count;
     struct record_group *groups;
-    const double *head_gradient; /* (heads,2,H) over all groups; NULL when skipped */
+    const double *grad_head; /* (heads,2,H) over all groups; NULL when skipped */
     enum record_skip skipped;
     const char *skip_text; /* NULL: none */
     void *memory;          /* of a decoded record */

@@ -32,7 +32,7 @@ struct pretrain_reports {
 /* The result of a step, from the workers' sums or read back from its record: all that its update needs. */
 struct pretrain_outcome {
     struct record_group *groups; /* loss, counts */
-    double *grad_u;              /* (groups, layers, d): g = A G */
+    double *grad_u;              /* (groups, layers, d): A G */
     double *grad_head;           /* (heads, 2, H), the sum over the groups of each, times their weights */
     double *square;              /* (groups) |G|^2, with train.balance */
 };

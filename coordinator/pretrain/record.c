@@ -88,12 +88,12 @@ status pretrain_record_make(struct pretrain_coordinator *c, int64_t step, enum r
         describe_group(c, g, group);
         if (skipped != RECORD_APPLIED) continue;
         group->u = c->draws[g].u;
-        group->gradient = c->gradients.prompts + g * s->bank;
-        group->a_gradient = c->outcome.grad_u + g * s->u;
+        group->grad_prompts = c->gradients.prompts + g * s->bank;
+        group->grad_u = c->outcome.grad_u + g * s->u;
     }
     if (skipped == RECORD_APPLIED) {
         pack_heads(c);
-        r.head_gradient = c->recorded_heads;
+        r.grad_head = c->recorded_heads;
     }
     TRY(record_encode_step(&r, &c->record));
     out->record = c->record.data;
@@ -134,8 +134,8 @@ static status take_group(struct pretrain_coordinator *c, int64_t step, int g, co
     if (memcmp(c->draws[g].u, group->u, s->u * sizeof *group->u) != 0)
         return fault(ST_INPUT, "%s/journal: step %lld: another prompt mixture was recorded than its parameters give",
                      c->config->run, (long long)step);
-    memcpy(c->gradients.prompts + g * s->bank, group->gradient, s->bank * sizeof *group->gradient);
-    memcpy(c->outcome.grad_u + g * s->u, group->a_gradient, s->u * sizeof *group->a_gradient);
+    memcpy(c->gradients.prompts + g * s->bank, group->grad_prompts, s->bank * sizeof *group->grad_prompts);
+    memcpy(c->outcome.grad_u + g * s->u, group->grad_u, s->u * sizeof *group->grad_u);
     return ST_OK;
 }
 
@@ -147,7 +147,7 @@ static status take_record(struct pretrain_coordinator *c, int64_t step, const st
         c->outcome.groups[g] = r->groups[g];
     }
     if (r->heads != recorded_heads(c)) return other_sizes(c, step);
-    if (r->skipped == RECORD_APPLIED) unpack_heads(c, r->head_gradient);
+    if (r->skipped == RECORD_APPLIED) unpack_heads(c, r->grad_head);
     return ST_OK;
 }
 

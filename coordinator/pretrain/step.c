@@ -45,7 +45,7 @@ static status send_reports(struct pretrain *p, struct membership *membership, do
     return ST_OK;
 }
 
-/* G to the owners of columns; g and everything small to the coordinator. */
+/* G to the owners of columns; grad_u and everything small to the coordinator. */
 static status send_gradients(struct pretrain *p)
 {
     const struct pretrain_shape *s = &p->facts.shape;

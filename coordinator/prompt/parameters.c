@@ -118,13 +118,13 @@ void parameters_draw(const struct parameters *p, struct group_draw *draw)
     }
 }
 
-/* n numbers from `from` on with gradient g (n). */
-static void moments_update(struct moments *x, size_t from, size_t n, const double *g, const struct adamw *w)
+/* n numbers from `from` on; grad (n). */
+static void moments_update(struct moments *x, size_t from, size_t n, const double *grad, const struct adamw *w)
 {
     for (size_t i = from; i < from + n; i++) {
-        double grad = g[i - from], p = x->value[i] * (1.0 - w->lr * w->decay);
-        double m = w->beta1 * x->m[i] + (1.0 - w->beta1) * grad;
-        double v = w->beta2 * x->v[i] + (1.0 - w->beta2) * grad * grad;
+        double g = grad[i - from], p = x->value[i] * (1.0 - w->lr * w->decay);
+        double m = w->beta1 * x->m[i] + (1.0 - w->beta1) * g;
+        double v = w->beta2 * x->v[i] + (1.0 - w->beta2) * g * g;
 
         x->value[i] = (float)(p - w->lr / w->correction1 * m / (sqrt(v) / sqrt(w->correction2) + w->eps));
         x->m[i] = (float)m;
@@ -132,7 +132,8 @@ static void moments_update(struct moments *x, size_t from, size_t n, const doubl
     }
 }
 
-static void update_routers(struct parameters *p, const struct rates *rates, const double *dtheta, const double *drawn)
+static void update_routers(struct parameters *p, const struct rates *rates, const double *grad_theta,
+                           const double *drawn)
 {
     size_t gates = (size_t)p->layers * (size_t)p->modules;
 
@@ -142,20 +143,20 @@ static void update_routers(struct parameters *p, const struct rates *rates, cons
         if (!p->idle_rows && drawn[t] == 0.0) continue;
         p->row_applied[t]++;
         w = adamw_at(rates->router, &rates->adamw, p->row_applied[t]);
-        moments_update(&p->router, (size_t)t * gates, gates, dtheta + (size_t)t * gates, &w);
+        moments_update(&p->router, (size_t)t * gates, gates, grad_theta + (size_t)t * gates, &w);
     }
 }
 
 /* Of z and the routers, into p->work; drawn, after them: which tasks were drawn. */
 struct gradients {
-    double *dz, *dtheta, *drawn;
+    double *grad_z, *grad_theta, *drawn;
 };
 
 static struct gradients find_gradients(struct parameters *p, int groups, const struct group_draw *draws,
-                                       const double *g)
+                                       const double *grad_u)
 {
     size_t gates = (size_t)p->layers * (size_t)p->modules, d = (size_t)p->d;
-    double *dz = p->work, *dtheta = dz + p->z.count, *drawn = dtheta + p->router.count;
+    double *grad_z = p->work, *grad_theta = grad_z + p->z.count, *drawn = grad_theta + p->router.count;
     double *weighted = drawn + p->tasks;
 
     memset(p->work, 0, (p->z.count + p->router.count + (size_t)p->tasks) * sizeof *p->work);
@@ -165,15 +166,15 @@ static struct gradients find_gradients(struct parameters *p, int groups, const s
         drawn[draw->task] = 1.0;
         for (int l = 0; l < p->layers; l++) {
             size_t at = (size_t)l * (size_t)p->modules;
-            const double *of_layer = g + ((size_t)n * (size_t)p->layers + (size_t)l) * d;
+            const double *of_layer = grad_u + ((size_t)n * (size_t)p->layers + (size_t)l) * d;
 
             for (size_t i = 0; i < d; i++) weighted[i] = draw->weight * of_layer[i];
             router_backward(p->modules, p->d, draw->s + at, draw->r + at, p->z.value + at * d, weighted,
-                            draw->uniform ? draw->tau : 1.0, dz + at * (size_t)p->d,
-                            dtheta + (size_t)draw->task * gates + at);
+                            draw->uniform ? draw->tau : 1.0, grad_z + at * (size_t)p->d,
+                            grad_theta + (size_t)draw->task * gates + at);
         }
     }
-    return (struct gradients){dz, dtheta, drawn};
+    return (struct gradients){grad_z, grad_theta, drawn};
 }
 
 static void update_head(struct parameters *p, const struct rates *rates, int head, int groups,
@@ -191,15 +192,15 @@ static void update_head(struct parameters *p, const struct rates *rates, int hea
 }
 
 void parameters_update(struct parameters *p, const struct rates *rates, int groups, const struct group_draw *draws,
-                       const double *g, const double *grad_head)
+                       const double *grad_u, const double *grad_head)
 {
-    struct gradients found = find_gradients(p, groups, draws, g);
+    struct gradients found = find_gradients(p, groups, draws, grad_u);
     struct adamw of_z;
 
     p->applied++;
     of_z = adamw_at(rates->z, &rates->adamw, p->applied);
-    moments_update(&p->z, 0, p->z.count, found.dz, &of_z);
-    update_routers(p, rates, found.dtheta, found.drawn);
+    moments_update(&p->z, 0, p->z.count, found.grad_z, &of_z);
+    update_routers(p, rates, found.grad_theta, found.drawn);
     for (int h = 0; h < p->heads; h++) update_head(p, rates, h, groups, draws, grad_head);
 }
 
@@ -213,12 +214,13 @@ static double square(const double *x, size_t n)
     return sum;
 }
 
-double parameters_square(struct parameters *p, int groups, const struct group_draw *draws, const double *g,
+double parameters_square(struct parameters *p, int groups, const struct group_draw *draws, const double *grad_u,
                          const double *grad_head)
 {
-    struct gradients found = find_gradients(p, groups, draws, g);
+    struct gradients found = find_gradients(p, groups, draws, grad_u);
 
-    return square(found.dz, p->z.count) + square(found.dtheta, p->router.count) + square(grad_head, p->head.count);
+    return square(found.grad_z, p->z.count) + square(found.grad_theta, p->router.count) +
+           square(grad_head, p->head.count);
 }
 
 /* In eight sums, so that one addition need not wait for the one before. */
@@ -234,7 +236,7 @@ static double dot(const float *x, const float *y, size_t n)
 }
 
 double parameters_square_of_a(const struct parameters *p, int groups, const struct group_draw *draws, int64_t columns,
-                              const float *gradient)
+                              const float *grad_prompts)
 {
     size_t d = (size_t)p->d, n = (size_t)columns, bank = (size_t)p->layers * n;
     double sum = 0;
@@ -242,7 +244,8 @@ double parameters_square_of_a(const struct parameters *p, int groups, const stru
     for (size_t l = 0; l < (size_t)p->layers; l++)
         for (int a = 0; a < groups; a++)
             for (int b = 0; b <= a; b++) {
-                const float *of_a = gradient + (size_t)a * bank + l * n, *of_b = gradient + (size_t)b * bank + l * n;
+                const float *of_a = grad_prompts + (size_t)a * bank + l * n,
+                            *of_b = grad_prompts + (size_t)b * bank + l * n;
 
                 sum += (a == b ? 1 : 2) * draws[a].weight * draws[b].weight *
                        dot(draws[a].u + l * d, draws[b].u + l * d, d) * dot(of_a, of_b, n);

@@ -31,7 +31,7 @@ struct group_draw {
     int task, head;        /* head: which of them the group uses */
     const double *uniform; /* (L,K) router noise, NULL: evaluation mode */
     double tau;
-    double weight; /* of its gradient in an update: g and its G are multiplied by it */
+    double weight; /* of its gradient in an update: its grad_u and G are multiplied by it */
     double *s, *r; /* (L,K) out: gates and normalised gates */
     float *u;      /* (L,d) out: what workers multiply A with */
 };
@@ -58,18 +58,18 @@ void parameters_destroy(struct parameters **p);
 /* Local. Gates of a group and u_l = sum_k r_lk z_lk. */
 void parameters_draw(const struct parameters *p, struct group_draw *draw);
 
-/* Local. One AdamW step of z, the routers and the head from g = A G (groups,L,d), each times its draw's weight, and the
- * heads' gradients (heads,2,H), weighted already; both divided as the loss is. Counts `applied` up first, so that
- * workers use the same count for A. */
+/* Local. One AdamW step of z, the routers and the head from grad_u = A G (groups,L,d), each times its draw's weight,
+ * and the heads' gradients (heads,2,H), weighted already; both divided as the loss is. Counts `applied` up first, so
+ * that workers use the same count for A. */
 void parameters_update(struct parameters *p, const struct rates *rates, int groups, const struct group_draw *draws,
-                       const double *g, const double *grad_head);
+                       const double *grad_u, const double *grad_head);
 
 /* Local. The sum of squares of the gradients that parameters_update takes them for: of z, the routers and the head. */
-double parameters_square(struct parameters *p, int groups, const struct group_draw *draws, const double *g,
+double parameters_square(struct parameters *p, int groups, const struct group_draw *draws, const double *grad_u,
                          const double *grad_head);
 /* Local. That of A's gradient, the sum over groups of u_l^T G_l for each layer, from the scalar products of the u and
  * the G: dA is not made. G (groups,layers,columns). */
 double parameters_square_of_a(const struct parameters *p, int groups, const struct group_draw *draws, int64_t columns,
-                              const float *gradient);
+                              const float *grad_prompts);
 
 #endif

@@ -37,23 +37,23 @@ void router_mix(int modules, int d, const double *r, const float *z, double *u)
     }
 }
 
-void router_backward(int modules, int d, const double *s, const double *r, const float *z, const double *g, double tau,
-                     double *dz, double *dtheta)
+void router_backward(int modules, int d, const double *s, const double *r, const float *z, const double *grad_u,
+                     double tau, double *grad_z, double *grad_theta)
 {
     double total = 1e-12, mean = 0, dr[ROUTER_MODULES_MOST];
 
     for (int k = 0; k < modules; k++) {
         const float *zk = z + (long)k * d;
-        double *dzk = dz + (long)k * d;
+        double *grad_zk = grad_z + (long)k * d;
         double dot = 0;
 
         for (int i = 0; i < d; i++) {
-            dzk[i] += r[k] * g[i];
-            dot += zk[i] * g[i];
+            grad_zk[i] += r[k] * grad_u[i];
+            dot += zk[i] * grad_u[i];
         }
         dr[k] = dot;
         total += s[k];
         mean += r[k] * dot;
     }
-    for (int k = 0; k < modules; k++) dtheta[k] += (dr[k] - mean) / total * s[k] * (1.0 - s[k]) / tau;
+    for (int k = 0; k < modules; k++) grad_theta[k] += (dr[k] - mean) / total * s[k] * (1.0 - s[k]) / tau;
 }

@@ -16,9 +16,9 @@ void router_forward(int modules, const float *theta, const double *uniform, doub
 /* Local. u = sum_k r_k z_k.  z (K,d), u (d). */
 void router_mix(int modules, int d, const double *r, const float *z, double *u);
 
-/* Local. Backward of both, given g = A G = dL/du (d):
- *   dz (K,d) and dtheta (K) are added to. tau as in forward; 1 in evaluation mode. */
-void router_backward(int modules, int d, const double *s, const double *r, const float *z, const double *g, double tau,
-                     double *dz, double *dtheta);
+/* Local. Backward of both, given grad_u = A G = dL/du (d):
+ *   grad_z (K,d) and grad_theta (K) are added to. tau as in forward; 1 in evaluation mode. */
+void router_backward(int modules, int d, const double *s, const double *r, const float *z, const double *grad_u,
+                     double tau, double *grad_z, double *grad_theta);
 
 #endif

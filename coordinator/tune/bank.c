@@ -171,7 +171,7 @@ static double dot(size_t n, const float *a, const float *b)
 }
 
 /* ds_k = (dr_k - sum_j r_j dr_j) / S, dtheta_k = ds_k s_k (1 - s_k). */
-static void back_router(int modules, const double *s, const double *r, const double *dr, double *d_theta)
+static void back_router(int modules, const double *s, const double *r, const double *dr, double *grad_theta)
 {
     double sum = 1e-12, mean = 0;
 
@@ -179,25 +179,25 @@ static void back_router(int modules, const double *s, const double *r, const dou
         sum += s[k];
         mean += r[k] * dr[k];
     }
-    for (int k = 0; k < modules; k++) d_theta[k] = (dr[k] - mean) / sum * s[k] * (1 - s[k]);
+    for (int k = 0; k < modules; k++) grad_theta[k] = (dr[k] - mean) / sum * s[k] * (1 - s[k]);
 }
 
-void bank_back(const struct bank *b, const float *modules, const double *s, const double *r, const float *d_prompts,
-               float *d_modules, double *d_theta)
+void bank_backward(const struct bank *b, const float *modules, const double *s, const double *r,
+                   const float *grad_prompts, float *grad_modules, double *grad_theta)
 {
     int n = b->modules;
 
-    for (int32_t l = 0; l < b->layers; l++, d_prompts += b->columns) {
+    for (int32_t l = 0; l < b->layers; l++, grad_prompts += b->columns) {
         double dr[ROUTER_MODULES_MOST];
 
         for (int k = 0; k < n; k++) {
             size_t at = (size_t)(l * n + k) * b->columns;
 
-            if (d_theta) dr[k] = dot(b->columns, modules + at, d_prompts);
-            for (size_t j = 0; d_modules && j < b->columns; j++)
-                d_modules[at + j] = (float)(r[l * n + k] * (double)d_prompts[j]);
+            if (grad_theta) dr[k] = dot(b->columns, modules + at, grad_prompts);
+            for (size_t j = 0; grad_modules && j < b->columns; j++)
+                grad_modules[at + j] = (float)(r[l * n + k] * (double)grad_prompts[j]);
         }
-        if (d_theta) back_router(n, s + l * n, r + l * n, dr, d_theta + l * n);
+        if (grad_theta) back_router(n, s + l * n, r + l * n, dr, grad_theta + l * n);
     }
 }
 

@@ -46,10 +46,10 @@ void bank_gates(const struct bank *b, const float *theta, double *s, double *r);
 /* Local. prompts (layers,P*H) = sum_k r_lk modules_lk, in double. modules: b->values, or a tuned copy of them. */
 void bank_mix(const struct bank *b, const float *modules, const double *r, float *prompts);
 
-/* Local. From d_prompts (layers,P*H) back (worker/README.md, "Exact gradients"): d_modules_lk = r_lk G_l
- * (layers,K,P*H; NULL: not wanted) and d_theta (layers,K; NULL: not wanted) through dr_lk = modules_lk . G_l. */
-void bank_back(const struct bank *b, const float *modules, const double *s, const double *r, const float *d_prompts,
-               float *d_modules, double *d_theta);
+/* Local. From grad_prompts (layers,P*H) back (worker/README.md, "Exact gradients"): grad_modules_lk = r_lk G_l
+ * (layers,K,P*H; NULL: not wanted) and grad_theta (layers,K; NULL: not wanted) through dr_lk = modules_lk . G_l. */
+void bank_backward(const struct bank *b, const float *modules, const double *s, const double *r,
+                   const float *grad_prompts, float *grad_modules, double *grad_theta);
 
 /* Local. out (n,P*H) = x (n,d) A_layer: prompts of intrinsic vectors, A frozen. */
 status bank_compose(struct bank *b, int32_t layer, int32_t n, const float *x, float *out);

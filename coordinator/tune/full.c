@@ -112,7 +112,7 @@ static status compute(struct full *f)
     TRY(s);
     TRY(ranges_sum(&f->ranges, &f->grad));
     TRY(reduce_sum_to_coordinator(&f->reduce, &f->facts.deal, heads, head,
-                                  f->coordinator ? f->coordinator->d_head : NULL));
+                                  f->coordinator ? f->coordinator->grad_head : NULL));
     return sum_losses(f);
 }
 

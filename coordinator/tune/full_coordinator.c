@@ -17,7 +17,7 @@ static status open_arrays(struct full_coordinator *c)
 {
     size_t head = full_head(c->facts);
 
-    TRY(mem_keep_new(&c->keep, head, sizeof *c->d_head, &c->d_head));
+    TRY(mem_keep_new(&c->keep, head, sizeof *c->grad_head, &c->grad_head));
     TRY(mem_keep_new(&c->keep, head, sizeof *c->head_m, &c->head_m));
     TRY(mem_keep_new(&c->keep, head, sizeof *c->head_v, &c->head_v));
     TRY(mem_keep_new(&c->keep, (size_t)c->facts->examples, sizeof *c->leaves, &c->leaves));
@@ -119,5 +119,5 @@ void full_coordinator_update(struct full_coordinator *c, const struct full_order
 {
     struct adamw w = full_adamw(order, step);
 
-    c->kernels->adamw(&w, (int64_t)full_head(c->facts), c->d_head, head, c->head_m, c->head_v);
+    c->kernels->adamw(&w, (int64_t)full_head(c->facts), c->grad_head, head, c->head_m, c->head_v);
 }

@@ -14,14 +14,14 @@ struct full_coordinator {
     struct dev_curve *dev_curve;
     const struct kernels *kernels;
     char digest[33];
-    float *d_head, *head_m, *head_v; /* (2,H) */
-    float *whole;                    /* all weights, once they are collected */
-    double *leaves;                  /* (examples) scratch of the mean */
-    double loss;                     /* of the step */
-    int checked;                     /* the state was scored already, by the process that left the snapshot */
-    double seconds;                  /* of work, resumes included */
-    double earlier, started;         /* of the processes before; this one's clock */
-    double saved, saving;            /* the clock after the last snapshot, and how long it took */
+    float *grad_head, *head_m, *head_v; /* (2,H) */
+    float *whole;                       /* all weights, once they are collected */
+    double *leaves;                     /* (examples) scratch of the mean */
+    double loss;                        /* of the step */
+    int checked;                        /* the state was scored already, by the process that left the snapshot */
+    double seconds;                     /* of work, resumes included */
+    double earlier, started;            /* of the processes before; this one's clock */
+    double saved, saving;               /* the clock after the last snapshot, and how long it took */
     struct mem_keep keep;
 };
 
@@ -43,7 +43,7 @@ status full_coordinator_check(struct full_coordinator *c, const float *head, int
 void full_coordinator_saved(struct full_coordinator *c, double began);
 /* Sets order->update, rate and decay. ST_END: asked to stop. */
 status full_coordinator_conclude(struct full_coordinator *c, int64_t step, struct full_order *order);
-/* The head's own step from d_head; step counts it. */
+/* The head's own step from grad_head; step counts it. */
 void full_coordinator_update(struct full_coordinator *c, const struct full_order *order, int64_t step, float *head);
 
 #endif

@@ -32,12 +32,12 @@ static status open_all(struct gradient *g, const float *theta, const float *modu
     TRY(open_group(g, &g->head, 2 * (size_t)b->hidden, head));
     TRY(mem_keep_new(&g->keep, gates, sizeof *g->s, &g->s));
     TRY(mem_keep_new(&g->keep, gates, sizeof *g->r, &g->r));
-    TRY(mem_keep_new(&g->keep, gates, sizeof *g->d_theta, &g->d_theta));
-    TRY(mem_keep_new(&g->keep, gates, sizeof *g->d_router, &g->d_router));
+    TRY(mem_keep_new(&g->keep, gates, sizeof *g->grad_theta, &g->grad_theta));
+    TRY(mem_keep_new(&g->keep, gates, sizeof *g->grad_router, &g->grad_router));
     TRY(mem_keep_new(&g->keep, prompts, sizeof *g->prompts, &g->prompts));
-    TRY(mem_keep_new(&g->keep, prompts, sizeof *g->d_prompts, &g->d_prompts));
-    TRY(mem_keep_new(&g->keep, gates * b->columns, sizeof *g->d_modules, &g->d_modules));
-    return mem_keep_new(&g->keep, 2 * (size_t)b->hidden, sizeof *g->d_head, &g->d_head);
+    TRY(mem_keep_new(&g->keep, prompts, sizeof *g->grad_prompts, &g->grad_prompts));
+    TRY(mem_keep_new(&g->keep, gates * b->columns, sizeof *g->grad_modules, &g->grad_modules));
+    return mem_keep_new(&g->keep, 2 * (size_t)b->hidden, sizeof *g->grad_head, &g->grad_head);
 }
 
 status gradient_open(struct gradient *g, const float *theta, const float *modules, const float *head)
@@ -84,12 +84,12 @@ static void update(struct gradient *g, const struct stage *stage, int first)
         group_clear(&g->modules);
         group_clear(&g->head);
     }
-    bank_back(g->bank, g->modules.value, g->s, g->r, g->d_prompts, modules ? g->d_modules : NULL,
-              router ? g->d_theta : NULL);
-    for (size_t i = 0; router && i < g->router.size; i++) g->d_router[i] = (float)g->d_theta[i];
-    group_update(g, &g->router, stage->router, g->d_router);
-    group_update(g, &g->modules, stage->prompts, g->d_modules);
-    group_update(g, &g->head, stage->head, g->d_head);
+    bank_backward(g->bank, g->modules.value, g->s, g->r, g->grad_prompts, modules ? g->grad_modules : NULL,
+                  router ? g->grad_theta : NULL);
+    for (size_t i = 0; router && i < g->router.size; i++) g->grad_router[i] = (float)g->grad_theta[i];
+    group_update(g, &g->router, stage->router, g->grad_router);
+    group_update(g, &g->modules, stage->prompts, g->grad_modules);
+    group_update(g, &g->head, stage->head, g->grad_head);
 }
 
 /* Loss and gradient of the state as it is. */
@@ -97,7 +97,7 @@ static status compute(struct gradient *g, double *loss)
 {
     bank_gates(g->bank, g->router.value, g->s, g->r);
     bank_mix(g->bank, g->modules.value, g->r, g->prompts);
-    TRY(oracle_gradient(g->oracle, g->prompts, g->head.value, loss, g->d_prompts, g->d_head));
+    TRY(oracle_gradient(g->oracle, g->prompts, g->head.value, loss, g->grad_prompts, g->grad_head));
     if (isfinite(*loss)) return ST_OK;
     return fault(ST_NUMBER, "%s: the training loss is not finite at step %lld; a lower rate may help",
                  g->dev_curve->phase, (long long)g->step);

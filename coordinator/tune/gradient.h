@@ -41,8 +41,8 @@ struct gradient {
     int64_t step;
     double seconds; /* of the processes before */
     /* of a step */
-    double *s, *r, *d_theta; /* (layers,K) */
-    float *prompts, *d_prompts, *d_head, *d_modules, *d_router;
+    double *s, *r, *grad_theta; /* (layers,K) */
+    float *prompts, *grad_prompts, *grad_head, *grad_modules, *grad_router;
     struct mem_keep keep;
 };
 

@@ -147,7 +147,7 @@ struct call {
     struct oracle_request request;
     const float *values, *head; /* given (oracle_messages.h) */
     double *losses;             /* wanted, as all below */
-    float *d_prompts, *d_head;
+    float *grad_prompts, *grad_head;
     const struct scored_rows *rows;
     evaluate_row *each;
     void *arg;
@@ -217,8 +217,8 @@ static status run_gradient(struct oracle *t, const struct call *c)
     TRY(comm_agree(t->comm, own ? oracle_worker_gradient(t->worker, t->values, t->head) : ST_OK));
     if (t->check_int8) TRY(check_int8(t));
     TRY(reduce_sum_to_coordinator(&t->reduce, deal, own ? own->prompt_list : NULL, oracle_bank(&t->facts),
-                                  c->d_prompts));
-    TRY(reduce_sum_to_coordinator(&t->reduce, deal, own ? own->head_list : NULL, oracle_head(&t->facts), c->d_head));
+                                  c->grad_prompts));
+    TRY(reduce_sum_to_coordinator(&t->reduce, deal, own ? own->head_list : NULL, oracle_head(&t->facts), c->grad_head));
     return collect_losses(t, c, own ? own->loss : NULL);
 }
 
@@ -291,15 +291,15 @@ static status call_all(struct oracle *t, struct call c)
     return run_request(t, &c);
 }
 
-status oracle_gradient(struct oracle *t, const float *prompts, const float *head, double *loss, float *d_prompts,
-                       float *d_head)
+status oracle_gradient(struct oracle *t, const float *prompts, const float *head, double *loss, float *grad_prompts,
+                       float *grad_head)
 {
     return call_all(t, (struct call){.request = {.op = ORACLE_GRADIENT},
                                      .values = prompts,
                                      .head = head,
                                      .losses = loss,
-                                     .d_prompts = d_prompts,
-                                     .d_head = d_head});
+                                     .grad_prompts = grad_prompts,
+                                     .grad_head = grad_head});
 }
 
 status oracle_loss(struct oracle *t, int32_t n, const float *sets, const float *head, double *losses)

@@ -62,8 +62,8 @@ status oracle_dismiss(struct oracle *t, status mine);
  * that is not finite is no error here. A status other than ST_OK was reported by the rank that failed. ---- */
 
 /* Mean loss over the training examples, and its gradient with respect to prompts and head. */
-status oracle_gradient(struct oracle *t, const float *prompts, const float *head, double *loss, float *d_prompts,
-                       float *d_head);
+status oracle_gradient(struct oracle *t, const float *prompts, const float *head, double *loss, float *grad_prompts,
+                       float *grad_head);
 
 /* The loss alone, of whole sets of prompts: sets (n,layers,P,H), losses (n). The members of a call share the batch. */
 status oracle_loss(struct oracle *t, int32_t n, const float *sets, const float *head, double *losses);

@@ -17,14 +17,14 @@ static void use_step(const struct record_step *r)
 {
     size_t small = (size_t)r->layers * r->intrinsic;
 
-    touch(r->head_gradient, (size_t)r->hidden * 16);
+    touch(r->grad_head, (size_t)r->hidden * 16);
     if (r->skip_text) touch(r->skip_text, strlen(r->skip_text));
     for (size_t i = 0; i < r->group_count; i++) {
         const struct record_group *g = &r->groups[i];
 
         touch(g->u, small * 4);
-        touch(g->gradient, (size_t)r->layers * (size_t)r->columns * 4);
-        touch(g->a_gradient, small * 8);
+        touch(g->grad_prompts, (size_t)r->layers * (size_t)r->columns * 4);
+        touch(g->grad_u, small * 8);
         touch(g->slot_loss, (size_t)g->rows * 4);
     }
 }
@@ -57,8 +57,8 @@ size_t fuzz_seed(int i, uint8_t *out, size_t room)
     static float u[6], gradient[2 * 8], losses[4];
     static double g[6], head[2 * 4];
     struct record_group groups[2] = {
-        {.task = 3, .rows = 4, .u = u, .gradient = gradient, .a_gradient = g, .slot_loss = losses},
-        {.task = 5, .rows = 4, .u = u, .gradient = gradient, .a_gradient = g}};
+        {.task = 3, .rows = 4, .u = u, .grad_prompts = gradient, .grad_u = g, .slot_loss = losses},
+        {.task = 5, .rows = 4, .u = u, .grad_prompts = gradient, .grad_u = g}};
     struct record_step step = {.step = 9,
                                .layers = 2,
                                .intrinsic = 3,
@@ -66,7 +66,7 @@ size_t fuzz_seed(int i, uint8_t *out, size_t room)
                                .hidden = 4,
                                .group_count = 2,
                                .groups = groups,
-                               .head_gradient = head};
+                               .grad_head = head};
     struct record_eval_task tasks[2] = {{0, 100, 0.5, 1.5}, {1, 50, 0.25, 2.5}};
     struct record_eval eval = {.step = 9, .task_count = 2, .tasks = tasks, .mean = 0.375, .best = 1};
     struct record_run run = {.step = 9, .event = RECORD_RESUME, .config_digest = "abc", .precision = "f32", .ranks = 3};

@@ -216,7 +216,7 @@ static void test_answers(void **state)
 }
 
 /* Nodes of all workers along the batch's tree: the gradient of one worker, to the bit. */
-static void gradient_of(int workers, const float *prompts, const float *head, float *d_prompts, double *loss)
+static void gradient_of(int workers, const float *prompts, const float *head, float *grad_prompts, double *loss)
 {
     struct tree_sum sum;
     struct world w;
@@ -238,7 +238,7 @@ static void gradient_of(int workers, const float *prompts, const float *head, fl
             if (slot % workers == i) loss[slot] = w.workers[i]->compute.loss[slot];
     }
     assert_non_null(tree_sum_root(&sum));
-    memcpy(d_prompts, tree_sum_root(&sum), BANK * sizeof *d_prompts);
+    memcpy(grad_prompts, tree_sum_root(&sum), BANK * sizeof *grad_prompts);
     tree_sum_fini(&sum);
     close_world(&w);
 }

@@ -150,11 +150,12 @@ struct kernels {
     void (*embed_backward)(const struct norm *n, const float *d_a, const float *d_b, const void *xhat,
                            const float *rstd, float *d_sum);
 
-    /* Gradients of gamma and beta over these rows, added row by row to d_gamma, d_beta [width]. d_out is the gradient
-     * after the LayerNorm: d_a + d_b of norm_backward. dropped: 1 for the embedding's LayerNorm (dropout after it).
+    /* Gradients of gamma and beta over these rows, added row by row to grad_gamma, grad_beta [width]. d_out is the
+     * gradient after the LayerNorm: d_a + d_b of norm_backward. dropped: 1 for the embedding's LayerNorm (dropout after
+     * it).
      */
     void (*norm_parameters)(const struct norm *n, int dropped, const float *d_a, const float *d_b, const void *xhat,
-                            float *d_gamma, float *d_beta);
+                            float *grad_gamma, float *grad_beta);
 
     /* y = x Phi(x), element by element; y may be x if the types are equal. */
     void (*gelu_forward)(int64_t n, enum number x_type, const void *x, enum number y_type, void *y);
@@ -217,9 +218,9 @@ struct kernels {
     /* logits[i][2] = h[i] . head[2][width]. */
     void (*head_forward)(int64_t rows, int width, const float *h, const float *head, float *logits);
     /* For the rows of one example: d_h[i] = d_logits[i][0] head[0] + d_logits[i][1] head[1] (written), and
-     * d_head[2][width] = sum over its rows of d_logits x h (written; NULL: not wanted). */
+     * grad_head[2][width] = sum over its rows of d_logits x h (written; NULL: not wanted). */
     void (*head_backward)(int64_t rows, int width, const float *h, const float *head, const float *d_logits, float *d_h,
-                          float *d_head);
+                          float *grad_head);
 
     /* ---- columns of A: a block is a, m, v, each [d][64] f32; worker/README.md, "Exact gradients" ---- */
 

@@ -23,7 +23,7 @@ static void head_forward(int64_t rows, int width, const float *h, const float *h
 }
 
 static void head_backward(int64_t rows, int width, const float *h, const float *head, const float *d_logits, float *d_h,
-                          float *d_head)
+                          float *grad_head)
 {
     for (int64_t row = 0; row < rows; row++) {
         vec d0 = vec_set(d_logits[2 * row]), d1 = vec_set(d_logits[2 * row + 1]);
@@ -32,7 +32,7 @@ static void head_backward(int64_t rows, int width, const float *h, const float *
             vec_put(d_h + row * width, i, width,
                     vec_fma(d1, vec_at(head + width, i, width), vec_mul(d0, vec_at(head, i, width))));
     }
-    if (!d_head) return;
+    if (!grad_head) return;
     for (int i = 0; i < width; i += LANES) {
         vec sum0 = vec_zero(), sum1 = vec_zero();
 
@@ -42,8 +42,8 @@ static void head_backward(int64_t rows, int width, const float *h, const float *
             sum0 = vec_fma(vec_set(d_logits[2 * row]), a, sum0);
             sum1 = vec_fma(vec_set(d_logits[2 * row + 1]), a, sum1);
         }
-        vec_put(d_head, i, width, sum0);
-        vec_put(d_head + width, i, width, sum1);
+        vec_put(grad_head, i, width, sum0);
+        vec_put(grad_head + width, i, width, sum1);
     }
 }
 

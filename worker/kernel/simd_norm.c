@@ -103,7 +103,7 @@ static void embed_backward(const struct norm *n, const float *d_a, const float *
 }
 
 static void norm_parameters(const struct norm *n, int dropped, const float *d_a, const float *d_b, const void *xhat,
-                            float *d_gamma, float *d_beta)
+                            float *grad_gamma, float *grad_beta)
 {
     int w = n->width;
 
@@ -119,8 +119,8 @@ static void norm_parameters(const struct norm *n, int dropped, const float *d_a,
                 vec g = norm_gradient(d_a + row * w, d_b ? d_b + row * w : NULL, j, w);
 
                 if (dropped) g = dropout_apply(&n->drop, keep[k], g);
-                vec_put(d_beta, j, w, vec_add(vec_at(d_beta, j, w), g));
-                vec_put(d_gamma, j, w, vec_fma(g, vec_at_type(n->type, x_row, j, w), vec_at(d_gamma, j, w)));
+                vec_put(grad_beta, j, w, vec_add(vec_at(grad_beta, j, w), g));
+                vec_put(grad_gamma, j, w, vec_fma(g, vec_at_type(n->type, x_row, j, w), vec_at(grad_gamma, j, w)));
             }
         }
     }

@@ -16,7 +16,7 @@ enum { SUM_SLICE = 4096 }; /* floats of a prompt that one thread sums at a time 
 /* Whether the gradient of the prompt before this layer is wanted. */
 static int wants_prompt(const struct pass *p, int32_t layer)
 {
-    return p->d_prompts && layer < p->prompts->layers;
+    return p->grad_prompts && layer < p->prompts->layers;
 }
 
 /* Store gradient + back of the block's prompt rows in their example's place. */
@@ -180,7 +180,7 @@ static void sum_slice(const struct pass *p, int32_t layer, int32_t slice)
     float *leaf = p->a->by_example + first;
 
     fold_leaves(&p->e->kernels, p->b->examples, length, n, leaf);
-    memcpy(p->d_prompts + layer * length + first, leaf, (size_t)n * sizeof *leaf);
+    memcpy(p->grad_prompts + layer * length + first, leaf, (size_t)n * sizeof *leaf);
 }
 
 static int32_t slice_count(const struct pass *p, int32_t layer)
@@ -267,13 +267,13 @@ static status sink_embedding(const struct pass *p)
 }
 
 status encoder_backward(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
-                        const struct encoder_prompts *prompts, const struct encoder_dropout *dropout, float *d_prompts,
-                        const struct encoder_sink *sink)
+                        const struct encoder_prompts *prompts, const struct encoder_dropout *dropout,
+                        float *grad_prompts, const struct encoder_sink *sink)
 {
     struct pass p;
 
     pass_init(&p, e, pool, a, b, prompts, dropout);
-    p.d_prompts = d_prompts;
+    p.grad_prompts = grad_prompts;
     p.sink = sink;
     p.layer = p.last - 1;
     if (a->row_count >= 0 && !pass_narrows(&p)) activations_widen(e, a, b);

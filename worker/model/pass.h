@@ -16,7 +16,7 @@ struct pass {
     int32_t first, last; /* layers [first, last) */
     int32_t layer;       /* of the current phase */
     int narrow;          /* this layer: only the wanted rows (activations.h) */
-    float *d_prompts;
+    float *grad_prompts;
     const struct encoder_sink *sink;
     atomic_int next;   /* next piece of work of this phase */
     atomic_int failed; /* a status */

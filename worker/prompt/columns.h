@@ -46,8 +46,8 @@ void columns_init(struct columns *c, uint64_t seed);
 /* Local. prompt (groups, layers, local) = u (groups, layers, d) times the local columns. */
 void columns_compose(struct columns *c, int groups, const float *u, float *prompt);
 
-/* Local. This worker's part of g = A G. grad (groups, layers, local). Afterwards the nodes of c->grad_u[l] (the same
- * ones in every layer) hold vectors (groups, d) of double. */
+/* Local. This worker's part of grad_u = A G. grad (groups, layers, local). Afterwards the nodes of c->grad_u[l] (the
+ * same ones in every layer) hold vectors (groups, d) of double. */
 status columns_grad_u(struct columns *c, int groups, const float *grad);
 
 /* Local. One AdamW update with the gradient sum over groups u^T grad; the count of w is that of the step. With

@@ -301,21 +301,21 @@ static status run_grad_u(struct probe_run *r, struct probe_result *out)
 {
     const struct prompts_file *p = r->prompts;
     int modules = (int)p->modules, d = (int)p->intrinsic;
-    double *dz, dtheta[ROUTER_MODULES_MOST];
+    double *grad_z, grad_theta[ROUTER_MODULES_MOST];
 
     TRY(columns_grad_u(&r->columns, 1, out->grad_prompts));
-    TRY(mem_alloc((size_t)(modules * d), sizeof *dz, &dz));
+    TRY(mem_alloc((size_t)(modules * d), sizeof *grad_z, &grad_z));
     for (int l = 0; l < p->layers; l++) {
         const double *g = tree_sum_root(&r->columns.grad_u[l]);
 
-        memset(dz, 0, (size_t)(modules * d) * sizeof *dz);
-        memset(dtheta, 0, sizeof dtheta);
-        router_backward(modules, d, r->gates + l * modules, r->mix + l * modules, r->z + l * modules * d, g, 1.0, dz,
-                        dtheta);
-        for (int i = 0; i < modules * d; i++) out->grad_z[l * modules * d + i] = (float)dz[i];
-        for (int k = 0; k < modules; k++) out->grad_router[l * modules + k] = (float)dtheta[k];
+        memset(grad_z, 0, (size_t)(modules * d) * sizeof *grad_z);
+        memset(grad_theta, 0, sizeof grad_theta);
+        router_backward(modules, d, r->gates + l * modules, r->mix + l * modules, r->z + l * modules * d, g, 1.0,
+                        grad_z, grad_theta);
+        for (int i = 0; i < modules * d; i++) out->grad_z[l * modules * d + i] = (float)grad_z[i];
+        for (int k = 0; k < modules; k++) out->grad_router[l * modules + k] = (float)grad_theta[k];
     }
-    mem_free(dz);
+    mem_free(grad_z);
     return ST_OK;
 }
 

@@ -27,10 +27,10 @@ static struct record_step make_step(struct record_group groups[2])
                                       .loss = 1.25,
                                       .correct = 2,
                                       .u = u,
-                                      .gradient = gradient,
-                                      .a_gradient = g,
+                                      .grad_prompts = gradient,
+                                      .grad_u = g,
                                       .slot_loss = losses};
-    groups[1] = (struct record_group){.task = 0, .rows = 7, .u = u, .gradient = gradient, .a_gradient = g};
+    groups[1] = (struct record_group){.task = 0, .rows = 7, .u = u, .grad_prompts = gradient, .grad_u = g};
     return (struct record_step){.step = 42,
                                 .layers = L,
                                 .intrinsic = d,
@@ -38,7 +38,7 @@ static struct record_step make_step(struct record_group groups[2])
                                 .hidden = H,
                                 .group_count = 2,
                                 .groups = groups,
-                                .head_gradient = head};
+                                .grad_head = head};
 }
 
 static void test_step(void **unused)
@@ -56,11 +56,11 @@ static void test_step(void **unused)
     assert_int_equal(back.groups[0].visit, 1234567890123);
     assert_int_equal(back.groups[0].position, 99);
     assert_memory_equal(back.groups[0].u, u, sizeof u);
-    assert_memory_equal(back.groups[1].gradient, gradient, sizeof gradient);
-    assert_memory_equal(back.groups[1].a_gradient, g, sizeof g);
-    assert_memory_equal(back.head_gradient, head, sizeof head);
+    assert_memory_equal(back.groups[1].grad_prompts, gradient, sizeof gradient);
+    assert_memory_equal(back.groups[1].grad_u, g, sizeof g);
+    assert_memory_equal(back.grad_head, head, sizeof head);
     assert_null(back.groups[1].slot_loss);
-    assert_int_equal((uintptr_t)back.groups[0].a_gradient % 8, 0);
+    assert_int_equal((uintptr_t)back.groups[0].grad_u % 8, 0);
     assert_int_equal(record_encode_step(&back, &again), ST_OK);
     assert_int_equal(again.bytes, b.bytes);
     assert_memory_equal(again.data, b.data, b.bytes);
@@ -81,13 +81,13 @@ static void test_heads(void **unused)
     (void)unused;
     for (int i = 0; i < 4 * H; i++) heads[i] = i;
     step.heads = 2;
-    step.head_gradient = heads;
+    step.grad_head = heads;
     assert_int_equal(record_encode_step(&step, &b), ST_OK);
     assert_int_equal(b.data[0], 0x08); /* field 1, the version */
     assert_int_equal(b.data[1], 2);
     assert_int_equal(record_decode_step("test", b.data, b.bytes, &back), ST_OK);
     assert_int_equal(back.heads, 2);
-    assert_memory_equal(back.head_gradient, heads, sizeof heads);
+    assert_memory_equal(back.grad_head, heads, sizeof heads);
     record_step_fini(&back);
     record_buffer_fini(&b);
 }
@@ -100,16 +100,16 @@ static void test_skipped(void **unused)
 
     (void)unused;
     step.group_count = 1;
-    groups[0].u = groups[0].gradient = NULL;
-    groups[0].a_gradient = NULL;
-    step.head_gradient = NULL;
+    groups[0].u = groups[0].grad_prompts = NULL;
+    groups[0].grad_u = NULL;
+    step.grad_head = NULL;
     step.skipped = RECORD_LOSS_NOT_FINITE;
     step.skip_text = "loss nan";
     assert_int_equal(record_encode_step(&step, &b), ST_OK);
     assert_int_equal(record_decode_step("test", b.data, b.bytes, &back), ST_OK);
     assert_int_equal(back.skipped, RECORD_LOSS_NOT_FINITE);
     assert_string_equal(back.skip_text, "loss nan");
-    assert_null(back.groups[0].gradient);
+    assert_null(back.groups[0].grad_prompts);
     assert_int_equal(back.groups[0].rows, ROWS);
     record_step_fini(&back);
     record_buffer_fini(&b);
@@ -124,7 +124,7 @@ static void test_refused(void **unused)
 
     (void)unused;
     log_init('-', -1, LOG_SILENT);
-    groups[1].gradient = NULL; /* an applied step without its gradient */
+    groups[1].grad_prompts = NULL; /* an applied step without its gradient */
     assert_int_equal(record_encode_step(&step, &b), ST_OK);
     assert_int_equal(record_decode_step("test", b.data, b.bytes, &back), ST_INPUT);
     step = make_step(groups);

@@ -27,7 +27,7 @@ static void check(const double *v, double tau)
 {
     struct random_key key = random_seed(11, RANDOM_INIT);
     float theta[K], z[K * D];
-    double c[D], g[D], s[K], r[K], dz[K * D] = {0}, dtheta[K] = {0};
+    double c[D], g[D], s[K], r[K], grad_z[K * D] = {0}, grad_theta[K] = {0};
     const float h = 0x1p-10f;
 
     for (int i = 0; i < K; i++) theta[i] = (float)random_normal(key, (uint64_t)i);
@@ -35,10 +35,10 @@ static void check(const double *v, double tau)
     for (int i = 0; i < D; i++) c[i] = random_normal(key, 200 + (uint64_t)i);
     loss(theta, v, tau, z, c, g);
     router_forward(K, theta, v, tau, s, r);
-    router_backward(K, D, s, r, z, g, tau, dz, dtheta);
+    router_backward(K, D, s, r, z, g, tau, grad_z, grad_theta);
     for (int i = 0; i < K + K * D; i++) {
         float *x = i < K ? &theta[i] : &z[i - K], kept = *x;
-        double got = i < K ? dtheta[i] : dz[i - K], up, down, step;
+        double got = i < K ? grad_theta[i] : grad_z[i - K], up, down, step;
 
         *x = kept + h;
         up = loss(theta, v, tau, z, c, NULL);

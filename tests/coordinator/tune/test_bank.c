@@ -35,15 +35,15 @@ static double value(const float *theta, const float *modules, const float *weigh
 static void test_back(void **state)
 {
     const float step = 1.0f / 128;
-    float theta[GATES], modules[GATES * COLUMNS], weights[LAYERS * COLUMNS], d_modules[GATES * COLUMNS];
-    double s[GATES], r[GATES], d_theta[GATES];
+    float theta[GATES], modules[GATES * COLUMNS], weights[LAYERS * COLUMNS], grad_modules[GATES * COLUMNS];
+    double s[GATES], r[GATES], grad_theta[GATES];
 
     (void)state;
     fill(theta, GATES, 1);
     fill(modules, GATES * COLUMNS, 2);
     fill(weights, LAYERS * COLUMNS, 3);
     bank_gates(&bank, theta, s, r);
-    bank_back(&bank, modules, s, r, weights, d_modules, d_theta);
+    bank_backward(&bank, modules, s, r, weights, grad_modules, grad_theta);
     for (int i = 0; i < GATES; i++) {
         float up[GATES], down[GATES];
         double slope;
@@ -53,7 +53,7 @@ static void test_back(void **state)
         up[i] += step;
         down[i] -= step;
         slope = (value(up, modules, weights) - value(down, modules, weights)) / (2.0 * (double)step);
-        assert_true(fabs(slope - d_theta[i]) < 1e-4 * (1 + fabs(slope)));
+        assert_true(fabs(slope - grad_theta[i]) < 1e-4 * (1 + fabs(slope)));
     }
     for (int i = 0; i < GATES * COLUMNS; i += 7) {
         float up[GATES * COLUMNS], down[GATES * COLUMNS];
@@ -64,14 +64,14 @@ static void test_back(void **state)
         up[i] += step;
         down[i] -= step;
         slope = (value(theta, up, weights) - value(theta, down, weights)) / (2.0 * (double)step);
-        assert_true(fabs(slope - (double)d_modules[i]) < 1e-4 * (1 + fabs(slope)));
+        assert_true(fabs(slope - (double)grad_modules[i]) < 1e-4 * (1 + fabs(slope)));
     }
 }
 
 static void test_gates(void **state)
 {
     float theta[GATES], modules[GATES * COLUMNS], one[COLUMNS], prompts[LAYERS * COLUMNS], weights[LAYERS * COLUMNS];
-    double s[GATES], r[GATES], d_theta[GATES];
+    double s[GATES], r[GATES], grad_theta[GATES];
 
     (void)state;
     fill(theta, GATES, 4);
@@ -87,8 +87,8 @@ static void test_gates(void **state)
     }
     bank_mix(&bank, modules, r, prompts);
     for (int i = 0; i < LAYERS * COLUMNS; i++) assert_true(fabs((double)prompts[i] - (double)one[i % COLUMNS]) < 1e-6);
-    bank_back(&bank, modules, s, r, weights, NULL, d_theta);
-    for (int i = 0; i < GATES; i++) assert_true(fabs(d_theta[i]) < 1e-9);
+    bank_backward(&bank, modules, s, r, weights, NULL, grad_theta);
+    for (int i = 0; i < GATES; i++) assert_true(fabs(grad_theta[i]) < 1e-9);
 }
 
 int main(void)

@@ -43,7 +43,7 @@ static void check_layer(struct oracle_world *w, float *placed, const float *head
 static void ask_losses(struct oracle_world *w)
 {
     static const int order[] = {0, 1, 2, 0, 2, 1, 1, 2, 0};
-    float placed[BANK], other[BANK], head[2 * HIDDEN], d_prompts[BANK], d_head[2 * HIDDEN];
+    float placed[BANK], other[BANK], head[2 * HIDDEN], grad_prompts[BANK], grad_head[2 * HIDDEN];
     double loss, again;
 
     oracle_floats(placed, BANK, 1);
@@ -54,7 +54,7 @@ static void ask_losses(struct oracle_world *w)
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         check_layer(w, placed, head, order[i], 10 + (unsigned)i);
         /* Requests about other prompts leave the search alone. */
-        assert_int_equal(oracle_gradient(w->oracle, other, head, &loss, d_prompts, d_head), ST_OK);
+        assert_int_equal(oracle_gradient(w->oracle, other, head, &loss, grad_prompts, grad_head), ST_OK);
         assert_int_equal(oracle_loss(w->oracle, 1, other, head, &again), ST_OK);
         assert_memory_equal(&loss, &again, sizeof loss);
     }
@@ -76,24 +76,24 @@ static double loss_with(struct oracle_world *w, const float *prompts, const floa
 static void ask_gradient(struct oracle_world *w)
 {
     const double step = 1.0 / 64;
-    float prompts[BANK], head[2 * HIDDEN], d_prompts[BANK], d_head[2 * HIDDEN];
+    float prompts[BANK], head[2 * HIDDEN], grad_prompts[BANK], grad_head[2 * HIDDEN];
     double loss, largest = 0, worst = 0;
 
     oracle_floats(prompts, BANK, 4);
     oracle_floats(head, 2 * HIDDEN, 5);
-    assert_int_equal(oracle_gradient(w->oracle, prompts, head, &loss, d_prompts, d_head), ST_OK);
-    for (int i = 0; i < BANK; i++) largest = fmax(largest, fabs((double)d_prompts[i]));
+    assert_int_equal(oracle_gradient(w->oracle, prompts, head, &loss, grad_prompts, grad_head), ST_OK);
+    for (int i = 0; i < BANK; i++) largest = fmax(largest, fabs((double)grad_prompts[i]));
     for (int i = 0; i < BANK; i += 5) {
         double up = loss_with(w, prompts, head, 0, i, step), down = loss_with(w, prompts, head, 0, i, -step);
         double slope = (up - down) / (2 * step);
 
-        worst = fmax(worst, fabs(slope - (double)d_prompts[i]) / largest);
+        worst = fmax(worst, fabs(slope - (double)grad_prompts[i]) / largest);
     }
     for (int i = 0; i < 2 * HIDDEN; i += 5) {
         double up = loss_with(w, prompts, head, 1, i, step), down = loss_with(w, prompts, head, 1, i, -step);
         double slope = (up - down) / (2 * step);
 
-        assert_true(fabs(slope - (double)d_head[i]) < 2e-3 * (1 + fabs(slope)));
+        assert_true(fabs(slope - (double)grad_head[i]) < 2e-3 * (1 + fabs(slope)));
     }
     print_message("largest gradient %g, worst difference %g of it\n", largest, worst);
     assert_true(largest > 0 && worst < 1e-2);
@@ -155,14 +155,14 @@ static void ask_loss(struct oracle_world *w)
 static void ask_int8(struct oracle_world *w)
 {
     static const int order[] = {0, 1, 2, 0, 2, 1};
-    float placed[BANK], head[2 * HIDDEN], d_prompts[BANK], d_head[2 * HIDDEN];
+    float placed[BANK], head[2 * HIDDEN], grad_prompts[BANK], grad_head[2 * HIDDEN];
     double trained, loss;
 
     oracle_floats(placed, BANK, 1);
     oracle_floats(head, 2 * HIDDEN, 3);
     assert_int_equal(oracle_place(w->oracle, placed, head), ST_OK);
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) check_layer(w, placed, head, order[i], 10 + (unsigned)i);
-    assert_int_equal(oracle_gradient(w->oracle, placed, head, &trained, d_prompts, d_head), ST_OK);
+    assert_int_equal(oracle_gradient(w->oracle, placed, head, &trained, grad_prompts, grad_head), ST_OK);
     assert_int_equal(oracle_loss(w->oracle, 1, placed, head, &loss), ST_OK);
     print_message("loss in f32 %.6f, in int8 %.6f, with its gradient %.6f\n", f32_loss, loss, trained);
     assert_true(loss != f32_loss && fabs(loss - f32_loss) < .02 * f32_loss);

@@ -132,7 +132,7 @@ static void backward_case(const struct kernels *k, enum number type, int64_t row
     struct problem p = problem_new(type, rows, w, rows % 2 ? 0.1 : 0.0);
     int64_t n = rows * w;
     double *xhat = doubles_new(n), *d_out = doubles_new(n), *d_r = doubles_new(n), *d_y = doubles_new(n);
-    double *d_gamma = doubles_new(w), *d_beta = doubles_new(w);
+    double *grad_gamma = doubles_new(w), *grad_beta = doubles_new(w);
     struct array saved = array_new(type, n, 8, 1.0), got_y = array_new(type, n, 0, 0);
     float *rstd = floats_new(rows, 9, 1.0), *got_gamma = floats_new(w, 0, 0), *got_beta = floats_new(w, 0, 0);
 
@@ -145,15 +145,15 @@ static void backward_case(const struct kernels *k, enum number type, int64_t row
             d_out[at] = (double)p.d_a[at] + (double)p.d_b[at];
             if (embedding) d_out[at] = drop(&p, i, c, d_out[at]);
             xhat[at] = array_at(&saved, at);
-            d_gamma[c] += d_out[at] * xhat[at];
-            d_beta[c] += d_out[at];
+            grad_gamma[c] += d_out[at] * xhat[at];
+            grad_beta[c] += d_out[at];
         }
         naive_backward(&p, d_out + i * w, xhat + i * w, rstd[i], d_r + i * w);
         for (int c = 0; c < w; c++) d_y[i * w + c] = drop(&p, i, c, d_r[i * w + c]);
     }
     k->norm_parameters(&p.n, embedding, p.d_a, p.d_b, saved.data, got_gamma, got_beta);
-    floats_near("d_gamma", got_gamma, d_gamma, w, 5e-6);
-    floats_near("d_beta", got_beta, d_beta, w, 5e-6);
+    floats_near("grad_gamma", got_gamma, grad_gamma, w, 5e-6);
+    floats_near("grad_beta", got_beta, grad_beta, w, 5e-6);
     if (embedding) k->embed_backward(&p.n, p.d_a, p.d_b, saved.data, rstd, p.d_b);
     else k->norm_backward(&p.n, p.d_a, p.d_b, saved.data, rstd, p.d_b, got_y.data);
     floats_near("d_h", p.d_b, d_r, n, 4e-6);
@@ -162,8 +162,8 @@ static void backward_case(const struct kernels *k, enum number type, int64_t row
     free(d_out);
     free(d_r);
     free(d_y);
-    free(d_gamma);
-    free(d_beta);
+    free(grad_gamma);
+    free(grad_beta);
     free(rstd);
     free(got_gamma);
     free(got_beta);

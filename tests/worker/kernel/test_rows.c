@@ -221,7 +221,7 @@ static void test_sums_and_moves(void **state)
 static void head_case(const struct kernels *k, int rows, int w)
 {
     float *h = floats_new(rows * w, 1, 1), *head = floats_new(2 * w, 2, 1), *d = floats_new(2 * rows, 3, 1);
-    float *logits = floats_new(2 * rows, 0, 0), *d_h = floats_new(rows * w, 0, 0), *d_head = floats_new(2 * w, 0, 0);
+    float *logits = floats_new(2 * rows, 0, 0), *d_h = floats_new(rows * w, 0, 0), *grad_head = floats_new(2 * w, 0, 0);
     double *of_logits = doubles_new(2 * rows), *of_h = doubles_new(rows * w), *of_head = doubles_new(2 * w);
 
     for (int i = 0; i < rows; i++)
@@ -232,16 +232,16 @@ static void head_case(const struct kernels *k, int rows, int w)
                 of_head[s * w + c] += (double)d[2 * i + s] * h[i * w + c];
             }
     k->head_forward(rows, w, h, head, logits);
-    k->head_backward(rows, w, h, head, d, d_h, d_head);
+    k->head_backward(rows, w, h, head, d, d_h, grad_head);
     floats_near("logits", logits, of_logits, 2 * rows, 2e-6);
     floats_near("d_h", d_h, of_h, rows * w, 1e-6);
-    floats_near("d_head", d_head, of_head, 2 * w, 2e-6);
+    floats_near("grad_head", grad_head, of_head, 2 * w, 2e-6);
     free(h);
     free(head);
     free(d);
     free(logits);
     free(d_h);
-    free(d_head);
+    free(grad_head);
     free(of_logits);
     free(of_h);
     free(of_head);
