@@ -157,6 +157,11 @@ status activations_new(const struct encoder *e, const struct activations_plan *p
     return ST_OK;
 }
 
+void activations_measure(struct activations *a, struct phase_times *times)
+{
+    a->times = times;
+}
+
 void activations_destroy(struct activations **out)
 {
     struct activations *a = *out;

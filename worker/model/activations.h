@@ -44,6 +44,7 @@ struct thread_scratch {
 
 struct activations {
     struct activations_plan plan;
+    struct phase_times *times; /* (threads) NULL: nothing is measured */
     void *memory;
     float *state;               /* (T,H): the residual stream */
     float *gradient;            /* (T,H) */

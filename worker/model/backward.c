@@ -43,7 +43,9 @@ static void block_input_back(struct pass *p, int thread, const struct row_block 
     void *d_qkv = row_at(p->a->d_qkv, p->e->precision, block->first, 3 * p->e->config.hidden);
 
     pass_product(p, thread, PRODUCT_QKV_BACK, layer, block->rows, d_qkv, back);
-    if (wants_prompt(p, layer)) keep_prompt_rows(p, block, back);
+    if (!wants_prompt(p, layer)) return;
+    keep_prompt_rows(p, block, back);
+    pass_lap(p, thread, PHASE_SUM);
 }
 
 /* For a sink: d_out = a + b of a LayerNorm. */
@@ -83,12 +85,14 @@ static void block_feed_forward_back(struct pass *p, int thread, const struct row
     }
     e->kernels.norm_backward(&n, a->gradient + at, back, row_at(saved->xhat2, e->precision, block->first, hidden),
                              saved->rstd2 + block->first, a->gradient + at, d_down);
+    pass_lap(p, thread, PHASE_NORM_BACK);
     if (e->int8) {
         int8_feed_forward_back(p, thread, p->layer, block->rows, d_down, pre, t->sum);
         return;
     }
     pass_product(p, thread, PRODUCT_DOWN_BACK, p->layer, block->rows, d_down, d_up);
     e->kernels.gelu_backward(block->rows * ffn, e->precision, pre, e->precision, d_up, d_up);
+    pass_lap(p, thread, PHASE_GELU);
     pass_product(p, thread, PRODUCT_UP_BACK, p->layer, block->rows, d_up, t->sum);
 }
 
@@ -107,6 +111,7 @@ static void block_attention_back(struct pass *p, int thread, const struct row_bl
     if (p->sink) keep_sum(p, block, a->gradient + at, t->sum, a->sink.d_norm1 + at);
     e->kernels.norm_backward(&n, a->gradient + at, t->sum, row_at(saved->xhat1, e->precision, block->first, hidden),
                              saved->rstd1 + block->first, a->gradient + at, d_out);
+    pass_lap(p, thread, PHASE_NORM_BACK);
     pass_product(p, thread, PRODUCT_OUT_BACK, p->layer, block->rows, d_out,
                  row_at(a->d_ctx, e->precision, block->first, hidden));
 }
@@ -170,10 +175,11 @@ static void attention_item(struct pass *p, int thread, int32_t item)
                                   element_at(a->d_ctx, e->precision, hidden * out + head * width), d_q, d_q + part,
                                   d_q + 2 * part, a->threads[thread].attention);
     if (p->narrow) widen_queries(&arg, d_q);
+    pass_lap(p, thread, PHASE_ATTENTION_BACK);
 }
 
 /* Sum a slice of the examples' prompt gradients. */
-static void sum_slice(const struct pass *p, int32_t layer, int32_t slice)
+static void sum_slice(const struct pass *p, int thread, int32_t layer, int32_t slice)
 {
     int64_t length = p->prompts->tokens * p->e->config.hidden, first = (int64_t)slice * SUM_SLICE;
     int64_t n = length - first < SUM_SLICE ? length - first : SUM_SLICE;
@@ -181,6 +187,7 @@ static void sum_slice(const struct pass *p, int32_t layer, int32_t slice)
 
     fold_leaves(&p->e->kernels, p->b->examples, length, n, leaf);
     memcpy(p->grad_prompts + layer * length + first, leaf, (size_t)n * sizeof *leaf);
+    pass_lap(p, thread, PHASE_SUM);
 }
 
 static int32_t slice_count(const struct pass *p, int32_t layer)
@@ -199,7 +206,7 @@ static void attention_job(void *arg, int thread, int threads)
     (void)threads;
     while ((item = pass_deal(p, items + slices)) >= 0) {
         if (item < items) attention_item(p, thread, item);
-        else sum_slice(p, above, item - items);
+        else sum_slice(p, thread, above, item - items);
         take_turn(p, thread);
     }
 }
@@ -233,8 +240,8 @@ static void sum_job(void *arg, int thread, int threads)
     struct pass *p = arg;
     int32_t item;
 
-    (void)thread, (void)threads;
-    while ((item = pass_deal(p, slice_count(p, 0))) >= 0) sum_slice(p, 0, item);
+    (void)threads;
+    while ((item = pass_deal(p, slice_count(p, 0))) >= 0) sum_slice(p, thread, 0, item);
 }
 
 static status sink_layer(const struct pass *p)

@@ -39,6 +39,8 @@ struct encoder {
     struct packed_weights weights; /* empty until encoder_attach */
 };
 
+struct phase_times; /* phases.h */
+
 /* Memory of one unit: what backward needs, and scratch. Planned once, reused for every unit. */
 struct activations;
 
@@ -111,6 +113,10 @@ struct activations_plan {
 size_t activations_bytes(const struct encoder *e, const struct activations_plan *plan);
 status activations_new(const struct encoder *e, const struct activations_plan *plan, struct activations **out);
 void activations_destroy(struct activations **a);
+
+/* Local. From now on add each thread's time by phase to times (plan.threads), which stay the caller's; NULL: no more.
+ */
+void activations_measure(struct activations *a, struct phase_times *times);
 
 /* Local. The maximum rows of a unit such that activations_bytes stays within budget (0: not even one row). */
 int32_t activations_rows(const struct encoder *e, const struct activations_plan *plan, size_t budget);

@@ -39,6 +39,7 @@ static void attention_job(void *arg, int thread, int threads)
         e->kernels.attention_forward(&a, q, q + part, q + 2 * part,
                                      element_at(saved->ctx, e->precision, hidden * row + head * width), stats,
                                      p->a->threads[thread].attention);
+        pass_lap(p, thread, PHASE_ATTENTION);
     }
 }
 
@@ -85,6 +86,7 @@ static void enter_job(void *arg, int thread, int threads)
             e->kernels.add_prompt(block->rows, (int)hidden, p->b->place + block->first, prompt,
                                   prompt ? p->prompts->tokens : 0, e->precision, a->state + at, x);
         }
+        pass_lap(p, thread, PHASE_NORM);
         block_qkv(p, thread, block, p->first, x);
     }
 }
@@ -105,6 +107,7 @@ static void block_attention_end(struct pass *p, int thread, const struct row_blo
     pass_product(p, thread, PRODUCT_OUT, p->layer, block->rows, row_at(saved->ctx, e->precision, block->first, hidden),
                  t->narrow);
     e->kernels.norm_forward(&n, state, t->narrow, state, x, xhat, rstd);
+    pass_lap(p, thread, PHASE_NORM);
 }
 
 /* The feed-forward network from x to LayerNorm 2 and the next layer's prompt; its rounded rows go to next. */
@@ -127,9 +130,11 @@ static void block_feed_forward(struct pass *p, int thread, const struct row_bloc
     else {
         pass_product(p, thread, PRODUCT_UP, p->layer, block->rows, x, pre);
         e->kernels.gelu_forward(block->rows * ffn, e->precision, pre, e->precision, t->wide);
+        pass_lap(p, thread, PHASE_GELU);
         pass_product(p, thread, PRODUCT_DOWN, p->layer, block->rows, t->wide, t->narrow);
     }
     e->kernels.norm_forward(&n, state, t->narrow, state, next, xhat, rstd);
+    pass_lap(p, thread, PHASE_NORM);
 }
 
 static void layer_job(void *arg, int thread, int threads)

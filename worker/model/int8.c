@@ -38,6 +38,7 @@ static void quantize(const struct rows_at *r, int product, const void *x)
     const struct encoder *e = r->p->e;
 
     e->kernels.int8_quantize(r->rows, width_in(r, product), e->precision, x, r->t->integers, r->t->scale, r->t->sums);
+    pass_lap(r->p, r->thread, PHASE_SCALE);
 }
 
 static void multiply(const struct rows_at *r, int product)
@@ -46,6 +47,7 @@ static void multiply(const struct rows_at *r, int product)
                           r->t->sums);
 
     if (s != ST_OK) atomic_store(&r->p->failed, (int)s);
+    pass_lap_product(r->p, r->thread, product, r->rows);
 }
 
 static void dequantize(const struct rows_at *r, int product, void *y)
@@ -53,6 +55,7 @@ static void dequantize(const struct rows_at *r, int product, void *y)
     const struct int8_scales s = scales(r, product);
 
     r->p->e->kernels.int8_dequantize(r->rows, width_out(r, product), &s, r->t->sums, type_out(r, product), y);
+    pass_lap(r->p, r->thread, PHASE_SCALE);
 }
 
 static struct rows_at rows_from(struct pass *p, int thread, int32_t layer, int32_t first, int32_t rows)
@@ -90,6 +93,7 @@ void int8_feed_forward(struct pass *p, int thread, int32_t layer, int32_t rows, 
         multiply(&r, PRODUCT_UP);
         p->e->kernels.int8_gelu(r.rows, width, &up, r.t->sums, type, pre ? row_at(pre, type, first, width) : NULL,
                                 r.t->integers, r.t->scale);
+        pass_lap(p, thread, PHASE_GELU);
         multiply(&r, PRODUCT_DOWN);
         dequantize(&r, PRODUCT_DOWN, row_at(y, type, first, width_out(&r, PRODUCT_DOWN)));
     }
@@ -106,6 +110,7 @@ void int8_feed_forward_back(struct pass *p, int thread, int32_t layer, int32_t r
         multiply(&r, PRODUCT_DOWN_BACK);
         p->e->kernels.int8_gelu_backward(r.rows, width_out(&r, PRODUCT_DOWN_BACK), &down, r.t->sums, p->e->precision,
                                          input_at(&r, PRODUCT_UP_BACK, pre, first), r.t->integers, r.t->scale);
+        pass_lap(p, thread, PHASE_GELU);
         multiply(&r, PRODUCT_UP_BACK);
         dequantize(&r, PRODUCT_UP_BACK, d_x + (int64_t)first * width_out(&r, PRODUCT_UP_BACK));
     }

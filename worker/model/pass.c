@@ -18,10 +18,20 @@ void pass_init(struct pass *p, const struct encoder *e, struct pool *pool, struc
     p->last = (int32_t)e->config.layers;
 }
 
+/* Between jobs a thread waits. */
+static void begin_job(void *arg, int thread, int threads)
+{
+    struct pass *p = arg;
+
+    pass_lap(p, thread, PHASE_WAIT);
+    p->job(p, thread, threads);
+}
+
 status pass_phase(struct pass *p, pool_job *job)
 {
     atomic_store(&p->next, 0);
-    pool_run(p->pool, job, p);
+    p->job = job;
+    pool_run(p->pool, begin_job, p);
     return (status)atomic_load(&p->failed);
 }
 
@@ -91,4 +101,14 @@ void pass_product(struct pass *p, int thread, int product, int32_t layer, int32_
     }
     s = matmul_run(p->e->matmul, product, thread, rows, x, w->packed[product], bias, y);
     if (s != ST_OK) atomic_store(&p->failed, (int)s);
+    pass_lap_product(p, thread, product, rows);
+}
+
+void pass_lap_product(const struct pass *p, int thread, int product, int32_t rows)
+{
+    const struct matmul_spec *s = matmul_product(p->e->matmul, product);
+
+    if (!p->a->times) return;
+    p->a->times[thread].flops[product] += 2.0 * rows * (double)s->k * (double)s->n;
+    phases_lap(&p->a->times[thread], product);
 }

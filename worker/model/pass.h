@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "worker/model/activations.h"
+#include "worker/model/phases.h"
 
 struct pass {
     const struct encoder *e;
@@ -18,6 +19,7 @@ struct pass {
     int narrow;          /* this layer: only the wanted rows (activations.h) */
     float *grad_prompts;
     const struct encoder_sink *sink;
+    pool_job *job;     /* of this phase */
     atomic_int next;   /* next piece of work of this phase */
     atomic_int failed; /* a status */
 };
@@ -28,6 +30,14 @@ void pass_init(struct pass *p, const struct encoder *e, struct pool *pool, struc
 
 /* Local. Run a phase on all threads, which take pieces of work from p->next. Returns p->failed. */
 status pass_phase(struct pass *p, pool_job *job);
+
+/* Local. What this thread has done since its last lap was phase `phase` (enum phase), if that is measured. */
+static inline void pass_lap(const struct pass *p, int thread, int phase)
+{
+    if (p->a->times) phases_lap(&p->a->times[thread], phase);
+}
+/* Local. The same for a product of that many rows. */
+void pass_lap_product(const struct pass *p, int thread, int product, int32_t rows);
 
 /* Local. Take the next of count pieces of work; -1 if none is left. */
 int32_t pass_deal(struct pass *p, int32_t count);

@@ -7,16 +7,18 @@
 
 #include "cluster/base/memory.h"
 #include "worker/model/fold.h"
+#include "worker/model/phases.h"
 #include "worker/train/span_loss.h"
 
 struct unit {
     struct activations *activations;
-    float *logits;          /* (T,2) */
-    float *d_logits;        /* (T,2) */
-    char *read;             /* (T) by row: 1 if an answer is read there */
-    int32_t *rows, *first;  /* (T) these rows; (E + 1) index of each example's first among them */
-    float *at_rows;         /* (T,2) their logits, then their gradients */
-    float *head_by_example; /* (E,2,H) */
+    struct phase_times *times; /* (threads) NULL: nothing is measured */
+    float *logits;             /* (T,2) */
+    float *d_logits;           /* (T,2) */
+    char *read;                /* (T) by row: 1 if an answer is read there */
+    int32_t *rows, *first;     /* (T) these rows; (E + 1) index of each example's first among them */
+    float *at_rows;            /* (T,2) their logits, then their gradients */
+    float *head_by_example;    /* (E,2,H) */
 };
 
 /* What the threads of one unit share. */
@@ -173,14 +175,16 @@ static void head_job(void *arg, int thread, int threads)
 {
     struct work *w = arg;
 
-    (void)thread, (void)threads;
+    (void)threads;
+    if (w->unit->times) phases_lap(&w->unit->times[thread], PHASE_WAIT);
     for (;;) {
         int32_t example = atomic_fetch_add_explicit(&w->next, 1, memory_order_relaxed);
 
-        if (example >= w->in->batch->examples) return;
+        if (example >= w->in->batch->examples) break;
         if (w->narrow) narrow_example(w, example);
         else whole_example(w, example);
     }
+    if (w->unit->times) phases_lap(&w->unit->times[thread], PHASE_HEAD);
 }
 
 static void sum_heads(const struct work *w)
@@ -224,6 +228,12 @@ static status forward(struct work *w, struct pool *pool, int32_t first)
     else TRY(encoder_forward_range(w->e, pool, a, in->batch, &in->prompts, first, (int32_t)w->e->config.layers));
     pool_run(pool, head_job, w);
     return ST_OK;
+}
+
+void unit_measure(struct unit *u, struct phase_times *times)
+{
+    u->times = times;
+    activations_measure(u->activations, times);
 }
 
 status unit_train(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,

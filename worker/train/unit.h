@@ -47,6 +47,10 @@ size_t unit_bytes(const struct encoder *e, int32_t most_rows, int32_t most_examp
 int32_t unit_most_rows(const struct encoder *e, int32_t most_examples, int32_t prompt_tokens, int threads,
                        enum unit_use use, size_t budget);
 
+/* Local. From now on add each thread's time by phase (worker/model/phases.h) to times (threads), the caller's; NULL: no
+ * more. */
+void unit_measure(struct unit *u, struct phase_times *times);
+
 /* Local. Losses, logits and gradients of one unit. A non-finite loss is not an error here (the step decides). */
 status unit_train(struct unit *u, const struct encoder *e, struct pool *pool, const struct unit_inputs *in,
                   const struct unit_outputs *out);

@@ -33,9 +33,10 @@ static const struct command benches[] = {
      .run = cmd_bench_reduce,
      .summary = "what a step sends at CPT-large's size; under mpirun also how fast"},
     {.name = "step",
-     .arguments = ENCODER_OPTIONS,
+     .arguments = ENCODER_OPTIONS " [--phases]",
      .run = cmd_bench_step,
-     .summary = "a training step at CPT-large's size; the limit is the rate of its products by themselves"},
+     .summary = "a training step at CPT-large's size; the limit is the rate of its products by themselves; --phases: "
+                "where its time goes"},
     {.name = "tokenizer",
      .arguments = "",
      .run = cmd_bench_tokenizer,

@@ -88,6 +88,11 @@ status bench_options_parse(int argc, char **argv, struct bench_options *out)
                                   .budget = (size_t)2048 << 20};
     out->both = matmul_has_bf16();
     for (int i = 1; i < argc; i += 2) {
+        if (strcmp(argv[i], "--phases") == 0) {
+            out->phases = 1;
+            i--; /* no value */
+            continue;
+        }
         if (i + 1 == argc) return fault(ST_USAGE, "%s: a value is missing", argv[i]);
         TRY(parse_option(argv[i], argv[i + 1], out));
     }

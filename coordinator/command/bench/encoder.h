@@ -15,12 +15,13 @@ struct bench_options {
     int hidden;       /* 1,024 likewise; heads are 64 wide, the feed-forward part 4 times as wide */
     const char *only; /* of step: "afqmc", "cmrc", NULL: both */
     size_t budget;    /* bytes of activations */
+    int phases;       /* of step: 1: also a line a phase */
     int int8;         /* products in int8; precision is that of activations */
 };
 
 /* Local. [--precision f32|bf16|int8] [--engine onednn|openblas] [--threads N] [--layers N] [--hidden H] [--case
- * afqmc|cmrc] [--memory MiB]. Defaults: bf16 where the CPU has it (gemm: f32, too), all threads, 24 layers of 1,024,
- * both cases, 2048 MiB. */
+ * afqmc|cmrc] [--memory MiB] [--phases]. Defaults: bf16 where the CPU has it (gemm: f32, too), all threads, 24 layers
+ * of 1,024, both cases, 2048 MiB. */
 status bench_options_parse(int argc, char **argv, struct bench_options *out);
 /* Local. "f32", "bf16" or "int8". */
 const char *bench_precision_name(const struct bench_options *o);

@@ -5,7 +5,7 @@
  * attention over real tokens (in the last layer of those that are read); the work on A counts as time only. The limit
  * is the rate of the same products by themselves (bench_encoder.h), measured just before and after, the better one.
  * ratio_cpu is the ratio of both by the threads' CPU time instead of the clock: what it would be if nobody else used
- * the cores. */
+ * the cores. With --phases one more step is taken apart (phases.h). */
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -15,6 +15,7 @@
 #include "coordinator/command/bench/commands.h"
 #include "coordinator/command/bench/figure.h"
 #include "coordinator/command/bench/encoder.h"
+#include "coordinator/command/bench/phases.h"
 #include "worker/prompt/columns.h"
 #include "worker/train/unit.h"
 
@@ -156,10 +157,12 @@ static void fill_batch(struct step *s, const struct step_case *c, int32_t first)
 }
 
 struct times {
-    double total, encoder, cpu;
+    double total, compose, encoder, update, cpu;
 }; /* seconds; cpu: of all threads together */
 
-static status run_step(struct step *s, const struct step_case *c, uint32_t number, struct times *t)
+/* phases (threads): also the time of each phase of the encoder; NULL: not. */
+static status run_step(struct step *s, const struct step_case *c, uint32_t number, struct phase_times *phases,
+                       struct times *t)
 {
     const struct adamw w = {
         .lr = 1e-4, .beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01, .correction1 = .1, .correction2 = .001};
@@ -175,6 +178,8 @@ static status run_step(struct step *s, const struct step_case *c, uint32_t numbe
 
     columns_compose(&s->columns, 1, s->u, s->prompts);
     memset(s->grad_prompts, 0, (size_t)prompt_floats(s) * sizeof *s->grad_prompts);
+    if (phases) phases_begin(phases, pool_threads(s->bench.pool));
+    unit_measure(s->unit, phases);
     composed = clock_now();
     for (int32_t first = 0; first < BATCH; first += s->unit_examples) {
         fill_batch(s, c, first);
@@ -184,7 +189,11 @@ static status run_step(struct step *s, const struct step_case *c, uint32_t numbe
     computed = clock_now();
     TRY(columns_grad_u(&s->columns, 1, s->grad_prompts));
     columns_update(&s->columns, &w, 1, s->u, s->grad_prompts, 0, NULL, NULL);
-    *t = (struct times){clock_now() - started, computed - composed, clock_cpu() - worked};
+    *t = (struct times){.total = clock_now() - started,
+                        .compose = composed - started,
+                        .encoder = computed - composed,
+                        .update = clock_now() - computed,
+                        .cpu = clock_cpu() - worked};
     return ST_OK;
 }
 
@@ -207,18 +216,46 @@ static double peak_bytes(void)
     return getrusage(RUSAGE_SELF, &u) == 0 ? (double)u.ru_maxrss * 1024 : 0;
 }
 
+static void name_step(const struct step *s, const struct step_case *c, size_t room, char *what)
+{
+    char model[32];
+
+    if (s->options->layers == 24 && s->options->hidden == 1024) snprintf(model, sizeof model, "cpt-large");
+    else snprintf(model, sizeof model, "%dx%d", s->options->layers, s->options->hidden);
+    snprintf(what, room, "%s deep %s %s", model, bench_precision_name(s->options), c->name);
+}
+
+/* One more step, with a look at the clock after each piece of work. */
+static status run_phases(struct step *s, const struct step_case *c)
+{
+    int threads = pool_threads(s->bench.pool);
+    struct phase_times *times;
+    struct times t;
+    char what[96];
+    status state;
+
+    TRY(mem_alloc((size_t)threads, sizeof *times, &times));
+    name_step(s, c, sizeof what, what);
+    state = run_step(s, c, 2, times, &t);
+    if (state == ST_OK) {
+        const struct bench_phases phases = {what, times, t.total, t.compose, t.update};
+
+        state = bench_print_phases(&s->bench, &phases);
+    }
+    mem_free(times);
+    return state;
+}
+
 static status report(struct step *s, const struct step_case *c, const struct times *t, const struct bench_rate *limit)
 {
     struct bench_figure f = {
         .bench = "step", .limit = limit->clock, .unit = "flop/s", .value = step_flops(s, c) / t->total};
     int bf16 = s->options->precision == NUMBER_BF16;
     double tokens = 0, sent2, sent8;
-    char what[96], model[32];
+    char what[96];
 
     for (int i = 0; i < BATCH; i++) tokens += c->lengths[i];
-    if (s->options->layers == 24 && s->options->hidden == 1024) snprintf(model, sizeof model, "cpt-large");
-    else snprintf(model, sizeof model, "%dx%d", s->options->layers, s->options->hidden);
-    snprintf(what, sizeof what, "%s deep %s %s", model, bench_precision_name(s->options), c->name);
+    name_step(s, c, sizeof what, what);
     f.what = what;
     TRY(bench_bytes_sent(2, &sent2));
     TRY(bench_bytes_sent(8, &sent8));
@@ -251,11 +288,12 @@ static status run_case(struct step *s, const struct step_case *c)
     fill_batch(s, c, 0);
     TRY(unit_train(s->unit, s->bench.encoder, s->bench.pool, &in, &out));
     TRY(bench_layer_rate(&s->bench, &before));
-    TRY(run_step(s, c, 1, &t));
+    TRY(run_step(s, c, 1, NULL, &t));
     TRY(bench_layer_rate(&s->bench, &after));
     if (before.clock > after.clock) after.clock = before.clock;
     if (before.cpu > after.cpu) after.cpu = before.cpu;
-    return report(s, c, &t, &after);
+    TRY(report(s, c, &t, &after));
+    return s->options->phases ? run_phases(s, c) : ST_OK;
 }
 
 status cmd_bench_step(int argc, char **argv)
