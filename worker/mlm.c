@@ -82,7 +82,7 @@ void mlm_worker_destroy(struct mlm_worker **out)
     *out = NULL;
 }
 
-status mlm_worker_attach(struct mlm_worker *w)
+status mlm_worker_pack(struct mlm_worker *w)
 {
     return mlm_attach(w->unit, w->o.replica->pool, w->values, w->packed);
 }
@@ -156,7 +156,7 @@ static void let_messages_move(void *ranges)
     ranges_progress(ranges);
 }
 
-static status compute_micro(struct mlm_worker *w, int64_t step, int32_t micro, struct mlm_notes *notes)
+static status compute_micro(struct mlm_worker *w, int64_t step, int32_t micro, struct mlm_reports *reports)
 {
     const struct mlm_settings *s = w->o.settings;
     uint64_t first = ((uint64_t)(step - 1) * (uint64_t)s->micros + (uint64_t)micro) * (uint64_t)s->sequences;
@@ -180,17 +180,17 @@ static status compute_micro(struct mlm_worker *w, int64_t step, int32_t micro, s
                                  in.count);
     }
     TRY(mlm_train(w->unit, w->o.replica->pool, &in, ranges_array(w->o.ranges), &score));
-    mlm_notes_score(notes, micro, &score);
+    mlm_reports_put_score(reports, micro, &score);
     return ST_OK;
 }
 
-status mlm_worker_compute(struct mlm_worker *w, int64_t step, struct mlm_notes *notes)
+status mlm_worker_compute(struct mlm_worker *w, int64_t step, struct mlm_reports *reports)
 {
     const struct deal *deal = w->o.deal;
 
     ranges_begin(w->o.ranges);
     for (size_t i = 0; i < deal->count; i++)
-        if (deal->blocks[i].worker == w->o.worker) TRY(compute_micro(w, step, deal->blocks[i].node.first, notes));
+        if (deal->blocks[i].worker == w->o.worker) TRY(compute_micro(w, step, deal->blocks[i].node.first, reports));
     return ST_OK;
 }
 
@@ -232,7 +232,7 @@ void mlm_worker_update(struct mlm_worker *w, const struct adamw *adamw, const fl
 
 /* ---- evaluation ---- */
 
-static status evaluate_item(struct mlm_worker *w, int64_t item, int32_t count, struct mlm_notes *notes)
+static status evaluate_item(struct mlm_worker *w, int64_t item, int32_t count, struct mlm_reports *reports)
 {
     const struct mlm_settings *s = w->o.settings;
     int64_t all = token_text_sequences(w->o.heldout, s->length);
@@ -246,18 +246,19 @@ static status evaluate_item(struct mlm_worker *w, int64_t item, int32_t count, s
                                  mlm_heldout_key(s->seed, w->sequences[i]), i, in.count);
     }
     TRY(mlm_evaluate(w->unit, w->o.replica->pool, &in, NULL, &score));
-    mlm_notes_score(notes, item, &score);
+    mlm_reports_put_score(reports, item, &score);
     return ST_OK;
 }
 
-status mlm_worker_evaluate(struct mlm_worker *w, int64_t first, int64_t count, int64_t rows, struct mlm_notes *notes)
+status mlm_worker_evaluate(struct mlm_worker *w, int64_t first, int64_t count, int64_t rows,
+                           struct mlm_reports *reports)
 {
-    int64_t size = w->o.settings->sequences, last = first + count < notes->items ? first + count : notes->items;
+    int64_t size = w->o.settings->sequences, last = first + count < reports->items ? first + count : reports->items;
 
     for (int64_t item = first + w->o.worker; item < last; item += w->o.workers) {
         int64_t left = rows - item * size;
 
-        TRY(evaluate_item(w, item, (int32_t)(left < size ? left : size), notes));
+        TRY(evaluate_item(w, item, (int32_t)(left < size ? left : size), reports));
     }
     return ST_OK;
 }

@@ -51,16 +51,16 @@ struct mlm_worker {
     int32_t *rows, *targets, *ids, *words, *fate; /* of the micro-batch; of one sequence */
 };
 
-/* Only allocates; the caller fills in the parameters (values), then calls mlm_worker_attach. */
+/* Only allocates; the caller fills in the parameters (values), then calls mlm_worker_pack. */
 status mlm_worker_new(const struct mlm_worker_options *o, struct mlm_worker **out);
 void mlm_worker_destroy(struct mlm_worker **w);
 
 /* The parameters have changed: pack them for the encoder. */
-status mlm_worker_attach(struct mlm_worker *w);
+status mlm_worker_pack(struct mlm_worker *w);
 
 /* Compute the micro-batches of step `step` (from 1) assigned to this worker: gradients into the ranges, scores into
- * notes. */
-status mlm_worker_compute(struct mlm_worker *w, int64_t step, struct mlm_notes *notes);
+ * reports. */
+status mlm_worker_compute(struct mlm_worker *w, int64_t step, struct mlm_reports *reports);
 
 /* The sum of squares of the own range of the gradient (last - first), as nodes of the tree over all blocks. */
 status mlm_worker_square(struct mlm_worker *w, const float *grad, struct tree_sum *squares);
@@ -70,7 +70,8 @@ void mlm_worker_update(struct mlm_worker *w, const struct adamw *adamw, const fl
 
 /* Score this worker's share (every workers-th) of items first … first + count - 1 of the first `rows` held-out
  * sequences, `sequences` of them an item. There may be fewer items. */
-status mlm_worker_evaluate(struct mlm_worker *w, int64_t first, int64_t count, int64_t rows, struct mlm_notes *notes);
+status mlm_worker_evaluate(struct mlm_worker *w, int64_t first, int64_t count, int64_t rows,
+                           struct mlm_reports *reports);
 
 /* ---- how held-out text is scored, for reuse elsewhere ---- */
 

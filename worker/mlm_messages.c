@@ -6,50 +6,50 @@
 
 enum { NUMBERS = 3 };
 
-status mlm_notes_begin(struct mlm_notes *n, int64_t items, int workers)
+status mlm_reports_begin(struct mlm_reports *r, int64_t items, int workers)
 {
-    n->items = items;
-    n->workers = workers;
-    TRY(mem_grow(&n->values, &n->room, (size_t)mlm_notes_count(n), sizeof *n->values));
-    memset(n->values, 0, (size_t)mlm_notes_count(n) * sizeof *n->values);
+    r->items = items;
+    r->workers = workers;
+    TRY(mem_grow(&r->values, &r->room, (size_t)mlm_reports_count(r), sizeof *r->values));
+    memset(r->values, 0, (size_t)mlm_reports_count(r) * sizeof *r->values);
     return ST_OK;
 }
 
-void mlm_notes_fini(struct mlm_notes *n)
+void mlm_reports_fini(struct mlm_reports *r)
 {
-    mem_free(n->values);
-    *n = (struct mlm_notes){0};
+    mem_free(r->values);
+    *r = (struct mlm_reports){0};
 }
 
-int mlm_notes_count(const struct mlm_notes *n)
+int mlm_reports_count(const struct mlm_reports *r)
 {
-    return (int)(NUMBERS * (n->items + n->workers));
+    return (int)(NUMBERS * (r->items + r->workers));
 }
 
-void mlm_notes_score(struct mlm_notes *n, int64_t i, const struct mlm_score *score)
+void mlm_reports_put_score(struct mlm_reports *r, int64_t i, const struct mlm_score *score)
 {
-    int64_t *at = n->values + NUMBERS * i;
+    int64_t *at = r->values + NUMBERS * i;
 
     memcpy(&at[0], &score->loss, sizeof score->loss);
     at[1] = score->targets;
     at[2] = score->correct;
 }
 
-void mlm_notes_report(struct mlm_notes *n, int w, double seconds, double sent, double memory)
+void mlm_reports_put_worker(struct mlm_reports *r, int w, double seconds, double sent, double memory)
 {
-    int64_t *at = n->values + NUMBERS * (n->items + w);
+    int64_t *at = r->values + NUMBERS * (r->items + w);
 
     at[0] = (int64_t)(seconds * 1e9);
     at[1] = (int64_t)sent;
     at[2] = (int64_t)memory;
 }
 
-struct mlm_score mlm_notes_total(const struct mlm_notes *n)
+struct mlm_score mlm_reports_total(const struct mlm_reports *r)
 {
     struct mlm_score total = {0};
 
-    for (int64_t i = 0; i < n->items; i++) {
-        const int64_t *at = n->values + NUMBERS * i;
+    for (int64_t i = 0; i < r->items; i++) {
+        const int64_t *at = r->values + NUMBERS * i;
         double loss;
 
         memcpy(&loss, &at[0], sizeof loss);
@@ -60,9 +60,9 @@ struct mlm_score mlm_notes_total(const struct mlm_notes *n)
     return total;
 }
 
-void mlm_notes_reported(const struct mlm_notes *n, int w, double *seconds, double *sent, double *memory)
+void mlm_reports_worker(const struct mlm_reports *r, int w, double *seconds, double *sent, double *memory)
 {
-    const int64_t *at = n->values + NUMBERS * (n->items + w);
+    const int64_t *at = r->values + NUMBERS * (r->items + w);
 
     *seconds = (double)at[0] * 1e-9;
     *sent = (double)at[1];

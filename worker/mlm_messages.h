@@ -10,7 +10,7 @@
 #include "cluster/base/status.h"
 #include "worker/train/mlm_unit.h"
 
-struct mlm_notes {
+struct mlm_reports {
     int64_t *values; /* (items + workers, 3) */
     size_t room;
     int64_t items;
@@ -18,19 +18,19 @@ struct mlm_notes {
 };
 
 /* Local. Room for `items` and `workers`, all 0. */
-status mlm_notes_begin(struct mlm_notes *n, int64_t items, int workers);
-void mlm_notes_fini(struct mlm_notes *n);
+status mlm_reports_begin(struct mlm_reports *r, int64_t items, int workers);
+void mlm_reports_fini(struct mlm_reports *r);
 
 /* Local. The number of elements to sum. */
-int mlm_notes_count(const struct mlm_notes *n);
+int mlm_reports_count(const struct mlm_reports *r);
 
 /* Local. Enter the score of item i, on the rank that computed it; enter worker w's own report: seconds computed, bytes
  * sent, resident bytes. */
-void mlm_notes_score(struct mlm_notes *n, int64_t i, const struct mlm_score *score);
-void mlm_notes_report(struct mlm_notes *n, int w, double seconds, double sent, double memory);
+void mlm_reports_put_score(struct mlm_reports *r, int64_t i, const struct mlm_score *score);
+void mlm_reports_put_worker(struct mlm_reports *r, int w, double seconds, double sent, double memory);
 
 /* Local, after the reduction. The sum of the items, in item order; worker w's report. */
-struct mlm_score mlm_notes_total(const struct mlm_notes *n);
-void mlm_notes_reported(const struct mlm_notes *n, int w, double *seconds, double *sent, double *memory);
+struct mlm_score mlm_reports_total(const struct mlm_reports *r);
+void mlm_reports_worker(const struct mlm_reports *r, int w, double *seconds, double *sent, double *memory);
 
 #endif

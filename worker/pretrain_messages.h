@@ -57,7 +57,7 @@ size_t pretrain_assignment_most(const struct pretrain_shape *s);
 
 struct pretrain_slot {
     double loss;  /* not divided; NAN: not a slot of this worker */
-    double found; /* 1: start and end of the target were both the most likely */
+    double found; /* 1: scoring would find the answer */
 };
 
 struct pretrain_report {

@@ -96,7 +96,7 @@ static status map(struct arena *a, size_t size, int fd, int protection)
 
     if (p == MAP_FAILED)
         return fault(ST_MEMORY, "out of memory: %zu bytes cannot be mapped: %s", size, strerror(errno));
-    madvise(p, size, MADV_HUGEPAGE); /* a wish: not every file system has huge pages */
+    madvise(p, size, MADV_HUGEPAGE); /* only advice: not every file system has huge pages */
     a->base = p;
     a->size = size;
     a->writable = (protection & PROT_WRITE) != 0;
@@ -205,7 +205,7 @@ static const char *problem_of(const struct arena *a, const char *tag)
     return NULL;
 }
 
-/* NULL and *out, or what is wrong. */
+/* Returns NULL and sets *out, or returns what is wrong. */
 static const char *try_open(const char *path, const char *tag, int writable, struct arena *out)
 {
     const char *problem;

@@ -6,7 +6,7 @@
  *     TRY(arena_create(parts, 2, "mp2-weights-1f2e", run_folder, tag, &a));     one process of the node
  *     … fill …; arena_seal(&a);
  *     TRY(arena_open(a.path, tag, 0, &b));                                       the others, once told the path
- *     arena_unlink(&a);                                                          when all have it: gone with the last
+ *     arena_unlink(&a);                                                          when all have it
  *
  * Kept by name instead (no arena_unlink), it can be opened again by the next process of the same run. */
 #ifndef MP2_CLUSTER_BASE_ARENA_H

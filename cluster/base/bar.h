@@ -15,7 +15,7 @@
 struct bar {
     FILE *to;     /* standard error, or what a test gives */
     int terminal; /* drawn in place */
-    int shown;    /* a line stands there */
+    int shown;    /* a line is on the terminal */
     const char *what, *unit;
     uint64_t total, done, first; /* total 0: unknown; first: where it started (a resumed run) */
     int64_t started_ns, drawn_ns, line_ns;

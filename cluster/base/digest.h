@@ -1,5 +1,5 @@
-/* Digests as they stand in files and messages: XXH3's 128 bits, as 32 hexadecimal digits or as 16 bytes. All functions
- * are local. */
+/* Digests, as files and messages have them: XXH3's 128 bits, as 32 hexadecimal digits or as 16 bytes. All functions are
+ * local. */
 #ifndef MP2_CLUSTER_BASE_DIGEST_H
 #define MP2_CLUSTER_BASE_DIGEST_H
 

@@ -1,4 +1,4 @@
-/* Files: mapped reading, and writing that is all or nothing. Paths of a message are the caller's words. */
+/* Files: mapped reading, and writing that is all or nothing. Messages name a path as the caller gave it. */
 #ifndef MP2_CLUSTER_BASE_FILE_H
 #define MP2_CLUSTER_BASE_FILE_H
 
@@ -15,9 +15,8 @@ struct file_map {
 };
 
 /* Local. ST_INPUT (reported, with path and reason) when the file cannot be opened or is not a plain file. A file cut
- * short while mapped ends the process with SIGBUS as every mapped reader: only files that stay are mapped (shards,
- * weights).
- */
+ * short while mapped ends the process with SIGBUS, as it does every reader that maps: only files that stay are mapped
+ * (shards, weights). */
 status file_map_open(const char *path, struct file_map *map);
 void file_map_close(struct file_map *map);
 /* Local. Let go of the mapped pages that lie wholly inside these bytes; they come back when read. A process that has
@@ -40,13 +39,13 @@ status file_out_open(const char *path, struct file_out *out);
 status file_out_commit(struct file_out *out); /* checks every earlier write; on failure nothing is left behind */
 void file_out_abandon(struct file_out *out);  /* harmless after commit */
 
-/* Local. write(2) until all is written; errno tells why not. */
+/* Local. write(2) until all is written; errno says why not. */
 status file_write_fully(int fd, const void *data, size_t bytes);
 
 /* Local. Make a folder and its parents; an existing one is fine. fsync a folder so that names in it last. */
 status file_make_folder(const char *path);
 status file_sync_folder(const char *path);
-/* Local. fsync the folder in which path stands. */
+/* Local. fsync the folder that path is in. */
 status file_sync_parent(const char *path);
 
 /* Local. out = folder/name (name alone when it is absolute or folder is empty); ST_INPUT when it does not fit. */
@@ -55,7 +54,7 @@ status file_join(char *out, size_t room, const char *folder, const char *name);
 /* Local. A copy of a path for messages and later use; ST_INPUT when it does not fit. */
 status file_keep_path(char *out, size_t room, const char *path);
 
-/* Local. 1 or 0; what cannot be looked at is not there. */
+/* Local. 1 or 0; 0, too, where it cannot be looked at. */
 int file_exists(const char *path);
 int file_is_folder(const char *path);
 

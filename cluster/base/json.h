@@ -17,8 +17,8 @@ status json_open(const char *path, json_t **root);
 /* The same over text in memory; name is for messages. */
 status json_parse(const char *name, const char *text, size_t n, json_t **root);
 
-/* Local. The same for what other programs write: up to JSON_FOREIGN_LIMIT, and all numbers are reals, for some of
- * their whole numbers are larger than any integer. */
+/* Local. The same for what other programs write: up to JSON_FOREIGN_LIMIT, and all numbers are reals, because some of
+ * their integers are too large for 64 bits. */
 status json_open_foreign(const char *path, json_t **root);
 status json_parse_foreign(const char *name, const char *text, size_t n, json_t **root);
 

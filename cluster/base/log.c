@@ -49,14 +49,14 @@ static size_t copy_clean(char *out, size_t room, const char *text)
     return n;
 }
 
-/* On a terminal what stands in the line (a progress bar) is erased first. */
+/* On a terminal the line is cleared first: a progress bar may be on it. */
 static void write_line(char *line, size_t n)
 {
     static char erase[] = "\033[K";
     struct iovec parts[2] = {{erase, isatty(STDERR_FILENO) ? sizeof erase - 1 : 0}, {line, n + 1}};
 
     line[n] = '\n';
-    if (writev(STDERR_FILENO, parts, 2) < 0) { /* Nowhere left to say it. */
+    if (writev(STDERR_FILENO, parts, 2) < 0) { /* There is no place left to report this. */
     }
 }
 

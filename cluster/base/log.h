@@ -1,6 +1,6 @@
-/* What the program says about itself on standard error.
+/* What the program reports on standard error.
  *
- * Two voices. fault() (and log_note()) is the one clear message of a failure, for the person at the keyboard:
+ * Two kinds of lines. fault() (and log_note()) is the one clear message of a failure, for the user:
  *     mp2: tasks.yaml:12: unknown key "lable", expected one of: label, labels
  * log_*() are lines for operators and tests, one event a line, `time level ROLE tag key=value …`:
  *     2026-05-04T12:00:00.123Z info C0 step-commit step=12 loss=1.234
@@ -23,12 +23,10 @@ void log_warn(const char *tag, const char *format, ...) __attribute__((format(pr
 void log_info(const char *tag, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_debug(const char *tag, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Local. A line "mp2: …" for the person at the keyboard that is no failure; as the warnings, it comes from level warn
- * on.
- */
+/* Local. A line "mp2: …" for the user that is no failure; shown, like warnings, from level warn on. */
 void log_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Local. Say once, where it is known, what failed; returns s so that `return fault(ST_INPUT, …)` reads well.
+/* Local. Report once, where it is known, what failed; returns s, so that `return fault(ST_INPUT, …)` reads well.
  * Control characters in the text, line ends too, are shown as \xNN and the message is cut at 900 bytes, so that hostile
  * input cannot flood or steer a terminal: one message is one line. */
 status fault(status s, const char *format, ...) __attribute__((format(printf, 2, 3)));

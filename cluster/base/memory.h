@@ -16,10 +16,11 @@ status mem_grow(void *array, size_t *room, size_t need, size_t size);
 /* Local. NULL is allowed. */
 void mem_free(void *pointer);
 
-/* Local. A copy of n bytes of text with a 0 behind; freed by mem_free. */
+/* Local. A copy of n bytes of text and a terminating 0; freed by mem_free. */
 status mem_text(const char *text, size_t n, char **out);
 
-/* Many pieces with one end: each hangs on a chain, mem_keep_free frees them all. {NULL} is an empty chain. */
+/* Many pieces that are freed together: each is linked into a chain, and mem_keep_free frees all of it. {NULL} is an
+ * empty chain. */
 struct mem_keep {
     struct mem_link *last;
 };

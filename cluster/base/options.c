@@ -355,7 +355,7 @@ static void write_value(const struct options *o, const struct option *row, FILE 
     }
 }
 
-/* Rows of one section stand together in a table, so sections open when the prefix changes. */
+/* Rows of one section are together in a table, so sections open when the prefix changes. */
 status options_dump(const struct options *o, FILE *to)
 {
     char open[256] = "";

@@ -2,7 +2,7 @@
  * stored with every run. Precedence: --set, file, default. Nothing is clamped in silence: a value out of its bounds, of
  * the wrong type, or under an unknown key is ST_INPUT with file:line, what was found and what was expected.
  *
- * A dotted name stands for nesting: option "train.steps" is
+ * A dotted name means nesting: option "train.steps" is
  *     train:
  *       steps: 1000
  * in YAML and --set train.steps=1000 on the command line. */
@@ -99,7 +99,7 @@ status options_text(const struct options *o, char **text);
 status options_digest(const struct options *o, int (*counts)(void *arg, const char *name), void *arg,
                       char out[DIGEST_TEXT]);
 
-/* Local. What may stand there: "whole number, 1 to 1024 examples (default 8)". */
+/* Local. What is allowed: "whole number, 1 to 1024 examples (default 8)". */
 void option_describe(const struct option *row, char *out, size_t room);
 /* Local. The table as text for `mp2 help COMMAND`. */
 void options_help(const struct option *table, size_t count, FILE *to);

@@ -21,7 +21,7 @@ void pool_run(struct pool *pool, pool_job *job, void *arg);
 /* Inside a job: a barrier of all threads of the pool. */
 void pool_barrier(struct pool *pool);
 
-/* Thread's share [first, last) of n items, in whole grains (the last share takes the ragged end). */
+/* The part [first, last) of n items that a thread takes, in whole grains; the last part takes what is left over. */
 void pool_slice(int64_t n, int64_t grain, int thread, int threads, int64_t *first, int64_t *last);
 
 #endif

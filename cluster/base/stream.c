@@ -1,6 +1,5 @@
 /* One decoder (plain, gzip, xz) fills one buffer; lines are found in place and the buffer grows only for a line that
- * does not fit. What a caller may be told about a damaged file is known where it is decoded, so the faults stand
- * there. */
+ * does not fit. What is wrong with a damaged file is known where it is decoded, so it is reported there. */
 #include "cluster/base/stream.h"
 
 #include <errno.h>

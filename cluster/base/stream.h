@@ -1,6 +1,6 @@
-/* Files read from front to back: plain, gzip or xz (told by the first bytes, not by the name), as bytes or as lines.
- * Memory is one buffer plus the longest line asked for. Several gzip members or xz streams one after the other are one
- * text; a file cut short or damaged is ST_INPUT with path:line, never a silent early end. */
+/* Files read from front to back: plain, gzip or xz (recognised by the first bytes, not by the name), as bytes or as
+ * lines. Memory is one buffer plus the longest line asked for. Several gzip members or xz streams one after the other
+ * are one text; a file cut short or damaged is ST_INPUT with path:line, never a silent early end. */
 #ifndef MP2_CLUSTER_BASE_STREAM_H
 #define MP2_CLUSTER_BASE_STREAM_H
 
@@ -14,8 +14,8 @@ struct stream;
 /* Local. ST_INPUT (reported) when path cannot be opened or is a folder. path is copied. */
 status stream_open(const char *path, struct stream **out);
 
-/* Local. Read an open descriptor as it is (nothing is decompressed); name stands for the path in messages. fd stays the
- * caller's. For standard input. */
+/* Local. Read an open descriptor as it is (nothing is decompressed); messages have name in place of the path. fd stays
+ * the caller's. For standard input. */
 status stream_open_raw(int fd, const char *name, struct stream **out);
 void stream_close(struct stream **s);
 

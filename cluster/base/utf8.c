@@ -1,5 +1,5 @@
-/* The lead byte tells how long a character is and which second bytes it allows; that alone excludes overlong forms,
- * surrogates and numbers that are too large. */
+/* The lead byte determines how long a character is and which second bytes it allows; that alone excludes overlong
+ * forms, surrogates and numbers that are too large. */
 #include "cluster/base/utf8.h"
 
 size_t utf8_decode(const char *text, size_t n, uint32_t *c)

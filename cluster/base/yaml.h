@@ -12,7 +12,7 @@ enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAP };
 struct yaml {
     enum yaml_kind kind;
     int line;                 /* of the value, from 1 */
-    int quoted;               /* text that stood in quotes: never a number, a bool or null */
+    int quoted;               /* text in quotes: never a number, a bool or null */
     const char *text;         /* YAML_TEXT, 0-terminated, no 0 inside */
     size_t count;             /* YAML_LIST, YAML_MAP */
     const struct yaml *items; /* count values */

@@ -1,4 +1,5 @@
-/* The ranks of a run, and MPI behind one status: every call checked, no waiting that burns a core, large counts cut.
+/* The ranks of a run, and MPI with one status type: every call is checked, waiting does not occupy a core, large counts
+ * are cut.
  *
  * Rank 0 is the coordinator. With one rank it is the only worker too; with more, ranks 1 … size-1 are the workers,
  * worker w on rank w+1. All functions are to be called from one thread. A failed MPI call is ST_PEER (reported); the
@@ -45,8 +46,8 @@ static inline int comm_rank_of_worker(const struct comm *c, int worker)
  * return. */
 void comm_abort(struct comm *c, status s) __attribute__((noreturn));
 
-/* Local. What an exchange ended with. A failure of this rank's own, which others wait for, ends all ranks; a lost
- * peer's is returned. */
+/* Local. The result of an exchange. A failure of this rank's own, which others wait for, ends all ranks; a lost peer's
+ * is returned. */
 status comm_or_abort(struct comm *c, status s);
 
 /* Collective. The worst status of all ranks, on all ranks: before any branch that skips a collective. When another rank
@@ -70,7 +71,7 @@ status comm_max(struct comm *c, int64_t *values, int n);
 /* Collective. Every rank waits for all, without busy waiting. */
 status comm_barrier(struct comm *c);
 
-/* What a message is. Every kind has a tag of its own, so that no two kinds can be taken for each other. */
+/* What a message is. Every kind has a tag of its own, so that no two kinds can be confused. */
 enum comm_tag {
     TAG_PROMPT,            /* reduce: an owner's columns of the prompts */
     TAG_GRAD,              /* reduce: partial sums of a prompt's gradient, an owner's columns */

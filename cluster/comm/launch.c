@@ -36,8 +36,8 @@ static long step_tasks(void)
 }
 
 /* hwloc's plugin for graphics cards asks ten X servers on "localhost": where no name server knows that name, 5 s each.
- * A shared file pointer, which nothing here uses, is kept behind a semaphore in a file under /tmp named after the
- * process: where a killed process of that number has left it taken, opening a checkpoint waits for ever; the component
+ * A shared file pointer, which nothing here uses, is guarded by a semaphore in a file under /tmp named after the
+ * process: where a killed process of that number has left it locked, opening a checkpoint never returns; the component
  * `individual` has none. */
 static void quiet_libraries(void)
 {
@@ -62,7 +62,7 @@ status launch_prepare(void)
     if (tasks > 1)
         log_warn("one-process",
                  "why=\"the Slurm job has %ld tasks, this is one process of its own: mpirun starts more\"", tasks);
-    unsetenv("SLURM_STEP_ID");        /* by it Open MPI 4.1 takes this for srun's affair */
+    unsetenv("SLURM_STEP_ID");        /* from it Open MPI 4.1 concludes that srun started this */
     setenv("OMPI_MCA_pml", "ob1", 0); /* no networks to probe */
     setenv("OMPI_MCA_btl", "self", 0);
     return ST_OK;
@@ -107,7 +107,7 @@ static int is_version_5(void)
     return at && strtol(at + strlen("Open MPI v"), NULL, 10) >= 5;
 }
 
-/* Each version ignores what the other one calls it. */
+/* Each version ignores the other's variables. */
 void launch_ease_mpirun(int one_host)
 {
     setenv("HWLOC_COMPONENTS", "-gl", 0);

@@ -1,6 +1,5 @@
-/* How this process was started: by mpirun, by srun with PMIx, or by nobody who knows of MPI. Open MPI takes a wrong
- * start for one rank, or ends the process with a page of text; here it is told apart before and after MPI_Init. Local.
- */
+/* How this process was started: by mpirun, by srun with PMIx, or without either. Open MPI takes a wrong start for one
+ * rank, or ends the process with a page of text; here the cases are told apart before and after MPI_Init. Local. */
 #ifndef MP2_CLUSTER_COMM_LAUNCH_H
 #define MP2_CLUSTER_COMM_LAUNCH_H
 

@@ -97,7 +97,7 @@ static status plan_leaves(struct ranges *r, struct planning *p)
     return ST_OK;
 }
 
-/* All workers' nodes, by slot; own ones stand where the leaves have left them. */
+/* All workers' nodes, by slot; own ones are where the leaves have left them. */
 static status plan_nodes(struct ranges *r, struct planning *p)
 {
     TRY(mem_alloc(p->deal->count, sizeof *r->nodes, &r->nodes));
@@ -216,7 +216,7 @@ static void add_up(struct ranges *r, const struct ranges_add *adds, int32_t coun
 
 /* ---- a step ---- */
 
-/* What of a part lies in a worker's range. */
+/* The piece of a part that lies in a worker's range. */
 static struct ranges_part cut_part(const struct ranges *r, int part, int worker)
 {
     struct ranges_part p = r->parts[part];

@@ -33,7 +33,7 @@ struct ranges_add {
 /* An own slot. */
 struct ranges_leaf {
     float *array;            /* of a worker's `arrays`: free for another slot once it has been added to its sibling */
-    int32_t first_add, adds; /* what a part of it brings about */
+    int32_t first_add, adds; /* the additions that a part of it causes */
     float *node; /* the array of the node that is complete with it and leaves; NULL: it waits for another slot */
 };
 
@@ -70,7 +70,7 @@ void ranges_init(struct ranges *r, struct comm *c, const struct blocks *b);
 void ranges_fini(struct ranges *r);
 
 /* Local. Once. deal: of one group, sorted by slot, every slot dealt. parts: of every array, in the order in which they
- * become final; together the whole. pool adds; it stays the caller's. All workers say the same deal and parts. */
+ * become final; together the whole. pool adds; it stays the caller's. All workers pass the same deal and parts. */
 status ranges_plan(struct ranges *r, const struct deal *deal, const struct ranges_part *parts, int count,
                    struct pool *pool);
 

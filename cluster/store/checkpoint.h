@@ -26,9 +26,9 @@ struct checkpoint_tensor {
     struct part part;        /* read by _write, filled by _load */
 };
 
-/* Collective. Write step-N (N = state->step) into the run folder, replace `latest`. state counts on rank 0 alone;
- * its files are set here. An older step-N is replaced. ST_IO (reported: what failed, disk full), and then nothing is
- * left behind. */
+/* Collective. Write step-N (N = state->step) into the run folder, replace `latest`. Only rank 0's state is used; its
+ * files are set here. An older step-N is replaced. ST_IO (reported: what failed, disk full), and then nothing is left
+ * behind. */
 status checkpoint_write(struct comm *c, const char *run, const struct state *state,
                         const struct checkpoint_tensor *tensors, size_t count);
 
@@ -45,8 +45,8 @@ status checkpoint_load(struct comm *c, const char *folder, const struct checkpoi
 status checkpoint_load_newest(struct comm *c, const char *run, const struct checkpoint_tensor *tensors, size_t count,
                               struct state *state, uint64_t *step);
 
-/* Local. Read every byte of a checkpoint folder as loading does, without keeping it. progress (may be NULL) is told
- * bytes. */
+/* Local. Read every byte of a checkpoint folder as loading does, without keeping it. progress (may be NULL) gets the
+ * bytes read. */
 status checkpoint_verify(const char *folder, void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                          struct state *state);
 
@@ -61,7 +61,7 @@ status checkpoint_prune(const char *run, int keep, uint64_t *oldest);
 status checkpoint_list(const char *run, uint64_t **steps, size_t *count);
 /* What the user named: a checkpoint folder itself, or a run folder (its `latest`). ST_INPUT (reported) when neither. */
 status checkpoint_resolve(const char *path, char out[CHECKPOINT_PATH_BYTES]);
-/* Local. The config.resolved.yaml of the run that a checkpoint folder (checkpoint_resolve's) stands in. */
+/* Local. The config.resolved.yaml of the run that a checkpoint folder (checkpoint_resolve's) belongs to. */
 status checkpoint_config(const char *folder, char out[CHECKPOINT_PATH_BYTES]);
 /* run/step-N */
 status checkpoint_path(const char *run, uint64_t step, char out[CHECKPOINT_PATH_BYTES]);

@@ -102,7 +102,7 @@ static status add_part(struct loading *l, const struct checkpoint_tensor *wanted
 {
     const struct tensor *t;
 
-    /* The file is sound; it is the wish that does not fit it. */
+    /* The file is sound; what was asked for does not fit it. */
     if (safetensors_expect(&l->header, wanted->spec.name, wanted->spec.type, wanted->spec.rank, wanted->spec.shape,
                            &t) != ST_OK)
         return ST_USAGE;
@@ -186,7 +186,7 @@ static status broadcast_state(struct comm *c, const char *folder, struct state *
     data = read;
     s = comm_broadcast_sized(c, &data, &bytes, 0);
     if (s == ST_OK) {
-        /* The same bytes everywhere, so the same answer: one rank says it. */
+        /* The same bytes everywhere, so the same result: one rank reports it. */
         if (c->rank == 0) s = state_decode(path, data, bytes, state);
         s = comm_agree(c, s);
         if (s == ST_OK && c->rank != 0) s = state_decode(path, data, bytes, state);

@@ -68,8 +68,8 @@ status checkpoint_forecast(const struct checkpoint_tensor *tensors, size_t count
 
 /* ---- one file ---- */
 
-/* Ask for the room at once: a full disk is then known before anything is written. File systems that cannot tell go
- * on. */
+/* Allocate the room first: a full disk is then known before anything is written. File systems that cannot do so go on
+ * without. */
 static status create_file(const char *path, int64_t bytes)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -101,8 +101,8 @@ static void fill_header(const struct writing *w, int64_t from, int64_t to)
     if (from < end) memcpy(w->chunks.chunk, w->layout.header + from, (size_t)(end - from));
 }
 
-/* The parts have come together already: MPI's own collective writing would only send them round once more (1.5 to
- * 2.5 times slower, measured with Open MPI 4.1). */
+/* The parts have come together already: MPI's own collective writing would only send them once more (1.5 to 2.5 times
+ * slower, measured with Open MPI 4.1). */
 static status write_chunk(struct writing *w, MPI_File file, int64_t from, int64_t to)
 {
     MPI_Status done;
@@ -114,7 +114,7 @@ static status write_chunk(struct writing *w, MPI_File file, int64_t from, int64_
     return ST_OK;
 }
 
-/* *mine: what this rank's writing has come to; after a failure it only takes part. */
+/* *mine: the status of this rank's writing; after a failure the rank only takes part in the collectives. */
 static status write_round(struct writing *w, MPI_File file, int64_t round, status *mine)
 {
     int64_t chunk = chunks_mine(&w->chunks, round), from, to;

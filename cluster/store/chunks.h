@@ -1,7 +1,7 @@
 /* Between the parts that ranks hold of a file's tensors and the chunks of that file: checkpoint_write.c collects
  * chunks, checkpoint_load.c spreads them. A round handles one chunk on each mover (a rank that touches the file);
- * movers stand apart in rank order, so that they tend to be on different nodes. Every rank knows every rank's boxes,
- * so message sizes need no messages. */
+ * movers are spread over the ranks, so that they tend to be on different nodes. Every rank knows every rank's boxes, so
+ * message sizes need no messages. */
 #ifndef MP2_CLUSTER_STORE_CHUNKS_H
 #define MP2_CLUSTER_STORE_CHUNKS_H
 

@@ -1,11 +1,10 @@
 /* Appending. The caller's thread writes to the file; the sync thread, one of the journal's own, calls fdatasync.
- * Between them stands a queue of (step, number) of the records that are written but not durable yet, under one lock:
+ * Between them is a queue of (step, number) of the records that are written but not durable yet, under one lock:
  *
  *     append: write, queue.         sync:   take the queue's last number, fdatasync, drop what it covers, wake waiters.
  *
- * Records are written at a known offset, so a failed write is undone by cutting the file there. A failed fdatasync
- * is for good: the system may have thrown the pages away, and what the disk holds is known only after the next
- * opening. */
+ * Records are written at a known offset, so a failed write is undone by cutting the file there. A failed fdatasync is
+ * final: the system may have thrown the pages away, and what the disk holds is known only after the next opening. */
 #include "cluster/store/journal.h"
 
 #include <errno.h>
@@ -41,7 +40,7 @@ struct journal {
     uint64_t last_step, last_number;
     uint64_t epoch;
     ino_t inode;            /* of the segment */
-    int64_t checked_ns;     /* when the owner was looked for last */
+    int64_t checked_ns;     /* when the owner was last checked */
     struct timespec listed; /* time of the folder when its segments were listed last */
     pthread_t keeper;
     int keeper_runs;
@@ -51,7 +50,7 @@ struct journal {
     struct pending *queue; /* ascending; [head, count) is pending */
     size_t head, count, room;
     uint64_t durable_number, appended_step;
-    uint64_t wanted_number; /* somebody waits for this one */
+    uint64_t wanted_number; /* a thread waits for this one */
     int why;                /* errno of a failed fdatasync */
     int stop;
 };
@@ -213,7 +212,7 @@ static status adopt(struct journal *j, uint64_t first)
     return s;
 }
 
-/* The epoch's first deed: a file of its own, behind the last record. Where it would have the last one's name (no step
+/* The epoch's first action: a file of its own, after the last record. Where it would have the last one's name (no step
  * since that began) the few records move into it. */
 static status begin_epoch(struct journal *j, struct segment_scan *last)
 {

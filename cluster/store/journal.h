@@ -50,7 +50,7 @@ status journal_open(const char *folder, uint64_t first_step, const struct journa
 /* Local. Make everything durable, stop the thread, free. *journal is NULL afterwards, whatever is returned. */
 status journal_close(struct journal **journal);
 
-/* Local. ST_PEER (reported): a newer epoch has taken the journal over. Looked for by journal_append, too, some times a
+/* Local. ST_PEER (reported): a newer epoch has taken the journal over. journal_append checks this, too, several times a
  * second. */
 status journal_check_owner(struct journal *j);
 
@@ -104,7 +104,7 @@ struct journal_facts {
 };
 
 /* Local. Read every byte of every segment, zeros between records too. ST_INPUT (reported: path, offset, what) where one
- * is not as it was written; a torn end is told in *facts. */
+ * is not as it was written; a torn end is reported in *facts. */
 status journal_verify(const char *folder, struct journal_facts *facts);
 
 #endif

@@ -11,7 +11,7 @@ struct journal_reader {
     uint64_t *firsts;      /* of the segments */
     size_t count, current; /* current == count: no segment is open */
     uint64_t from;
-    uint64_t limit; /* number of the next segment's first record: what stands here from it on is void; 0: none */
+    uint64_t limit; /* number of the next segment's first record: what is here from it on is void; 0: none */
     struct segment_scan scan;
 };
 

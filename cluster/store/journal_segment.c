@@ -94,7 +94,7 @@ uint64_t record_room(uint64_t payload_bytes)
     return RECORD_HEADER_BYTES + (payload_bytes + RECORD_ALIGNMENT - 1) / RECORD_ALIGNMENT * RECORD_ALIGNMENT;
 }
 
-/* Bytes read at offset: n, or less at the end of the file; -1: errno tells. */
+/* Bytes read at offset: n, or less at the end of the file; -1: errno says why. */
 static ssize_t read_at(int fd, void *out, size_t n, uint64_t offset)
 {
     size_t have = 0;

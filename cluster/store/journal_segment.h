@@ -1,5 +1,5 @@
-/* A journal's segments on disk: names, headers, and the scan that tells whole records from torn and damaged ones.
- * Shared by journal.c (appending) and journal_reader.c; nobody else includes it.
+/* A journal's segments on disk: names, headers, and the scan that distinguishes whole records from torn and damaged
+ * ones. Shared by journal.c (appending) and journal_reader.c; no other file includes it.
  *
  *     segment header, 64 bytes   "MP2JRNL\n", u32 version, u32 header bytes, u64 first step, u64 first number,
  *                                u64 epoch, 16 zero bytes, u64 xxh3 of the 56 bytes before
@@ -60,16 +60,17 @@ status segment_scan_open(const char *folder, uint64_t first_step, int writable, 
 void segment_scan_close(struct segment_scan *scan);
 
 /* Local. The whole records of an open segment under a header with another epoch, in a new file in its place: a process
- * that still has the old one open writes where nobody reads. */
+ * that still has the old one open writes into a file that is not read. */
 status segment_claim(struct segment_scan *scan, uint64_t epoch);
 
-/* Local. The next record. SCAN_BAD: offset is where whole records end, and something else follows. SCAN_FAILED: *why is
- * said. */
+/* Local. The next record. SCAN_BAD: offset is where whole records end, and something else follows. SCAN_FAILED: *why
+ * says why. */
 enum scan_result segment_scan_next(struct segment_scan *scan, struct journal_record *record, status *why);
 
-/* Local, after SCAN_BAD. 1: a later record says that the bad one had been durable, so this is damage, no torn tail. */
+/* Local, after SCAN_BAD. 1: a later record proves that the bad one had been durable, so this is damage and no torn
+ * tail. */
 int segment_scan_is_damage(struct segment_scan *scan);
-/* Local, after SCAN_BAD. Say so: ST_INPUT. */
+/* Local, after SCAN_BAD. Report that: ST_INPUT. */
 status segment_scan_fault(const struct segment_scan *scan);
 
 #endif

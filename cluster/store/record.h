@@ -14,7 +14,7 @@ enum record_skip { RECORD_APPLIED, RECORD_LOSS_NOT_FINITE, RECORD_GRADIENT_NOT_F
 
 struct record_group {
     uint32_t task;            /* router row */
-    uint64_t visit;           /* the how-many-th batch of this task, from 0 */
+    uint64_t visit;           /* the number of this batch among those of its task, from 0 */
     uint64_t epoch, position; /* of the batch's first row */
     uint32_t rows;
     uint64_t tokens;

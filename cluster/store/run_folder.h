@@ -1,4 +1,4 @@
-/* The folder of a run, as the coordinator keeps it:
+/* The folder of a run, which the coordinator keeps:
  *     config.resolved.yaml   every option with its value
  *     journal/               committed steps since the oldest kept checkpoint
  *     step-N/ …              checkpoints; latest and best are links to two of them
@@ -41,7 +41,7 @@ status run_folder_open(const char *path, enum run_folder_mode mode, int wait_ms,
 void run_folder_close(struct run_folder *run); /* removes the stop request that was followed; harmless when closed */
 
 /* Local. Lock a file, made when missing, for this process's life or until *lock is closed; its text says who has it.
- * ST_INPUT (reported: what, pid and host) when somebody else has it after wait_ms. */
+ * ST_INPUT (reported: what, pid and host) when another process still has it after wait_ms. */
 status run_folder_lock(const char *path, const char *what, int wait_ms, int *lock);
 /* Local. 1: some process holds that lock of the run in path. */
 int run_folder_is_held(const char *path, const char *lock);
@@ -55,7 +55,7 @@ status run_folder_save_config(const struct run_folder *run, const char *text, si
 int run_folder_stop_asked(struct run_folder *run);
 
 /* Local, by another process (mp2 stop): ask the run in path, and a supervisor that keeps it going, to stop; wait up to
- * wait_ms for both to end (0: do not wait). ST_INPUT when no run is going there; *ended tells whether it did. */
+ * wait_ms for both to end (0: do not wait). ST_INPUT when no run is under way there; *ended: whether it did. */
 status run_folder_ask_stop(const char *path, int wait_ms, int *ended);
 
 /* Local. Compare what a run will need with what is free in its file system: ST_IO (reported) when it cannot fit, a

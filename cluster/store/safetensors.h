@@ -2,7 +2,7 @@
  *
  * Reading: the file is mapped and wholly checked before anything of it is used: header within bounds (4 MiB: jansson's
  * tree of a hostile header stays far below 1 GiB), every key once, type, shape and offsets in agreement, no overlap, no
- * hole, nothing after the end. A tensor one finds is therefore safe to read.
+ * hole, nothing after the end. A tensor that is found is therefore safe to read.
  *
  * Writing: the layout (header bytes and each tensor's place in the file) is a function of the specs alone, so that one
  * process with a FILE and many ranks with MPI-IO write the same bytes. Tensors lie in the order given; the header is

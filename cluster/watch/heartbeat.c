@@ -55,7 +55,7 @@ static int take_step(struct heartbeat *h, const Mp2__Progress *m)
 {
     int first = h->first_step <= 0;
 
-    /* Lines that a killed process had not written are posted again before the run says that it is there. */
+    /* Lines that a killed process had not written are posted again before the first Run message. */
     if (!h->introduced) return 0;
     if (first) h->first_step = m->time;
     h->step = m->step->step;

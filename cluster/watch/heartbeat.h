@@ -1,8 +1,8 @@
-/* The sign of life of a run that `mp2 launch` keeps going: RUN/launch/heartbeat, one JSON object, replaced whole some
- * times a second while messages are posted. Small and reopened with every look, so that it crosses NFS. The writer
- * follows the messages that go to metrics.jsonl and stream anyway; the supervisor reads.
+/* The sign of life of a run that `mp2 launch` keeps going: RUN/launch/heartbeat, one JSON object, replaced as a whole
+ * several times a second while messages are posted. It is small and opened anew for every look, so that it works over
+ * NFS. The writer follows the messages that go to metrics.jsonl and stream anyway; the supervisor reads.
  *
- * A mark is a message that says the run got on: a step, an evaluation, a checkpoint, a change of state. Messages about
+ * A mark is a message that shows progress: a step, an evaluation, a checkpoint, a change of state. Messages about
  * workers are signs of life and no marks. */
 #ifndef MP2_CLUSTER_WATCH_HEARTBEAT_H
 #define MP2_CLUSTER_WATCH_HEARTBEAT_H
@@ -15,7 +15,7 @@
 
 enum { HEARTBEAT_SUSPECTS = 8 };
 
-/* What the coordinator is at. */
+/* What the coordinator is doing. */
 enum heartbeat_phase {
     HEARTBEAT_START, /* before the first step: loading, replay */
     HEARTBEAT_STEPS,
@@ -30,7 +30,7 @@ enum heartbeat_phase {
 struct heartbeat {
     uint64_t epoch;      /* of mp2 launch */
     uint64_t beat, mark; /* grow with every message, with every mark */
-    uint64_t step;       /* the last one told of */
+    uint64_t step;       /* the last one reported */
     double time, moved;  /* Unix seconds: when written; of the last mark */
     double first_step;   /* Unix seconds: the first step of this process; 0: none yet */
     enum heartbeat_phase phase;
@@ -50,7 +50,7 @@ const char *heartbeat_phase_name(enum heartbeat_phase phase);
  * writing at once. */
 int heartbeat_take(struct heartbeat *h, const Mp2__Progress *message);
 
-/* Local. Replace the file; not synced: who reads it after a power cut wants another one. */
+/* Local. Replace the file. It is not synced: after a power cut it is not needed. */
 status heartbeat_write(const char *path, const struct heartbeat *h);
 /* Local. 1 and *out; 0: there is none that can be read (not reported). */
 int heartbeat_read(const char *path, struct heartbeat *out);

@@ -1,7 +1,7 @@
 /* Messages as JSON, driven by protobuf-c's descriptors. Out: text is written directly, field by field. In: jansson
  * parses, the tree is encoded to protobuf's wire form and unpacked by protobuf-c, so that all memory of a message is
- * made and freed in one place. Of the field types those that proto/ uses are known here; others are refused as our own
- * mistake. */
+ * made and freed in one place. Of the field types those that proto/ uses are known here; others are refused as an
+ * internal error. */
 #include "cluster/watch/message_json.h"
 
 #include <inttypes.h>

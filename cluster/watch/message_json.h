@@ -19,7 +19,7 @@ status json_append(const ProtobufCMessage *message, char **text, size_t *room, s
 
 /* Local. Back: a message of the given type, freed by protobuf_c_message_free_unpacked(m, NULL). Unknown keys are
  * skipped (a newer program wrote them), missing ones are zero; a value of the wrong type or out of range is ST_INPUT,
- * said with where ("metrics.jsonl:12") in front. */
+ * reported with `where` ("metrics.jsonl:12") in front. */
 status json_message(const char *where, const char *line, size_t size, const ProtobufCMessageDescriptor *type,
                     ProtobufCMessage **out);
 

@@ -1,5 +1,5 @@
-/* The feed: envelope, metrics file, publisher, behind one lock. Who posts never waits for the network: the publisher
- * has a thread of its own. */
+/* The feed: envelope, metrics file and publisher, guarded by one lock. Posting never waits for the network: the
+ * publisher has a thread of its own. */
 #include "cluster/watch/progress.h"
 
 #include <errno.h>
@@ -73,7 +73,7 @@ static void write_line(struct progress *p, const Mp2__Progress *m)
     if (fwrite(p->line, 1, n, p->file) != n) p->failed = errno;
 }
 
-/* A disk that is full is said by others: here the supervisor only sees less. */
+/* A full disk is reported elsewhere: here the supervisor only sees less. */
 static void beat(struct progress *p, const Mp2__Progress *m)
 {
     double now = clock_now();
@@ -132,7 +132,7 @@ static void post(struct progress *p, const ProtobufCMessage *body)
     if (p->publisher) publisher_post(p->publisher, &m);
     write_line(p, &m);
     beat(p, &m);
-    /* What is under way is to be read while it is. */
+    /* So that readers of the file know what is under way. */
     if (m.body_case == MP2__PROGRESS__BODY_RUN && p->file && !p->failed && fflush(p->file) != 0) p->failed = errno;
     tell_tasks(p, &m);
 }
@@ -252,8 +252,8 @@ static void note_former(struct progress *p, struct before *worker, Mp2__Worker__
     write_line(p, &m);
 }
 
-/* A life that did not end in order left its workers at work. When it could still say whose process was gone, the others
- * ended for that; when it could not, all were lost. */
+/* A life that did not end in order left its workers at work. Where it could still report whose process was gone, the
+ * others ended because of that; where it could not, all were lost. */
 static void note_cut_off(struct progress *p)
 {
     char reason[80] = "the run was cut off; who failed first is not known";

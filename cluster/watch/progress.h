@@ -1,5 +1,5 @@
-/* What a command says about its work, said once: the message gets its envelope, is appended to the run folder's
- * metrics.jsonl and handed to the publisher. Coordinator only.
+/* What a command reports about its work. A message is posted once: it gets its envelope, is appended to the run
+ * folder's metrics.jsonl and handed to the publisher. Coordinator only.
  *
  *     struct progress *p;
  *     TRY(progress_new(&(struct progress_options){.folder = run, .watch = config.watch, .resume_step = step}, &p));
@@ -41,15 +41,15 @@ void progress_show(struct progress *progress, const ProtobufCMessage *body);
 void progress_event(struct progress *progress, Mp2__Event__Level level, const char *tag, uint64_t step,
                     const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Local. Ranks first … first + count - 1 are at work now: others that an earlier life of the run had are said to have
+/* Local. Ranks first … first + count - 1 are at work now: others that an earlier process of the run had are reported as
  * left. */
 void progress_retire(struct progress *progress, uint32_t first, uint32_t count);
 
 /* Local. Everything posted is with the operating system; ST_IO (reported, once) when it could not be written. */
 status progress_flush(struct progress *progress);
 
-/* Local. Where metrics.jsonl ends, and its end moved back to there: what was written since is about something that has
- * not been after all. The stream has said it. ST_IO (reported). */
+/* Local. Where metrics.jsonl ends, and its end moved back to there: what was written since is about something that was
+ * undone. The stream has carried it already. ST_IO (reported). */
 int64_t progress_mark(struct progress *progress);
 status progress_take_back(struct progress *progress, int64_t mark);
 

@@ -352,7 +352,8 @@ static status publisher_init(const struct watch_config *c, const char *name, con
     snprintf(p->name, sizeof p->name, "%s", name);
     if (folder && strlen(folder) >= sizeof p->folder) return fault(ST_INPUT, "%s: path too long", folder);
     snprintf(p->folder, sizeof p->folder, "%s", folder ? folder : "");
-    /* Told apart, not compared: milliseconds, and the process for lives that start in the same one. Below 2^53. */
+    /* Only compared for equality: milliseconds, and the process number for two that start in the same one. Below
+     * 2^53. */
     p->epoch = (uint64_t)(clock_unix() * 1e3) * 1000 + (uint64_t)getpid() % 1000;
     TRY(ring_new(RING_SLOTS, RING_BYTES, &p->ring));
     TRY(history_new(&p->history));

@@ -16,7 +16,7 @@
 #include "cluster/base/status.h"
 #include "proto/progress.pb-c.h"
 
-/* What a configuration says about watching; the rows for a command's option table are below. */
+/* The options of watching; the rows for a command's option table are below. */
 struct watch_config {
     const char *listen;     /* "host:port", port 0: any free one; "": no publisher */
     const char *server_key; /* file; "" */

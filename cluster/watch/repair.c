@@ -109,7 +109,7 @@ static status take_message(struct repair *r, const Mp2__Progress *m, const unsig
     return ST_OK;
 }
 
-/* Whether we can read this version; says once when not. */
+/* Whether we can read this version; reports once when not. */
 static int version_known(struct repair *r, uint32_t version)
 {
     if (version <= VERSION) return 1;

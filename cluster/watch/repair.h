@@ -1,5 +1,5 @@
 /* The subscriber's half of the Clone pattern, without sockets: it takes what arrives (in any state of loss, repetition,
- * restart) and hands on every message once and in order, or a new whole picture. Epochs are told apart, never compared,
+ * restart) and hands on every message once and in order, or a new whole picture. Epochs are only compared for equality,
  * and no clock is read, so clocks may jump as they like. */
 #ifndef MP2_CLUSTER_WATCH_REPAIR_H
 #define MP2_CLUSTER_WATCH_REPAIR_H

@@ -1,4 +1,4 @@
-/* How each task stands, counted from the steps and evaluations that pass: so that no trainer has to. */
+/* The state of each task, counted from the steps and evaluations that pass, so that no trainer has to. */
 #ifndef MP2_CLUSTER_WATCH_TASK_STATES_H
 #define MP2_CLUSTER_WATCH_TASK_STATES_H
 
@@ -8,7 +8,7 @@
 struct task_state {
     char *id;          /* owned */
     Mp2__Task message; /* its id is the above */
-    int moved;         /* since it was told last */
+    int moved;         /* since it was last posted */
 };
 
 struct task_states {

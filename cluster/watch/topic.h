@@ -8,7 +8,7 @@
 /* Local. The topic of a message ("step"), NULL when its body is unset or unknown. */
 const char *topic_of(const Mp2__Progress *message);
 
-/* Local. Where bodies of this type stand in the envelope; MP2__PROGRESS__BODY__NOT_SET when they stand nowhere. */
+/* Local. The place of bodies of this type in the envelope; MP2__PROGRESS__BODY__NOT_SET when they have none. */
 Mp2__Progress__BodyCase topic_body_of(const ProtobufCMessageDescriptor *type);
 
 #endif

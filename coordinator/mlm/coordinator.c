@@ -31,11 +31,11 @@ void mlm_coordinator_destroy(struct mlm_coordinator **out)
     *out = NULL;
 }
 
-void mlm_coordinator_step(struct mlm_coordinator *c, const struct mlm_config *config, const struct mlm_settings *s,
-                          const struct flat *flat, int64_t step, const struct mlm_notes *notes, double norm,
-                          const struct mlm_times *times, struct job_step *out)
+void mlm_coordinator_conclude(struct mlm_coordinator *c, const struct mlm_config *config, const struct mlm_settings *s,
+                              const struct flat *flat, int64_t step, const struct mlm_reports *reports, double norm,
+                              const struct mlm_times *times, struct job_step *out)
 {
-    struct mlm_score score = mlm_notes_total(notes);
+    struct mlm_score score = mlm_reports_total(reports);
     Mp2__Step *m = &c->message;
 
     m->loss = score.targets > 0 ? score.loss / (double)score.targets : 0;
@@ -46,10 +46,10 @@ void mlm_coordinator_step(struct mlm_coordinator *c, const struct mlm_config *co
     m->learning_rate = config->train.rate * train_rate_factor(&config->train, step - 1);
     m->gradient_norm = norm;
     m->compute_seconds = 0;
-    for (int w = 0; w < notes->workers; w++) {
+    for (int w = 0; w < reports->workers; w++) {
         struct member_report *r = &c->reports[w];
 
-        mlm_notes_reported(notes, w, &r->seconds, &r->sent, &r->memory);
+        mlm_reports_worker(reports, w, &r->seconds, &r->sent, &r->memory);
         m->compute_seconds = fmax(m->compute_seconds, r->seconds);
     }
     m->wait_seconds = times->wait;
@@ -58,10 +58,10 @@ void mlm_coordinator_step(struct mlm_coordinator *c, const struct mlm_config *co
         .skipped = !isfinite(score.loss) || !isfinite(norm), .message = m, .reports = c->reports, .units = c->units};
 }
 
-void mlm_coordinator_eval(struct mlm_coordinator *c, const struct mlm_notes *notes, int64_t rows, int subset,
+void mlm_coordinator_eval(struct mlm_coordinator *c, const struct mlm_reports *reports, int64_t rows, int subset,
                           double seconds, struct job_eval *out)
 {
-    struct mlm_score score = mlm_notes_total(notes);
+    struct mlm_score score = mlm_reports_total(reports);
 
     c->heldout_loss = score.loss / (double)score.targets;
     c->heldout_accuracy = (double)score.correct / (double)score.targets;

@@ -29,12 +29,12 @@ struct mlm_times {
 }; /* seconds of a step */
 
 /* Local. A step's sums are here: out for the loop. norm: of the gradient before clipping. */
-void mlm_coordinator_step(struct mlm_coordinator *c, const struct mlm_config *config, const struct mlm_settings *s,
-                          const struct flat *flat, int64_t step, const struct mlm_notes *notes, double norm,
-                          const struct mlm_times *times, struct job_step *out);
+void mlm_coordinator_conclude(struct mlm_coordinator *c, const struct mlm_config *config, const struct mlm_settings *s,
+                              const struct flat *flat, int64_t step, const struct mlm_reports *reports, double norm,
+                              const struct mlm_times *times, struct job_step *out);
 
 /* Local. Of an evaluation on so many rows; subset: there are more. */
-void mlm_coordinator_eval(struct mlm_coordinator *c, const struct mlm_notes *notes, int64_t rows, int subset,
+void mlm_coordinator_eval(struct mlm_coordinator *c, const struct mlm_reports *reports, int64_t rows, int subset,
                           double seconds, struct job_eval *out);
 
 #endif

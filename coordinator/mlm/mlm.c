@@ -209,7 +209,7 @@ void mlm_close(struct mlm *m)
 {
     mlm_worker_destroy(&m->worker);
     mlm_coordinator_destroy(&m->coordinator);
-    mlm_notes_fini(&m->notes);
+    mlm_reports_fini(&m->reports);
     tree_sum_fini(&m->squares);
     deal_fini(&m->deal);
     reduce_fini(&m->reduce);

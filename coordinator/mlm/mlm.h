@@ -37,7 +37,7 @@ struct mlm {
     struct ranges ranges;
     struct tree_sum squares; /* of the gradient */
     struct token_text train, heldout;
-    struct mlm_notes notes;
+    struct mlm_reports reports;
     const float *grad; /* this step's, own range; workers */
     double scale;      /* of this step's gradient */
     int64_t applied;   /* AdamW steps taken */

@@ -8,10 +8,10 @@
 enum { ROUND_TOKENS = 2048 };        /* least of a worker in a round of an evaluation */
 static const double ROUND_SHORT = 1; /* seconds */
 
-/* Sends outside of gradients are over: all ranks know everybody's notes. */
-static status add_notes(struct mlm *m)
+/* All ranks know everybody's reports after this. */
+static status report(struct mlm *m)
 {
-    return comm_sum(m->comm, m->notes.values, mlm_notes_count(&m->notes));
+    return comm_sum(m->comm, m->reports.values, mlm_reports_count(&m->reports));
 }
 
 /* All parameters to all workers, packed for the encoder. */
@@ -21,7 +21,7 @@ static status refresh(struct mlm *m)
 
     if (!m->stale) return ST_OK;
     TRY(ranges_gather(&m->ranges, m->worker ? m->worker->values : NULL));
-    if (m->worker) s = mlm_worker_attach(m->worker);
+    if (m->worker) s = mlm_worker_pack(m->worker);
     m->stale = 0;
     return comm_agree(m->comm, s);
 }
@@ -30,12 +30,12 @@ static status compute(struct mlm *m, int64_t step, struct membership *membership
 {
     double started = clock_now();
     struct member_report r;
-    status s = mlm_notes_begin(&m->notes, m->settings.micros, m->comm->workers);
+    status s = mlm_reports_begin(&m->reports, m->settings.micros, m->comm->workers);
 
     if (s == ST_OK && m->worker) {
-        s = mlm_worker_compute(m->worker, step, &m->notes);
+        s = mlm_worker_compute(m->worker, step, &m->reports);
         r = member_report_here(membership, clock_now() - started);
-        mlm_notes_report(&m->notes, m->comm->worker, r.seconds, r.sent, r.memory);
+        mlm_reports_put_worker(&m->reports, m->comm->worker, r.seconds, r.sent, r.memory);
     }
     return s;
 }
@@ -64,14 +64,14 @@ status mlm_step(void *self, int64_t step, struct membership *membership, struct 
     if (s != ST_OK && m->comm->size > 1) comm_abort(m->comm, s); /* others wait for this one's gradient */
     TRY(membership_agree(membership, s));
     computed = clock_now();
-    TRY(add_notes(m));
+    TRY(report(m));
     TRY(ranges_sum(&m->ranges, &m->grad));
     TRY(find_norm(m, &norm));
     m->scale = m->config->clip > 0 && norm > m->config->clip ? m->config->clip / norm : 1;
     TRY(comm_broadcast(m->comm, &m->scale, sizeof m->scale, 0));
     if (m->coordinator)
-        mlm_coordinator_step(m->coordinator, m->config, &m->settings, &m->flat, step, &m->notes, norm,
-                             &(struct mlm_times){m->worker ? 0 : computed - started, clock_now() - computed}, out);
+        mlm_coordinator_conclude(m->coordinator, m->config, &m->settings, &m->flat, step, &m->reports, norm,
+                                 &(struct mlm_times){m->worker ? 0 : computed - started, clock_now() - computed}, out);
     return ST_OK;
 }
 
@@ -96,7 +96,7 @@ static status evaluate_round(struct mlm *m, int64_t first, int64_t count, int64_
     status s = m->coordinator && run_folder_stop_asked(watch->folder) ? ST_END : ST_OK;
 
     if (watch->membership) membership_begin_round(watch->membership);
-    if (s == ST_OK && m->worker) s = mlm_worker_evaluate(m->worker, first, count, rows, &m->notes);
+    if (s == ST_OK && m->worker) s = mlm_worker_evaluate(m->worker, first, count, rows, &m->reports);
     return watch->membership ? membership_agree(watch->membership, s) : comm_agree(m->comm, s);
 }
 
@@ -128,9 +128,9 @@ status mlm_evaluate_heldout(void *self, int64_t step, int full, const struct eva
 
     (void)step;
     TRY(refresh(m));
-    TRY(comm_agree(m->comm, mlm_notes_begin(&m->notes, items, m->comm->workers)));
+    TRY(comm_agree(m->comm, mlm_reports_begin(&m->reports, items, m->comm->workers)));
     TRY(evaluate_items(m, items, rows, watch));
-    TRY(add_notes(m));
-    if (m->coordinator) mlm_coordinator_eval(m->coordinator, &m->notes, rows, rows < all, clock_now() - started, out);
+    TRY(report(m));
+    if (m->coordinator) mlm_coordinator_eval(m->coordinator, &m->reports, rows, rows < all, clock_now() - started, out);
     return ST_OK;
 }

@@ -290,7 +290,7 @@ static int all_finite(const float *x, size_t n)
     return !worst;
 }
 
-static enum record_skip judge(const struct pretrain_coordinator *c)
+static enum record_skip find_skip(const struct pretrain_coordinator *c)
 {
     const struct pretrain_shape *s = c->shape;
 
@@ -338,7 +338,7 @@ void pretrain_coordinator_conclude(struct pretrain_coordinator *c, int64_t step,
     gather_slots(c);
     pretrain_coordinator_weigh(c);
     gather_gradients(c);
-    skipped = judge(c);
+    skipped = find_skip(c);
     for (int w = 0; w < c->workers; w++) planner_update_speed(c->planner, w, c->reports.members[w].seconds);
     out->failed = pretrain_record_make(c, step, skipped, out);
     pretrain_message_fill(c, step, skipped == RECORD_APPLIED);

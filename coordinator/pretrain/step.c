@@ -46,7 +46,7 @@ static status send_reports(struct pretrain *p, struct membership *membership, do
 }
 
 /* G to the owners of columns; grad_u and everything small to the coordinator. */
-static status send_gradients(struct pretrain *p)
+static status reduce_gradients(struct pretrain *p)
 {
     const struct pretrain_shape *s = &p->facts.shape;
     struct pretrain_worker *w = p->worker;
@@ -118,7 +118,7 @@ status pretrain_step(void *self, int64_t step, struct membership *membership, st
     if (step == 1 && p->replica.facts.int8) TRY(check_int8(p, membership, step));
     reported = clock_now();
 
-    TRY(send_gradients(p));
+    TRY(reduce_gradients(p));
     if (c) pretrain_coordinator_conclude(c, step, planned, reported, out);
     return ST_OK;
 }

@@ -89,15 +89,7 @@ static status refresh(struct full *f)
     return comm_agree(f->comm, f->worker ? full_worker_pack(f->worker) : ST_OK);
 }
 
-/* An example's loss is known to one rank, and 0 on the others: the bits are summed as integers. */
-static status sum_losses(struct full *f)
-{
-    _Static_assert(sizeof *f->losses == sizeof(int64_t), "a double is 64 bits");
-
-    return comm_sum(f->comm, (int64_t *)(void *)f->losses, f->facts.examples);
-}
-
-/* Losses and gradient of the state as it is. */
+/* Losses and gradient of the state as it is, the gradient reduced at once. */
 static status compute(struct full *f)
 {
     struct tree_sum *heads[1] = {f->worker ? &f->worker->heads : NULL};
@@ -111,9 +103,8 @@ static status compute(struct full *f)
     if (s != ST_OK && f->comm->size > 1) comm_abort(f->comm, s); /* others wait for this one's part */
     TRY(s);
     TRY(ranges_sum(&f->ranges, &f->grad));
-    TRY(reduce_sum_to_coordinator(&f->reduce, &f->facts.deal, heads, head,
-                                  f->coordinator ? f->coordinator->grad_head : NULL));
-    return sum_losses(f);
+    return reduce_sum_to_coordinator(&f->reduce, &f->facts.deal, heads, head,
+                                     f->coordinator ? f->coordinator->grad_head : NULL);
 }
 
 /* What the coordinator decided, known to all; s: how it went there. */
@@ -123,10 +114,20 @@ static status send_order(struct full *f, status s, struct full_order *order)
     return comm_broadcast(f->comm, order, sizeof *order, 0);
 }
 
-static status judge(struct full *f, struct full_order *order)
+/* An example's loss is known to one rank, and 0 on the others: the bits are summed as integers. */
+static status sum_losses(struct full *f)
 {
-    status s = f->coordinator ? full_coordinator_judge(f->coordinator, f->losses, f->step, order) : ST_OK;
+    _Static_assert(sizeof *f->losses == sizeof(int64_t), "a double is 64 bits");
 
+    return comm_sum(f->comm, (int64_t *)(void *)f->losses, f->facts.examples);
+}
+
+static status report(struct full *f, struct full_order *order)
+{
+    status s = ST_OK;
+
+    TRY(sum_losses(f));
+    if (f->coordinator) s = full_coordinator_heard(f->coordinator, f->losses, f->step, order);
     return send_order(f, s, order);
 }
 
@@ -181,7 +182,7 @@ status full_run(struct full *f)
     if (f->coordinator) full_coordinator_resumed(f->coordinator);
     while (order.update) {
         TRY(compute(f));
-        TRY(judge(f, &order));
+        TRY(report(f, &order));
         if (order.check) TRY(check_dev(f, &order));
         TRY(conclude(f, &order));
         if (order.update) update(f, &order);

@@ -73,7 +73,7 @@ void full_coordinator_saved(struct full_coordinator *c, double began)
 
 /* ---- a step ---- */
 
-status full_coordinator_judge(struct full_coordinator *c, const double *losses, int64_t step, struct full_order *order)
+status full_coordinator_heard(struct full_coordinator *c, const double *losses, int64_t step, struct full_order *order)
 {
     int32_t n = c->facts->examples;
 

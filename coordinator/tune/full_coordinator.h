@@ -1,4 +1,4 @@
-/* The coordinator's part of full tuning: it judges the losses, looks at dev, updates the head, and decides what comes
+/* The coordinator's part of full tuning: it checks the losses, scores on dev, updates the head, and decides what comes
  * next. */
 #ifndef MP2_COORDINATOR_TUNE_FULL_COORDINATOR_H
 #define MP2_COORDINATOR_TUNE_FULL_COORDINATOR_H
@@ -34,9 +34,10 @@ void full_coordinator_close(struct full_coordinator **coordinator);
 void full_coordinator_begin(struct full_coordinator *c);
 void full_coordinator_resumed(struct full_coordinator *c);
 
-/* A step, in this order. Losses (examples) of the state as it is: sets order->check. ST_NUMBER (reported): not finite.
+/* A step, in this order. The losses (examples) of the state as it is have arrived: sets order->check. ST_NUMBER
+ * (reported): not finite.
  * */
-status full_coordinator_judge(struct full_coordinator *c, const double *losses, int64_t step, struct full_order *order);
+status full_coordinator_heard(struct full_coordinator *c, const double *losses, int64_t step, struct full_order *order);
 /* Inside a dialogue with the oracle: score the state on dev; sets order->keep and order->save. */
 status full_coordinator_check(struct full_coordinator *c, const float *head, int64_t step, struct full_order *order);
 /* A snapshot is written; began: the clock before. */

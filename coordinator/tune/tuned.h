@@ -2,8 +2,9 @@
  * prompts and heads, and NAME.json, which says what they belong to and how texts become inputs.
  *
  *     TASK/prompt       (layers,P,H) f32: added before each layer (layers = the encoder's) or before the first (1);
- * absent where the encoder itself was tuned TASK/head.weight  (2,H) f32 TASK/router       (layers,K) f32: normalised
- * gates, for those who want to know; may be absent
+ *                       absent where the encoder itself was tuned
+ *     TASK/head.weight  (2,H) f32
+ *     TASK/router       (layers,K) f32: normalised gates, for information; may be absent
  *
  * No times, hosts or paths: the same content has the same bytes. The JSON holds the digest of the safetensors file and
  * is written last, so that a pair torn by a crash is noticed. Every task carries its description as shards do (meta.h),

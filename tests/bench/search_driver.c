@@ -1,8 +1,11 @@
 /* Not a test: what the optimisers need on functions of known truth, for compare_search.py, which runs the Python
  * packages on the same.
- *     search_driver cma FUNCTION DIMENSIONS POPULATION SIGMA START TARGET LIMIT SEEDS  evaluations, or -1; a line a
- * seed search_driver bayes branin|hartmann RANDOM EVALUATIONS SEEDS       the best value after each; a line a seed
- *     search_driver fit DIMENSIONS < rows of x … y                       length scale and likelihood */
+ *     search_driver cma FUNCTION DIMENSIONS POPULATION SIGMA START TARGET LIMIT SEEDS
+ *         evaluations, or -1; a line a seed
+ *     search_driver bayes branin|hartmann RANDOM EVALUATIONS SEEDS
+ *         the best value after each; a line a seed
+ *     search_driver fit DIMENSIONS < rows of x … y
+ *         length scale and likelihood */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -27,7 +27,7 @@ int isa_parse(const char *name, enum isa *isa)
     return -1;
 }
 
-/* MP2_MAX_ISA: what one wants to use at most, whatever the CPU has. */
+/* MP2_MAX_ISA: the best set that may be used, whatever the CPU has. */
 static int is_allowed(enum isa isa)
 {
     const char *most = getenv("MP2_MAX_ISA");

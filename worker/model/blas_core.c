@@ -18,7 +18,7 @@ const char *blas_core_better(const char *core, int avx2, int avx512)
     return avx512 ? "SkylakeX" : "Haswell";
 }
 
-/* An OpenBLAS that has one kind of kernels alone takes no advice: then the second start finds the variable set. */
+/* An OpenBLAS with only one kind of kernels ignores the variable: the second start finds it set and goes on. */
 void blas_core_fit(char **argv)
 {
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

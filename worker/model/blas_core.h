@@ -3,8 +3,8 @@
 #ifndef MP2_WORKER_MODEL_BLAS_CORE_H
 #define MP2_WORKER_MODEL_BLAS_CORE_H
 
-/* Local. Which core type OpenBLAS should be told, where it has chosen `core` on a CPU with these instructions: NULL
- * where that will do. */
+/* Local. The core type to set for OpenBLAS, where it has chosen `core` on a CPU with these instructions: NULL where
+ * that will do. */
 const char *blas_core_better(const char *core, int avx2, int avx512);
 
 /* Local, first thing in main. Where OpenBLAS has chosen worse than the CPU allows, and the user has not chosen: starts

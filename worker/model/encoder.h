@@ -148,7 +148,8 @@ status encoder_forward_rows(const struct encoder *e, struct pool *pool, struct a
 /* Local. From activations_gradient down to the prompts, after encoder_forward (without a sink: or encoder_forward_rows)
  * of the same batch, prompts and dropout.
  *   grad_prompts  (layers,P,H) f32: sum of the examples' prompt gradients over the tree of their slots
- * (cluster/README.md, "Tree of sums"); NULL: none wanted sink       NULL, or see struct encoder_sink */
+ *                 (cluster/README.md, "Tree of sums"); NULL: not wanted
+ *   sink          NULL, or see struct encoder_sink */
 status encoder_backward(const struct encoder *e, struct pool *pool, struct activations *a, const struct unit_batch *b,
                         const struct encoder_prompts *prompts, const struct encoder_dropout *dropout,
                         float *grad_prompts, const struct encoder_sink *sink);

@@ -25,8 +25,7 @@ struct model_source {
     int prefix;
 };
 
-/* ---- filling the slots ---------------------------------------------------------------------------------------------
- */
+/* ---- filling the slots ---- */
 
 static status take_slot(struct model_source *m, int64_t slot, const struct weight *w)
 {

@@ -1,20 +1,23 @@
 /* Where the frozen encoder's weights come from: a Hugging Face folder, config.json in BERT's or CPT's (BartConfig)
  * style with model.safetensors, model.safetensors.index.json and its parts, or pytorch_model.bin.
  *
- * Whatever the file's form and names (prefixes none, bert., ernie., encoder., model.encoder., behind module.,
- * _orig_mod., model. …; gamma/beta; the word table as model.shared.weight or as the decoder's), tensors are asked for
- * by their canonical BERT name: embeddings.word_embeddings.weight        [vocab,hidden]
- * embeddings.position_embeddings.weight [positions,hidden] embeddings.token_type_embeddings.weight  [types,hidden]
- * embeddings.LayerNorm.{weight,bias}    [hidden] encoder.layer.N.attention.self.{query,key,value}.{weight
- * [hidden,hidden], bias [hidden]} encoder.layer.N.attention.output.dense.{weight [hidden,hidden], bias}
+ * Whatever the file's form and names (encoder prefixes none, bert., ernie., encoder., model.encoder.; wrappers before
+ * them such as module., _orig_mod., model.; gamma/beta; the word table as model.shared.weight or as the decoder's),
+ * tensors are asked for by their canonical BERT name:
+ *     embeddings.word_embeddings.weight        [vocab,hidden]
+ *     embeddings.position_embeddings.weight    [positions,hidden]
+ *     embeddings.token_type_embeddings.weight  [types,hidden]
+ *     embeddings.LayerNorm.{weight,bias}       [hidden]
+ *     encoder.layer.N.attention.self.{query,key,value}.{weight [hidden,hidden], bias [hidden]}
+ *     encoder.layer.N.attention.output.dense.{weight [hidden,hidden], bias}
  *     encoder.layer.N.attention.output.LayerNorm.{weight,bias}    [hidden]
  *     encoder.layer.N.intermediate.dense.{weight [feed_forward,hidden], bias [feed_forward]}
  *     encoder.layer.N.output.dense.{weight [hidden,feed_forward], bias [hidden]}
  *     encoder.layer.N.output.LayerNorm.{weight,bias}              [hidden]
- * weight matrices are [out,in], row-major, as torch's Linear keeps them. All of these are present, of a float type and
- * of the right shape once open returned: reading fails only where a value is not finite. A tensor that stands among
- * them and is not in the list (an adapter, another table of the embeddings) is refused by name: the encoder would
- * compute something else. ERNIE's table of task types alone is known: its first row is in the token types.
+ * Weight matrices are [out,in], row-major, as torch's Linear stores them. Once open has returned, all of these are
+ * present, of a float type and of the right shape: reading fails only where a value is not finite. A tensor among them
+ * that is not in the list (an adapter, another table of the embeddings) is refused by name, because the encoder would
+ * compute something else. The one exception is ERNIE's table of task types: its first row is added to the token types.
  *
  * The files are mapped, so that ranks of a node share the pages; close (or drop) them once the weights are packed. */
 #ifndef MP2_WORKER_MODEL_SOURCE_H
@@ -33,7 +36,7 @@ status model_source_open(const char *folder, struct model_source **out);
 void model_source_close(struct model_source **source);
 
 const struct model_config *model_source_config(const struct model_source *source);
-/* Local. The folder as given to open; vocab.txt stands beside config.json. */
+/* Local. The folder as given to open; vocab.txt is beside config.json. */
 const char *model_source_folder(const struct model_source *source);
 
 /* Local. The whole tensor in row-major order as floats; out has room for its shape's product. ST_INPUT (reported) for a

@@ -40,8 +40,7 @@ static status open_single(const char *path, struct weights *w)
     return ST_OK;
 }
 
-/* ---- an index and parts -------------------------------------------------------------------------------------------
- */
+/* ---- an index and parts ---- */
 
 static int is_part_name(const char *name)
 {
@@ -136,8 +135,7 @@ static status open_index(const char *folder, const char *path, struct weights *w
     return s;
 }
 
-/* ---- a torch file --------------------------------------------------------------------------------------------------
- */
+/* ---- a torch file ---- */
 
 static size_t count_tensors(const struct torch_value *dict)
 {
@@ -192,8 +190,7 @@ static status open_torch(const char *path, struct weights *w)
     return ST_OK;
 }
 
-/* ---- whichever is present
- * ------------------------------------------------------------------------------------------ */
+/* ---- whichever is present ---- */
 
 static status open_any(const char *folder, struct weights *w)
 {

@@ -1,4 +1,4 @@
-/* Options are judged by both ends together, as in scoring; the two ends of a span independently. */
+/* Options are compared by both ends together, as in scoring; the two ends of a span independently. */
 #include "worker/train/answer_loss.h"
 
 #include <math.h>

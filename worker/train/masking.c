@@ -116,7 +116,7 @@ static void choose_spans(struct choice *c)
     }
 }
 
-/* ---- what stands there ---- */
+/* ---- what replaces a token ---- */
 
 static int32_t other_token(const struct masking *m, struct random_key key, uint64_t at)
 {

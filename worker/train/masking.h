@@ -2,10 +2,12 @@
  * [MASK], 10 % another token, 10 % unchanged) is the default, and is always used to score held-out text.
  *
  *   MASK_TOKENS   every choice of `wanted` tokens is as likely as any other
- *   MASK_WORDS    whole words, in a random order, as long as they fit into what is wanted; what is left over goes to
- * the front of one more word. The tokens of a word are drawn one by one what becomes of them (Google's whole-word
- * masking) MASK_SPANS    spans of geometric length, P(l) = p (1-p)^(l-1) cut off at `longest` and scaled, from uniform
- * starts, cut short by [SEP], by other spans and by what is wanted; a span shares one fate (SpanBERT, arXiv 1907.10529)
+ *   MASK_WORDS    whole words in a random order, as long as they fit into `wanted`; what is left over is taken from
+ *                 the front of one more word. Each token of a word draws its own replacement (Google's whole-word
+ *                 masking)
+ *   MASK_SPANS    spans of geometric length, P(l) = p (1-p)^(l-1) cut off at `longest` and scaled, from uniform
+ *                 starts, cut short by [SEP], by other spans and by `wanted`; all tokens of a span are replaced
+ *                 alike (SpanBERT, arXiv 1907.10529)
  *
  * Never [CLS] and [SEP]. Always exactly `wanted` tokens, or all where there are fewer. All is a function of the key. */
 #ifndef MP2_WORKER_TRAIN_MASKING_H

@@ -24,7 +24,7 @@ status score_batch_add(struct assignment_message *m, const int32_t *ids, int32_t
 status score_batch_run(struct compute *c, const int32_t *words, size_t count, const struct encoder_prompts *prompts,
                        const float *head, struct score_batch_result *results);
 
-/* The same with the logits behind the answers, for display: score_batch_detail floats per example, one example after
+/* The same with the logits of the answers, for display: score_batch_detail floats per example, one example after
  * another. Options: start logit of the first and end logit of the last token of each. A span: its start and end logit,
  * those of "no answer" (0 if there is none), the logarithms of the sums of exp over candidates' start and end
  * logits. */

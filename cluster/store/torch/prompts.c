@@ -24,7 +24,7 @@ static status take_tensor(const struct torch_file *file, const struct torch_valu
     out->name = name;
     if (!tensor_type_is_float(out->type))
         return fault(ST_INPUT, "%s: \"%s\" is %s, expected floats", file->path, name, tensor_type_name(out->type));
-    /* Whoever copies it must not get more than the file has. */
+    /* A copy must not become larger than the file. */
     if (out->count == 0 || out->bytes / tensor_type_bytes(out->type) < (size_t)out->count)
         return fault(ST_INPUT, "%s: \"%s\" is empty or an expanded view", file->path, name);
     return ST_OK;

@@ -194,7 +194,7 @@ static void answer_run(struct runs *runs, const char *rest, const struct http_re
     else set_error(r, 404, "no such path, see /api\n");
 }
 
-/* All runs stand on one page, metric by metric, so all are locked, in order of their number, while it is written. */
+/* All runs are on one page, metric by metric, so all are locked, in order of their number, while it is written. */
 static void answer_metrics(struct runs *runs, struct http_response *r)
 {
     struct metric_run page[RUNS_MOST];

@@ -51,7 +51,7 @@ static status load_keys(struct monitor_args *args)
     return ST_OK;
 }
 
-/* Options may stand anywhere; the others move to the front of argv. */
+/* Options may be anywhere; the other arguments move to the front of argv. */
 static status parse_args(int argc, char **argv, struct monitor_args *args)
 {
     const struct {

@@ -211,7 +211,7 @@ static void put_metric(const struct metric *m, const struct metric_run *runs, si
     }
 }
 
-/* What is no number of a message: facts as labels, and how the monitor itself stands. */
+/* What is not a number of a message: facts as labels, and the monitor's own state. */
 static void put_info(const struct metric_run *runs, size_t count, FILE *to)
 {
     fputs("# HELP mp2_run_info What is run; the value is 1.\n# TYPE mp2_run_info gauge\n", to);

@@ -7,7 +7,7 @@
 
 #include "cluster/watch/follow.h"
 
-/* What the command line says, the same options for every command. */
+/* The options of the command line, the same for every command. */
 struct monitor_args {
     const char *key, *server; /* CURVE: own secret key file, server's public key file; NULL: none */
     const char *listen;       /* serve: host:port */

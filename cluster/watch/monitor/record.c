@@ -1,6 +1,6 @@
-/* mp2-monitor record: what is heard, into metrics.jsonl (the run folder's own form, so that it can be replayed) and
- * into a TensorBoard event file. A whole picture (the first one, or after a restart of the coordinator) starts both
- * anew: the picture repeats what was known. */
+/* mp2-monitor record: messages as they arrive, into metrics.jsonl (the run folder's own form, so that it can be
+ * replayed) and into a TensorBoard event file. A whole picture (the first one, or after a restart of the coordinator)
+ * starts both anew: the picture repeats what was known. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ struct record {
     char *line;
     size_t room;
     status failed;
-    int ended; /* the run said so */
+    int ended; /* the run has reported its end */
 };
 
 static void scalar(struct record *r, const Mp2__Progress *m, uint64_t step, const char *group, const char *tag,

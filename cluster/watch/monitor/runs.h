@@ -1,4 +1,4 @@
-/* The runs that `serve` shows: a thread each that follows its source and keeps the run's picture, behind a lock. */
+/* The runs that `serve` shows: a thread each that follows its source and keeps the run's picture, guarded by a lock. */
 #ifndef MP2_CLUSTER_WATCH_MONITOR_RUNS_H
 #define MP2_CLUSTER_WATCH_MONITOR_RUNS_H
 
@@ -14,7 +14,7 @@ struct run_view {
     const char *spec;
     const struct history *history;
     const struct summary *summary;
-    /* one more whenever the picture was begun anew: orders start over for its readers */
+    /* raised whenever the picture starts over: orders then start over for its readers */
     uint64_t picture;
     enum source_state state;
     struct repair_stats stats;

@@ -60,7 +60,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     (void)version;
     (void)upload;
 
-    /* The first call has the headers alone; answer once a body, which nobody asked for, has been thrown away. */
+    /* The first call has the headers alone; answer once a body, which has no meaning here, has been discarded. */
     if (!*state) {
         *state = &seen;
         return MHD_YES;
@@ -76,7 +76,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     return send_response(c, &r);
 }
 
-/* libmicrohttpd's own remarks (garbage on a connection, mostly) are nobody's business at this level. */
+/* libmicrohttpd's own messages (mostly about garbage on a connection) are of no use to a user. */
 static void on_remark(void *arg, const char *format, va_list args)
 {
     char text[256];

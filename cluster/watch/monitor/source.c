@@ -19,7 +19,7 @@ struct source {
     const struct follow_keys *keys;
     struct repair_sink sink;
     struct follow *follow;
-    char followed[300]; /* what RUN/stream said */
+    char followed[300]; /* what RUN/stream contained */
     int64_t offset;     /* read so far of the metrics file */
     ino_t inode;
     double looked; /* monotonic seconds: at the folder */

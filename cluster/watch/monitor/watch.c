@@ -81,7 +81,7 @@ static void print_message(struct watch *w, const Mp2__Progress *m)
             printf("checkpoint step %llu\n", (unsigned long long)m->checkpoint->step);
         break;
     case MP2__PROGRESS__BODY_RUN:
-        if (m->run->state != w->run_state) w->said = -LINE_EVERY; /* say it with the next line */
+        if (m->run->state != w->run_state) w->said = -LINE_EVERY; /* show it with the next line */
         w->run_state = m->run->state;
         break;
     default: break;

@@ -1,7 +1,7 @@
 /* mp2 checkpoint export-adapter TUNED --out DIR: a tuned task as a folder for Python:
  *     adapter.safetensors   prompt (layers,P,H): to be added to positions 1 … P of the input of the first layers, as
- * many as it has; head.weight (2,H): start and end logit of a position's last hidden state adapter.json          how
- * texts become inputs: ids of the template's fixed words, fields, options, placeholders
+ *                           many as it has; head.weight (2,H): start and end logit of a position's last hidden state
+ *     adapter.json          how texts become inputs: ids of the template's fixed words, fields, options, placeholders
  * tests/reference/adapter_example.py puts it on a transformers model. Token types are all 1. Hugging Face's PEFT has no
  * method that adds to tokens inside the layers (its prompts and prefixes stand before the text, as tokens or keys of
  * their own), so it cannot load this, and the folder does not look as if it could. */
