@@ -1,16 +1,10 @@
-/* Appending. The caller's thread writes to the file; the sync thread, one of the journal's own, calls fdatasync.
- * Between them is a queue of (step, number) of the records that are written but not durable yet, under one lock:
- *
- *     append: write, queue.         sync:   take the queue's last number, fdatasync, drop what it covers, wake waiters.
- *
- * Records are written at a known offset, so a failed write is undone by cutting the file there. A failed fdatasync is
- * final: the system may have thrown the pages away, and what the disk holds is known only after the next opening. */
+/* Appending, and the segments that it goes to. Records are written at a known offset, so a failed write is undone by
+ * cutting the file there. What is written becomes durable on the journal's own thread (flusher.h). */
 #include "cluster/store/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,19 +16,15 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "cluster/store/flusher.h"
 #include "cluster/store/journal_segment.h"
 
 enum { CHECK_NS = 100 * 1000 * 1000 };
 
-struct pending {
-    uint64_t step, number;
-    int64_t at_ns;
-};
-
 struct journal {
     char folder[PATH_MAX], path[PATH_MAX];
     struct journal_options options;
-    int fd;       /* changed by the appender only, and only while nothing is pending */
+    int fd;
     uint64_t end; /* of the segment's last whole record */
     uint64_t segment_first, segment_records;
     uint64_t last_step, last_number;
@@ -42,99 +32,8 @@ struct journal {
     ino_t inode;            /* of the segment */
     int64_t checked_ns;     /* when the owner was last checked */
     struct timespec listed; /* time of the folder when its segments were listed last */
-    pthread_t keeper;
-    int keeper_runs;
-
-    pthread_mutex_t lock; /* what follows */
-    pthread_cond_t work, durable;
-    struct pending *queue; /* ascending; [head, count) is pending */
-    size_t head, count, room;
-    uint64_t durable_number, appended_step;
-    uint64_t wanted_number; /* a thread waits for this one */
-    int why;                /* errno of a failed fdatasync */
-    int stop;
+    struct flusher *flusher;
 };
-
-/* ---- the keeper ---- */
-
-/* Under the lock: wait until there is something to make durable now. 0: stop, nothing is left. */
-static int wait_for_work(struct journal *j)
-{
-    for (;;) {
-        int64_t due;
-        struct timespec until;
-
-        if (j->head == j->count) {
-            if (j->stop) return 0;
-            pthread_cond_wait(&j->work, &j->lock);
-            continue;
-        }
-        due = j->queue[j->head].at_ns + (int64_t)j->options.interval_ms * 1000000;
-        if (j->stop || j->wanted_number > j->durable_number || clock_ns() >= due) return 1;
-        until = (struct timespec){due / 1000000000, due % 1000000000};
-        pthread_cond_timedwait(&j->work, &j->lock, &until);
-    }
-}
-
-static void *sync_main(void *arg)
-{
-    struct journal *j = arg;
-
-    pthread_mutex_lock(&j->lock);
-    while (j->why == 0 && wait_for_work(j)) {
-        uint64_t number = j->queue[j->count - 1].number;
-        int fd = j->fd, why;
-
-        pthread_mutex_unlock(&j->lock);
-        why = fdatasync(fd) == 0 ? 0 : errno;
-        pthread_mutex_lock(&j->lock);
-        if (why == 0) {
-            j->durable_number = number;
-            while (j->head < j->count && j->queue[j->head].number <= number) j->head++;
-        } else {
-            j->why = why;
-        }
-        pthread_cond_broadcast(&j->durable);
-    }
-    pthread_mutex_unlock(&j->lock);
-    return NULL;
-}
-
-static status keeper_start(struct journal *j)
-{
-    pthread_condattr_t attributes;
-    int why;
-
-    pthread_mutex_init(&j->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&j->work, &attributes);
-    pthread_cond_init(&j->durable, NULL);
-    pthread_condattr_destroy(&attributes);
-    why = pthread_create(&j->keeper, NULL, sync_main, j);
-    if (why != 0) {
-        pthread_cond_destroy(&j->durable);
-        pthread_cond_destroy(&j->work);
-        pthread_mutex_destroy(&j->lock);
-        return fault(ST_SYSTEM, "the journal's thread cannot be started: %s", strerror(why));
-    }
-    j->keeper_runs = 1;
-    return ST_OK;
-}
-
-static void keeper_stop(struct journal *j)
-{
-    if (!j->keeper_runs) return;
-    pthread_mutex_lock(&j->lock);
-    j->stop = 1;
-    pthread_cond_signal(&j->work);
-    pthread_mutex_unlock(&j->lock);
-    pthread_join(j->keeper, NULL);
-    pthread_cond_destroy(&j->durable);
-    pthread_cond_destroy(&j->work);
-    pthread_mutex_destroy(&j->lock);
-    j->keeper_runs = 0;
-}
 
 /* ---- opening ---- */
 
@@ -183,8 +82,7 @@ static status adopt_scan(struct journal *j, struct segment_scan *scan)
     j->segment_first = scan->first_step;
     j->segment_records = scan->number - scan->first_number;
     if (scan->step > j->last_step) j->last_step = scan->step;
-    j->appended_step = j->last_step;
-    j->last_number = j->durable_number = scan->number - 1;
+    j->last_number = scan->number - 1;
     return ST_OK;
 }
 
@@ -267,7 +165,11 @@ status journal_open(const char *folder, uint64_t first_step, const struct journa
     j->options = *options;
     s = file_join(j->folder, sizeof j->folder, "", folder);
     if (s == ST_OK) s = open_last_segment(j, first_step);
-    if (s == ST_OK) s = keeper_start(j);
+    if (s == ST_OK) {
+        const struct flushed file = {j->fd, j->last_step, j->last_number};
+
+        s = flusher_new(options->interval_ms, &file, &j->flusher);
+    }
     if (s != ST_OK) {
         if (j->fd >= 0) close(j->fd);
         mem_free(j);
@@ -284,9 +186,8 @@ status journal_close(struct journal **journal)
 
     if (!j) return ST_OK;
     s = journal_wait_durable(j, UINT64_MAX);
-    keeper_stop(j);
+    flusher_destroy(&j->flusher);
     if (close(j->fd) != 0 && s == ST_OK) s = fault(ST_IO, "%s: cannot be closed: %s", j->path, strerror(errno));
-    mem_free(j->queue);
     mem_free(j);
     *journal = NULL;
     return s;
@@ -315,17 +216,6 @@ static status write_vectors(int fd, struct iovec *v, int n, uint64_t offset)
     return ST_OK;
 }
 
-/* Under the lock: room for one more pending record, so that nothing can fail after the write. */
-static status make_room(struct journal *j)
-{
-    if (j->head > 0 && j->count == j->room) {
-        memmove(j->queue, j->queue + j->head, (j->count - j->head) * sizeof *j->queue);
-        j->count -= j->head;
-        j->head = 0;
-    }
-    return mem_grow(&j->queue, &j->room, j->count + 1, sizeof *j->queue);
-}
-
 static status durability_fault(const struct journal *j, int why)
 {
     return fault(ST_IO, "%s: cannot be made durable: %s", j->path, strerror(why));
@@ -334,27 +224,13 @@ static status durability_fault(const struct journal *j, int why)
 /* *durable: the newest durable record's number. Fails when the journal has failed before. */
 static status admit_record(struct journal *j, uint64_t step, uint64_t *durable)
 {
-    status s;
     int why;
 
     if (step < j->last_step)
         return fault(ST_SYSTEM, "%s: record of step %" PRIu64 " after one of step %" PRIu64, j->path, step,
                      j->last_step);
-    pthread_mutex_lock(&j->lock);
-    why = j->why;
-    *durable = j->durable_number;
-    s = why == 0 ? make_room(j) : ST_OK;
-    pthread_mutex_unlock(&j->lock);
-    return why == 0 ? s : durability_fault(j, why);
-}
-
-static void enqueue(struct journal *j, uint64_t step)
-{
-    pthread_mutex_lock(&j->lock);
-    j->appended_step = step;
-    j->queue[j->count++] = (struct pending){step, j->last_number, clock_ns()};
-    pthread_cond_signal(&j->work);
-    pthread_mutex_unlock(&j->lock);
+    TRY(flusher_admit(j->flusher, durable, &why));
+    return why == 0 ? ST_OK : durability_fault(j, why);
 }
 
 status journal_check_owner(struct journal *j)
@@ -408,44 +284,20 @@ status journal_append(struct journal *j, uint64_t step, uint32_t kind, const voi
     j->last_step = step;
     j->last_number++;
     j->segment_records++;
-    enqueue(j, step);
+    flusher_add(j->flusher, step, j->last_number);
     return ST_OK;
-}
-
-/* Under the lock: number of the last pending record of a step <= step; 0: none is pending. */
-static uint64_t pending_number(const struct journal *j, uint64_t step)
-{
-    for (size_t i = j->count; i > j->head; i--)
-        if (j->queue[i - 1].step <= step) return j->queue[i - 1].number;
-    return 0;
 }
 
 status journal_wait_durable(struct journal *j, uint64_t step)
 {
-    uint64_t number;
-    int why;
+    int why = flusher_wait(j->flusher, step);
 
-    pthread_mutex_lock(&j->lock);
-    number = pending_number(j, step);
-    if (number > j->wanted_number) {
-        j->wanted_number = number;
-        pthread_cond_signal(&j->work);
-    }
-    while (j->why == 0 && j->durable_number < number) pthread_cond_wait(&j->durable, &j->lock);
-    why = j->durable_number < number ? j->why : 0;
-    pthread_mutex_unlock(&j->lock);
     return why == 0 ? ST_OK : durability_fault(j, why);
 }
 
 uint64_t journal_durable_step(struct journal *j)
 {
-    uint64_t step;
-
-    pthread_mutex_lock(&j->lock);
-    if (j->head == j->count) step = j->appended_step;
-    else step = j->queue[j->head].step > 0 ? j->queue[j->head].step - 1 : 0;
-    pthread_mutex_unlock(&j->lock);
-    return step;
+    return flusher_step(j->flusher);
 }
 
 uint64_t journal_last_step(const struct journal *j)
@@ -466,11 +318,12 @@ status journal_roll(struct journal *j, uint64_t first_step)
         return fault(ST_SYSTEM, "%s: a segment from step %" PRIu64 " cannot follow it", j->path, first_step);
     TRY(journal_wait_durable(j, UINT64_MAX));
     TRY(segment_create(j->folder, first_step, j->last_number + 1, j->epoch));
-    pthread_mutex_lock(&j->lock);
     s = adopt(j, first_step);
-    if (s != ST_OK) j->why = EIO; /* the new segment is there: nothing may follow in the old one */
-    pthread_mutex_unlock(&j->lock);
-    if (s != ST_OK) return s;
+    if (s != ST_OK) {
+        flusher_refuse(j->flusher, EIO); /* the new segment is there: nothing may follow in the old one */
+        return s;
+    }
+    flusher_switch(j->flusher, &(struct flushed){j->fd, j->last_step, j->last_number});
     if (close(old) != 0) return fault(ST_IO, "%s: a segment cannot be closed: %s", j->folder, strerror(errno));
     return ST_OK;
 }
