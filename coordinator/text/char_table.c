@@ -5,7 +5,6 @@
 #include "cluster/base/memory.h"
 #include "cluster/base/utf8.h"
 #include "coordinator/text/unicode.h"
-#include "coordinator/text/vocabulary.h"
 
 enum { DOTTED_I = 0x130, DOT_ABOVE = 0x307 };
 
@@ -32,15 +31,15 @@ static uint32_t entry_of(enum char_kind kind, uint32_t value)
     return (uint32_t)kind << CHAR_KIND_SHIFT | value;
 }
 
-static uint32_t single_entry(const struct vocabulary *v, int32_t unknown, uint32_t c)
+static uint32_t single_entry(const struct char_ids *ids, uint32_t c)
 {
     char text[4];
-    int32_t id = v ? vocabulary_id(v, text, utf8_encode(c, text)) : (int32_t)c;
+    int32_t id = ids ? ids->id(ids->arg, text, utf8_encode(c, text)) : (int32_t)c;
 
-    return entry_of(c == '[' ? CHAR_BRACKET : CHAR_SINGLE, (uint32_t)(id < 0 ? unknown : id));
+    return entry_of(c == '[' ? CHAR_BRACKET : CHAR_SINGLE, (uint32_t)(id < 0 ? ids->unknown : id));
 }
 
-static uint32_t make_entry(const struct vocabulary *v, int32_t unknown, const struct clean_up *clean, uint32_t c)
+static uint32_t make_entry(const struct char_ids *ids, const struct clean_up *clean, uint32_t c)
 {
     enum unicode_class what = unicode_class_of(c);
     uint32_t parts[4], kept = 0;
@@ -49,7 +48,7 @@ static uint32_t make_entry(const struct vocabulary *v, int32_t unknown, const st
     if (what == UNICODE_DROP) return entry_of(CHAR_DROP, 0);
     if (what == UNICODE_SPACE) return entry_of(CHAR_SPACE, 0);
     count = clean_up_parts(clean, c, parts);
-    if (what == UNICODE_CHINESE && clean->chinese && count == 1) return single_entry(v, unknown, parts[0]);
+    if (what == UNICODE_CHINESE && clean->chinese && count == 1) return single_entry(ids, parts[0]);
     for (int i = 0; i < count; i++) {
         if (clean_up_drops(clean, parts[i])) continue;
         if (clean->strip && unicode_combining(parts[i]) != 0) return entry_of(CHAR_CLUSTER, 0);
@@ -58,7 +57,7 @@ static uint32_t make_entry(const struct vocabulary *v, int32_t unknown, const st
     }
     if (left == 0) return entry_of(CHAR_DROP, 0);
     if (left > 1) return entry_of(CHAR_SEVERAL, 0);
-    if (unicode_class_of(kept) == UNICODE_PUNCTUATION) return single_entry(v, unknown, kept);
+    if (unicode_class_of(kept) == UNICODE_PUNCTUATION) return single_entry(ids, kept);
     return entry_of(CHAR_LETTER, kept == c ? 0 : kept);
 }
 
@@ -80,24 +79,22 @@ static status keep_page(struct char_table *t, const uint32_t *page, const uint32
     return ST_OK;
 }
 
-static void make_page(const struct vocabulary *v, int32_t unknown, const struct clean_up *clean, uint32_t first,
-                      uint32_t *page)
+static void make_page(const struct char_ids *ids, const struct clean_up *clean, uint32_t first, uint32_t *page)
 {
     if (unicode_is_plain(first, first + CHAR_PAGE - 1)) {
         memset(page, 0, CHAR_PAGE * sizeof *page);
         return;
     }
-    for (uint32_t i = 0; i < CHAR_PAGE; i++) page[i] = make_entry(v, unknown, clean, first + i);
+    for (uint32_t i = 0; i < CHAR_PAGE; i++) page[i] = make_entry(ids, clean, first + i);
 }
 
-status char_table_new(const struct vocabulary *v, int32_t unknown, const struct clean_up *clean,
-                      struct char_table **out)
+status char_table_new(const struct char_ids *ids, const struct clean_up *clean, struct char_table **out)
 {
     uint32_t page[CHAR_PAGE];
 
     TRY(mem_alloc(1, sizeof **out, out));
     for (uint32_t p = 0; p < CHAR_PAGES; p++) {
-        make_page(v, unknown, clean, p * CHAR_PAGE, page);
+        make_page(ids, clean, p * CHAR_PAGE, page);
         TRY(keep_page(*out, page, &(*out)->pages[p]));
     }
     return ST_OK;

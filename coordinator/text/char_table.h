@@ -8,8 +8,6 @@
 
 #include "cluster/base/status.h"
 
-struct vocabulary;
-
 /* What is done with a text before it is cut into words, as BERT's tokenizer has it; control characters always go. */
 struct clean_up {
     int lower;   /* letters become lower case */
@@ -42,10 +40,16 @@ struct char_table {
     size_t owned_count, owned_room;
 };
 
-/* Local. v needs vocabulary_id only; unknown is the id of [UNK]. Without a vocabulary (NULL) the value of a word of one
- * character is that character. */
-status char_table_new(const struct vocabulary *v, int32_t unknown, const struct clean_up *clean,
-                      struct char_table **out);
+/* Where the ids of words of one character come from: id gives that of a text, -1 when there is none; unknown is
+ * [UNK]'s. */
+struct char_ids {
+    int32_t (*id)(const void *arg, const char *text, size_t n);
+    const void *arg;
+    int32_t unknown;
+};
+
+/* Local. ids is read here alone; NULL: the value of a word of one character is that character. */
+status char_table_new(const struct char_ids *ids, const struct clean_up *clean, struct char_table **out);
 void char_table_destroy(struct char_table **t);
 
 static inline uint32_t char_entry(const struct char_table *t, uint32_t c)

@@ -148,7 +148,7 @@ status token_cutter_new(const struct added_token *tokens, const int32_t *ids, si
     (*out)->clean = *clean;
     s = piece_trie_init(&(*out)->raw);
     if (s == ST_OK) s = piece_trie_init(&(*out)->cleaned);
-    if (s == ST_OK) s = char_table_new(NULL, 0, clean, &(*out)->chars);
+    if (s == ST_OK) s = char_table_new(NULL, clean, &(*out)->chars);
     for (size_t i = 0; i < count && s == ST_OK; i++) s = add_token(*out, &tokens[i], ids[i]);
     if (s != ST_OK) token_cutter_destroy(out);
     return s;

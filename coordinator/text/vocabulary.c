@@ -174,13 +174,20 @@ static status make_trie(struct vocabulary *v)
     return ST_OK;
 }
 
+static int32_t id_of(const void *v, const char *text, size_t n)
+{
+    return vocabulary_id(v, text, n);
+}
+
 static status make_tables(struct vocabulary *v)
 {
     struct vocabulary_tables *t = &v->tables;
+    struct char_ids ids = {id_of, v, 0};
 
     TRY(vocabulary_need(v, "[UNK]", &t->unknown));
     TRY(make_trie(v));
-    TRY(char_table_new(v, t->unknown, &t->clean, &v->chars));
+    ids.unknown = t->unknown;
+    TRY(char_table_new(&ids, &t->clean, &v->chars));
     t->chars = v->chars;
     t->pieces = &v->trie;
     for (size_t i = 0; i < sizeof special_names / sizeof *special_names; i++) {

@@ -262,7 +262,7 @@ static status check_plan(const struct vocabulary_plan *p)
 
 static status make_pieces(struct vocabulary_maker *m, struct vocabulary_made *made)
 {
-    TRY(char_table_new(NULL, 0, &clean_up_standard, &m->chars));
+    TRY(char_table_new(NULL, &clean_up_standard, &m->chars));
     TRY(text_count_init(&m->words));
     TRY(text_count_init(&m->letters));
     TRY(text_count_init(&m->pieces));
