@@ -1,175 +1,22 @@
 /* Where a run goes on: from its journal, to the same state; and how a replay that fails ends: on all ranks alike, with
- * no order left that nobody takes. The trainer is a stand-in whose state is one number. */
+ * no order left that nobody takes. The trainer is a stand-in (adder.h). */
+#include "tests/support/adder.h"
 #include "tests/support/support.h"
 
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "cluster/base/log.h"
 #include "cluster/base/stop.h"
-#include "coordinator/loop/loop.h"
 
 static struct comm comm;
 
-/* A step adds its number; its record is the number that was added. */
-struct adder {
-    struct checkpoint_tensor tensor;
-    int64_t sum, added, replayed;
-    int64_t step_fails, replay_fails; /* at this step, 0: never; */
-    int failing;                      /* on this rank */
-    int64_t signal;                   /* the last rank is asked to stop when this step is replayed */
-    const char *digest;               /* of its configuration */
-    Mp2__Step message;
-    struct member_report reports[8];
-    int64_t units[8];
-    int64_t record;
-};
-
-static void introduce(void *self, struct worker_info *card)
-{
-    (void)self, (void)card;
-}
-
-static status fail_at(struct adder *a, int64_t step, int64_t fails)
-{
-    status s = ST_OK;
-
-    if (step == fails && comm.rank == a->failing) s = fault(ST_NUMBER, "step %lld fails by intent", (long long)step);
-    return comm_agree(&comm, s);
-}
-
-static status step(void *self, int64_t step, struct membership *membership, struct job_step *out)
-{
-    struct adder *a = self;
-
-    (void)membership;
-    TRY(fail_at(a, step, a->step_fails));
-    a->record = a->added = step;
-    *out = (struct job_step){.record = &a->record,
-                             .record_bytes = sizeof a->record,
-                             .message = &a->message,
-                             .reports = a->reports,
-                             .units = a->units};
-    return ST_OK;
-}
-
-static status commit(void *self, int64_t step, int apply)
-{
-    struct adder *a = self;
-
-    (void)step;
-    if (apply) a->sum += a->added;
-    return ST_OK;
-}
-
-static status flush(void *self)
-{
-    (void)self;
-    return ST_OK;
-}
-
-static status replay(void *self, int64_t step, const struct journal_record *record, Mp2__Step **message)
-{
-    struct adder *a = self;
-
-    if (step == a->signal && comm.rank == comm.size - 1) raise(SIGUSR1);
-    TRY(fail_at(a, step, a->replay_fails));
-    if (record) memcpy(&a->added, record->payload, sizeof a->added);
-    if (record) *message = &a->message;
-    TRY(comm_broadcast(&comm, &a->added, sizeof a->added, 0));
-    a->replayed++;
-    return commit(a, step, 1);
-}
-
-static status tensors(void *self, const struct checkpoint_tensor **list, size_t *count)
-{
-    struct adder *a = self;
-
-    a->tensor = (struct checkpoint_tensor){.file = "sum.safetensors",
-                                           .spec = {.name = "sum", .type = TENSOR_I64, .rank = 1},
-                                           .part = comm_is_coordinator(&comm) ? part_whole(1, &a->sum) : part_none(1)};
-    a->tensor.spec.shape[0] = 1;
-    *list = &a->tensor;
-    *count = 1;
-    return ST_OK;
-}
-
-static status state(void *self, struct state *out)
-{
-    struct adder *a = self;
-
-    *out = (struct state){.kind = "adder",
-                          .config_digest = a->digest,
-                          .precision = "f32",
-                          .instruction_set = "none",
-                          .libraries = "none"};
-    return ST_OK;
-}
-
-static status restore(void *self, const struct state *state)
-{
-    (void)state;
-    return comm_broadcast(&comm, &((struct adder *)self)->sum, sizeof(int64_t), 0);
-}
-
-static void describe(void *self, Mp2__Run *run)
-{
-    (void)self, (void)run;
-}
-
-static void adder_init(struct adder *a)
-{
-    memset(a, 0, sizeof *a);
-    a->digest = "00000000000000000000000000000001";
-    mp2__step__init(&a->message);
-}
-
-/* As far as step `steps`. */
 static status run(struct adder *a, const char *folder, int64_t steps, int64_t checkpoint_every,
                   struct loop_result *result)
 {
-    struct run_folder taken;
-    const struct job job = {.command = "adder",
-                            .self = a,
-                            .introduce = introduce,
-                            .step = step,
-                            .commit = commit,
-                            .flush = flush,
-                            .replay = replay,
-                            .tensors = tensors,
-                            .state = state,
-                            .restore = restore,
-                            .describe = describe};
-    const struct loop_options options = {.run = folder,
-                                         .folder = &taken,
-                                         .config = "{}\n",
-                                         .config_digest = a->digest,
-                                         .steps = steps,
-                                         .checkpoint_every = checkpoint_every,
-                                         .checkpoints_kept = 2,
-                                         .skips = 1,
-                                         .record_bytes = 8,
-                                         .watch = {.listen = ""}};
-    status s;
+    const struct loop_options options = {.steps = steps, .checkpoint_every = checkpoint_every, .skips = 1};
 
-    assert_int_equal(loop_take_folder(&comm, folder, -1, &taken), ST_OK);
-    s = loop_run(&comm, &job, &options, result);
-    run_folder_close(&taken);
-    return s;
-}
-
-/* All ranks are at the same place: what is broadcast next is what arrives. As large as an order, to be mistaken for
- * one. */
-static void check_in_step(void)
-{
-    int64_t sent[3] = {17, 18, 19}, got[3] = {0};
-
-    if (comm_is_coordinator(&comm)) memcpy(got, sent, sizeof got);
-    assert_int_equal(comm_broadcast(&comm, got, sizeof got, 0), ST_OK);
-    assert_memory_equal(got, sent, sizeof got);
-    assert_int_equal(comm_barrier(&comm), ST_OK);
+    return adder_run(a, folder, &options, result);
 }
 
 static void open_folder(char *folder, size_t room)
@@ -190,11 +37,11 @@ static void interrupt(const char *folder)
     struct loop_result result;
     struct adder a;
 
-    adder_init(&a);
+    adder_init(&a, &comm);
     a.step_fails = 5;
     assert_int_equal(run(&a, folder, 9, 100, &result), ST_NUMBER);
     assert_int_equal(result.step, 4);
-    check_in_step();
+    adder_check_in_step(&a);
 }
 
 static void test_journal_is_replayed(void **unused)
@@ -206,17 +53,17 @@ static void test_journal_is_replayed(void **unused)
     (void)unused;
     open_folder(folder, sizeof folder);
     interrupt(folder);
-    adder_init(&a);
+    adder_init(&a, &comm);
     assert_int_equal(run(&a, folder, 9, 100, &result), ST_OK);
     assert_int_equal(result.step, 9);
     assert_int_equal(a.replayed, 4);
     assert_int_equal(a.sum, 45);
     /* From the checkpoint of the end, nothing is replayed. */
-    adder_init(&a);
+    adder_init(&a, &comm);
     assert_int_equal(run(&a, folder, 10, 100, &result), ST_OK);
     assert_int_equal(a.replayed, 0);
     assert_int_equal(a.sum, 55);
-    check_in_step();
+    adder_check_in_step(&a);
     close_folder(folder);
 }
 
@@ -231,13 +78,13 @@ static void test_replay_fails(void **unused)
 
         open_folder(folder, sizeof folder);
         interrupt(folder);
-        adder_init(&a);
+        adder_init(&a, &comm);
         a.replay_fails = 3;
         a.failing = failing;
         assert_int_equal(run(&a, folder, 9, 100, &result), ST_NUMBER);
         assert_int_equal(a.replayed, 2);
-        check_in_step();
-        adder_init(&a);
+        adder_check_in_step(&a);
+        adder_init(&a, &comm);
         assert_int_equal(run(&a, folder, 9, 100, &result), ST_OK);
         assert_int_equal(a.sum, 45);
         close_folder(folder);
@@ -254,11 +101,11 @@ static void test_journal_is_refused(void **unused)
     (void)unused;
     open_folder(folder, sizeof folder);
     interrupt(folder);
-    adder_init(&a);
+    adder_init(&a, &comm);
     a.digest = "00000000000000000000000000000002";
     assert_int_equal(run(&a, folder, 9, 100, &result), ST_INPUT);
     assert_int_equal(a.replayed, 0);
-    check_in_step();
+    adder_check_in_step(&a);
     close_folder(folder);
 }
 
@@ -288,12 +135,12 @@ static void test_stop_in_a_replay(void **unused)
     open_folder(folder, sizeof folder);
     interrupt(folder);
     assert_int_equal(stop_install(), ST_OK);
-    adder_init(&a);
+    adder_init(&a, &comm);
     a.signal = 2;
     assert_int_equal(run(&a, folder, 9, 100, &result), ST_OK);
     assert_int_equal(result.stopped, 1);
     assert_int_equal(a.replayed, 2);
-    check_in_step();
+    adder_check_in_step(&a);
     if (comm_is_coordinator(&comm)) assert_int_equal(steps_in_journal(folder), 4);
     close_folder(folder);
 }
