@@ -10,7 +10,7 @@
 
 struct process_watch;
 
-/* All called on the process_watch's thread. */
+/* All called on the watch's thread. */
 struct process_watch_calls {
     void (*gone)(void *arg, int i); /* process i is gone; once for each, in the order of detection */
     void (*tick)(void *arg);        /* about once a second */

@@ -296,7 +296,7 @@ static status generation(struct black_box_search *s, struct cma *cma, int32_t la
     return before / s->config.check < s->b->evaluations / s->config.check ? check_dev(s, s->prompts, s->loss) : ST_OK;
 }
 
-/* Begins where the dev_curve is best. */
+/* Begins at the state that was best on dev. */
 static status search_prompts(struct black_box_search *s)
 {
     const struct dev_curve *c = s->b->dev_curve;

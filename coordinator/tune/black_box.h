@@ -42,7 +42,7 @@ struct black_box {
 };
 
 /* Run both stages, or what is left of them. ST_END: asked to stop; the journal stands. ST_NUMBER (reported): the
- * untuned loss is not finite. The result is in the dev_curve's best state. */
+ * untuned loss is not finite. The result is in the dev curve's best state. */
 status black_box_run(struct black_box *b);
 
 /* Local. Losses of both stages. layers: of the prompts. */

@@ -25,7 +25,7 @@ struct cell_work {
 /* Local. Choose the bank; sizes of what is tuned are then w->bank's. */
 status cell_choose(struct cell_work *w);
 
-/* Coordinator, inside a dialogue with the oracle: tune. The dev_curve then has the best state; result gets steps,
+/* Coordinator, inside a dialogue with the oracle: tune. The dev curve then has the best state; result gets steps,
  * evaluations, parameters, seconds. Not for full tuning. */
 status cell_tune(struct cell_work *w, struct oracle *oracle);
 

@@ -1,4 +1,4 @@
-/* The dev_curve of a cell, whatever optimises: dev checks, the best state so far, the learning curve, what is told to
+/* The dev curve of a cell, whatever optimises: dev checks, the best state so far, the learning curve, what is told to
  * those who watch. Coordinator only.
  *
  * The best state is the one with the highest dev score; of equal ones that with the lowest training loss; of equal

@@ -52,7 +52,7 @@ status gradient_open(struct gradient *g, const float *theta, const float *module
 void gradient_close(struct gradient *g);
 
 /* Run all stages, or what is left of them. ST_END: asked to stop; the snapshot is there. ST_NUMBER (reported): a loss
- * is not finite. The result is in the dev_curve's best state. */
+ * is not finite. The result is in the dev curve's best state. */
 status gradient_run(struct gradient *g);
 
 #endif

@@ -15,7 +15,7 @@ struct oracle_coordinator {
     size_t by_slot_room;
 };
 
-/* Pack the training rows into facts (words).. */
+/* Pack the training rows into facts (words). */
 status oracle_coordinator_open(const struct oracle_options *o, struct oracle_facts *facts,
                                struct oracle_coordinator **out);
 void oracle_coordinator_close(struct oracle_coordinator **coordinator);

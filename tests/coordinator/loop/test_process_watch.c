@@ -1,4 +1,4 @@
-/* A process that ends is told of once, others are left alone; a process_watch that is destroyed tells nothing more. */
+/* A process that ends is told of once, others are left alone; a watch that is destroyed tells nothing more. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
