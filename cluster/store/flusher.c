@@ -20,12 +20,12 @@ struct flusher {
     pthread_t thread;
     pthread_mutex_t lock; /* what follows */
     pthread_cond_t work, durable;
-    int fd;                /* changed only while nothing is pending */
+    int fd, mirror_fd;     /* changed only while nothing is pending; but a mirror may be given up */
     struct pending *queue; /* ascending; [head, count) is pending */
     size_t head, count, room;
     uint64_t durable_number, appended_step;
     uint64_t wanted_number; /* a caller waits for this one */
-    int why;                /* errno of a failed fdatasync */
+    int why, mirror_why;    /* errno of a failed fdatasync */
     int stop;
 };
 
@@ -57,11 +57,16 @@ static void *thread_main(void *arg)
     pthread_mutex_lock(&f->lock);
     while (f->why == 0 && wait_for_work(f)) {
         uint64_t number = f->queue[f->count - 1].number;
-        int fd = f->fd, why;
+        int fd = f->fd, mirror_fd = f->mirror_fd, why, mirror_why;
 
         pthread_mutex_unlock(&f->lock);
         why = fdatasync(fd) == 0 ? 0 : errno;
+        mirror_why = mirror_fd < 0 || fdatasync(mirror_fd) == 0 ? 0 : errno;
         pthread_mutex_lock(&f->lock);
+        if (mirror_why != 0) {
+            f->mirror_why = mirror_why;
+            f->mirror_fd = -1;
+        }
         if (why == 0) {
             f->durable_number = number;
             while (f->head < f->count && f->queue[f->head].number <= number) f->head++;
@@ -88,6 +93,8 @@ static void discard(struct flusher *f)
 static void set_file(struct flusher *f, const struct flushed *file)
 {
     f->fd = file->fd;
+    f->mirror_fd = file->mirror_fd;
+    f->mirror_why = 0;
     f->appended_step = file->step;
     f->durable_number = file->number;
 }
@@ -212,5 +219,22 @@ void flusher_refuse(struct flusher *f, int why)
 {
     pthread_mutex_lock(&f->lock);
     f->why = why;
+    pthread_mutex_unlock(&f->lock);
+}
+
+int flusher_mirror_failure(struct flusher *f)
+{
+    int why;
+
+    pthread_mutex_lock(&f->lock);
+    why = f->mirror_why;
+    pthread_mutex_unlock(&f->lock);
+    return why;
+}
+
+void flusher_drop_mirror(struct flusher *f)
+{
+    pthread_mutex_lock(&f->lock);
+    f->mirror_fd = -1;
     pthread_mutex_unlock(&f->lock);
 }

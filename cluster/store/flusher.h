@@ -16,12 +16,12 @@ struct flusher;
 
 /* Where a file stands: its last record's number and step (0: none), all of it durable. */
 struct flushed {
-    int fd;
+    int fd, mirror_fd; /* mirror_fd: of a second copy that is made durable with it; -1: none */
     uint64_t step, number;
 };
 
-/* Local. interval_ms: how long a record may wait (0: it is made durable as soon as it is added). fd stays the
- * caller's. */
+/* Local. interval_ms: how long a record may wait (0: it is made durable as soon as it is added). The files stay
+ * the caller's. */
 status flusher_new(int interval_ms, const struct flushed *file, struct flusher **out);
 /* Local. The thread makes durable what is left, and has ended when this returns; NULL is allowed. */
 void flusher_destroy(struct flusher **flusher);
@@ -37,6 +37,10 @@ void flusher_add(struct flusher *f, uint64_t step, uint64_t number);
 int flusher_wait(struct flusher *f, uint64_t step);
 /* Local, any thread. All records up to this step are durable. */
 uint64_t flusher_step(struct flusher *f);
+
+/* Local. The errno of the mirror's failed fdatasync, 0: none; it is not touched any more then. Give it up. */
+int flusher_mirror_failure(struct flusher *f);
+void flusher_drop_mirror(struct flusher *f);
 
 /* Local. Only while nothing is waiting: go on with another file; or refuse all that follows, with this errno. */
 void flusher_switch(struct flusher *f, const struct flushed *file);

@@ -18,6 +18,7 @@
 #include "cluster/base/memory.h"
 #include "cluster/store/flusher.h"
 #include "cluster/store/journal_segment.h"
+#include "cluster/store/mirror.h"
 
 enum { CHECK_NS = 100 * 1000 * 1000 };
 
@@ -33,6 +34,7 @@ struct journal {
     int64_t checked_ns;     /* when the owner was last checked */
     struct timespec listed; /* time of the folder when its segments were listed last */
     struct flusher *flusher;
+    struct mirror *mirror; /* NULL: none */
 };
 
 /* ---- opening ---- */
@@ -153,9 +155,19 @@ static status open_last_segment(struct journal *j, uint64_t first_step)
     return adopt(j, last);
 }
 
+/* Where both copies stand; nothing is pending. */
+static struct flushed standing(const struct journal *j)
+{
+    return (struct flushed){.fd = j->fd,
+                            .mirror_fd = j->mirror ? mirror_fd(j->mirror) : -1,
+                            .step = j->last_step,
+                            .number = j->last_number};
+}
+
 status journal_open(const char *folder, uint64_t first_step, const struct journal_options *options,
                     struct journal **out)
 {
+    int mirrored = options->mirror && options->mirror[0];
     struct journal *j;
     status s;
 
@@ -164,13 +176,16 @@ status journal_open(const char *folder, uint64_t first_step, const struct journa
     j->fd = -1;
     j->options = *options;
     s = file_join(j->folder, sizeof j->folder, "", folder);
+    if (s == ST_OK && mirrored) s = mirror_restore(options->mirror, folder, options->begun);
     if (s == ST_OK) s = open_last_segment(j, first_step);
+    if (s == ST_OK && mirrored) s = mirror_open(options->mirror, folder, &j->mirror);
     if (s == ST_OK) {
-        const struct flushed file = {j->fd, j->last_step, j->last_number};
+        const struct flushed file = standing(j);
 
         s = flusher_new(options->interval_ms, &file, &j->flusher);
     }
     if (s != ST_OK) {
+        mirror_close(&j->mirror);
         if (j->fd >= 0) close(j->fd);
         mem_free(j);
         return s;
@@ -187,6 +202,7 @@ status journal_close(struct journal **journal)
     if (!j) return ST_OK;
     s = journal_wait_durable(j, UINT64_MAX);
     flusher_destroy(&j->flusher);
+    mirror_close(&j->mirror);
     if (close(j->fd) != 0 && s == ST_OK) s = fault(ST_IO, "%s: cannot be closed: %s", j->path, strerror(errno));
     mem_free(j);
     *journal = NULL;
@@ -259,11 +275,22 @@ static status glance_at_owner(struct journal *j)
     return journal_check_owner(j);
 }
 
+static void write_mirror(struct journal *j, const struct iovec *parts, int n)
+{
+    int why;
+
+    if (!j->mirror) return;
+    why = flusher_mirror_failure(j->flusher);
+    if (why != 0) mirror_lose(j->mirror, why);
+    mirror_write(j->mirror, parts, n, j->end);
+    if (mirror_fd(j->mirror) < 0) flusher_drop_mirror(j->flusher);
+}
+
 status journal_append(struct journal *j, uint64_t step, uint32_t kind, const void *payload, size_t bytes)
 {
     static const unsigned char zeros[RECORD_ALIGNMENT];
     struct record_header header;
-    struct iovec v[3];
+    struct iovec v[3], parts[3];
     uint64_t durable = 0;
 
     TRY(glance_at_owner(j));
@@ -272,6 +299,7 @@ status journal_append(struct journal *j, uint64_t step, uint32_t kind, const voi
     v[0] = (struct iovec){&header, sizeof header};
     v[1] = (struct iovec){(void *)(uintptr_t)payload, bytes};
     v[2] = (struct iovec){(void *)(uintptr_t)zeros, record_room(bytes) - sizeof header - bytes};
+    memcpy(parts, v, sizeof parts);
     if (write_vectors(j->fd, v, 3, j->end) != ST_OK) {
         int why = errno;
 
@@ -280,6 +308,7 @@ status journal_append(struct journal *j, uint64_t step, uint32_t kind, const voi
         return fault(ST_IO, "%s: the record of step %" PRIu64 " (%zu bytes) cannot be written: %s", j->path, step,
                      bytes, strerror(why));
     }
+    write_mirror(j, parts, 3);
     j->end += record_room(bytes);
     j->last_step = step;
     j->last_number++;
@@ -300,6 +329,11 @@ uint64_t journal_durable_step(struct journal *j)
     return flusher_step(j->flusher);
 }
 
+const char *journal_mirror_news(struct journal *j)
+{
+    return j->mirror ? mirror_news(j->mirror) : NULL;
+}
+
 uint64_t journal_last_step(const struct journal *j)
 {
     return j->last_step;
@@ -310,6 +344,7 @@ uint64_t journal_last_step(const struct journal *j)
 status journal_roll(struct journal *j, uint64_t first_step)
 {
     int old = j->fd;
+    struct flushed at;
     status s;
 
     TRY(journal_check_owner(j));
@@ -323,7 +358,9 @@ status journal_roll(struct journal *j, uint64_t first_step)
         flusher_refuse(j->flusher, EIO); /* the new segment is there: nothing may follow in the old one */
         return s;
     }
-    flusher_switch(j->flusher, &(struct flushed){j->fd, j->last_step, j->last_number});
+    if (j->mirror) mirror_follow(j->mirror);
+    at = standing(j);
+    flusher_switch(j->flusher, &at);
     if (close(old) != 0) return fault(ST_IO, "%s: a segment cannot be closed: %s", j->folder, strerror(errno));
     return ST_OK;
 }
@@ -348,6 +385,7 @@ status journal_prune(struct journal *j, uint64_t step)
     for (size_t i = 0; s == ST_OK && i + 1 < count && firsts[i + 1] <= step + 1; i++)
         s = remove_segment(j->folder, firsts[i]);
     mem_free(firsts);
+    if (s == ST_OK && j->mirror) mirror_prune(j->mirror);
     return s == ST_OK ? file_sync_folder(j->folder) : s;
 }
 

@@ -33,9 +33,11 @@ struct journal_record {
 };
 
 struct journal_options {
-    int interval_ms; /* 0: every record is made durable as soon as it is appended (journal.sync_ms: 0);
-                        n: at the latest n ms after it was appended */
-    uint64_t epoch;  /* of mp2 launch; 0: whatever epoch the journal is in */
+    int interval_ms;    /* 0: every record is made durable as soon as it is appended (journal.sync_ms: 0);
+                           n: at the latest n ms after it was appended */
+    uint64_t epoch;     /* of mp2 launch; 0: whatever epoch the journal is in */
+    const char *mirror; /* folder of a second copy (journal.mirror); NULL, "": none */
+    int begun;          /* with a mirror: the run has steps that the journal must follow */
 };
 
 struct journal;
@@ -44,6 +46,7 @@ struct journal;
  * A newer epoch than the journal's takes it over: from then on what an older epoch's process still appends is void, for
  * records after the takeover are read from a new file alone. An older epoch is refused (ST_INPUT, reported).
  * first_step: the first step of a new journal, ignored when there are segments. ST_INPUT (reported) on damage, ST_IO.
+ * With a mirror, a journal that is damaged or shorter than that is first replaced by it (reported in the log).
  * Created means that the thread runs; journal_close means that it is gone. */
 status journal_open(const char *folder, uint64_t first_step, const struct journal_options *options,
                     struct journal **out);
@@ -64,6 +67,8 @@ status journal_append(struct journal *j, uint64_t step, uint32_t kind, const voi
 status journal_wait_durable(struct journal *j, uint64_t step);
 /* Local, any thread. All records up to this step are durable (0: none). */
 uint64_t journal_durable_step(struct journal *j);
+/* Local. Why the mirror was lost, once after each loss: the journal goes on without it. NULL: nothing new. */
+const char *journal_mirror_news(struct journal *j);
 /* Local. Step of the last record appended (or found when opening); 0: none. */
 uint64_t journal_last_step(const struct journal *j);
 
@@ -99,7 +104,7 @@ status journal_reader_next(struct journal_reader *r, struct journal_record *reco
 void journal_reader_close(struct journal_reader **reader);
 
 struct journal_facts {
-    uint64_t segments, records, first_step, last_step, epoch, bytes;
+    uint64_t segments, records, first_step, last_step, last_number, epoch, bytes;
     uint64_t torn; /* bytes at the very end that are no whole record, and that no later one vouches for */
 };
 

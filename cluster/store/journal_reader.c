@@ -135,6 +135,7 @@ static status verify_segment(struct segment_scan *scan, uint64_t limit, struct j
         case SCAN_RECORD:
             facts->records++;
             facts->last_step = record.step;
+            facts->last_number = record.number;
             TRY(check_padding(scan, &record));
             break;
         case SCAN_BAD:

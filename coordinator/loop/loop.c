@@ -81,7 +81,13 @@ static status commit_record(struct loop *l, int64_t step, const struct job_step 
 {
     double t = clock_now();
 
+    const char *news;
+
     if (done->record) TRY(append(l, step, RECORD_STEP, done->record, done->record_bytes));
+    news = journal_mirror_news(l->journal);
+    if (news)
+        progress_event(l->progress, MP2__EVENT__LEVEL__WARNING, "journal-mirror-lost", (uint64_t)step,
+                       "%s; the run goes on without it", news);
     l->skipped = done->skipped ? l->skipped + 1 : 0;
     if (done->skipped) {
         progress_event(l->progress, MP2__EVENT__LEVEL__WARNING, "step-skipped", (uint64_t)step,

@@ -96,6 +96,7 @@ struct loop_options {
     int64_t checkpoint_every;
     int checkpoints_kept;
     int sync_ms;
+    const char *mirror; /* of the journal; NULL, "": none */
     int accept_break; /* continue with another precision, instruction set or library version; the run's description says
                          so from then on */
     int64_t skips;    /* maximum of consecutive skipped steps */

@@ -249,7 +249,8 @@ static status replay_steps(struct loop *l, struct journal_reader *reader, status
 
 static status open_journal(struct loop *l, struct journal_reader **reader)
 {
-    struct journal_options jo = {.interval_ms = l->o->sync_ms, .epoch = launched_epoch()};
+    struct journal_options jo = {
+        .interval_ms = l->o->sync_ms, .epoch = launched_epoch(), .mirror = l->o->mirror, .begun = l->step > 0};
     char folder[RUN_FOLDER_PATH_BYTES + 16];
 
     snprintf(folder, sizeof folder, "%s/journal", l->o->run);

@@ -28,6 +28,7 @@ struct eval_config {
 
 struct keep_config {
     int64_t every, count, sync_ms;
+    const char *mirror;
 };
 
 /* What losses are computed over: rows of the option tables of pretrain and tune. loss: enum loss_over; reference:

@@ -106,6 +106,8 @@ const struct option pretrain_options[] = {
                "newest checkpoints kept, besides the best"),
     INT_OPTION("journal.sync_ms", AT(keep.sync_ms), "0", 0, 600000, PLACEMENT, "ms",
                "0: every step is durable before the next one counts; else at the latest so long after"),
+    TEXT_OPTION("journal.mirror", AT(keep.mirror), "", PLACEMENT,
+                "folder for a second copy of the journal, on another disk or host; empty: none"),
 
     MACHINE_OPTIONS(struct pretrain_config, machine, "8"),
     BOOL_OPTION("machine.accept_break", AT(machine.accept_break), "false", PLACEMENT,

@@ -188,6 +188,7 @@ struct loop_options pretrain_loop_options(const struct pretrain *p, const char *
                                  .checkpoint_every = c->keep.every,
                                  .checkpoints_kept = (int)c->keep.count,
                                  .sync_ms = (int)c->keep.sync_ms,
+                                 .mirror = c->keep.mirror,
                                  .skips = c->train.skips,
                                  .accept_break = c->machine.accept_break,
                                  .record_bytes = record_bytes(&p->facts.shape),

@@ -52,6 +52,21 @@ pretrain 2 journal journal.txt --resume
 expect 0 journal.txt "step-commit" "without its journal the run computes the steps again"
 [ "$(sha journal/latest/)" = "$want" ] || fail "computed again: another result"
 
+# With a mirror the damaged journal is put back, and nothing is computed twice.
+pretrain 3 mirrored mirrored.txt --set train.steps=15 --set journal.mirror=mirror
+rm -r mirrored/step-15 mirrored/latest
+segment=$(find mirrored/journal -name 'segment-*.bin' | sort -t- -k2 -n | head -1)
+flip "$segment" 200
+pretrain 2 mirrored again.txt --resume --set journal.mirror=mirror
+expect 0 again.txt "journal-restored" "a damaged journal is put back from its mirror"
+grep -q "step-commit step=16 " again.txt && ! grep -q "step-commit step=15 " again.txt || fail "a journal put back was not replayed: $(tail -5 again.txt)"
+[ "$(sha mirrored/latest/)" = "$want" ] || fail "gone on from a mirror: another result"
+for segment in mirrored/journal/*.bin; do
+    cmp -s "$segment" "mirror/${segment##*/}" || fail "the mirror differs in $segment"
+done
+pretrain 2 other other.txt --set journal.mirror=mirror
+expect 2 other.txt "is the mirror of" "the mirror of another run is refused"
+
 # A second writer.
 pretrain 2 twice twice.txt --set train.steps=100000 &
 first=$!

@@ -366,8 +366,11 @@ static void test_epochs(void **unused)
     new = open_epoch(folder, 3);
     assert_int_equal(journal_epoch(folder), 3);
     assert_int_equal(journal_last_step(new), 6);
-    assert_int_equal(append(old, 7), ST_OK); /* it does not look every time: void all the same */
-    assert_int_equal(append(old, 8), ST_OK);
+    for (uint64_t step = 7; step <= 8; step++) {
+        status told = append(old, step); /* it does not look every time; void all the same */
+
+        assert_true(told == ST_OK || told == ST_PEER);
+    }
     assert_int_equal(append(new, 7), ST_OK);
     assert_int_equal(journal_wait_durable(new, 7), ST_OK);
     assert_int_equal(count_steps(folder, 1, &end), 7);
