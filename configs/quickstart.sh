@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job on generated data, from a bare Debian 12 to a table: set-up, data, a tiny encoder, prompts pre-trained by a
+# The main job on generated data, from a bare Debian to a table: set-up, data, a tiny encoder, prompts pre-trained by a
 # coordinator and two workers under mpirun, scores. A second time it goes on where it was, or only prints the table.
 #   usage: configs/quickstart.sh [--fresh]
 set -euo pipefail
@@ -8,8 +8,6 @@ cd "$top"
 "$top/configs/setup.sh" "$top/build"
 mp2=$top/build/mp2
 home=runs/quickstart
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-export HWLOC_COMPONENTS="${HWLOC_COMPONENTS:--gl}"   # mpirun need not ask X servers for graphics cards (minutes without name service)
 if [ "${1:-}" = --fresh ]; then
     rm -rf "$home"
 fi
@@ -21,11 +19,8 @@ echo "quickstart: generated tasks, text, vocabulary and a tiny encoder to start 
 echo "quickstart: tokenised shards in $home/data"
 "$mp2" data import --raw "$home/raw" --data "$home/data" --vocab "$home/raw/vocab.txt" > "$home/import.txt"
 tail -n 1 "$home/import.txt"
-ranks() {
-    mpirun --oversubscribe --bind-to none --mca btl_vader_single_copy_mechanism none -n 3 "$@"
-}
 echo "quickstart: step one, the encoder: a masked language model on the generated text, in $home/encoder"
-ranks "$mp2" mlm configs/quickstart-mlm.yaml 2> >(tee "$home/mlm.log" >&2) | tee "$home/mlm.txt"
+"$mp2" run -n 3 mlm configs/quickstart-mlm.yaml 2> >(tee "$home/mlm.log" >&2) | tee "$home/mlm.txt"
 echo "quickstart: step two, prompts for 38 tasks, 1 coordinator and 2 workers (mpirun -n 3)"
-ranks "$mp2" pretrain configs/quickstart.yaml 2> >(tee "$home/pretrain.log" >&2) | tee "$home/table.txt"
+"$mp2" run -n 3 pretrain configs/quickstart.yaml 2> >(tee "$home/pretrain.log" >&2) | tee "$home/table.txt"
 echo "quickstart: $(($(date +%s) - started)) s; table in $home/table.txt, checkpoints and metrics in $home/run"

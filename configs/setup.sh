@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what mp2 needs (Debian 12 packages) and build it. Says what it does; harmless a second time.
+# Install what mp2 needs (Debian packages) and build it. Says what it does; harmless a second time.
 #   usage: configs/setup.sh BUILD_FOLDER [CMake options]
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)

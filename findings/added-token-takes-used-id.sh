@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # transformers 4.57.6, 5.24.0: with a line twice in vocab.txt, an added token gets the id of a piece that is in use.
 # Package: transformers 4.57.6 (tokenizers 0.22.2) and 5.24.0 (tokenizers 0.23.3).
-# Expected: the id behind the last line, as the model's table has a row for every line; or a refusal. A vocab.txt with a line
+# Expected: the id after the last line, as the model's table has a row for every line; or a refusal. A vocab.txt with a line
 #   twice is legal: the ids are line numbers, and of two equal lines the later one counts.
 # Seen: new tokens are numbered from the count of different pieces. In a file of 8 lines, one of them twice, the next token
 #   gets 7, which is the last line's id: two texts, one row of the table, and len(tokenizer) says 8 with no free row at all.

@@ -3,7 +3,7 @@
 # Package: tokenizers 0.23.3, alone (transformers 5.24.0 on top of it behaves the same), beside 0.22.2.
 # Expected: a rule, such as the token that was added first, or the one written as the text has it: the same file and the same
 #   text should give the same ids. The guess before was "the one added last".
-# Seen: the tokens <E1> and <e1>, both "normalized" (what add_tokens makes), behind a lower-case BERT normalizer. The text "<e1>"
+# Seen: the tokens <E1> and <e1>, both "normalized" (what add_tokens makes), after a lower-case BERT normalizer. The text "<e1>"
 #   becomes the id of the one or of the other when one and the same file is loaded by one process after another; 0.22.2 always
 #   took the token that was added first. Two markers that differ in case are what relation data have; a model is trained with the
 #   one and asked with the other.

@@ -12,5 +12,6 @@ echo "tests: running $(ctest -N "$@" | tail -n 1 | grep -o '[0-9]*') tests"
 rc=0
 ctest --output-on-failure --no-tests=error -j "$(nproc)" "$@" | tee ctest.log || rc=$?
 bash "$top/tests/support/skipped.sh" Testing/Temporary/LastTest.log
+[ $rc -eq 0 ] || sed 's/^[0-9]*:/tests: failed: /' Testing/Temporary/LastTestsFailed.log || true
 grep 'tests passed' ctest.log || true
 exit "$rc"

@@ -38,7 +38,7 @@ static int32_t longest_filler(const struct full_worker *w)
     return (int32_t)(w->facts->flat.config.positions / MATMUL_GRAIN * MATMUL_GRAIN);
 }
 
-/* As many as the longest micro-batch takes. */
+/* The number of rows of the longest micro-batch. */
 static int32_t micro_rows(const struct full_facts *f, int32_t align)
 {
     int32_t most = 0;
@@ -96,7 +96,7 @@ void full_worker_close(struct full_worker **worker)
     struct full_worker *w = *worker;
 
     if (!w) return;
-    /* What was attached once can be attached again. */
+    /* The weights were attached before, so this cannot fail. */
     if (w->packed) encoder_attach(w->replica->encoder, arena_at(&w->replica->arena, 0, NULL));
     encoder_gradient_close(&w->gradient);
     unit_destroy(&w->unit);
@@ -162,7 +162,7 @@ static status compute_micro(struct full_worker *w, int32_t micro, const float *h
     TRY(fill_batch(w, micro));
     TRY(tree_sum_take(&w->heads, &grad_head));
     out.grad_head = grad_head;
-    /* The word table is added to, and nothing writes the language model's head. */
+    /* Cleared first: the word table's gradient is accumulated, and nothing writes that of the language model's head. */
     memset(grad, 0, (size_t)f->flat.count * sizeof *grad);
     TRY(encoder_gradient_begin(&w->gradient, w->replica->pool, &w->batch, 1, grad, NULL, &sink));
     TRY(unit_train(w->unit, w->replica->encoder, w->replica->pool, &in, &out));
@@ -180,7 +180,7 @@ status full_worker_compute(struct full_worker *w, const float *head, struct rang
     return ST_OK;
 }
 
-/* ---- the own range ---- */
+/* ---- own range ---- */
 
 struct adamw full_adamw(const struct full_order *order, int64_t step)
 {

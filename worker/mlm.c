@@ -89,7 +89,7 @@ status mlm_worker_attach(struct mlm_worker *w)
 
 /* ---- which sequences, and how they are masked ---- */
 
-/* The epochs' permutations, one after the other. */
+/* The epochs' permutations, one after another. */
 static int64_t training_sequence(const struct mlm_worker *w, uint64_t at)
 {
     const struct mlm_settings *s = w->o.settings;
@@ -99,7 +99,7 @@ static int64_t training_sequence(const struct mlm_worker *w, uint64_t at)
     return (int64_t)random_permute(key, n, at % n);
 }
 
-/* Text stands file by file; a permutation makes the first few sequences a fair sample of all. */
+/* Text is stored file by file; a permutation makes the first few sequences a representative sample. */
 int64_t mlm_heldout_sequence(uint64_t seed, int64_t sequences, int64_t place)
 {
     struct random_key key = random_derive(random_seed(seed, RANDOM_SHUFFLE), 0, 1, 0, 0);
@@ -112,8 +112,8 @@ struct random_key mlm_heldout_key(uint64_t seed, int64_t index)
     return random_derive(random_seed(seed, RANDOM_EVAL), (uint32_t)index, (uint32_t)((uint64_t)index >> 32), 0, 0);
 }
 
-/* The sequence in w->ids as an example; or (apart) each of its documents as one, whose [CLS] takes the place of the
- * [SEP] before it. */
+/* The sequence in w->ids as an example; or (apart) each of its documents as an example, whose [CLS] replaces the [SEP]
+ * before it. */
 static void add_sequence(struct mlm_worker *w)
 {
     const struct mlm_settings *s = w->o.settings;
@@ -128,8 +128,8 @@ static void add_sequence(struct mlm_worker *w)
     unit_batch_add(&w->batch, w->ids + first, s->length - first, 0, -1, -1);
 }
 
-/* Sequence w->sequences[i] of the text, masked under the key, into the batch; `targets` of the batch are there
- * already. Returns how many there are then. */
+/* Add sequence w->sequences[i] of the text, masked under the key, to the batch, which has `targets` targets so far.
+ * Returns the new number of targets. */
 static int32_t mask_sequence(struct mlm_worker *w, const struct token_text *text, const struct masking *masking,
                              int32_t wanted, struct random_key key, int32_t i, int32_t targets)
 {
@@ -250,14 +250,14 @@ static status evaluate_item(struct mlm_worker *w, int64_t item, int32_t count, s
     return ST_OK;
 }
 
-status mlm_worker_evaluate(struct mlm_worker *w, int64_t rows, struct mlm_notes *notes)
+status mlm_worker_evaluate(struct mlm_worker *w, int64_t first, int64_t count, int64_t rows, struct mlm_notes *notes)
 {
-    int64_t size = w->o.settings->sequences;
+    int64_t size = w->o.settings->sequences, last = first + count < notes->items ? first + count : notes->items;
 
-    for (int64_t i = w->o.worker; i < notes->items; i += w->o.workers) {
-        int64_t left = rows - i * size;
+    for (int64_t item = first + w->o.worker; item < last; item += w->o.workers) {
+        int64_t left = rows - item * size;
 
-        TRY(evaluate_item(w, i, (int32_t)(left < size ? left : size), notes));
+        TRY(evaluate_item(w, item, (int32_t)(left < size ? left : size), notes));
     }
     return ST_OK;
 }

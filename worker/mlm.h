@@ -1,7 +1,6 @@
-/* What a worker of `mp2 mlm` does: the micro-batches of a step that were dealt to it, all of their gradients, the norm
- * and the update of its own range of the parameters; scores of held-out text. Local throughout, but that messages of
- * gradients leave while a micro-batch is computed (cluster/comm/ranges.h); the collectives stand in
- * coordinator/mlm/step.c. */
+/* What a worker of `mp2 mlm` does: gradients of the micro-batches of a step that were assigned to it, norm and update
+ * of its own range of the parameters; scores of held-out text. All local, except that gradient messages are sent while
+ * a micro-batch is computed (cluster/comm/ranges.h); the collectives are in coordinator/mlm/step.c. */
 #ifndef MP2_WORKER_MLM_H
 #define MP2_WORKER_MLM_H
 
@@ -14,25 +13,25 @@
 /* Sizes and choices that all ranks know. */
 struct mlm_settings {
     uint64_t seed;
-    int32_t length;            /* tokens of a sequence */
-    int32_t sequences, micros; /* sequences of a micro-batch, micro-batches of a step */
-    int32_t wanted, asked;     /* tokens to guess in a sequence: in training, in held-out text */
-    int32_t frozen;            /* layers from below that stay as they are; 0: none */
-    int apart;                 /* documents of a sequence do not see each other */
+    int32_t length;            /* tokens per sequence */
+    int32_t sequences, micros; /* sequences per micro-batch, micro-batches per step */
+    int32_t wanted, asked;     /* masked tokens to predict per sequence: in training, in held-out text */
+    int32_t frozen;            /* number of lowest layers that are not trained; 0: none */
+    int apart;                 /* documents of a sequence do not attend to each other */
     int dropout;
-    int train; /* 0: only scores will be asked for */
+    int train; /* 0: only scores will be requested */
     struct special_tokens special;
     struct masking masking, heldout_masking;
 };
 
-/* What a worker works on and with; all of it outlives the worker. */
+/* What a worker works on and with; all of it must outlive the worker. */
 struct mlm_worker_options {
     const struct mlm_settings *settings;
     const struct replica *replica;
-    const struct flat *flat;     /* where each tensor stands in one array of all parameters */
-    const struct blocks *blocks; /* who owns which range of them */
+    const struct flat *flat;     /* where each tensor lies in one array of all parameters */
+    const struct blocks *blocks; /* which worker owns which range of them */
     const struct deal *deal;     /* of a step's micro-batches */
-    struct ranges *ranges;       /* planned here for training */
+    struct ranges *ranges;       /* planned by the worker, if training */
     const struct token_text *train, *heldout;
     int worker, workers;
 };
@@ -44,22 +43,23 @@ struct mlm_worker {
     float *values;       /* all; other workers' ranges as of the last gather */
     float *own;          /* values + first */
     float *m, *v;        /* (last - first) AdamW's moments */
-    double *squares;     /* of the own blocks, then of their subtrees */
-    void *packed;        /* the weights as the encoder's products want them */
+    double *squares;     /* of own blocks, then of their subtrees */
+    void *packed;        /* the weights, packed for the encoder's matrix products */
     struct mlm_unit *unit;
     struct unit_batch batch;
     int64_t *sequences;                           /* (sequences) of a micro-batch */
     int32_t *rows, *targets, *ids, *words, *fate; /* of the micro-batch; of one sequence */
 };
 
-/* Memory alone; the parameters are filled in by the caller (values), then mlm_worker_attach. */
+/* Only allocates; the caller fills in the parameters (values), then calls mlm_worker_attach. */
 status mlm_worker_new(const struct mlm_worker_options *o, struct mlm_worker **out);
 void mlm_worker_destroy(struct mlm_worker **w);
 
 /* The parameters have changed: pack them for the encoder. */
 status mlm_worker_attach(struct mlm_worker *w);
 
-/* The micro-batches of step `step` (from 1) that were dealt here: gradients into the ranges, scores into notes. */
+/* Compute the micro-batches of step `step` (from 1) assigned to this worker: gradients into the ranges, scores into
+ * notes. */
 status mlm_worker_compute(struct mlm_worker *w, int64_t step, struct mlm_notes *notes);
 
 /* The sum of squares of the own range of the gradient (last - first), as nodes of the tree over all blocks. */
@@ -68,13 +68,13 @@ status mlm_worker_square(struct mlm_worker *w, const float *grad, struct tree_su
 /* AdamW on the own range. */
 void mlm_worker_update(struct mlm_worker *w, const struct adamw *adamw, const float *grad);
 
-/* Score this worker's share of the first `rows` held-out sequences: every workers-th item of `sequences` rows. */
-status mlm_worker_evaluate(struct mlm_worker *w, int64_t rows, struct mlm_notes *notes);
+/* Score this worker's share (every workers-th) of items first … first + count - 1 of the first `rows` held-out
+ * sequences, `sequences` of them an item. There may be fewer items. */
+status mlm_worker_evaluate(struct mlm_worker *w, int64_t first, int64_t count, int64_t rows, struct mlm_notes *notes);
 
-/* ---- how held-out text is scored, for others who want the same ---- */
+/* ---- how held-out text is scored, for reuse elsewhere ---- */
 
-/* The key under which held-out sequence `index` is masked; the place-th of them in the order in which they are scored.
- */
+/* The key for masking held-out sequence `index`; the place-th held-out sequence in scoring order. */
 struct random_key mlm_heldout_key(uint64_t seed, int64_t index);
 int64_t mlm_heldout_sequence(uint64_t seed, int64_t sequences, int64_t place);
 

@@ -1,22 +1,22 @@
-/* In a search through the layers a worker keeps, for each part of the examples that it touches, the activations below
- * the layer that is searched: a candidate for that layer costs the layers from there on. */
+/* In a layer-wise search a worker caches, for each part of the examples that it works on, the activations below the
+ * layer being searched, so that a candidate for that layer costs only the layers from there on. */
 #include "worker/oracle.h"
 
 #include <string.h>
 
 #include "cluster/base/log.h"
 
-/* What is kept of a part. */
+/* What is cached for a part. */
 struct oracle_kept {
     struct unit_batch batch;    /* filled when first needed */
     struct answer_marks *marks; /* likewise */
     float *state;               /* (rows,H) input of layer `at`, before its prompt */
-    int32_t at;                 /* 0: nothing is kept */
+    int32_t at;                 /* 0: nothing is cached */
 };
 
 /* ---- opening ---- */
 
-/* The blocks that the deal gives to this worker. */
+/* The blocks that the deal assigns to this worker. */
 static status take_own(struct oracle_worker *w)
 {
     const struct oracle_facts *f = w->facts;
@@ -31,18 +31,6 @@ static status take_own(struct oracle_worker *w)
         for (int32_t slot = b.node.first; b.worker == w->o.worker && slot < b.node.first + b.node.size; slot++)
             w->own.examples[w->own.count++] = f->assignment.examples[slot];
     }
-    return ST_OK;
-}
-
-static status open_searcher(struct oracle_worker *w)
-{
-    const struct replica *r = w->o.replica;
-
-    w->searcher = w->o.int8 ? r->int8 : r->encoder;
-    if (w->o.int8)
-        TRY(unit_new(w->searcher, w->compute.most_rows, w->compute.most_examples, w->facts->tokens,
-                     pool_threads(r->pool), UNIT_EVALUATE, &w->int8_unit));
-    w->unit = w->o.int8 ? w->int8_unit : w->compute.unit;
     return ST_OK;
 }
 
@@ -66,7 +54,6 @@ static status open_all(struct oracle_worker *w)
     TRY(mem_keep_new(&w->keep, oracle_bank(f), sizeof *w->placed, &w->placed));
     TRY(mem_keep_new(&w->keep, oracle_head(f), sizeof *w->placed_head, &w->placed_head));
     TRY(mem_keep_new(&w->keep, oracle_bank(f), sizeof *w->trial, &w->trial));
-    TRY(open_searcher(w));
     return take_own(w);
 }
 
@@ -96,7 +83,6 @@ void oracle_worker_close(struct oracle_worker **worker)
         mem_free(w->kept[i].state);
         mem_free(w->kept[i].marks);
     }
-    unit_destroy(&w->int8_unit);
     compute_close(&w->compute);
     assignment_fini(&w->own);
     mem_free(w->losses);
@@ -107,7 +93,8 @@ void oracle_worker_close(struct oracle_worker **worker)
 
 struct oracle_limits oracle_worker_limits(const struct oracle_worker *w)
 {
-    return (struct oracle_limits){w->compute.most_rows, w->compute.most_examples, encoder_row_align(w->searcher)};
+    return (struct oracle_limits){w->compute.most_rows, w->compute.most_examples,
+                                  encoder_row_align(w->o.replica->encoder)};
 }
 
 status oracle_worker_begin(struct oracle_worker *w)
@@ -124,12 +111,29 @@ status oracle_worker_gradient(struct oracle_worker *w, const float *prompts, con
     return compute_assignment(&w->compute, &w->own, prompts, w->facts->layers, w->facts->tokens, head, &none);
 }
 
+status oracle_worker_check_int8(struct oracle_worker *w, const char *folder, const float *prompts, const float *head,
+                                struct int8_check *out)
+{
+    const struct encoder_dropout none = {0};
+    const struct int8_check_inputs in = {.replica = w->o.replica,
+                                         .folder = folder,
+                                         .compute = &w->compute,
+                                         .assignment = &w->own,
+                                         .layers = w->facts->layers,
+                                         .tokens = w->facts->tokens,
+                                         .prompts = prompts,
+                                         .head = head,
+                                         .dropout = &none};
+
+    return int8_check(&in, out);
+}
+
 /* ---- parts ---- */
 
 static status fill_batch(struct oracle_worker *w, const struct oracle_part *part, struct oracle_kept *k)
 {
     const struct assignment_example *examples = w->facts->assignment.examples + part->first;
-    int32_t align = encoder_row_align(w->searcher), rows = 0;
+    int32_t align = encoder_row_align(w->o.replica->encoder), rows = 0;
 
     if (k->batch.examples > 0) return ST_OK;
     for (int32_t i = 0; i < part->count; i++) rows += assignment_example_rows(&examples[i], align);
@@ -151,18 +155,18 @@ static size_t state_floats(const struct oracle_worker *w, const struct oracle_ke
     return (size_t)k->batch.rows * (size_t)w->facts->hidden;
 }
 
-/* Bring what is kept of a part to the input of `layer`, by the prompts as placed. */
+/* Advance a part's cached state to the input of `layer`, with the placed prompts. */
 static status reach_layer(struct oracle_worker *w, struct oracle_kept *k, int32_t layer)
 {
     struct encoder_prompts placed = {w->facts->layers, w->facts->tokens, w->placed};
-    float *state = unit_state(w->unit);
+    float *state = unit_state(w->compute.unit);
     size_t bytes = state_floats(w, k) * sizeof *state;
 
     if (k->at > layer) k->at = 0;
     if (k->at == layer) return ST_OK;
     if (!k->state) TRY(mem_alloc(state_floats(w, k), sizeof *k->state, &k->state));
     if (k->at > 0) memcpy(state, k->state, bytes);
-    TRY(unit_advance(w->unit, w->searcher, w->o.replica->pool, &k->batch, &placed, k->at, layer));
+    TRY(unit_advance(w->compute.unit, w->o.replica->encoder, w->o.replica->pool, &k->batch, &placed, k->at, layer));
     memcpy(k->state, state, bytes);
     k->at = layer;
     return ST_OK;
@@ -186,7 +190,7 @@ void oracle_worker_fix(struct oracle_worker *w, int32_t layer, const float *prom
 
 /* ---- losses ---- */
 
-/* Whole sets of prompts are computed from the ids on. */
+/* A full set of prompts is computed from the token ids on. */
 static status pair_of_set(struct oracle_worker *w, struct unit_inputs *in, const float *set, const float *head,
                           double *losses)
 {
@@ -194,10 +198,10 @@ static status pair_of_set(struct oracle_worker *w, struct unit_inputs *in, const
 
     in->prompts.values = set;
     in->head = head;
-    return unit_finish(w->unit, w->searcher, w->o.replica->pool, in, 0, &out);
+    return unit_finish(w->compute.unit, w->o.replica->encoder, w->o.replica->pool, in, 0, &out);
 }
 
-/* A candidate for a layer's prompt: from that layer on. */
+/* A candidate for one layer's prompt is computed from that layer on. */
 static status pair_of_candidate(struct oracle_worker *w, struct oracle_kept *k, struct unit_inputs *in, int32_t layer,
                                 const float *candidate, double *losses)
 {
@@ -208,8 +212,8 @@ static status pair_of_candidate(struct oracle_worker *w, struct oracle_kept *k, 
     in->prompts.values = w->trial;
     in->head = w->placed_head;
     TRY(reach_layer(w, k, layer));
-    if (layer > 0) memcpy(unit_state(w->unit), k->state, state_floats(w, k) * sizeof(float));
-    return unit_finish(w->unit, w->searcher, w->o.replica->pool, in, layer, &out);
+    if (layer > 0) memcpy(unit_state(w->compute.unit), k->state, state_floats(w, k) * sizeof(float));
+    return unit_finish(w->compute.unit, w->o.replica->encoder, w->o.replica->pool, in, layer, &out);
 }
 
 status oracle_worker_losses(struct oracle_worker *w, const struct oracle_request *r, const float *values,

@@ -1,4 +1,5 @@
-/* How the training examples are cut, and the lengths of messages: the coordinator and the workers must count alike. */
+/* How the training examples are cut into parts, and the lengths of messages: coordinator and workers must compute the
+ * same. */
 #include "worker/oracle_messages.h"
 
 #include "cluster/base/memory.h"

@@ -1,4 +1,4 @@
-/* A worker's phases of a step, in their order. */
+/* A worker's phases of a step, in order. */
 #include "worker/pretrain.h"
 
 #include <string.h>
@@ -40,7 +40,7 @@ static status open_compute(struct pretrain_worker *w)
     return compute_open(o->replica->encoder, o->replica->pool, &co, &w->compute);
 }
 
-/* The largest messages there can be, so that no step allocates. */
+/* Allocate the largest possible messages, so that no step allocates. */
 static status open_messages(struct pretrain_worker *w)
 {
     const struct pretrain_shape *s = w->o.shape;
@@ -124,6 +124,24 @@ status pretrain_worker_compute(struct pretrain_worker *w, int64_t step, const fl
                               w->dropout);
 }
 
+status pretrain_worker_check_int8(struct pretrain_worker *w, const char *folder, const float *head,
+                                  struct int8_check *out)
+{
+    const struct pretrain_shape *s = w->o.shape;
+    size_t group = (size_t)w->assignment.examples[0].group;
+    const struct int8_check_inputs in = {.replica = w->o.replica,
+                                         .folder = folder,
+                                         .compute = &w->compute,
+                                         .assignment = &w->assignment,
+                                         .layers = (int32_t)s->layers,
+                                         .tokens = (int32_t)s->tokens,
+                                         .prompts = w->prompts + group * s->bank,
+                                         .head = head,
+                                         .dropout = &w->dropout[group]};
+
+    return int8_check(&in, out);
+}
+
 /* ---- report ---- */
 
 void pretrain_worker_report(struct pretrain_worker *w, const struct member_report *member)
@@ -144,12 +162,13 @@ status pretrain_worker_grad_u(struct pretrain_worker *w)
 
 /* ---- update ---- */
 
-void pretrain_worker_update(struct pretrain_worker *w, const float *u, const struct adamw *adamw)
+void pretrain_worker_update(struct pretrain_worker *w, const float *u, const double *weights, const struct adamw *adamw)
 {
+    const struct pretrain_shape *s = w->o.shape;
     struct pretrain_pending *p = &w->pending;
     float *grad = w->grad;
 
-    memcpy(p->u, u, w->o.shape->groups * w->o.shape->u * sizeof *u);
+    for (size_t i = 0; i < s->groups * s->u; i++) p->u[i] = (float)weights[i / s->u] * u[i];
     w->grad = p->grad;
     p->grad = grad;
     p->adamw = *adamw;

@@ -15,13 +15,16 @@ void pretrain_shape_complete(struct pretrain_shape *s)
 
 status pretrain_go_new(struct mem_keep *keep, const struct pretrain_shape *s, int workers, struct pretrain_go *out)
 {
-    size_t floats = s->groups * s->u + s->head;
+    size_t floats = s->groups * (s->u + s->head);
 
-    out->bytes = workers * sizeof *out->words + floats * sizeof(float);
+    out->bytes = ((size_t)workers + 1) * sizeof *out->words + floats * sizeof(float);
     TRY(mem_keep_new(keep, out->bytes, 1, &out->data));
-    out->words = out->data;
+    out->measure = out->data;
+    out->words = out->measure + 1;
     out->u = (float *)(void *)(out->words + workers);
     out->head = out->u + s->groups * s->u;
+    TRY(mem_keep_new(keep, (size_t)s->groups, sizeof *out->weights, &out->weights));
+    for (int64_t g = 0; g < s->groups; g++) out->weights[g] = 1.0;
     return ST_OK;
 }
 

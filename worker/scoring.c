@@ -1,4 +1,4 @@
-/* A worker's round. */
+/* A worker's part of a scoring round. */
 #include "worker/scoring.h"
 
 #include "cluster/base/memory.h"

@@ -1,7 +1,7 @@
-/* What a worker does in a round of scoring (coordinator/score/scorer.c, whose collectives these stand between):
+/* What a worker does in a round of scoring (called between the collectives of coordinator/score/scorer.c):
  *
- *     prepare    room for a message and its answers, whose sizes have been told
- *     answer     the message has arrived: every example forward, its answer
+ *     prepare    room for a message and its answers, whose sizes are known
+ *     answer     after the message has arrived: run every example forward and answer it
  *
  * Local. */
 #ifndef MP2_WORKER_SCORING_H
@@ -10,13 +10,13 @@
 #include "cluster/base/status.h"
 #include "worker/train/score_batch.h"
 
-/* What the coordinator tells all ranks of a round before the message, one for each worker. words 0 for the first: no
- * more rounds. */
+/* What the coordinator broadcasts before a round's messages, one per worker. words 0 for the first worker: no more
+ * rounds. */
 struct scoring_size {
     int64_t words, answers;
 };
 
-/* Memory that grows; {0} to begin with. */
+/* Buffers that grow; initialise with {0}. */
 struct scoring_worker {
     int32_t *message; /* (words) */
     size_t words, message_room;
@@ -26,7 +26,7 @@ struct scoring_worker {
 
 status scoring_prepare(struct scoring_worker *w, const struct scoring_size *size);
 
-/* prompts and head are composed; c as opened for training or scoring. */
+/* prompts and head must be composed; c: opened for training or scoring. */
 status scoring_answer(struct scoring_worker *w, struct compute *c, const struct encoder_prompts *prompts,
                       const float *head);
 

@@ -20,7 +20,7 @@ enum { ARENA_VERSION = 1, PAGE_BYTES = 4096, PARTS_MOST = 1 << 20 };
 
 static const char arena_magic[8] = "MP2ARENA";
 
-struct head {
+struct arena_head {
     char magic[8];
     uint32_t version;
     _Atomic uint32_t sealed; /* 1: the contents are complete */
@@ -28,19 +28,19 @@ struct head {
     char tag[ARENA_TAG_BYTES];
 };
 
-struct entry {
+struct arena_entry {
     char name[ARENA_NAME_BYTES];
     uint64_t offset, bytes;
 };
 
-static struct head *head_of(const struct arena *a)
+static struct arena_head *head_of(const struct arena *a)
 {
     return a->base;
 }
 
-static struct entry *entries_of(const struct arena *a)
+static struct arena_entry *entries_of(const struct arena *a)
 {
-    return (struct entry *)((char *)a->base + sizeof(struct head));
+    return (struct arena_entry *)((char *)a->base + sizeof(struct arena_head));
 }
 
 /* Round up; 0 when it overflows. */
@@ -52,9 +52,9 @@ static size_t align(size_t n, size_t alignment)
 }
 
 /* Offsets of the parts (offsets may be NULL) and the whole size. */
-static status plan(const struct arena_part *parts, size_t count, struct entry *entries, size_t *size)
+static status plan(const struct arena_part *parts, size_t count, struct arena_entry *entries, size_t *size)
 {
-    size_t at = sizeof(struct head) + count * sizeof(struct entry);
+    size_t at = sizeof(struct arena_head) + count * sizeof(struct arena_entry);
 
     if (count > PARTS_MOST) return fault(ST_USAGE, "an arena of %zu parts, expected at most %d", count, PARTS_MOST);
     for (size_t i = 0; i < count; i++) {
@@ -78,7 +78,7 @@ static status plan(const struct arena_part *parts, size_t count, struct entry *e
 
 static status fill_head(struct arena *a, const struct arena_part *parts, size_t count, const char *tag)
 {
-    struct head *h = head_of(a);
+    struct arena_head *h = head_of(a);
     size_t size;
 
     memcpy(h->magic, arena_magic, sizeof h->magic);
@@ -183,8 +183,8 @@ status arena_create(const struct arena_part *parts, size_t count, const char *na
 /* What is wrong with a mapped arena; NULL: nothing. */
 static const char *problem_of(const struct arena *a, const char *tag)
 {
-    const struct head *h = head_of(a);
-    const struct entry *e = entries_of(a);
+    const struct arena_head *h = head_of(a);
+    const struct arena_entry *e = entries_of(a);
     uint64_t end;
 
     if (a->size < sizeof *h || memcmp(h->magic, arena_magic, sizeof h->magic) != 0) return "no arena";
@@ -217,7 +217,7 @@ static const char *try_open(const char *path, const char *tag, int writable, str
     if (strlen(path) >= sizeof out->path) return "a path that is too long";
     fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     if (fd < 0) return strerror(errno);
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(struct head)) {
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(struct arena_head)) {
         close(fd);
         return "no arena";
     }
@@ -274,7 +274,7 @@ size_t arena_count(const struct arena *a)
 
 void *arena_at(const struct arena *a, size_t index, size_t *bytes)
 {
-    const struct entry *e = &entries_of(a)[index];
+    const struct arena_entry *e = &entries_of(a)[index];
 
     if (bytes) *bytes = (size_t)e->bytes;
     return (char *)a->base + e->offset;

@@ -8,7 +8,7 @@
  *     TRY(arena_open(a.path, tag, 0, &b));                                       the others, once told the path
  *     arena_unlink(&a);                                                          when all have it: gone with the last
  *
- * Kept by name instead (no arena_unlink), it can be opened again by the next epoch of the same run. */
+ * Kept by name instead (no arena_unlink), it can be opened again by the next process of the same run. */
 #ifndef MP2_CLUSTER_BASE_ARENA_H
 #define MP2_CLUSTER_BASE_ARENA_H
 

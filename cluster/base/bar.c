@@ -85,7 +85,7 @@ static int columns(const struct bar *b)
 }
 
 /* Cut text so that it takes at most width cells; bytes that are no characters end it. */
-static void cut(char *text, int width)
+static void clip_text(char *text, int width)
 {
     mbstate_t state = {0};
     int cells = 0;
@@ -163,7 +163,7 @@ void bar_show(struct bar *b, uint64_t done, const char *format, ...)
     va_end(args);
     compose(b, line, text);
     if (b->terminal) {
-        cut(line, columns(b) - 1);
+        clip_text(line, columns(b) - 1);
         fprintf(b->to, "\r%s\033[K\r", line);
         b->drawn_ns = now;
     } else {

@@ -32,3 +32,8 @@ double clock_cpu(void)
 {
     return seconds(CLOCK_PROCESS_CPUTIME_ID);
 }
+
+double clock_thread(void)
+{
+    return seconds(CLOCK_THREAD_CPUTIME_ID);
+}

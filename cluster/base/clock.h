@@ -11,5 +11,7 @@ int64_t clock_ns(void); /* the same in nanoseconds */
 double clock_unix(void);
 /* Local. CPU time of all threads of this process together. */
 double clock_cpu(void);
+/* Local. CPU time of the calling thread. */
+double clock_thread(void);
 
 #endif

@@ -24,7 +24,7 @@ void file_map_close(struct file_map *map);
  * looked through a large file is then as small as before. */
 void file_map_drop(const void *data, size_t bytes);
 
-/* Local. The whole file in memory, with a 0 behind the last byte; freed by mem_free. ST_INPUT when larger than limit.
+/* Local. The whole file in memory, with a 0 after the last byte; freed by mem_free. ST_INPUT when larger than limit.
  */
 status file_read(const char *path, size_t limit, char **data, size_t *size);
 

@@ -30,16 +30,6 @@ enum log_level log_level_now(void)
     return process.level;
 }
 
-int log_level_parse(const char *text, enum log_level *level)
-{
-    for (int i = 0; i <= LOG_DEBUG; i++)
-        if (strcmp(text, level_names[i]) == 0) {
-            *level = (enum log_level)i;
-            return 0;
-        }
-    return -1;
-}
-
 /* Copy text to out, control characters as \xNN; returns the bytes used (at most room - 1). */
 static size_t copy_clean(char *out, size_t room, const char *text)
 {
@@ -106,18 +96,33 @@ LOG_FUNCTION(log_warn, LOG_WARN)
 LOG_FUNCTION(log_info, LOG_INFO)
 LOG_FUNCTION(log_debug, LOG_DEBUG)
 
-status(fault)(status s, const char *format, ...)
+/* "mp2: " and the text, as one line. */
+static void say(const char *format, va_list args)
 {
     char text[LINE_BYTES], line[FAULT_BYTES];
+
+    vsnprintf(text, sizeof text, format, args);
+    memcpy(line, "mp2: ", 5);
+    write_line(line, 5 + copy_clean(line + 5, sizeof line - 6, text));
+}
+
+void log_note(const char *format, ...)
+{
     va_list args;
-    size_t n;
+
+    if (process.level < LOG_WARN) return;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
+}
+
+status(fault)(status s, const char *format, ...)
+{
+    va_list args;
 
     if (process.level == LOG_SILENT) return s;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    say(format, args);
     va_end(args);
-    memcpy(line, "mp2: ", 5);
-    n = 5 + copy_clean(line + 5, sizeof line - 6, text);
-    write_line(line, n);
     return s;
 }

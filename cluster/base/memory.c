@@ -1,4 +1,4 @@
-/* Zeroed, aligned allocation. Every failure is said here, so callers only pass the status on. */
+/* Zeroed, aligned allocation. Every failure is reported here, so callers only pass the status on. */
 #include "cluster/base/memory.h"
 
 #include <stdint.h>

@@ -11,7 +11,7 @@
 #include "cluster/base/memory.h"
 #include "cluster/base/yaml.h"
 
-struct place {
+struct option_place {
     const char *path;
     int line;
 }; /* path NULL: the command line */
@@ -21,14 +21,14 @@ static status keep_text(struct options *o, const char *text, const char **out)
     return mem_keep_text(&o->memory, text, strlen(text), out);
 }
 
-static status bad(struct place at, const struct option *row, const char *found, const char *expected)
+static status bad(struct option_place at, const struct option *row, const char *found, const char *expected)
 {
     if (at.path)
         return fault(ST_INPUT, "%s:%d: %s: found \"%.80s\", expected %s", at.path, at.line, row->name, found, expected);
     return fault(ST_USAGE, "--set %s: found \"%.80s\", expected %s", row->name, found, expected);
 }
 
-static status check_bounds(struct place at, const struct option *row, const char *text, double value)
+static status check_bounds(struct option_place at, const struct option *row, const char *text, double value)
 {
     char expected[128];
 
@@ -38,7 +38,7 @@ static status check_bounds(struct place at, const struct option *row, const char
     return bad(at, row, text, expected);
 }
 
-static status parse_int(struct place at, const struct option *row, const char *text, int64_t *out)
+static status parse_int(struct option_place at, const struct option *row, const char *text, int64_t *out)
 {
     static const struct {
         const char *suffix;
@@ -65,7 +65,7 @@ static status parse_int(struct place at, const struct option *row, const char *t
     return bad(at, row, text, "a whole number");
 }
 
-static status parse_real(struct place at, const struct option *row, const char *text, double *out)
+static status parse_real(struct option_place at, const struct option *row, const char *text, double *out)
 {
     char *end;
 
@@ -74,7 +74,7 @@ static status parse_real(struct place at, const struct option *row, const char *
     return check_bounds(at, row, text, *out);
 }
 
-static status parse_choice(struct place at, const struct option *row, const char *text, int *out)
+static status parse_choice(struct option_place at, const struct option *row, const char *text, int *out)
 {
     const char *p = row->choices;
     char expected[256];
@@ -131,7 +131,7 @@ static status split_list(struct options *o, const char *text, struct option_list
     return ST_OK;
 }
 
-static status set_text(struct options *o, const struct option *row, struct place at, const char *text)
+static status set_text(struct options *o, const struct option *row, struct option_place at, const char *text)
 {
     char *field = (char *)o->config + row->offset;
 
@@ -149,7 +149,7 @@ static status set_text(struct options *o, const struct option *row, struct place
     return bad(at, row, text, "a known type");
 }
 
-static status set_list(struct options *o, const struct option *row, struct place at, const struct yaml *node)
+static status set_list(struct options *o, const struct option *row, struct option_place at, const struct yaml *node)
 {
     struct option_list *list = (void *)((char *)o->config + row->offset);
     const char **items;
@@ -164,7 +164,7 @@ static status set_list(struct options *o, const struct option *row, struct place
     return ST_OK;
 }
 
-static const struct option *find(const struct options *o, const char *name)
+static const struct option *find_option(const struct options *o, const char *name)
 {
     for (size_t i = 0; i < o->count; i++)
         if (strcmp(o->table[i].name, name) == 0) return &o->table[i];
@@ -198,7 +198,7 @@ static const char *nearest(const struct options *o, const char *name)
     return best;
 }
 
-static status unknown(const struct options *o, struct place at, const char *name)
+static status unknown(const struct options *o, struct option_place at, const char *name)
 {
     const char *near = nearest(o, name);
 
@@ -213,13 +213,13 @@ static status load_map(struct options *o, const char *path, const struct yaml *m
 {
     for (size_t i = 0; i < map->count; i++) {
         const struct yaml *node = &map->items[i];
-        struct place at = {path, map->key_lines[i]};
+        struct option_place at = {path, map->key_lines[i]};
         const struct option *row;
         char name[256];
 
         if (snprintf(name, sizeof name, "%s%s%s", prefix, prefix[0] ? "." : "", map->keys[i]) >= (int)sizeof name)
             return fault(ST_INPUT, "%s:%d: a key of %zu bytes", path, at.line, strlen(map->keys[i]));
-        row = find(o, name);
+        row = find_option(o, name);
         if (row && node->kind == YAML_TEXT) TRY(set_text(o, row, at, node->text));
         else if (row && row->type == OPTION_LIST && node->kind == YAML_LIST) TRY(set_list(o, row, at, node));
         else if (row) return bad(at, row, "a nested value", row->type == OPTION_LIST ? "a list" : "one value");
@@ -252,9 +252,9 @@ static status load_sets(struct options *o, const char *const *sets, size_t count
         if (!equals || n == 0 || n >= sizeof name) return fault(ST_USAGE, "--set %.80s: expected name=value", sets[i]);
         memcpy(name, sets[i], n);
         name[n] = 0;
-        row = find(o, name);
-        if (!row) return unknown(o, (struct place){0}, name);
-        TRY(set_text(o, row, (struct place){0}, equals + 1));
+        row = find_option(o, name);
+        if (!row) return unknown(o, (struct option_place){0}, name);
+        TRY(set_text(o, row, (struct option_place){0}, equals + 1));
     }
     return ST_OK;
 }
@@ -277,7 +277,7 @@ static status load_defaults(const struct option *table, size_t count, void *conf
 
     *out = (struct options){.table = table, .count = count, .config = config};
     for (size_t i = 0; i < count && s == ST_OK; i++) {
-        if (table[i].standard) s = set_text(out, &table[i], (struct place){"default", 0}, table[i].standard);
+        if (table[i].standard) s = set_text(out, &table[i], (struct option_place){"default", 0}, table[i].standard);
         else *(const char **)(void *)((char *)config + table[i].offset) = NULL; /* only texts can be required */
     }
     return s;
@@ -389,31 +389,26 @@ status options_text(const struct options *o, char **text)
     return s;
 }
 
-void options_digest(const struct options *o, char out[DIGEST_TEXT])
-{
-    options_digest_where(o, NULL, NULL, out);
-}
-
-void options_digest_where(const struct options *o, int (*counts)(void *arg, const char *name), void *arg,
-                          char out[DIGEST_TEXT])
+status options_digest(const struct options *o, int (*counts)(void *arg, const char *name), void *arg,
+                      char out[DIGEST_TEXT])
 {
     char *text = NULL;
     size_t bytes = 0;
     FILE *memory = open_memstream(&text, &bytes);
-    XXH128_hash_t hash = {0, 0};
+    int failed;
 
-    if (memory) {
-        for (size_t i = 0; i < o->count; i++) {
-            if (o->table[i].affects != AFFECTS_RESULT || (counts && !counts(arg, o->table[i].name))) continue;
-            fprintf(memory, "%s=", o->table[i].name);
-            write_value(o, &o->table[i], memory);
-            putc('\n', memory);
-        }
-        fclose(memory);
-        hash = XXH3_128bits(text, bytes);
-        free(text);
+    if (!memory) return fault(ST_MEMORY, "out of memory: a digest of the options");
+    for (size_t i = 0; i < o->count; i++) {
+        if (o->table[i].affects != AFFECTS_RESULT || (counts && !counts(arg, o->table[i].name))) continue;
+        fprintf(memory, "%s=", o->table[i].name);
+        write_value(o, &o->table[i], memory);
+        putc('\n', memory);
     }
-    digest_text(hash, out);
+    failed = ferror(memory);
+    failed |= fclose(memory) != 0;
+    if (!failed) digest_text(XXH3_128bits(text, bytes), out);
+    free(text);
+    return failed ? fault(ST_MEMORY, "out of memory: a digest of the options") : ST_OK;
 }
 
 void options_help(const struct option *table, size_t count, FILE *to)

@@ -94,11 +94,10 @@ status options_dump(const struct options *o, FILE *to);
 /* The same as a string, freed by free(). */
 status options_text(const struct options *o, char **text);
 
-/* Local. 128-bit digest (32 hex digits and a 0) over the names and values of the options that affect the result. */
-void options_digest(const struct options *o, char out[DIGEST_TEXT]);
-/* The same over those of them that `counts` accepts. */
-void options_digest_where(const struct options *o, int (*counts)(void *arg, const char *name), void *arg,
-                          char out[DIGEST_TEXT]);
+/* Local. 128-bit digest (32 hex digits and a 0) over the names and values of the options that affect the result and,
+ * where counts is not NULL, that it accepts. ST_MEMORY (reported). */
+status options_digest(const struct options *o, int (*counts)(void *arg, const char *name), void *arg,
+                      char out[DIGEST_TEXT]);
 
 /* Local. The table as text for `mp2 help COMMAND`. */
 void options_help(const struct option *table, size_t count, FILE *to);

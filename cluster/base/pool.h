@@ -18,7 +18,7 @@ void pool_destroy(struct pool **pool);
 int pool_threads(const struct pool *pool);
 void pool_run(struct pool *pool, pool_job *job, void *arg);
 
-/* Inside a job: all threads of the pool meet here. */
+/* Inside a job: a barrier of all threads of the pool. */
 void pool_barrier(struct pool *pool);
 
 /* Thread's share [first, last) of n items, in whole grains (the last share takes the ragged end). */

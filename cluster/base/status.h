@@ -1,6 +1,7 @@
 /* One status type for the whole program. 0 is success; results come back through the last arguments.
- * Code, exit status and text stand in one list (README "Exit status": 0 done, 1 failed run, 2 bad usage or input,
- * 3 lost peers). A function that returns something else than ST_OK has already said why, once, through fault(). */
+ * Code, exit status and text stand in one list (configs/README.md, "Exit status": 0 done, 1 failed run, 2 bad usage or
+ * input, 3 lost peers). A function that returns something else than ST_OK has already said why, once, through fault().
+ */
 #ifndef MP2_CLUSTER_BASE_STATUS_H
 #define MP2_CLUSTER_BASE_STATUS_H
 

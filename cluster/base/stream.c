@@ -33,7 +33,7 @@ struct stream {
     int64_t offset, size;
     char *text; /* decoded: [at, have) is not given yet; one byte more is allocated */
     size_t at, have, room;
-    char covered; /* the byte under the 0 behind a piece */
+    char covered; /* the byte under the 0 after a piece */
     int is_covered;
     int64_t line;
     int inside; /* stream_piece gave a part of the line and not its end */
@@ -87,7 +87,7 @@ static status decode_plain(struct stream *s, char *out, size_t room, size_t *got
     return ST_OK;
 }
 
-/* One call of inflate. A member may be followed by another one; anything else behind it is damage. */
+/* One call of inflate. A member may be followed by another one; anything else after it is damage. */
 static status decode_gzip(struct stream *s, char *out, size_t room, size_t *got)
 {
     int rc;
@@ -299,7 +299,7 @@ static size_t piece_end(const char *text, size_t limit)
     return ((unsigned char)text[cut] & 0xc0) == 0x80 ? limit : cut;
 }
 
-static void give(struct stream *s, size_t n, int newline, char **text)
+static void give_line(struct stream *s, size_t n, int newline, char **text)
 {
     *text = s->text + s->at;
     s->at += n;
@@ -318,7 +318,7 @@ status stream_line(struct stream *s, size_t limit, char **text, size_t *n)
     TRY(find_line(s, limit, n, &newline));
     if (*n > limit) return fault(ST_INPUT, "%s:%lld: line of more than %zu bytes", s->path, line_now(s), limit);
     s->line++;
-    give(s, *n, newline, text);
+    give_line(s, *n, newline, text);
     return ST_OK;
 }
 
@@ -331,7 +331,7 @@ status stream_piece(struct stream *s, size_t limit, char **text, size_t *n, int 
     if (!*ends) *n = piece_end(s->text + s->at, limit);
     s->line += fresh;
     s->inside = !*ends;
-    give(s, *n, newline, text);
+    give_line(s, *n, newline, text);
     return ST_OK;
 }
 

@@ -1,5 +1,5 @@
 /* Files read from front to back: plain, gzip or xz (told by the first bytes, not by the name), as bytes or as lines.
- * Memory is one buffer plus the longest line asked for. Several gzip members or xz streams behind one another are one
+ * Memory is one buffer plus the longest line asked for. Several gzip members or xz streams one after the other are one
  * text; a file cut short or damaged is ST_INPUT with path:line, never a silent early end. */
 #ifndef MP2_CLUSTER_BASE_STREAM_H
 #define MP2_CLUSTER_BASE_STREAM_H
@@ -27,8 +27,8 @@ status stream_read(struct stream *s, void *data, size_t room, size_t *got);
 status stream_peek(struct stream *s, size_t least, const char **text, size_t *n);
 
 /* Local. The next line without its \n (nothing else is cut off: \r, NUL and a byte order mark are content). ST_END
- * after the last; a last line without \n counts, nothing behind a last \n does not. ST_INPUT (reported) when the line
- * is longer than limit. *text holds until the next call and has a 0 behind. */
+ * after the last; a last line without \n counts, nothing after a last \n does not. ST_INPUT (reported) when the line
+ * is longer than limit. *text holds until the next call and ends with a 0. */
 status stream_line(struct stream *s, size_t limit, char **text, size_t *n);
 
 /* Local. As stream_line, but a longer line comes in pieces of at most limit bytes (limit >= 4), cut between characters

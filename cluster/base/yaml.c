@@ -11,39 +11,39 @@
 
 enum { FILE_LIMIT = 16 << 20, DEPTH_LIMIT = 64 };
 
-struct reader {
+struct yaml_reader {
     const char *path;
     yaml_document_t *document;
     struct mem_keep memory;
 };
 
-static status take(struct reader *r, size_t bytes, void *out)
+static status take_bytes(struct yaml_reader *r, size_t bytes, void *out)
 {
     return mem_keep_new(&r->memory, bytes, 1, out);
 }
 
-static status copy_scalar(struct reader *r, const yaml_node_t *from, const char **text)
+static status copy_scalar(struct yaml_reader *r, const yaml_node_t *from, const char **text)
 {
     char *copy;
     size_t n = from->data.scalar.length;
 
     if (memchr(from->data.scalar.value, 0, n))
         return fault(ST_INPUT, "%s:%zu: a NUL byte inside a value", r->path, from->start_mark.line + 1);
-    TRY(take(r, n + 1, &copy));
+    TRY(take_bytes(r, n + 1, &copy));
     memcpy(copy, from->data.scalar.value, n);
     *text = copy;
     return ST_OK;
 }
 
-static status copy_node(struct reader *r, const yaml_node_t *from, int depth, struct yaml *to);
+static status copy_node(struct yaml_reader *r, const yaml_node_t *from, int depth, struct yaml *to);
 
-static status copy_list(struct reader *r, const yaml_node_t *from, int depth, struct yaml *to)
+static status copy_list(struct yaml_reader *r, const yaml_node_t *from, int depth, struct yaml *to)
 {
     struct yaml *items;
 
     to->kind = YAML_LIST;
     to->count = (size_t)(from->data.sequence.items.top - from->data.sequence.items.start);
-    TRY(take(r, to->count * sizeof *items, &items));
+    TRY(take_bytes(r, to->count * sizeof *items, &items));
     for (size_t i = 0; i < to->count; i++)
         TRY(copy_node(r, yaml_document_get_node(r->document, from->data.sequence.items.start[i]), depth + 1,
                       &items[i]));
@@ -51,7 +51,7 @@ static status copy_list(struct reader *r, const yaml_node_t *from, int depth, st
     return ST_OK;
 }
 
-static status copy_map(struct reader *r, const yaml_node_t *from, int depth, struct yaml *to)
+static status copy_map(struct yaml_reader *r, const yaml_node_t *from, int depth, struct yaml *to)
 {
     struct yaml *items;
     const char **keys;
@@ -59,9 +59,9 @@ static status copy_map(struct reader *r, const yaml_node_t *from, int depth, str
 
     to->kind = YAML_MAP;
     to->count = (size_t)(from->data.mapping.pairs.top - from->data.mapping.pairs.start);
-    TRY(take(r, to->count * sizeof *items, &items));
-    TRY(take(r, to->count * sizeof *keys, &keys));
-    TRY(take(r, to->count * sizeof *lines, &lines));
+    TRY(take_bytes(r, to->count * sizeof *items, &items));
+    TRY(take_bytes(r, to->count * sizeof *keys, &keys));
+    TRY(take_bytes(r, to->count * sizeof *lines, &lines));
     for (size_t i = 0; i < to->count; i++) {
         const yaml_node_pair_t *pair = &from->data.mapping.pairs.start[i];
         const yaml_node_t *key = yaml_document_get_node(r->document, pair->key);
@@ -81,7 +81,7 @@ static status copy_map(struct reader *r, const yaml_node_t *from, int depth, str
     return ST_OK;
 }
 
-static status copy_node(struct reader *r, const yaml_node_t *from, int depth, struct yaml *to)
+static status copy_node(struct yaml_reader *r, const yaml_node_t *from, int depth, struct yaml *to)
 {
     to->line = (int)from->start_mark.line + 1;
     if (depth > DEPTH_LIMIT) return fault(ST_INPUT, "%s:%d: nested deeper than %d", r->path, to->line, DEPTH_LIMIT);
@@ -126,7 +126,7 @@ status yaml_parse(const char *name, const char *text, size_t n, struct yaml_file
 {
     yaml_parser_t parser;
     yaml_document_t document;
-    struct reader r = {.path = name, .document = &document};
+    struct yaml_reader r = {.path = name, .document = &document};
     struct yaml *root = NULL;
     const yaml_node_t *top;
     status s;
@@ -141,7 +141,7 @@ status yaml_parse(const char *name, const char *text, size_t n, struct yaml_file
         yaml_parser_delete(&parser);
         return s;
     }
-    s = take(&r, sizeof *root, &root);
+    s = take_bytes(&r, sizeof *root, &root);
     if (s == ST_OK) {
         top = yaml_document_get_root_node(&document);
         if (top) s = copy_node(&r, top, 0, root);

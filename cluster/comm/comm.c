@@ -12,6 +12,8 @@
 #include "cluster/base/clock.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "cluster/base/stop.h"
+#include "cluster/comm/launch.h"
 
 enum { PART_BYTES = 256 << 20, POLLS = 2000, SLEEP_LEAST_NS = 20000, SLEEP_MOST_NS = 200000 };
 
@@ -52,32 +54,19 @@ status comm_wait(MPI_Request *requests, int n)
     return wait_for(requests, n, 0, &done);
 }
 
-/* What Open MPI would do for nothing. hwloc's plugin for graphics cards asks ten X servers on "localhost": where no
- * name server knows that name, 5 s each. A shared file pointer, which nothing here uses, is kept behind a semaphore in
- * a file under /tmp named after the process: where a killed process of that number has left it taken, opening a
- * checkpoint waits for ever; the component `individual` has none. Without a launcher there is one rank: no networks to
- * probe. */
-static void quiet_libraries(void)
-{
-    setenv("HWLOC_COMPONENTS", "-gl", 0);
-    setenv("OMPI_MCA_sharedfp", "individual", 0);
-    if (getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK")) return;
-    setenv("OMPI_MCA_pml", "ob1", 0);
-    setenv("OMPI_MCA_btl", "self", 0);
-}
-
 status comm_init(struct comm *c)
 {
     int provided;
 
     *c = (struct comm){.all = MPI_COMM_NULL, .node = MPI_COMM_NULL, .worker = -1};
-    quiet_libraries();
+    TRY(launch_prepare());
     TRY(comm_check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread"));
     TRY(comm_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler"));
     TRY(comm_check(MPI_Comm_dup(MPI_COMM_WORLD, &c->all), "MPI_Comm_dup"));
     TRY(comm_check(MPI_Comm_set_errhandler(c->all, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler"));
     TRY(comm_check(MPI_Comm_rank(c->all, &c->rank), "MPI_Comm_rank"));
     TRY(comm_check(MPI_Comm_size(c->all, &c->size), "MPI_Comm_size"));
+    TRY(launch_confirm(c->size));
     TRY(comm_check(MPI_Comm_split_type(c->all, MPI_COMM_TYPE_SHARED, c->rank, MPI_INFO_NULL, &c->node),
                    "MPI_Comm_split_type"));
     TRY(comm_check(MPI_Comm_rank(c->node, &c->node_rank), "MPI_Comm_rank"));
@@ -118,10 +107,11 @@ status comm_or_abort(struct comm *c, status s)
 
 status(comm_agree)(struct comm *c, status mine)
 {
-    int64_t worst = mine;
+    int64_t words[2] = {mine, stop_requested()};
 
-    TRY(comm_max(c, &worst, 1));
-    return (status)worst;
+    TRY(comm_max(c, words, 2));
+    if (words[1]) stop_request();
+    return (status)words[0];
 }
 
 status comm_broadcast(struct comm *c, void *data, size_t n, int root)

@@ -1,7 +1,7 @@
 /* The ranks of a run, and MPI behind one status: every call checked, no waiting that burns a core, large counts cut.
  *
  * Rank 0 is the coordinator. With one rank it is the only worker too; with more, ranks 1 … size-1 are the workers,
- * worker w on rank w+1. All functions are to be called from one thread. A failed MPI call is ST_PEER (said once); the
+ * worker w on rank w+1. All functions are to be called from one thread. A failed MPI call is ST_PEER (reported); the
  * run then ends and goes on from its journal. */
 #ifndef MP2_CLUSTER_COMM_COMM_H
 #define MP2_CLUSTER_COMM_COMM_H
@@ -23,7 +23,7 @@ struct comm {
     int64_t sent; /* bytes this rank has handed to MPI for others, for the reports */
 };
 
-/* Collective. MPI_Init and the communicators. argc/argv may be NULL. Outside mpirun: one rank. */
+/* Collective. MPI_Init and the communicators. Outside mpirun: one rank. */
 status comm_init(struct comm *c);
 /* Collective on success; after a lost peer it only leaves. */
 void comm_fini(struct comm *c, status ended);
@@ -50,7 +50,8 @@ void comm_abort(struct comm *c, status s) __attribute__((noreturn));
 status comm_or_abort(struct comm *c, status s);
 
 /* Collective. The worst status of all ranks, on all ranks: before any branch that skips a collective. When another rank
- * failed and this one did not, nothing is said here: that rank has said it. */
+ * failed and this one did not, nothing is reported here: that rank has done so. A stop that one rank was asked for
+ * (cluster/base/stop.h) is asked of all from here on. */
 status comm_agree(struct comm *c, status mine);
 #ifdef __clang_analyzer__ /* clang-tidy reads one file at a time: this tells it that a rank's own failure is agreed on \
                            */
@@ -66,7 +67,7 @@ status comm_broadcast_sized(struct comm *c, void **data, size_t *n, int root);
 status comm_sum(struct comm *c, int64_t *values, int n);
 status comm_max(struct comm *c, int64_t *values, int n);
 
-/* Collective. Every rank waits for all, politely. */
+/* Collective. Every rank waits for all, without busy waiting. */
 status comm_barrier(struct comm *c);
 
 /* What a message is. Every kind has a tag of its own, so that no two kinds can be taken for each other. */
@@ -107,12 +108,12 @@ status exchange_wait(struct comm *c, struct exchange *x);
 status exchange_reserve(struct exchange *x, size_t messages);
 /* Local. 1 when all is done (then exchange_wait returns at once). */
 int exchange_test(struct exchange *x);
-/* Local. Look whether all is done for a while, as politely as exchange_wait does, a tenth of a second at most: 1 when
- * it is. */
+/* Local. Look whether all is done for a while, without busy waiting, as exchange_wait, a tenth of a second at most: 1
+ * when it is. */
 int exchange_rest(struct exchange *x);
 void exchange_fini(struct exchange *x);
 
-/* Local. Check an MPI return code: ST_OK or ST_PEER, said with the name of the call. */
+/* Local. Check an MPI return code: ST_OK or ST_PEER, reported with the name of the call. */
 status comm_check(int code, const char *call);
 
 /* Local. Wait for one request or many without burning a core: some thousand polls, then sleeps of 20 to 200 us. */

@@ -217,7 +217,7 @@ static void add_up(struct ranges *r, const struct ranges_add *adds, int32_t coun
 /* ---- a step ---- */
 
 /* What of a part lies in a worker's range. */
-static struct ranges_part cut(const struct ranges *r, int part, int worker)
+static struct ranges_part cut_part(const struct ranges *r, int part, int worker)
 {
     struct ranges_part p = r->parts[part];
     int64_t first, last;
@@ -236,7 +236,7 @@ void ranges_begin(struct ranges *r)
         const struct ranges_node *node = &r->nodes[i];
 
         for (int part = 0; part < r->part_count && node->incoming; part++) {
-            struct ranges_part p = cut(r, part, r->comm->worker);
+            struct ranges_part p = cut_part(r, part, r->comm->worker);
 
             exchange_receive(r->comm, &r->exchange, node->incoming + (p.first - r->first),
                              (size_t)(p.last - p.first) * sizeof(float), comm_rank_of_worker(r->comm, node->worker),
@@ -258,7 +258,7 @@ void ranges_done(struct ranges *r)
 
     add_up(r, r->adds + leaf->first_add, leaf->adds, r->parts[part].first, r->parts[part].last);
     for (int w = 0; w < r->comm->workers && leaf->node; w++) {
-        struct ranges_part p = cut(r, part, w);
+        struct ranges_part p = cut_part(r, part, w);
 
         if (w != r->comm->worker)
             exchange_send(r->comm, &r->exchange, leaf->node + p.first, (size_t)(p.last - p.first) * sizeof(float),

@@ -82,7 +82,7 @@ status reduce_gather_prompts(struct reduce *r, int groups, const float *local, f
     return receive_columns(r, rows, TAG_PROMPT, whole);
 }
 
-status reduce_collect(struct reduce *r, int groups, const float *local, float *whole)
+status reduce_gather_grad(struct reduce *r, int groups, const float *local, float *whole)
 {
     struct comm *c = r->comm;
     int64_t rows = (int64_t)groups * r->layers;
@@ -94,7 +94,7 @@ status reduce_collect(struct reduce *r, int groups, const float *local, float *w
     return exchange_wait(c, &r->exchange);
 }
 
-status reduce_distribute(struct reduce *r, int groups, const float *whole, float *local)
+status reduce_scatter_to_owners(struct reduce *r, int groups, const float *whole, float *local)
 {
     struct comm *c = r->comm;
     int64_t rows = (int64_t)groups * r->layers;
@@ -127,12 +127,11 @@ static status send_slices(struct reduce *r, struct deal *deal, struct tree_sum *
 {
     struct comm *c = r->comm;
     size_t used = 0, needed = 0;
-    status s = ST_OK;
 
     for (int g = 0; g < deal->groups; g++)
         needed += partial[g]->count * (size_t)(r->layers * r->blocks.columns) * sizeof(float);
     TRY(grow(&r->out, &r->out_room, needed));
-    for (int g = 0; g < deal->groups && s == ST_OK; g++) {
+    for (int g = 0; g < deal->groups; g++) {
         const struct tree_node *nodes;
         size_t count;
 
@@ -150,7 +149,7 @@ static status send_slices(struct reduce *r, struct deal *deal, struct tree_sum *
             used += count * (size_t)size * sizeof *out;
         }
     }
-    return s;
+    return ST_OK;
 }
 
 /* Where the message of (group, worker) begins in the receive buffer: in the order of groups, then workers. */

@@ -37,10 +37,10 @@ status reduce_gather_prompts(struct reduce *r, int groups, const float *local, f
 status reduce_scatter_grad(struct reduce *r, struct deal *deal, struct tree_sum *const *partial, float *grad);
 
 /* Owners give their columns (groups, layers, local); the coordinator gets the whole (groups, layers, columns). */
-status reduce_collect(struct reduce *r, int groups, const float *local, float *whole);
+status reduce_gather_grad(struct reduce *r, int groups, const float *local, float *whole);
 
 /* The other way: the coordinator has the whole, owners get their columns. For replay. */
-status reduce_distribute(struct reduce *r, int groups, const float *whole, float *local);
+status reduce_scatter_to_owners(struct reduce *r, int groups, const float *whole, float *local);
 
 /* Every worker holds nodes of one tree over deal's slots (partial[g], vectors of `length` floats); the coordinator
  * gets each group's root in out (groups, length). For the head's gradient. */

@@ -51,7 +51,7 @@ const void *tree_sum_root(const struct tree_sum *t);
 /* Local. The sum of plain numbers along the tree. */
 double tree_total(const double *leaves, int32_t count);
 
-/* How that comes about, for those who keep the vectors themselves: nodes (count, sorted by first leaf, disjoint) come
+/* The plan of merges, for callers that keep the vectors themselves: nodes (count, sorted by first leaf, disjoint) come
  * one after the other; when node `at` has come, the sum of `from` is added to that of `into` (all three: places in the
  * list as it was given). Every node that is never `from` ends as one that remains, in this order; the result says how
  * many, nodes holds them. merges: room for count; count less the result are written. NULL: not wanted. */

@@ -34,14 +34,14 @@ status checkpoint_write(struct comm *c, const char *run, const struct state *sta
 
 /* Collective. Fill the tensors' parts from a checkpoint folder and give its state to every rank (state_fini).
  * ST_INPUT (reported: file, bytes, tensor) when it is damaged or incomplete; ST_USAGE when it is sound but holds other
- * tensors than those asked for; then parts hold rubbish. Parts must not overlap; a tensor of a file may be left out,
- * and so may a whole file, which is not read then. With one rank (size 1) MPI need not be up. */
+ * tensors than those asked for; then the contents of parts are undefined. Parts must not overlap; a tensor of a file
+ * may be left out, and so may a whole file, which is not read then. With one rank (size 1) MPI need not be up. */
 status checkpoint_load(struct comm *c, const char *folder, const struct checkpoint_tensor *tensors, size_t count,
                        struct state *state);
 
-/* Collective. The newest valid checkpoint of a run: a damaged one is said in a warning and the next older one is tried.
- * None at all: ST_OK, *step = 0 and state->memory NULL. ST_INPUT when there are some and none is valid; ST_USAGE when a
- * valid one holds other tensors. */
+/* Collective. The newest valid checkpoint of a run: a damaged one is logged as a warning and the next older one is
+ * tried. None at all: ST_OK, *step = 0 and state->memory NULL. ST_INPUT when there are some and none is valid; ST_USAGE
+ * when a valid one holds other tensors. */
 status checkpoint_load_newest(struct comm *c, const char *run, const struct checkpoint_tensor *tensors, size_t count,
                               struct state *state, uint64_t *step);
 

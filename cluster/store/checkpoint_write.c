@@ -158,7 +158,7 @@ static status write_with_mpi(struct writing *w)
     return s == ST_OK ? closed : s;
 }
 
-static status prepare(struct writing *w)
+static status open_writing(struct writing *w)
 {
     TRY(layout_of(w->tensors, w->count, &w->layout));
     TRY(mem_alloc((size_t)(w->layout.file_bytes / CHUNK_BYTES + 1), sizeof *w->sums, &w->sums));
@@ -179,7 +179,7 @@ static status write_file(struct comm *c, const char *folder, const struct checkp
     struct writing w = {.c = c, .tensors = tensors, .count = count};
     status s = file_join(w.path, sizeof w.path, folder, tensors->file);
 
-    if (s == ST_OK) s = prepare(&w);
+    if (s == ST_OK) s = open_writing(&w);
     s = comm_agree(c, s);
     if (s == ST_OK) s = chunks_open(c, tensors->file, w.layout.file_bytes, w.parts, count, 1, &w.chunks);
     if (s == ST_OK) {
@@ -204,15 +204,15 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct state_file *)a)->name, ((const struct state_file *)b)->name);
 }
 
-static status begin(const char *folder)
+static status begin_folder(const char *folder)
 {
     TRY(file_remove_tree(folder));
     return file_make_folder(folder);
 }
 
 /* Coordinator: state.pb, then the one rename that makes it a checkpoint. */
-static status finish(const char *run, const char *folder, const struct state *state, struct state_file *files,
-                     size_t count)
+static status finish_folder(const char *run, const char *folder, const struct state *state, struct state_file *files,
+                            size_t count)
 {
     char path[CHECKPOINT_PATH_BYTES], final[CHECKPOINT_PATH_BYTES], gone[CHECKPOINT_PATH_BYTES];
     struct state full = *state;
@@ -261,10 +261,10 @@ status checkpoint_write(struct comm *c, const char *run, const struct state *sta
     if (s == ST_OK && snprintf(folder, sizeof folder, "%s.part", final) >= (int)sizeof folder)
         s = fault(ST_INPUT, "%s: path too long", final);
     if (s == ST_OK) s = mem_alloc(count, sizeof *files, &files);
-    if (s == ST_OK && c->rank == 0) s = begin(folder);
+    if (s == ST_OK && c->rank == 0) s = begin_folder(folder);
     s = comm_agree(c, s);
     if (s == ST_OK) s = write_all(c, folder, tensors, count, files, &file_count);
-    if (s == ST_OK) s = comm_agree(c, c->rank == 0 ? finish(run, folder, state, files, file_count) : ST_OK);
+    if (s == ST_OK) s = comm_agree(c, c->rank == 0 ? finish_folder(run, folder, state, files, file_count) : ST_OK);
     if (s != ST_OK && s != ST_PEER && c->rank == 0) file_remove_tree(folder);
     for (size_t i = 0; i < file_count; i++) mem_free(files[i].sums);
     mem_free(files);

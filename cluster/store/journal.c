@@ -1,7 +1,7 @@
-/* Appending. The caller's thread writes to the file; the keeper, a thread of the journal's own, calls fdatasync.
+/* Appending. The caller's thread writes to the file; the sync thread, one of the journal's own, calls fdatasync.
  * Between them stands a queue of (step, number) of the records that are written but not durable yet, under one lock:
  *
- *     append: write, queue.         keeper: take the queue's last number, fdatasync, drop what it covers, wake waiters.
+ *     append: write, queue.         sync:   take the queue's last number, fdatasync, drop what it covers, wake waiters.
  *
  * Records are written at a known offset, so a failed write is undone by cutting the file there. A failed fdatasync
  * is for good: the system may have thrown the pages away, and what the disk holds is known only after the next
@@ -25,6 +25,8 @@
 #include "cluster/base/memory.h"
 #include "cluster/store/journal_segment.h"
 
+enum { CHECK_NS = 100 * 1000 * 1000 };
+
 struct pending {
     uint64_t step, number;
     int64_t at_ns;
@@ -37,6 +39,10 @@ struct journal {
     uint64_t end; /* of the segment's last whole record */
     uint64_t segment_first, segment_records;
     uint64_t last_step, last_number;
+    uint64_t epoch;
+    ino_t inode;            /* of the segment */
+    int64_t checked_ns;     /* when the owner was looked for last */
+    struct timespec listed; /* time of the folder when its segments were listed last */
     pthread_t keeper;
     int keeper_runs;
 
@@ -71,7 +77,7 @@ static int wait_for_work(struct journal *j)
     }
 }
 
-static void *keeper_main(void *arg)
+static void *sync_main(void *arg)
 {
     struct journal *j = arg;
 
@@ -106,7 +112,7 @@ static status keeper_start(struct journal *j)
     pthread_cond_init(&j->work, &attributes);
     pthread_cond_init(&j->durable, NULL);
     pthread_condattr_destroy(&attributes);
-    why = pthread_create(&j->keeper, NULL, keeper_main, j);
+    why = pthread_create(&j->keeper, NULL, sync_main, j);
     if (why != 0) {
         pthread_cond_destroy(&j->durable);
         pthread_cond_destroy(&j->work);
@@ -133,7 +139,7 @@ static void keeper_stop(struct journal *j)
 
 /* ---- opening ---- */
 
-static status cut(const char *path, int fd, uint64_t end)
+static status cut_file(const char *path, int fd, uint64_t end)
 {
     if (ftruncate(fd, (off_t)end) != 0 || fdatasync(fd) != 0)
         return fault(ST_IO, "%s: cannot be cut to %" PRIu64 " bytes: %s", path, end, strerror(errno));
@@ -153,31 +159,83 @@ static status scan_to_end(struct segment_scan *scan)
             if (segment_scan_is_damage(scan)) return segment_scan_fault(scan);
             log_warn("journal-cut", "path=%s offset=%" PRIu64 " bytes=%" PRIu64 " step=%" PRIu64 " found=\"%s\"",
                      scan->path, scan->offset, scan->size - scan->offset, scan->step, scan->problem);
-            return cut(scan->path, scan->fd, scan->offset);
+            return cut_file(scan->path, scan->fd, scan->offset);
         case SCAN_FAILED: return why;
         }
 }
 
-/* Make segment first the one that is appended to. */
+static status note_inode(struct journal *j, int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0) return fault(ST_IO, "%s: cannot be looked at: %s", j->folder, strerror(errno));
+    j->inode = st.st_ino;
+    return ST_OK;
+}
+
+/* Make a segment that was read to its end the one that is appended to. */
+static status adopt_scan(struct journal *j, struct segment_scan *scan)
+{
+    TRY(note_inode(j, scan->fd));
+    memcpy(j->path, scan->path, sizeof j->path);
+    j->fd = scan->fd;
+    scan->fd = -1;
+    j->end = scan->offset;
+    j->segment_first = scan->first_step;
+    j->segment_records = scan->number - scan->first_number;
+    if (scan->step > j->last_step) j->last_step = scan->step;
+    j->appended_step = j->last_step;
+    j->last_number = j->durable_number = scan->number - 1;
+    return ST_OK;
+}
+
+/* Read segment first to its end, durably. */
+static status scan_segment(const struct journal *j, uint64_t first, struct segment_scan *scan)
+{
+    status s;
+
+    TRY(segment_scan_open(j->folder, first, 1, scan));
+    s = scan_to_end(scan);
+    if (s == ST_OK && fdatasync(scan->fd) != 0)
+        s = fault(ST_IO, "%s: cannot be made durable: %s", scan->path, strerror(errno));
+    if (s != ST_OK) segment_scan_close(scan);
+    return s;
+}
+
 static status adopt(struct journal *j, uint64_t first)
 {
     struct segment_scan scan;
     status s;
 
-    TRY(segment_scan_open(j->folder, first, 1, &scan));
-    s = scan_to_end(&scan);
-    if (s == ST_OK && fdatasync(scan.fd) != 0)
-        s = fault(ST_IO, "%s: cannot be made durable: %s", scan.path, strerror(errno));
-    if (s == ST_OK) {
-        memcpy(j->path, scan.path, sizeof j->path);
-        j->fd = scan.fd;
-        scan.fd = -1;
-        j->end = scan.offset;
-        j->segment_first = first;
-        j->segment_records = scan.number - scan.first_number;
-        if (scan.step > j->last_step) j->last_step = scan.step;
-        j->appended_step = j->last_step;
-        j->last_number = j->durable_number = scan.number - 1;
+    TRY(scan_segment(j, first, &scan));
+    s = adopt_scan(j, &scan);
+    segment_scan_close(&scan);
+    return s;
+}
+
+/* The epoch's first deed: a file of its own, behind the last record. Where it would have the last one's name (no step
+ * since that began) the few records move into it. */
+static status begin_epoch(struct journal *j, struct segment_scan *last)
+{
+    uint64_t first = last->step + 1;
+
+    if (first > last->first_step) TRY(segment_create(j->folder, first, last->number, j->epoch));
+    else TRY(segment_claim(last, j->epoch));
+    return adopt(j, first > last->first_step ? first : last->first_step);
+}
+
+static status adopt_last(struct journal *j, uint64_t first)
+{
+    struct segment_scan scan;
+    status s;
+
+    TRY(scan_segment(j, first, &scan));
+    if (j->options.epoch > 0 && j->options.epoch < scan.epoch)
+        s = fault(ST_INPUT, "%s: epoch %" PRIu64 " is over: epoch %" PRIu64 " has the run", j->folder, j->options.epoch,
+                  scan.epoch);
+    else {
+        j->epoch = j->options.epoch > 0 ? j->options.epoch : scan.epoch;
+        s = j->epoch == scan.epoch ? adopt_scan(j, &scan) : begin_epoch(j, &scan);
     }
     segment_scan_close(&scan);
     return s;
@@ -187,15 +245,15 @@ static status open_last_segment(struct journal *j, uint64_t first_step)
 {
     uint64_t *firsts, last;
     size_t count;
-    status s = ST_OK;
 
     TRY(file_make_folder(j->folder));
     TRY(segment_list(j->folder, &firsts, &count));
     last = count > 0 ? firsts[count - 1] : first_step;
     mem_free(firsts);
-    if (count == 0) s = segment_create(j->folder, first_step, 1);
-    if (s == ST_OK) s = adopt(j, last);
-    return s;
+    if (count > 0) return adopt_last(j, last);
+    j->epoch = j->options.epoch;
+    TRY(segment_create(j->folder, first_step, 1, j->epoch));
+    return adopt(j, last);
 }
 
 status journal_open(const char *folder, uint64_t first_step, const struct journal_options *options,
@@ -275,7 +333,7 @@ static status durability_fault(const struct journal *j, int why)
 }
 
 /* *durable: the newest durable record's number. Fails when the journal has failed before. */
-static status prepare(struct journal *j, uint64_t step, uint64_t *durable)
+static status admit_record(struct journal *j, uint64_t step, uint64_t *durable)
 {
     status s;
     int why;
@@ -300,6 +358,32 @@ static void enqueue(struct journal *j, uint64_t step)
     pthread_mutex_unlock(&j->lock);
 }
 
+status journal_check_owner(struct journal *j)
+{
+    struct stat st;
+    uint64_t last;
+
+    if (stat(j->folder, &st) == 0) j->listed = st.st_mtim;
+    TRY(segment_newest(j->folder, &last));
+    if (last > j->segment_first || (stat(j->path, &st) == 0 && st.st_ino != j->inode))
+        return fault(ST_PEER, "%s: a newer epoch than %" PRIu64 " has taken the run over; this one ends", j->folder,
+                     j->epoch);
+    return ST_OK;
+}
+
+/* Now and then, and without listing a folder that has not changed. */
+static status glance_at_owner(struct journal *j)
+{
+    int64_t now = clock_ns();
+    struct stat st;
+
+    if (now - j->checked_ns < CHECK_NS) return ST_OK;
+    j->checked_ns = now;
+    if (stat(j->folder, &st) == 0 && st.st_mtim.tv_sec == j->listed.tv_sec && st.st_mtim.tv_nsec == j->listed.tv_nsec)
+        return ST_OK;
+    return journal_check_owner(j);
+}
+
 status journal_append(struct journal *j, uint64_t step, uint32_t kind, const void *payload, size_t bytes)
 {
     static const unsigned char zeros[RECORD_ALIGNMENT];
@@ -307,7 +391,8 @@ status journal_append(struct journal *j, uint64_t step, uint32_t kind, const voi
     struct iovec v[3];
     uint64_t durable = 0;
 
-    TRY(prepare(j, step, &durable));
+    TRY(glance_at_owner(j));
+    TRY(admit_record(j, step, &durable));
     record_header_fill(&header, kind, step, j->last_number + 1, durable, payload, bytes);
     v[0] = (struct iovec){&header, sizeof header};
     v[1] = (struct iovec){(void *)(uintptr_t)payload, bytes};
@@ -376,11 +461,12 @@ status journal_roll(struct journal *j, uint64_t first_step)
     int old = j->fd;
     status s;
 
-    if (j->segment_records == 0 || first_step == j->segment_first) return ST_OK;
-    if (first_step < j->segment_first || first_step < j->last_step)
+    TRY(journal_check_owner(j));
+    if (j->segment_records == 0 || first_step <= j->segment_first) return ST_OK;
+    if (first_step < j->last_step)
         return fault(ST_SYSTEM, "%s: a segment from step %" PRIu64 " cannot follow it", j->path, first_step);
     TRY(journal_wait_durable(j, UINT64_MAX));
-    TRY(segment_create(j->folder, first_step, j->last_number + 1));
+    TRY(segment_create(j->folder, first_step, j->last_number + 1, j->epoch));
     pthread_mutex_lock(&j->lock);
     s = adopt(j, first_step);
     if (s != ST_OK) j->why = EIO; /* the new segment is there: nothing may follow in the old one */
@@ -428,7 +514,7 @@ static status cut_segment(const char *folder, uint64_t first, uint64_t step)
         result = segment_scan_next(&scan, &record, &s);
     } while (result == SCAN_RECORD && record.step <= step);
     if (result == SCAN_BAD && segment_scan_is_damage(&scan)) s = segment_scan_fault(&scan);
-    if (s == ST_OK && end < scan.size) s = cut(scan.path, scan.fd, end);
+    if (s == ST_OK && end < scan.size) s = cut_file(scan.path, scan.fd, end);
     segment_scan_close(&scan);
     return s;
 }
@@ -446,6 +532,17 @@ status journal_cut_after(const char *folder, uint64_t step)
     if (s == ST_OK && count > 0) s = cut_segment(folder, firsts[count - 1], step);
     mem_free(firsts);
     return s == ST_OK ? file_sync_folder(folder) : s;
+}
+
+uint64_t journal_epoch(const char *folder)
+{
+    uint64_t *firsts, epoch = 0;
+    size_t count;
+
+    if (segment_list(folder, &firsts, &count) != ST_OK) return 0;
+    if (count > 0) epoch = segment_epoch(folder, firsts[count - 1]);
+    mem_free(firsts);
+    return epoch;
 }
 
 uint64_t journal_forecast(size_t record_bytes, uint64_t steps_between, uint64_t checkpoints_kept)

@@ -24,7 +24,7 @@ enum { RECORD_MAGIC = 0x44524352, RECORD_VERSION = 1, SEARCH_BYTES = 1 << 20 };
 struct segment_header {
     char magic[8];
     uint32_t version, header_bytes;
-    uint64_t first_step, first_number, zero[3], check;
+    uint64_t first_step, first_number, epoch, zero[2], check;
 };
 
 _Static_assert(sizeof(struct segment_header) == SEGMENT_HEADER_BYTES, "segment header");
@@ -40,6 +40,11 @@ status segment_list(const char *folder, uint64_t **first_steps, size_t *count)
     return numbered_list(folder, "segment-", ".bin", first_steps, count);
 }
 
+status segment_newest(const char *folder, uint64_t *first_step)
+{
+    return numbered_largest(folder, "segment-", ".bin", first_step);
+}
+
 status segment_path(const char *folder, uint64_t first_step, char out[PATH_MAX])
 {
     char name[64];
@@ -48,16 +53,24 @@ status segment_path(const char *folder, uint64_t first_step, char out[PATH_MAX])
     return file_join(out, PATH_MAX, folder, name);
 }
 
-status segment_create(const char *folder, uint64_t first_step, uint64_t first_number)
+static struct segment_header header_of(uint64_t first_step, uint64_t first_number, uint64_t epoch)
 {
-    struct segment_header h = {.version = SEGMENT_VERSION,
+    struct segment_header h = {.version = epoch > 0 ? SEGMENT_VERSION : 1,
                                .header_bytes = SEGMENT_HEADER_BYTES,
                                .first_step = first_step,
-                               .first_number = first_number};
-    char path[PATH_MAX];
+                               .first_number = first_number,
+                               .epoch = epoch};
 
     memcpy(h.magic, segment_magic, sizeof h.magic);
     h.check = check_of(&h);
+    return h;
+}
+
+status segment_create(const char *folder, uint64_t first_step, uint64_t first_number, uint64_t epoch)
+{
+    struct segment_header h = header_of(first_step, first_number, epoch);
+    char path[PATH_MAX];
+
     TRY(segment_path(folder, first_step, path));
     return file_replace(path, &h, sizeof h);
 }
@@ -94,6 +107,21 @@ static ssize_t read_at(int fd, void *out, size_t n, uint64_t offset)
         have += (size_t)got;
     }
     return (ssize_t)have;
+}
+
+uint64_t segment_epoch(const char *folder, uint64_t first_step)
+{
+    struct segment_header h = {.magic = {0}};
+    char path[PATH_MAX];
+    ssize_t got = -1;
+    int fd;
+
+    if (segment_path(folder, first_step, path) != ST_OK) return 0;
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    got = read_at(fd, &h, sizeof h, 0);
+    close(fd);
+    return got == sizeof h && memcmp(h.magic, segment_magic, sizeof h.magic) == 0 && h.version > 1 ? h.epoch : 0;
 }
 
 static status check_segment_header(const struct segment_scan *scan, const struct segment_header *h, ssize_t got)
@@ -135,6 +163,7 @@ status segment_scan_open(const char *folder, uint64_t first_step, int writable, 
     scan->size = (uint64_t)st.st_size;
     scan->offset = SEGMENT_HEADER_BYTES;
     scan->first_number = scan->number = h.first_number;
+    scan->epoch = h.version > 1 ? h.epoch : 0;
     scan->step = first_step > 0 ? first_step - 1 : 0;
     return ST_OK;
 }
@@ -146,6 +175,23 @@ void segment_scan_close(struct segment_scan *scan)
     scan->fd = -1;
     scan->payload = NULL;
     scan->room = 0;
+}
+
+status segment_claim(struct segment_scan *scan, uint64_t epoch)
+{
+    struct segment_header h = header_of(scan->first_step, scan->first_number, epoch);
+    char *copy;
+    status s;
+
+    TRY(mem_alloc(scan->offset, 1, &copy));
+    if (read_at(scan->fd, copy, scan->offset, 0) != (ssize_t)scan->offset)
+        s = fault(ST_IO, "%s: cannot be read: %s", scan->path, errno ? strerror(errno) : "it became shorter");
+    else {
+        memcpy(copy, &h, sizeof h);
+        s = file_replace(scan->path, copy, scan->offset);
+    }
+    mem_free(copy);
+    return s;
 }
 
 static int header_is_whole(const struct record_header *h)

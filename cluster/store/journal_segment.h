@@ -2,7 +2,7 @@
  * Shared by journal.c (appending) and journal_reader.c; nobody else includes it.
  *
  *     segment header, 64 bytes   "MP2JRNL\n", u32 version, u32 header bytes, u64 first step, u64 first number,
- *                                24 zero bytes, u64 xxh3 of the 56 bytes before
+ *                                u64 epoch, 16 zero bytes, u64 xxh3 of the 56 bytes before
  *     record header, 64 bytes    u32 "RCRD", u32 kind, u64 step, u64 number, u64 durable, u64 payload bytes,
  *                                u64 xxh3 of the payload, u32 version, u32 zero, u64 xxh3 of the 56 bytes before
  *     payload, then zeros up to a multiple of 8 bytes
@@ -15,7 +15,8 @@
 
 #include "cluster/store/journal.h"
 
-enum { SEGMENT_VERSION = 1, SEGMENT_HEADER_BYTES = 64, RECORD_HEADER_BYTES = 64, RECORD_ALIGNMENT = 8 };
+/* Version 1 has no epoch (0), and is what is written without one. */
+enum { SEGMENT_VERSION = 2, SEGMENT_HEADER_BYTES = 64, RECORD_HEADER_BYTES = 64, RECORD_ALIGNMENT = 8 };
 
 struct record_header {
     uint32_t magic, kind;
@@ -26,9 +27,13 @@ struct record_header {
 
 /* Local. The first steps of a folder's segments, ascending; mem_free. No folder: none. */
 status segment_list(const char *folder, uint64_t **first_steps, size_t *count);
+/* Local. The newest segment's first step; 0: there is none. Allocates nothing. */
+status segment_newest(const char *folder, uint64_t *first_step);
 status segment_path(const char *folder, uint64_t first_step, char out[PATH_MAX]);
+/* Local. The epoch in a segment's header; 0: none, or it cannot be read (not reported). */
+uint64_t segment_epoch(const char *folder, uint64_t first_step);
 /* Local. A segment with only its header, durable under its name. */
-status segment_create(const char *folder, uint64_t first_step, uint64_t first_number);
+status segment_create(const char *folder, uint64_t first_step, uint64_t first_number, uint64_t epoch);
 
 /* Local. A record's header with its checksums; bytes it takes in the file, padding included. */
 void record_header_fill(struct record_header *h, uint32_t kind, uint64_t step, uint64_t number, uint64_t durable,
@@ -39,7 +44,7 @@ struct segment_scan {
     char path[PATH_MAX];
     int fd;        /* -1: closed */
     uint64_t size; /* of the file, when opened */
-    uint64_t first_step, first_number;
+    uint64_t first_step, first_number, epoch;
     uint64_t offset;        /* where the next record begins */
     uint64_t number;        /* the next record's */
     uint64_t step;          /* the last record's; first_step - 1 before the first */
@@ -53,6 +58,10 @@ enum scan_result { SCAN_RECORD, SCAN_END, SCAN_BAD, SCAN_FAILED };
 /* Local. ST_INPUT (reported) when the file is no segment, a newer one, or not the one its name says. */
 status segment_scan_open(const char *folder, uint64_t first_step, int writable, struct segment_scan *scan);
 void segment_scan_close(struct segment_scan *scan);
+
+/* Local. The whole records of an open segment under a header with another epoch, in a new file in its place: a process
+ * that still has the old one open writes where nobody reads. */
+status segment_claim(struct segment_scan *scan, uint64_t epoch);
 
 /* Local. The next record. SCAN_BAD: offset is where whole records end, and something else follows. SCAN_FAILED: *why is
  * said. */

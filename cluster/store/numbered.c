@@ -57,3 +57,17 @@ status numbered_list(const char *folder, const char *before, const char *after, 
     if (*count > 1) qsort(*numbers, *count, sizeof **numbers, by_value);
     return ST_OK;
 }
+
+status numbered_largest(const char *folder, const char *before, const char *after, uint64_t *number)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    uint64_t one;
+
+    *number = 0;
+    if (!dir) return errno == ENOENT ? ST_OK : fault(ST_IO, "%s: cannot be read: %s", folder, strerror(errno));
+    while ((entry = readdir(dir)) != NULL)
+        if (numbered_parse(entry->d_name, before, after, &one) && one > *number) *number = one;
+    closedir(dir);
+    return ST_OK;
+}

@@ -13,5 +13,7 @@ int numbered_parse(const char *name, const char *before, const char *after, uint
 /* Local. The numbers of such names in a folder, ascending; mem_free. No folder: none. After a failure there is nothing
  * to free. */
 status numbered_list(const char *folder, const char *before, const char *after, uint64_t **numbers, size_t *count);
+/* Local. The largest of them; 0: there is none. Allocates nothing. */
+status numbered_largest(const char *folder, const char *before, const char *after, uint64_t *number);
 
 #endif

@@ -108,8 +108,8 @@ static unsigned char *place(const struct part *p, int64_t item, const struct par
 }
 
 /* Between the part and a buffer; one of out and in is NULL: pack into out, or unpack in. */
-static void copy(const struct part *p, int64_t item, int64_t from, int64_t to, unsigned char *out,
-                 const unsigned char *in)
+static void copy_items(const struct part *p, int64_t item, int64_t from, int64_t to, unsigned char *out,
+                       const unsigned char *in)
 {
     struct part_walk w;
     struct part_run run;
@@ -130,10 +130,10 @@ static void copy(const struct part *p, int64_t item, int64_t from, int64_t to, u
 
 void part_pack(const struct part *p, int64_t item, int64_t from, int64_t to, unsigned char *buffer)
 {
-    copy(p, item, from, to, buffer, NULL);
+    copy_items(p, item, from, to, buffer, NULL);
 }
 
 void part_unpack(const struct part *p, int64_t item, int64_t from, int64_t to, const unsigned char *buffer)
 {
-    copy(p, item, from, to, NULL, buffer);
+    copy_items(p, item, from, to, NULL, buffer);
 }

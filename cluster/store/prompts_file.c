@@ -17,6 +17,9 @@ static status read_sizes(struct prompts_file *p)
     TRY(safetensors_expect(&p->file, "head.weight", TENSOR_TYPE_COUNT, 2, (int64_t[]){2, -1}, &p->head));
     TRY(safetensors_expect(&p->file, "A", TENSOR_TYPE_COUNT, 3, (int64_t[]){-1, -1, -1}, &p->a));
     p->hidden = p->head->shape[1];
+    p->span_head = p->head;
+    if (safetensors_find(&p->file, "head.span.weight"))
+        TRY(safetensors_expect(&p->file, "head.span.weight", TENSOR_TYPE_COUNT, 2, p->head->shape, &p->span_head));
     p->layers = p->a->shape[0];
     p->intrinsic = p->a->shape[1];
     width = p->a->shape[2];
@@ -65,7 +68,7 @@ static status check_finite(const char *path, const struct tensor *t, float *buff
     return ST_OK;
 }
 
-static status check(struct prompts_file *p, int64_t encoder_layers, int64_t hidden)
+static status check_shapes(struct prompts_file *p, int64_t encoder_layers, int64_t hidden)
 {
     float *buffer;
     status s;
@@ -74,6 +77,7 @@ static status check(struct prompts_file *p, int64_t encoder_layers, int64_t hidd
     TRY(check_model(p, encoder_layers, hidden));
     TRY(mem_alloc(CHUNK, sizeof *buffer, &buffer));
     s = check_finite(p->file.path, p->head, buffer);
+    if (s == ST_OK) s = check_finite(p->file.path, p->span_head, buffer);
     if (s == ST_OK) s = check_finite(p->file.path, p->router, buffer);
     if (s == ST_OK) s = check_finite(p->file.path, p->z, buffer);
     if (s == ST_OK) s = check_finite(p->file.path, p->a, buffer);
@@ -87,7 +91,7 @@ status prompts_file_open(const char *path, int64_t encoder_layers, int64_t hidde
 
     memset(out, 0, sizeof *out);
     TRY(safetensors_open(path, &out->file));
-    s = check(out, encoder_layers, hidden);
+    s = check_shapes(out, encoder_layers, hidden);
     if (s != ST_OK) prompts_file_close(out);
     return s;
 }

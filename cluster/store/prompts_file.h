@@ -1,5 +1,5 @@
 /* The prompts of a checkpoint as a safetensors file: A [L,d,P*H], z [L,K,d], router [T,L,K], head.weight [2,H]
- * (worker/README.md, "Router"). L is the encoder's layers (deep) or 1 (shallow; in an encoder of one layer the two are
+ * (worker/README.md, "Tensors"). L is the encoder's layers (deep) or 1 (shallow; in an encoder of one layer the two are
  * one). */
 #ifndef MP2_CLUSTER_STORE_PROMPTS_FILE_H
 #define MP2_CLUSTER_STORE_PROMPTS_FILE_H
@@ -15,6 +15,7 @@ struct prompts_file {
     int64_t hidden;                             /* H */
     int64_t tasks;                              /* T */
     const struct tensor *a, *z, *router, *head; /* any float type; read with tensor_read_f32(file.path, …) */
+    const struct tensor *span_head;             /* of spans; head, where there is one for all */
 };
 
 /* Local. Shapes are checked against each other and, when encoder_layers and hidden are not 0, against the model; every

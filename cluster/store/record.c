@@ -11,7 +11,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays in records are little-endian");
 
-enum { RECORD_VERSION = 1 };
+enum { RECORD_VERSION = 1, RECORD_HEADS_VERSION = 2 }; /* of a step with several heads, and the newest */
 
 typedef Mp2__Journal__StepRecord step_message;
 typedef Mp2__Journal__GroupRecord group_message;
@@ -20,14 +20,14 @@ typedef Mp2__Journal__EvalTask eval_task_message;
 typedef Mp2__Journal__RunRecord run_message;
 
 /* What a decoded record points into. */
-struct decoded {
+struct decoded_record {
     ProtobufCMessage *message;
     void *array;
 };
 
-static status keep(ProtobufCMessage *message, size_t count, size_t size, void *array, void **memory)
+static status keep_array(ProtobufCMessage *message, size_t count, size_t size, void *array, void **memory)
 {
-    struct decoded *d;
+    struct decoded_record *d;
     status s = mem_alloc(1, sizeof *d, &d);
 
     if (s == ST_OK) {
@@ -46,7 +46,7 @@ static status keep(ProtobufCMessage *message, size_t count, size_t size, void *a
 
 static void forget(void **memory)
 {
-    struct decoded *d = *memory;
+    struct decoded_record *d = *memory;
 
     if (!d) return;
     protobuf_c_message_free_unpacked(d->message, NULL);
@@ -85,15 +85,15 @@ static status unpack(const char *where, const ProtobufCMessageDescriptor *type, 
     return message ? ST_OK : fault(ST_INPUT, "%s: not a %s", where, type->short_name);
 }
 
-static status check_version(const char *where, ProtobufCMessage *message, uint32_t version)
+static status check_version(const char *where, ProtobufCMessage *message, uint32_t version, uint32_t most)
 {
     const char *name = message->descriptor->short_name;
 
-    if (version >= 1 && version <= RECORD_VERSION) return ST_OK;
+    if (version >= 1 && version <= most) return ST_OK;
     protobuf_c_message_free_unpacked(message, NULL);
     if (version == 0) return fault(ST_INPUT, "%s: %s without a version", where, name);
     return fault(ST_INPUT, "%s: %s of version %u, this program reads up to %d: use a newer mp2", where, name, version,
-                 RECORD_VERSION);
+                 (int)most);
 }
 
 /* protobuf-c does not write to what it packs; its structs only lack the const. */
@@ -126,6 +126,11 @@ static void fill_group(const struct record_step *r, const struct record_group *g
     m->slot_loss = bytes_of(g->slot_loss, g->rows, sizeof *g->slot_loss);
 }
 
+static uint32_t heads_of(uint32_t heads)
+{
+    return heads > 1 ? heads : 1;
+}
+
 status record_encode_step(const struct record_step *r, struct record_buffer *b)
 {
     step_message m = MP2__JOURNAL__STEP_RECORD__INIT;
@@ -134,7 +139,7 @@ status record_encode_step(const struct record_step *r, struct record_buffer *b)
     TRY(mem_grow(&b->scratch, &b->scratch_room, r->group_count * (sizeof *groups + sizeof *m.groups), 1));
     groups = b->scratch;
     m.groups = (group_message **)(void *)(groups + r->group_count);
-    m.version = RECORD_VERSION;
+    m.version = r->heads > 1 ? RECORD_HEADS_VERSION : RECORD_VERSION;
     m.step = r->step;
     m.layers = r->layers;
     m.intrinsic = r->intrinsic;
@@ -145,7 +150,9 @@ status record_encode_step(const struct record_step *r, struct record_buffer *b)
         fill_group(r, &r->groups[i], &groups[i]);
         m.groups[i] = &groups[i];
     }
-    m.head_gradient = bytes_of(r->head_gradient, 2 * (uint64_t)r->hidden, sizeof *r->head_gradient);
+    m.heads = r->heads > 1 ? r->heads : 0;
+    m.head_gradient = bytes_of(r->head_gradient, 2 * (uint64_t)heads_of(r->heads) * r->hidden,
+                               sizeof *r->head_gradient);
     m.skipped = (Mp2__Journal__SkipReason)r->skipped;
     m.skip_text = text_of(r->skip_text);
     return pack(&m.base, b);
@@ -173,7 +180,8 @@ static const char *step_problem(const step_message *m)
     if ((int)m->skipped < RECORD_APPLIED || (int)m->skipped > RECORD_GRADIENT_NOT_FINITE)
         return "an unknown skip reason";
     if (!skipped && m->n_groups == 0) return "no group";
-    if (!array_fits(&m->head_gradient, 2, m->hidden, sizeof(double), skipped)) return "a head gradient of another size";
+    if (!array_fits(&m->head_gradient, 2 * (uint64_t)heads_of(m->heads), m->hidden, sizeof(double), skipped))
+        return "a head gradient of another size";
     for (size_t i = 0; i < m->n_groups; i++) {
         const group_message *g = m->groups[i];
 
@@ -192,19 +200,20 @@ status record_decode_step(const char *where, const void *data, size_t bytes, str
 
     *out = (struct record_step){0};
     TRY(unpack(where, &mp2__journal__step_record__descriptor, data, bytes, &m));
-    TRY(check_version(where, &m->base, m->version));
+    TRY(check_version(where, &m->base, m->version, RECORD_HEADS_VERSION));
     problem = step_problem(m);
     if (problem) {
         uint64_t step = m->step;
         protobuf_c_message_free_unpacked(&m->base, NULL);
         return fault(ST_INPUT, "%s: record of step %llu has %s", where, (unsigned long long)step, problem);
     }
-    TRY(keep(&m->base, m->n_groups, sizeof *out->groups, &out->groups, &out->memory));
+    TRY(keep_array(&m->base, m->n_groups, sizeof *out->groups, &out->groups, &out->memory));
     out->step = m->step;
     out->layers = m->layers;
     out->intrinsic = m->intrinsic;
     out->columns = m->columns;
     out->hidden = m->hidden;
+    out->heads = heads_of(m->heads);
     out->group_count = m->n_groups;
     out->head_gradient = array_of(&m->head_gradient);
     out->skipped = (enum record_skip)m->skipped;
@@ -274,8 +283,8 @@ status record_decode_eval(const char *where, const void *data, size_t bytes, str
 
     *out = (struct record_eval){0};
     TRY(unpack(where, &mp2__journal__eval_record__descriptor, data, bytes, &m));
-    TRY(check_version(where, &m->base, m->version));
-    TRY(keep(&m->base, m->n_tasks, sizeof *out->tasks, &out->tasks, &out->memory));
+    TRY(check_version(where, &m->base, m->version, RECORD_VERSION));
+    TRY(keep_array(&m->base, m->n_tasks, sizeof *out->tasks, &out->tasks, &out->memory));
     out->step = m->step;
     out->task_count = m->n_tasks;
     out->mean = m->mean;
@@ -320,12 +329,12 @@ status record_decode_run(const char *where, const void *data, size_t bytes, stru
 
     *out = (struct record_run){0};
     TRY(unpack(where, &mp2__journal__run_record__descriptor, data, bytes, &m));
-    TRY(check_version(where, &m->base, m->version));
+    TRY(check_version(where, &m->base, m->version, RECORD_VERSION));
     if ((int)m->event < RECORD_START || (int)m->event > RECORD_BREAK) {
         protobuf_c_message_free_unpacked(&m->base, NULL);
         return fault(ST_INPUT, "%s: a run record of an unknown kind", where);
     }
-    TRY(keep(&m->base, 0, 1, &none, &out->memory));
+    TRY(keep_array(&m->base, 0, 1, &none, &out->memory));
     out->step = m->step;
     out->event = (enum record_event)m->event;
     out->config_digest = m->config_digest;

@@ -28,11 +28,11 @@ struct record_group {
 
 struct record_step {
     uint64_t step;
-    uint32_t layers, intrinsic, hidden;
-    uint64_t columns; /* P*H */
+    uint32_t layers, intrinsic, hidden, heads; /* heads: 0 is 1, as records from before there were several have it */
+    uint64_t columns;                          /* P*H */
     size_t group_count;
     struct record_group *groups;
-    const double *head_gradient; /* (2,H) over all groups; NULL when skipped */
+    const double *head_gradient; /* (heads,2,H) over all groups; NULL when skipped */
     enum record_skip skipped;
     const char *skip_text; /* NULL: none */
     void *memory;          /* of a decoded record */

@@ -17,6 +17,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "cluster/base/stop.h"
 #include "cluster/store/checkpoint.h"
 
 enum { POLL_MS = 50, ASK_NS = 200 * 1000 * 1000, LOCK_TEXT_BYTES = 512 };
@@ -44,7 +45,7 @@ static void read_holder(int fd, char text[LOCK_TEXT_BYTES])
     if (text[0] == 0) snprintf(text, LOCK_TEXT_BYTES, "another process");
 }
 
-static status take_lock(const char *path, int wait_ms, int *lock)
+status run_folder_lock(const char *path, const char *what, int wait_ms, int *lock)
 {
     int64_t until = clock_ns() + (int64_t)wait_ms * 1000000;
     char holder[LOCK_TEXT_BYTES], host[256] = "";
@@ -61,7 +62,7 @@ static status take_lock(const char *path, int wait_ms, int *lock)
         }
         read_holder(fd, holder);
         close(fd);
-        if (why == EAGAIN || why == EACCES) return fault(ST_INPUT, "%s: the run is in the hands of %s", path, holder);
+        if (why == EAGAIN || why == EACCES) return fault(ST_INPUT, "%s: %s is in the hands of %s", path, what, holder);
         return fault(ST_IO, "%s: cannot be locked: %s", path, strerror(why));
     }
     if (gethostname(host, sizeof host - 1) != 0) host[0] = 0;
@@ -103,7 +104,7 @@ static status clean(const char *folder)
     return s;
 }
 
-static status look(struct run_folder *run)
+static status inspect_folder(struct run_folder *run)
 {
     char journal[PATH_MAX];
     uint64_t *steps;
@@ -125,10 +126,10 @@ static status remove_request(const char *folder)
     return ST_OK;
 }
 
-static status take(struct run_folder *run, enum run_folder_mode mode)
+static status take_folder(struct run_folder *run, enum run_folder_mode mode)
 {
     TRY(clean(run->path));
-    TRY(look(run));
+    TRY(inspect_folder(run));
     if (mode == RUN_FOLDER_NEW && run->existed)
         return fault(ST_INPUT, "%s: holds a run already, expected an empty or a new folder (or resume it)", run->path);
     if (mode == RUN_FOLDER_RESUME && !run->existed)
@@ -146,8 +147,8 @@ status run_folder_open(const char *path, enum run_folder_mode mode, int wait_ms,
     if (mode == RUN_FOLDER_RESUME && !file_is_folder(path)) return fault(ST_INPUT, "%s: no such run", path);
     TRY(file_make_folder(path));
     TRY(file_join(lock, sizeof lock, path, "run.lock"));
-    TRY(take_lock(lock, wait_ms, &out->lock));
-    s = take(out, mode);
+    TRY(run_folder_lock(lock, "the run", wait_ms, &out->lock));
+    s = take_folder(out, mode);
     if (s != ST_OK) {
         close(out->lock);
         out->lock = -1;
@@ -178,13 +179,14 @@ int run_folder_stop_asked(struct run_folder *run)
     int64_t now = clock_ns();
     char path[PATH_MAX];
 
+    if (stop_requested()) return 1;
+    if (!run) return 0;
     if (run->stop_seen || (run->asked_ns != 0 && now - run->asked_ns < ASK_NS)) return run->stop_seen;
     run->asked_ns = now;
     run->stop_seen = file_join(path, sizeof path, run->path, "stop") == ST_OK && file_exists(path);
     return run->stop_seen;
 }
 
-/* 1: some process holds the run. */
 static int is_held(int fd)
 {
     struct flock whole = whole_file(F_WRLCK);
@@ -192,22 +194,43 @@ static int is_held(int fd)
     return fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
 }
 
+int run_folder_is_held(const char *path, const char *lock)
+{
+    char name[PATH_MAX];
+    int fd, held;
+
+    if (file_join(name, sizeof name, path, lock) != ST_OK) return 0;
+    fd = open(name, O_RDWR | O_CLOEXEC);
+    if (fd < 0) return 0;
+    held = is_held(fd);
+    close(fd);
+    return held;
+}
+
+/* A supervisor that keeps the run going is asked first: it would start the next epoch. */
+static status ask(const char *path)
+{
+    int launched = run_folder_is_held(path, RUN_FOLDER_LAUNCH_LOCK), held = run_folder_is_held(path, "run.lock");
+    char request[PATH_MAX];
+
+    if (!launched && !held) return fault(ST_INPUT, "%s: no run is going on there", path);
+    TRY(file_join(request, sizeof request, path, RUN_FOLDER_LAUNCH_STOP));
+    if (launched) TRY(file_replace(request, "", 0));
+    TRY(file_join(request, sizeof request, path, "stop"));
+    return held ? file_replace(request, "", 0) : ST_OK;
+}
+
 status run_folder_ask_stop(const char *path, int wait_ms, int *ended)
 {
-    char lock[PATH_MAX], request[PATH_MAX];
     int64_t until = clock_ns() + (int64_t)wait_ms * 1000000;
-    status s;
-    int fd;
 
     *ended = 0;
-    TRY(file_join(lock, sizeof lock, path, "run.lock"));
-    TRY(file_join(request, sizeof request, path, "stop"));
-    fd = open(lock, O_RDWR | O_CLOEXEC);
-    if (fd < 0) return fault(ST_INPUT, "%s: no run: %s", path, strerror(errno));
-    s = is_held(fd) ? file_replace(request, "", 0) : fault(ST_INPUT, "%s: no run is going on there", path);
-    while (s == ST_OK && !(*ended = !is_held(fd)) && clock_ns() < until) sleep_ms(POLL_MS);
-    close(fd);
-    return s;
+    if (!file_is_folder(path)) return fault(ST_INPUT, "%s: no run: %s", path, strerror(ENOENT));
+    TRY(ask(path));
+    while (!(*ended = !run_folder_is_held(path, "run.lock") && !run_folder_is_held(path, RUN_FOLDER_LAUNCH_LOCK)) &&
+           clock_ns() < until)
+        sleep_ms(POLL_MS);
+    return ST_OK;
 }
 
 /* ---- room ---- */

@@ -16,6 +16,10 @@
 
 enum { RUN_FOLDER_PATH_BYTES = 4000 };
 
+/* Of `mp2 launch`: held while a supervisor is at work; asks it to end with the run. */
+#define RUN_FOLDER_LAUNCH_LOCK "launch/lock"
+#define RUN_FOLDER_LAUNCH_STOP "launch/stop"
+
 enum run_folder_mode {
     RUN_FOLDER_NEW,    /* must hold no run yet */
     RUN_FOLDER_RESUME, /* must hold one */
@@ -36,15 +40,22 @@ struct run_folder {
 status run_folder_open(const char *path, enum run_folder_mode mode, int wait_ms, struct run_folder *out);
 void run_folder_close(struct run_folder *run); /* removes the stop request that was followed; harmless when closed */
 
+/* Local. Lock a file, made when missing, for this process's life or until *lock is closed; its text says who has it.
+ * ST_INPUT (reported: what, pid and host) when somebody else has it after wait_ms. */
+status run_folder_lock(const char *path, const char *what, int wait_ms, int *lock);
+/* Local. 1: some process holds that lock of the run in path. */
+int run_folder_is_held(const char *path, const char *lock);
+
 /* Local. config.resolved.yaml: written when new. When there is one, the caller has compared digests and may replace
  * it. */
 status run_folder_save_config(const struct run_folder *run, const char *text, size_t bytes);
 
-/* Local. Has `mp2 stop` asked? Looks at most every 200 ms; cheap to call after every step. */
+/* Local. Has `mp2 stop` asked, or SIGUSR1 (cluster/base/stop.h)? Looks at most every 200 ms; cheap to call after every
+ * step. run NULL: there is no folder to look into. */
 int run_folder_stop_asked(struct run_folder *run);
 
-/* Local, by another process (mp2 stop): ask the run in path to stop; wait up to wait_ms for its process to end (0:
- * do not wait). ST_INPUT when no run is going there; *ended tells whether it did. */
+/* Local, by another process (mp2 stop): ask the run in path, and a supervisor that keeps it going, to stop; wait up to
+ * wait_ms for both to end (0: do not wait). ST_INPUT when no run is going there; *ended tells whether it did. */
 status run_folder_ask_stop(const char *path, int wait_ms, int *ended);
 
 /* Local. Compare what a run will need with what is free in its file system: ST_IO (reported) when it cannot fit, a

@@ -41,7 +41,7 @@ static int read_shape(const json_t *shape, struct tensor *t)
     return tensor_set_row_major(t);
 }
 
-/* data: the bytes behind the header. */
+/* data: the bytes after the header. */
 static status read_entry(const struct safetensors *file, const char *name, const json_t *entry,
                          const unsigned char *data, size_t size, struct tensor *t)
 {
@@ -122,7 +122,7 @@ static status read_header(struct safetensors *file, const unsigned char *data, s
     return ST_OK;
 }
 
-static status parse(struct safetensors *file, const unsigned char *bytes, size_t size)
+static status parse_file(struct safetensors *file, const unsigned char *bytes, size_t size)
 {
     uint64_t length = 0;
     json_t *header;
@@ -160,7 +160,7 @@ status safetensors_open_bytes(const char *name, const void *data, size_t size, s
 
     memset(file, 0, sizeof *file);
     TRY(file_keep_path(file->path, sizeof file->path, name));
-    s = parse(file, data, size);
+    s = parse_file(file, data, size);
     if (s != ST_OK) safetensors_close(file);
     return s;
 }

@@ -27,7 +27,7 @@ struct safetensors {
     void *json;                     /* owns names and texts */
 };
 
-/* Local. ST_INPUT (said once) when anything is wrong; then there is nothing to close. */
+/* Local. ST_INPUT (reported) when anything is wrong; then there is nothing to close. */
 status safetensors_open(const char *path, struct safetensors *file);
 /* The same over bytes in memory, which stay the caller's and must outlive file. */
 status safetensors_open_bytes(const char *name, const void *data, size_t size, struct safetensors *file);

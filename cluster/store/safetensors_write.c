@@ -29,7 +29,7 @@ static status add_texts(json_t *header, const struct safetensors_text *texts, si
     return ST_OK;
 }
 
-/* Append one tensor at *end (within the data) and move *end behind it. */
+/* Append one tensor at *end (within the data) and move *end after it. */
 static status add_tensor(json_t *header, const struct tensor_spec *spec, int64_t *end)
 {
     struct tensor t = {.name = spec->name, .type = spec->type, .rank = spec->rank};
@@ -71,8 +71,8 @@ static status print_header(const json_t *header, struct safetensors_layout *layo
     return ST_OK;
 }
 
-static status make(json_t *header, const struct tensor_spec *specs, size_t count, const struct safetensors_text *texts,
-                   size_t text_count, struct safetensors_layout *layout)
+static status make_header(json_t *header, const struct tensor_spec *specs, size_t count,
+                          const struct safetensors_text *texts, size_t text_count, struct safetensors_layout *layout)
 {
     int64_t end = 0, before;
 
@@ -100,7 +100,7 @@ status safetensors_layout_make(const struct tensor_spec *specs, size_t count, co
 
     memset(layout, 0, sizeof *layout);
     if (!header) return no_memory();
-    s = make(header, specs, count, texts, text_count, layout);
+    s = make_header(header, specs, count, texts, text_count, layout);
     json_decref(header);
     if (s != ST_OK) safetensors_layout_free(layout);
     return s;

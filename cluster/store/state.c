@@ -31,13 +31,13 @@ static char *text_of(const char *text)
 /* ---- encoding ---- */
 
 /* The messages inside a state's message, in arrays of their own. */
-struct nested {
+struct nested_state {
     task_message *tasks, **task_list;
     value_message *values, **value_list;
     file_message *files, **file_list;
 };
 
-static void nested_fini(struct nested *n)
+static void nested_fini(struct nested_state *n)
 {
     mem_free(n->tasks);
     mem_free(n->task_list);
@@ -47,9 +47,9 @@ static void nested_fini(struct nested *n)
     mem_free(n->file_list);
 }
 
-static status nested_alloc(const struct state *s, struct nested *n)
+static status nested_alloc(const struct state *s, struct nested_state *n)
 {
-    *n = (struct nested){0};
+    *n = (struct nested_state){0};
     TRY(mem_alloc(s->task_count, sizeof *n->tasks, &n->tasks));
     TRY(mem_alloc(s->task_count, sizeof *n->task_list, &n->task_list));
     TRY(mem_alloc(s->value_count, sizeof *n->values, &n->values));
@@ -78,7 +78,7 @@ static void fill_value(const struct state_value *v, value_message *m)
     }
 }
 
-static void fill_nested(const struct state *s, struct nested *n)
+static void fill_nested(const struct state *s, struct nested_state *n)
 {
     for (size_t i = 0; i < s->task_count; i++) {
         mp2__state__task__init(n->task_list[i] = &n->tasks[i]);
@@ -97,7 +97,7 @@ static void fill_nested(const struct state *s, struct nested *n)
     }
 }
 
-static void fill_state(const struct state *s, struct nested *n, state_message *m)
+static void fill_state(const struct state *s, struct nested_state *n, state_message *m)
 {
     mp2__state__state__init(m);
     m->version = STATE_VERSION;
@@ -132,7 +132,7 @@ static void fill_state(const struct state *s, struct nested *n, state_message *m
 
 status state_encode(const struct state *s, void **data, size_t *bytes)
 {
-    struct nested n;
+    struct nested_state n;
     state_message m;
     unsigned char *out;
     status result;
@@ -157,7 +157,7 @@ done:
 
 /* ---- decoding ---- */
 
-struct decoded {
+struct decoded_state {
     state_message *message;
     struct state_task *tasks;
     struct state_value *values;
@@ -166,7 +166,7 @@ struct decoded {
 
 void state_fini(struct state *s)
 {
-    struct decoded *d = s->memory;
+    struct decoded_state *d = s->memory;
 
     if (d) {
         mp2__state__state__free_unpacked(d->message, NULL);
@@ -203,7 +203,7 @@ static const char *file_problem(const state_message *m)
     return NULL;
 }
 
-static status copy_nested(const state_message *m, struct decoded *d)
+static status copy_nested(const state_message *m, struct decoded_state *d)
 {
     TRY(mem_alloc(m->n_tasks, sizeof *d->tasks, &d->tasks));
     TRY(mem_alloc(m->n_values, sizeof *d->values, &d->values));
@@ -224,7 +224,7 @@ static status copy_nested(const state_message *m, struct decoded *d)
     return ST_OK;
 }
 
-static void expose(const state_message *m, struct decoded *d, struct state *out)
+static void expose(const state_message *m, struct decoded_state *d, struct state *out)
 {
     *out = (struct state){.kind = m->kind,
                           .step = m->step,
@@ -270,7 +270,7 @@ static status check_message(const char *where, const state_message *m)
 
 status state_decode(const char *where, const void *data, size_t bytes, struct state *out)
 {
-    struct decoded *d;
+    struct decoded_state *d;
     state_message *m;
     status s;
 

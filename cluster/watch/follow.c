@@ -110,7 +110,7 @@ static int receive(void *socket, zmq_msg_t *m)
     return 1;
 }
 
-static void ask(struct follow *f, double now)
+static void request_snapshot(struct follow *f, double now)
 {
     unsigned char request[64];
     size_t size;
@@ -145,7 +145,7 @@ status follow_wait(struct follow *f, int milliseconds)
 {
     zmq_pollitem_t items[] = {{f->stream, 0, ZMQ_POLLIN, 0}, {f->snapshots, 0, ZMQ_POLLIN, 0}};
 
-    ask(f, clock_now());
+    request_snapshot(f, clock_now());
     if (zmq_poll(items, 2, milliseconds) < 0 && errno != EINTR)
         return fault(ST_SYSTEM, "follow: %s", zmq_strerror(errno));
     return take_all(f, clock_now());
@@ -157,14 +157,9 @@ enum follow_state follow_state(const struct follow *f)
     return clock_now() - f->heard < SILENT_AFTER ? FOLLOW_LIVE : FOLLOW_SILENT;
 }
 
-int follow_whole(const struct follow *f)
+int follow_complete(const struct follow *f)
 {
-    unsigned char request[64];
-    struct repair_stats stats;
-    size_t size;
-
-    repair_stats(f->repair, &stats);
-    return stats.pictures > 0 && !repair_wants(f->repair, request, &size);
+    return repair_complete(f->repair);
 }
 
 void follow_stats(const struct follow *f, struct repair_stats *out)

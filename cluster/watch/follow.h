@@ -29,8 +29,8 @@ status follow_wait(struct follow *f, int milliseconds);
 
 /* Local. Now: a stream that has not been heard for a while is silent. */
 enum follow_state follow_state(const struct follow *f);
-/* Local. 1 when a whole picture was handed on and no gap is open. */
-int follow_whole(const struct follow *f);
+/* Local. 1 when everything was handed on that had been posted when we began to listen. */
+int follow_complete(const struct follow *f);
 void follow_stats(const struct follow *f, struct repair_stats *out);
 
 #endif

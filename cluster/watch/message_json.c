@@ -21,7 +21,7 @@ struct bytes {
     size_t size, room;
 };
 
-static status put(struct bytes *b, const void *data, size_t n)
+static status put_bytes(struct bytes *b, const void *data, size_t n)
 {
     TRY(mem_grow(&b->data, &b->room, b->size + n + 1, 1));
     memcpy(b->data + b->size, data, n);
@@ -32,7 +32,7 @@ static status put(struct bytes *b, const void *data, size_t n)
 
 static status put_text(struct bytes *b, const char *text)
 {
-    return put(b, text, strlen(text));
+    return put_bytes(b, text, strlen(text));
 }
 
 /* The length of the UTF-8 character at p, 0 when there is none (RFC 3629). */
@@ -54,25 +54,25 @@ static status put_string(struct bytes *b, const char *text)
     const unsigned char *p = (const unsigned char *)text;
     char escaped[8];
 
-    TRY(put(b, "\"", 1));
+    TRY(put_bytes(b, "\"", 1));
     while (*p) {
         size_t n = utf8_length(p);
         if (n == 0) {
-            TRY(put(b, "\xef\xbf\xbd", 3));
+            TRY(put_bytes(b, "\xef\xbf\xbd", 3));
             n = 1;
         } else if (*p == '"' || *p == '\\' || *p == '\n' || *p == '\t') {
             escaped[0] = '\\';
             escaped[1] = (char)(*p == '\n' ? 'n' : *p == '\t' ? 't' : *p);
-            TRY(put(b, escaped, 2));
+            TRY(put_bytes(b, escaped, 2));
         } else if (*p < 0x20) {
             snprintf(escaped, sizeof escaped, "\\u%04x", *p);
-            TRY(put(b, escaped, 6));
+            TRY(put_bytes(b, escaped, 6));
         } else {
-            TRY(put(b, p, n));
+            TRY(put_bytes(b, p, n));
         }
         p += n;
     }
-    return put(b, "\"", 1);
+    return put_bytes(b, "\"", 1);
 }
 
 /* The fewest digits that read back to the same value. */
@@ -93,7 +93,7 @@ static status put_base64(struct bytes *b, const ProtobufCBinaryData *data)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-    TRY(put(b, "\"", 1));
+    TRY(put_bytes(b, "\"", 1));
     for (size_t i = 0; i < data->len; i += 3) {
         size_t left = data->len - i;
         uint32_t v = (uint32_t)data->data[i] << 16 | (left > 1 ? (uint32_t)data->data[i + 1] << 8 : 0) |
@@ -102,9 +102,9 @@ static status put_base64(struct bytes *b, const ProtobufCBinaryData *data)
 
         if (left > 1) four[2] = digits[v >> 6 & 63];
         if (left > 2) four[3] = digits[v & 63];
-        TRY(put(b, four, 4));
+        TRY(put_bytes(b, four, 4));
     }
-    return put(b, "\"", 1);
+    return put_bytes(b, "\"", 1);
 }
 
 static status put_message(struct bytes *b, const ProtobufCMessage *message);
@@ -171,12 +171,12 @@ static status put_list(struct bytes *b, const ProtobufCFieldDescriptor *f, const
     size_t count = *(const size_t *)(const void *)(base + f->quantifier_offset), size = value_size(f->type);
     const char *items = *(char *const *)(const void *)(base + f->offset);
 
-    TRY(put(b, "[", 1));
+    TRY(put_bytes(b, "[", 1));
     for (size_t i = 0; i < count; i++) {
-        if (i) TRY(put(b, ",", 1));
+        if (i) TRY(put_bytes(b, ",", 1));
         TRY(put_value(b, f, items + i * size));
     }
-    return put(b, "]", 1);
+    return put_bytes(b, "]", 1);
 }
 
 static status put_message(struct bytes *b, const ProtobufCMessage *message)
@@ -184,18 +184,18 @@ static status put_message(struct bytes *b, const ProtobufCMessage *message)
     const ProtobufCMessageDescriptor *d = message->descriptor;
     const char *base = (const char *)message, *comma = "";
 
-    TRY(put(b, "{", 1));
+    TRY(put_bytes(b, "{", 1));
     for (unsigned i = 0; i < d->n_fields; i++) {
         const ProtobufCFieldDescriptor *f = d->fields + i;
         if (f->label != PROTOBUF_C_LABEL_REPEATED && !field_present(message, f)) continue;
         TRY(put_text(b, comma));
         TRY(put_string(b, f->name));
-        TRY(put(b, ":", 1));
+        TRY(put_bytes(b, ":", 1));
         if (f->label == PROTOBUF_C_LABEL_REPEATED) TRY(put_list(b, f, base));
         else TRY(put_value(b, f, base + f->offset));
         comma = ",";
     }
-    return put(b, "}", 1);
+    return put_bytes(b, "}", 1);
 }
 
 status json_append(const ProtobufCMessage *message, char **text, size_t *room, size_t *size)
@@ -232,7 +232,7 @@ static status put_varint(struct bytes *b, uint64_t v)
 
     for (; v > 127; v >>= 7) out[n++] = (unsigned char)(v | 128);
     out[n++] = (unsigned char)v;
-    return put(b, out, n);
+    return put_bytes(b, out, n);
 }
 
 static status bad_value(const char *where, const ProtobufCFieldDescriptor *f, const char *expected)
@@ -304,7 +304,7 @@ static status read_base64(const char *where, const ProtobufCFieldDescriptor *f, 
         have += 6;
         if (have >= 8) {
             unsigned char byte = (unsigned char)(bits >> (have -= 8));
-            TRY(put(out, &byte, 1));
+            TRY(put_bytes(out, &byte, 1));
         }
     }
     return ST_OK;
@@ -322,12 +322,12 @@ static status wire_sized(const char *where, const json_t *value, const ProtobufC
     if (f->type == PROTOBUF_C_TYPE_STRING) {
         if (!json_is_string(value)) return bad_value(where, f, "a text");
         TRY(put_varint(out, json_string_length(value)));
-        return put(out, json_string_value(value), json_string_length(value));
+        return put_bytes(out, json_string_value(value), json_string_length(value));
     }
     s = f->type == PROTOBUF_C_TYPE_MESSAGE ? wire_message(where, value, f->descriptor, &inner)
                                            : read_base64(where, f, value, &inner);
     if (s == ST_OK) s = put_varint(out, inner.size);
-    if (s == ST_OK && inner.size) s = put(out, inner.data, inner.size);
+    if (s == ST_OK && inner.size) s = put_bytes(out, inner.data, inner.size);
     mem_free(inner.data);
     return s;
 }
@@ -352,11 +352,11 @@ static status wire_value(const char *where, const json_t *value, const ProtobufC
         TRY(read_real(where, f, value, &real));
         single = (float)real;
         TRY(put_varint(out, (uint64_t)f->id << 3 | 5));
-        return put(out, &single, 4);
+        return put_bytes(out, &single, 4);
     case PROTOBUF_C_TYPE_DOUBLE:
         TRY(read_real(where, f, value, &real));
         TRY(put_varint(out, (uint64_t)f->id << 3 | 1));
-        return put(out, &real, 8);
+        return put_bytes(out, &real, 8);
     default: TRY(put_varint(out, (uint64_t)f->id << 3 | 2)); return wire_sized(where, value, f, out);
     }
     TRY(put_varint(out, (uint64_t)f->id << 3));

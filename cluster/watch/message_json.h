@@ -10,7 +10,7 @@
 
 #include "cluster/base/status.h"
 
-/* Local. message as a line of JSON without '\n', freed by mem_free; *size bytes and a 0 behind. Texts that are not
+/* Local. message as a line of JSON without '\n', freed by mem_free; *size bytes and a 0 after. Texts that are not
  * UTF-8 get U+FFFD for every bad byte. */
 status json_line(const ProtobufCMessage *message, char **line, size_t *size);
 

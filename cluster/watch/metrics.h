@@ -13,8 +13,8 @@
 /* What a reader does with a line; ST_END stops the reading (metrics_read is ST_OK then). line has no '\n'. */
 typedef status metrics_line(void *arg, const Mp2__Progress *message, const char *line, size_t size);
 
-/* Local. Every complete line from byte *offset on, which moves behind the last one read; a line that is no message is
- * ST_INPUT, said with path:line (lines counted from the offset). No such file: ST_INPUT. */
+/* Local. Every complete line from byte *offset on, which moves after the last one read; a line that is no message is
+ * ST_INPUT, reported with path:line (lines counted from the offset). No such file: ST_INPUT. */
 status metrics_read(const char *path, int64_t *offset, metrics_line *each, void *arg);
 
 /* Local. Remove what is about steps after `step` (a resumed run computes them again): the file is replaced, complete or

@@ -7,17 +7,20 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cluster/base/clock.h"
 #include "cluster/base/file.h"
+#include "cluster/base/launched.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "cluster/watch/heartbeat.h"
 #include "cluster/watch/message_json.h"
 #include "cluster/watch/metrics.h"
-#include "cluster/watch/tally.h"
+#include "cluster/watch/task_states.h"
 #include "cluster/watch/topic.h"
 
-static const double TASKS_EVERY = 2; /* seconds */
+static const double TASKS_EVERY = 2, BEAT_EVERY = 0.2; /* seconds */
 
 struct progress {
     pthread_mutex_t lock;       /* of everything below, once it is open */
@@ -27,13 +30,16 @@ struct progress {
     struct publisher *publisher;
     double started, before;    /* monotonic seconds; elapsed before this process */
     uint64_t tokens, examples; /* of all steps */
-    struct tally tally;        /* of the tasks */
+    struct task_states states; /* of the tasks */
     double told;               /* monotonic seconds: when tasks were shown last */
     char *line;
     size_t line_room;
     struct before *membership; /* the workers of the life before, as the file left them */
     size_t membership_count, membership_room;
     double last_time; /* Unix seconds: the file's last line */
+    struct heartbeat heartbeat;
+    char beat_path[4096]; /* "": not started by mp2 launch */
+    double beaten;        /* monotonic seconds: when it was written last */
 };
 
 struct before {
@@ -67,19 +73,32 @@ static void write_line(struct progress *p, const Mp2__Progress *m)
     if (fwrite(p->line, 1, n, p->file) != n) p->failed = errno;
 }
 
-static void send(struct progress *p, const ProtobufCMessage *body, int keep)
+/* A disk that is full is said by others: here the supervisor only sees less. */
+static void beat(struct progress *p, const Mp2__Progress *m)
+{
+    double now = clock_now();
+    int urgent = heartbeat_take(&p->heartbeat, m);
+
+    if (!p->beat_path[0] || (!urgent && now - p->beaten < BEAT_EVERY)) return;
+    p->beaten = now;
+    p->heartbeat.time = m->time;
+    if (heartbeat_write(p->beat_path, &p->heartbeat) != ST_OK) log_debug("heartbeat", "path=%s", p->beat_path);
+}
+
+static void send_body(struct progress *p, const ProtobufCMessage *body, int keep)
 {
     Mp2__Progress m;
 
     wrap(p, body, &m);
     if (p->publisher) publisher_post(p->publisher, &m);
     if (keep) write_line(p, &m);
+    beat(p, &m);
 }
 
 void progress_show(struct progress *p, const ProtobufCMessage *body)
 {
     pthread_mutex_lock(&p->lock);
-    send(p, body, 0);
+    send_body(p, body, 0);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -89,12 +108,12 @@ static void tell_tasks(struct progress *p, const Mp2__Progress *m)
     int evaluated = m->body_case == MP2__PROGRESS__BODY_EVAL;
     double now = clock_now();
 
-    if (tally_take(&p->tally, m) != ST_OK || (!evaluated && now - p->told < TASKS_EVERY)) return;
+    if (task_states_take(&p->states, m) != ST_OK || (!evaluated && now - p->told < TASKS_EVERY)) return;
     p->told = now;
-    for (size_t i = 0; i < p->tally.count; i++) {
-        if (!p->tally.tasks[i].moved && !evaluated) continue;
-        p->tally.tasks[i].moved = 0;
-        send(p, &p->tally.tasks[i].message.base, evaluated);
+    for (size_t i = 0; i < p->states.count; i++) {
+        if (!p->states.tasks[i].moved && !evaluated) continue;
+        p->states.tasks[i].moved = 0;
+        send_body(p, &p->states.tasks[i].message.base, evaluated);
     }
 }
 
@@ -112,6 +131,7 @@ static void post(struct progress *p, const ProtobufCMessage *body)
     }
     if (p->publisher) publisher_post(p->publisher, &m);
     write_line(p, &m);
+    beat(p, &m);
     /* What is under way is to be read while it is. */
     if (m.body_case == MP2__PROGRESS__BODY_RUN && p->file && !p->failed && fflush(p->file) != 0) p->failed = errno;
     tell_tasks(p, &m);
@@ -160,6 +180,32 @@ status progress_flush(struct progress *p)
 
     pthread_mutex_lock(&p->lock);
     s = flush(p);
+    pthread_mutex_unlock(&p->lock);
+    return s;
+}
+
+int64_t progress_mark(struct progress *p)
+{
+    int64_t end = 0;
+
+    pthread_mutex_lock(&p->lock);
+    if (p->file && !p->failed) {
+        if (fflush(p->file) != 0 || fseeko(p->file, 0, SEEK_END) != 0) p->failed = errno;
+        end = ftello(p->file);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return end;
+}
+
+status progress_take_back(struct progress *p, int64_t mark)
+{
+    status s;
+
+    pthread_mutex_lock(&p->lock);
+    s = flush(p);
+    if (s == ST_OK && p->file &&
+        (ftruncate(fileno(p->file), (off_t)mark) != 0 || fseeko(p->file, (off_t)mark, SEEK_SET) != 0))
+        s = fault(ST_IO, "%s: cannot be cut: %s", p->path, strerror(errno));
     pthread_mutex_unlock(&p->lock);
     return s;
 }
@@ -232,7 +278,7 @@ void progress_retire(struct progress *p, uint32_t first, uint32_t count)
         if (p->membership[i].rank - first >= count) {
             Mp2__Worker m = former(&p->membership[i], MP2__WORKER__STATE__LEFT, reason);
 
-            send(p, &m.base, 1);
+            send_body(p, &m.base, 1);
         }
     pthread_mutex_unlock(&p->lock);
 }
@@ -251,7 +297,7 @@ static status preload(void *arg, const Mp2__Progress *m, const char *line, size_
     p->last_time = m->time;
     if (m->body_case == MP2__PROGRESS__BODY_WORKER) TRY(note_worker(p, m->worker));
     if (p->publisher) publisher_preload(p->publisher, m);
-    return tally_take(&p->tally, m);
+    return task_states_take(&p->states, m);
 }
 
 static status open_file(struct progress *p, const struct progress_options *o)
@@ -262,6 +308,32 @@ static status open_file(struct progress *p, const struct progress_options *o)
     p->file = fopen(p->path, o->resume ? "a" : "w");
     if (!p->file) return fault(ST_IO, "%s: cannot write: %s", p->path, strerror(errno));
     note_cut_off(p);
+    return ST_OK;
+}
+
+/* What the supervisor noticed between this epoch and the one before: a line an event, "LEVEL TAG TEXT". */
+static void tell_notices(struct progress *p, const char *path)
+{
+    char line[1024], tag[64], text[900];
+    FILE *f = fopen(path, "re");
+    int level;
+
+    if (!f) return;
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "%d %63s %899[^\n]", &level, tag, text) == 3 && level >= 0 && level <= 2)
+            progress_event(p, (Mp2__Event__Level)level, tag, 0, "%s", text);
+    fclose(f);
+    if (unlink(path) != 0) log_debug("notices", "path=%s", path);
+}
+
+static status open_launched(struct progress *p, const char *folder)
+{
+    char path[4096];
+
+    TRY(file_join(path, sizeof path, folder, LAUNCH_FOLDER "/notices"));
+    TRY(file_join(p->beat_path, sizeof p->beat_path, folder, LAUNCH_FOLDER "/heartbeat"));
+    p->heartbeat.epoch = launched_epoch();
+    tell_notices(p, path);
     return ST_OK;
 }
 
@@ -285,7 +357,9 @@ static status open_feed(struct progress *p, const struct progress_options *o)
         if (o->folder) TRY(file_make_folder(o->folder));
         TRY(publisher_new(&o->watch, p->name, o->folder, &p->publisher));
     }
-    return o->folder ? open_file(p, o) : ST_OK;
+    if (!o->folder) return ST_OK;
+    TRY(open_file(p, o));
+    return launched_epoch() > 0 ? open_launched(p, o->folder) : ST_OK;
 }
 
 status progress_new(const struct progress_options *options, struct progress **out)
@@ -311,7 +385,7 @@ void progress_destroy(struct progress **progress)
     if (p->file && fclose(p->file) != 0) log_error("metrics-close", "path=%s why=%s", p->path, strerror(errno));
     mem_free(p->line);
     mem_free(p->membership);
-    tally_fini(&p->tally);
+    task_states_fini(&p->states);
     pthread_mutex_destroy(&p->lock);
     mem_free(p);
     *progress = NULL;

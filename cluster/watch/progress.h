@@ -32,7 +32,7 @@ status progress_new(const struct progress_options *options, struct progress **ou
 void progress_destroy(struct progress **progress);
 
 /* Local, any thread. body: a Run, Step, Router, Worker, Eval, Checkpoint or Event; stays the caller's. Task messages
- * are made here, from steps and evaluations. Nothing can fail: a file that cannot be written is said by
+ * are made here, from steps and evaluations. Nothing can fail: a file that cannot be written is reported by
  * progress_flush. */
 void progress_post(struct progress *progress, const ProtobufCMessage *body);
 void progress_show(struct progress *progress, const ProtobufCMessage *body);
@@ -47,6 +47,11 @@ void progress_retire(struct progress *progress, uint32_t first, uint32_t count);
 
 /* Local. Everything posted is with the operating system; ST_IO (reported, once) when it could not be written. */
 status progress_flush(struct progress *progress);
+
+/* Local. Where metrics.jsonl ends, and its end moved back to there: what was written since is about something that has
+ * not been after all. The stream has said it. ST_IO (reported). */
+int64_t progress_mark(struct progress *progress);
+status progress_take_back(struct progress *progress, int64_t mark);
 
 /* Local. The publisher, NULL without a stream. */
 struct publisher *progress_publisher(struct progress *progress);

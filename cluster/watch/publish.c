@@ -345,7 +345,7 @@ static status load_keys(const struct watch_config *c, struct publisher *p)
     return ST_OK;
 }
 
-static status prepare(const struct watch_config *c, const char *name, const char *folder, struct publisher *p)
+static status publisher_init(const struct watch_config *c, const char *name, const char *folder, struct publisher *p)
 {
     TRY(address_parse("watch.listen", c->listen, &p->at));
     TRY(load_keys(c, p));
@@ -403,7 +403,7 @@ status publisher_new(const struct watch_config *config, const char *name, const 
     p->wake = p->hurry = -1;
     pthread_mutex_init(&p->lock, NULL);
     sem_init(&p->ready, 0, 0);
-    s = prepare(config, name, folder, p);
+    s = publisher_init(config, name, folder, p);
     if (s == ST_OK) s = start_thread(p);
     if (s != ST_OK) {
         discard(p);

@@ -19,6 +19,8 @@ struct repair {
     struct repair_sink sink;
     int have, wanted, said_version;
     uint64_t epoch, last;
+    int has_goal; /* a heartbeat of goal_epoch was heard; goal: what its publisher had posted by then */
+    uint64_t goal_epoch, goal;
     struct held *held; /* in order of arrival */
     size_t held_count, held_room, held_bytes;
     struct repair_stats stats;
@@ -77,9 +79,15 @@ static void deliver(struct repair *r, const Mp2__Progress *m, const unsigned cha
     r->sink.message(r->sink.arg, m, bytes, size);
 }
 
-/* A heartbeat repeats the last number sent: one that we lack is a gap that nothing after it would show. */
+/* A heartbeat repeats the last number sent: one that we lack is a gap that nothing after it would show. The first one
+ * of an epoch sets the goal of repair_complete: a later one would move it for as long as the run goes on. */
 static void take_heartbeat(struct repair *r, const Mp2__Progress *m, const unsigned char *bytes, size_t size)
 {
+    if (!r->has_goal || m->epoch != r->goal_epoch) {
+        r->has_goal = 1;
+        r->goal_epoch = m->epoch;
+        r->goal = m->stream->posted;
+    }
     if (!r->have || m->epoch != r->epoch || m->sequence > r->last) {
         if (!r->wanted) r->stats.gaps++;
         r->wanted = 1;
@@ -205,6 +213,11 @@ int repair_wants(const struct repair *r, unsigned char request[64], size_t *size
     m.sequence = r->have ? r->last : 0;
     *size = mp2__snapshot_request__pack(&m, request);
     return 1;
+}
+
+int repair_complete(const struct repair *r)
+{
+    return r->have && !r->wanted && r->has_goal && r->goal_epoch == r->epoch && r->last >= r->goal;
 }
 
 void repair_stats(const struct repair *r, struct repair_stats *out)

@@ -40,6 +40,10 @@ status repair_snapshot(struct repair *r, const unsigned char *bytes, size_t size
 /* Whether a snapshot is needed; the request to send, packed (at most 64 bytes), its size in *size. */
 int repair_wants(const struct repair *r, unsigned char request[64], size_t *size);
 
+/* Whether everything was handed on that the publisher had posted when its first heartbeat was heard. A picture alone is
+ * not enough: it may be a second old. */
+int repair_complete(const struct repair *r);
+
 void repair_stats(const struct repair *r, struct repair_stats *out);
 
 #endif

@@ -50,7 +50,7 @@ status ring_item_new(size_t size, struct ring_item **out)
 }
 
 /* Take what lies in a slot; NULL when it is empty. */
-static struct ring_item *take(struct ring *r, size_t i)
+static struct ring_item *take_slot(struct ring *r, size_t i)
 {
     struct ring_item *item = atomic_exchange_explicit(&r->slot[i], NULL, memory_order_acq_rel);
 
@@ -72,7 +72,7 @@ uint64_t ring_push(struct ring *r, struct ring_item **item)
     /* From the oldest on (the slot after ours) until the new one fits. */
     atomic_fetch_add_explicit(&r->bytes, mine->size, memory_order_relaxed);
     for (size_t i = 1; i < r->slots && atomic_load_explicit(&r->bytes, memory_order_relaxed) > r->limit; i++) {
-        old = take(r, (at + i) % r->slots);
+        old = take_slot(r, (at + i) % r->slots);
         dropped += old != NULL;
         mem_free(old);
     }
@@ -97,7 +97,7 @@ size_t ring_drain(struct ring *r, struct ring_item **out)
     size_t n = 0;
 
     for (size_t i = 0; i < r->slots; i++) {
-        out[n] = take(r, i);
+        out[n] = take_slot(r, i);
         n += out[n] != NULL;
     }
     qsort(out, n, sizeof *out, by_sequence);

@@ -1,5 +1,6 @@
 #include "coordinator/command/args.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "cluster/base/log.h"
@@ -33,7 +34,7 @@ static status parse_option(struct args *a, int argc, char **argv, int *i, const 
     return join(a, key, next, set);
 }
 
-static status parse(int argc, char **argv, int most, int resumes, struct args *out)
+static status parse_args(int argc, char **argv, int most, int resumes, struct args *out)
 {
     const char **sets;
     status s = ST_OK;
@@ -61,7 +62,12 @@ static status parse(int argc, char **argv, int most, int resumes, struct args *o
 
 status args_parse(int argc, char **argv, int most, struct args *out)
 {
-    return parse(argc, argv, most, 0, out);
+    return parse_args(argc, argv, most, 0, out);
+}
+
+status args_parse_resuming(int argc, char **argv, int most, struct args *out)
+{
+    return parse_args(argc, argv, most, 1, out);
 }
 
 void args_fini(struct args *args)
@@ -112,7 +118,7 @@ status args_run_ranks(int argc, char **argv, const struct args_words *words,
     struct comm comm;
     status s;
 
-    TRY(parse(argc, argv, words->most, 1, &args));
+    TRY(parse_args(argc, argv, words->most, 1, &args));
     s = check_words(&args, words);
     if (s == ST_OK) {
         s = comm_init(&comm);
@@ -144,4 +150,12 @@ status args_load(struct comm *c, const struct args *args, const char *file, cons
     mem_free(resolved);
     if (!*text) return fault(ST_MEMORY, "out of memory: the resolved configuration");
     return options_load_text(table, count, config, "resolved configuration", *text, bytes, options);
+}
+
+status args_recall(struct comm *c, const char *run, struct machine_config *machine)
+{
+    char path[4096 + 32];
+
+    snprintf(path, sizeof path, "%s/config.resolved.yaml", run);
+    return machine_recall(c, path, machine);
 }

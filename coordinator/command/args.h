@@ -10,6 +10,7 @@
 #include "cluster/base/options.h"
 #include "cluster/base/status.h"
 #include "cluster/comm/comm.h"
+#include "worker/model/machine.h"
 
 enum { ARGS_WORDS = 4 };
 
@@ -25,6 +26,8 @@ struct args {
 /* Local. argv[0] is skipped. ST_USAGE (reported) when --set lacks its value or there are more than most words (at most
  * ARGS_WORDS); then nothing has to be undone. The texts are those of argv or live until args_fini. */
 status args_parse(int argc, char **argv, int most, struct args *out);
+/* The same for commands that resume: --resume and --new are theirs. */
+status args_parse_resuming(int argc, char **argv, int most, struct args *out);
 void args_fini(struct args *args);
 
 /* How many words a command takes. */
@@ -58,5 +61,8 @@ status args_run_ranks(int argc, char **argv, const struct args_words *words,
  * failure. */
 status args_load(struct comm *c, const struct args *args, const char *file, const struct option *table, size_t count,
                  void *config, struct options *options, char **text);
+
+/* Collective. What `machine.precision: auto` is in the run whose folder this is (worker/model/machine.h). */
+status args_recall(struct comm *c, const char *run, struct machine_config *machine);
 
 #endif

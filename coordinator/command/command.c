@@ -17,13 +17,16 @@ static const struct command commands[] = {
     {"help", "[COMMAND]", "say what a command does and which options it has", .run = command_help},
     {"tokenize", "--vocab FILE [--offsets]", "turn lines on standard input into ids, as JSON lines",
      .run = cmd_tokenize},
+    {"launch", "[--hosts FILE | --discover COMMAND] [--min N] [--max N] … -- COMMAND CONFIG.yaml …",
+     "keep a run going while processes and hosts fail, come and go (not under mpirun)", .run = cmd_launch,
+     .help = cmd_launch_help},
     {"mlm", "CONFIG.yaml [--set key=value …] [--resume | --new | --evaluate]",
      "pre-train an encoder as a masked language model on plain text (under mpirun)", .run = cmd_mlm,
      .help = cmd_mlm_help},
     {"fill-mask", "MODEL [TEXT|-] [--top N] …", "show what an encoder would put in the place of [MASK]",
      .run = cmd_fill_mask, .help = cmd_fill_mask_help},
     {"probe",
-     "--model DIR --prompts FILE --case FILE --out FILE [--precision f32|bf16] [--attend-padding] [--updates N]",
+     "--model DIR --prompts FILE --case FILE --out FILE [--precision f32|bf16|int8] [--attend-padding] [--updates N]",
      "take one batch through forward, backward and AdamW, for comparison with other programs", .run = cmd_probe,
      .help = cmd_probe_help},
     {"encoder", "--out DIR --vocab FILE [--layers N] [--hidden N] …", "write a random encoder as a Hugging Face folder",
@@ -40,6 +43,9 @@ static const struct command commands[] = {
     {"report", "CONFIG.yaml [--set key=value …]",
      "compare ways of tuning: run the cells that are missing, write tables and a page (under mpirun)",
      .run = cmd_report, .help = cmd_report_help},
+    {"run", "[-n RANKS] [option of mpirun …] [--] COMMAND …",
+     "start a command under mpirun, with what the installed Open MPI wants to be told", .run = cmd_run,
+     .help = cmd_run_help},
     {"stop", "RUN [--wait SECONDS]", "ask a run to finish its step and end in order", .run = cmd_stop,
      .help = cmd_stop_help},
     {"tune", "CONFIG.yaml [--set key=value …]",
@@ -52,7 +58,7 @@ static const struct command commands[] = {
 
 const struct command_table command_table_main = {"", commands, sizeof commands / sizeof *commands};
 
-static const struct command *find(const struct command_table *table, const char *name)
+static const struct command *find_command(const struct command_table *table, const char *name)
 {
     for (int i = 0; i < table->count; i++)
         if (strcmp(table->commands[i].name, name) == 0) return &table->commands[i];
@@ -83,7 +89,7 @@ status command_run(const struct command_table *table, int argc, char **argv)
     const struct command *c;
 
     if (argc < 2) return unknown(table, NULL);
-    c = find(table, argv[1]);
+    c = find_command(table, argv[1]);
     if (!c) return unknown(table, argv[1]);
     if (c->most > 0 && (argc - 2 < c->least || argc - 2 > c->most))
         return fault(ST_USAGE, "usage: mp2 %s%s %s", table->path, c->name, c->arguments);
@@ -101,7 +107,7 @@ status command_help(int argc, char **argv)
         puts("\n`mp2 help COMMAND` tells more. Exit status: 0 done, 1 failed run, 2 bad usage or input, 3 lost peers.");
         return ST_OK;
     }
-    c = find(&command_table_main, argv[1]);
+    c = find_command(&command_table_main, argv[1]);
     if (!c) return unknown(&command_table_main, argv[1]);
     printf("usage: mp2 %s %s\n\n%s\n", c->name, c->arguments, c->summary);
     if (c->help) {

@@ -144,7 +144,7 @@ static status score(struct filler *f, int32_t count, int32_t masks)
     return mlm_evaluate(f->unit, f->pool, &in, f->logits, &unused);
 }
 
-static status fill(struct filler *f, const char *text, size_t n)
+static status fill_line(struct filler *f, const char *text, size_t n)
 {
     int32_t count = 0, masks = 0;
 
@@ -175,7 +175,7 @@ static status fill_lines(struct filler *f)
         size_t n;
 
         s = stream_line(in, LINE_LIMIT, &text, &n);
-        if (s == ST_OK && n > 0) s = fill(f, text, n);
+        if (s == ST_OK && n > 0) s = fill_line(f, text, n);
         if (s == ST_OK && stream_waits(in)) fflush(stdout);
     }
     stream_close(&in);
@@ -189,7 +189,8 @@ static status fill_texts(const struct args *args, void *config)
 
     if (s == ST_OK && (args->word_count < 2 || strcmp(args->words[1], "-") == 0)) s = fill_lines(&f);
     else
-        for (int i = 1; i < args->word_count && s == ST_OK; i++) s = fill(&f, args->words[i], strlen(args->words[i]));
+        for (int i = 1; i < args->word_count && s == ST_OK; i++)
+            s = fill_line(&f, args->words[i], strlen(args->words[i]));
     filler_close(&f);
     return s;
 }

@@ -8,13 +8,15 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "coordinator/command/command.h"
+#include "worker/model/blas_core.h"
 
 int main(int argc, char **argv)
 {
     status s;
 
+    blas_core_fit(argv);
     file_guard_standard();
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe and a file over its limit are failed writes, said like any other */
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe and a file over its limit are failed writes, reported like any other */
     signal(SIGXFSZ, SIG_IGN);
     setlocale(LC_CTYPE, "C.UTF-8");
     if (argc < 2) {

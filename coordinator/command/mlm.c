@@ -24,7 +24,9 @@ static status evaluate(struct comm *c, struct mlm *m)
     struct job_eval unused;
     status s;
 
-    TRY(mlm_evaluate_heldout(m, 0, 1, NULL, &unused));
+    s = mlm_evaluate_heldout(m, 0, 1, &(struct eval_watch){NULL, NULL}, &unused);
+    if (s == ST_END && comm_is_coordinator(c)) printf("mlm: stopped in order, nothing was scored\n");
+    if (s != ST_OK) return s == ST_END ? ST_OK : s;
     s = comm_is_coordinator(c) && m->config->batches[0] ? mlm_batches_write(m, m->config->batches) : ST_OK;
     if (s == ST_OK && comm_is_coordinator(c))
         printf(
@@ -35,32 +37,42 @@ static status evaluate(struct comm *c, struct mlm *m)
     return comm_agree(c, s);
 }
 
-static status train(struct comm *c, struct mlm *m, const char *text, int resume)
+static status train(struct comm *c, struct mlm *m, char **text, struct run_folder *folder)
 {
     struct job job = mlm_job(m);
-    struct loop_options lo = mlm_loop_options(m, text, resume);
+    struct loop_options lo;
     struct loop_result result;
 
+    TRY(comm_agree(c, comm_is_coordinator(c) ? machine_note(&m->replica, text) : ST_OK));
+    lo = mlm_loop_options(m, *text, folder);
     TRY(loop_run(c, &job, &lo, &result));
     if (comm_is_coordinator(c)) print_result(m, &result);
     return result.stopped ? ST_OK : mlm_write(m);
 }
 
-static status run(struct comm *c, const struct args *a)
+static status mlm_run(struct comm *c, const struct args *a)
 {
+    struct run_folder folder = {.lock = -1};
     struct mlm_config config = {0};
     struct options options;
     struct mlm mlm;
     char *text = NULL;
-    status s;
+    status s = ST_OK;
 
     TRY(args_load(c, a, a->words[0], mlm_options, mlm_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
-    s = mlm_open(c, &config, &options, &mlm);
+    if (!config.evaluate) s = loop_take_folder(c, config.run, a->resume, &folder);
+    if (s == ST_OK) s = args_recall(c, config.run, &config.machine);
+    if (s == ST_OK) s = mlm_open(c, &config, &options, &mlm);
     if (s == ST_OK) {
-        s = config.evaluate ? evaluate(c, &mlm) : train(c, &mlm, text, a->resume);
+        s = config.evaluate ? evaluate(c, &mlm) : train(c, &mlm, &text, &folder);
         mlm_close(&mlm);
     }
+    if (s == ST_END) {
+        if (comm_is_coordinator(c)) printf("mlm: stopped in order while the text was made into tokens\n");
+        s = ST_OK;
+    }
+    run_folder_close(&folder);
     free(text);
     options_fini(&options);
     return s;
@@ -69,7 +81,7 @@ static status run(struct comm *c, const struct args *a)
 status cmd_mlm(int argc, char **argv)
 {
     TRY(stop_install()); /* a stop that is asked for while the run is being loaded is one, too */
-    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
+    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, mlm_run);
 }
 
 void cmd_mlm_help(void)

@@ -75,7 +75,8 @@ static status close_desk(struct desk *d, const struct predict_config *config, st
     return s;
 }
 
-static status answer(struct comm *c, struct desk *d, const struct predict_config *config, struct predict_result *result)
+static status answer_lines(struct comm *c, struct desk *d, const struct predict_config *config,
+                           struct predict_result *result)
 {
     struct predict predict;
     status s;
@@ -86,7 +87,7 @@ static status answer(struct comm *c, struct desk *d, const struct predict_config
     return s;
 }
 
-static status run(struct comm *c, const struct args *a)
+static status predict_command(struct comm *c, const struct args *a)
 {
     const char *path = a->words[0], *file = a->words[1] ? a->words[1] : "-";
     struct predict_result result = {0};
@@ -99,7 +100,7 @@ static status run(struct comm *c, const struct args *a)
     TRY(args_load(c, a, NULL, predict_options, predict_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
     s = comm_agree(c, comm_is_coordinator(c) ? open_desk(&desk, path, file, &config) : ST_OK);
-    if (s == ST_OK) s = answer(c, &desk, &config, &result);
+    if (s == ST_OK) s = answer_lines(c, &desk, &config, &result);
     s = close_desk(&desk, &config, s);
     if (s == ST_OK && result.bad > 0)
         s = fault(ST_INPUT, "%s: %lld of %lld lines could not be asked", file, (long long)result.bad,
@@ -113,7 +114,7 @@ status cmd_predict(int argc, char **argv)
 {
     const struct args_words words = {1, 2, "mp2 predict TUNED|CHECKPOINT [FILE|-] [--model DIR] [--task ID] …"};
 
-    return args_run_ranks(argc, argv, &words, run);
+    return args_run_ranks(argc, argv, &words, predict_command);
 }
 
 void cmd_predict_help(void)

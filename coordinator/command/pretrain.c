@@ -20,27 +20,38 @@ static void print_result(const struct pretrain *p, const struct loop_result *r)
     pretrain_print_scores(p, SPLIT_DEV, stdout);
 }
 
-static status run(struct comm *c, const struct args *a)
+static status train(struct comm *c, struct pretrain *p, char **text, struct run_folder *folder)
+{
+    struct job job = pretrain_job(p);
+    struct loop_options lo;
+    struct loop_result result;
+
+    TRY(comm_agree(c, comm_is_coordinator(c) ? machine_note(&p->replica, text) : ST_OK));
+    lo = pretrain_loop_options(p, *text, folder);
+    TRY(loop_run(c, &job, &lo, &result));
+    if (comm_is_coordinator(c)) print_result(p, &result);
+    return ST_OK;
+}
+
+static status pretrain_run(struct comm *c, const struct args *a)
 {
     struct pretrain_config config = {0};
+    struct run_folder folder;
     struct options options;
     struct pretrain pretrain;
-    struct loop_result result;
-    struct loop_options lo;
-    struct job job;
     char *text = NULL;
     status s;
 
     TRY(args_load(c, a, a->words[0], pretrain_options, pretrain_option_count, &config, &options, &text));
     log_init(comm_is_coordinator(c) ? 'C' : 'W', c->rank, (enum log_level)config.log);
-    s = pretrain_open(c, &config, &options, &pretrain);
+    s = loop_take_folder(c, config.run, a->resume, &folder);
+    if (s == ST_OK) s = args_recall(c, config.run, &config.machine);
+    if (s == ST_OK) s = pretrain_open(c, &config, &options, &pretrain);
     if (s == ST_OK) {
-        job = pretrain_job(&pretrain);
-        lo = pretrain_loop_options(&pretrain, text, a->resume);
-        s = loop_run(c, &job, &lo, &result);
-        if (s == ST_OK && comm_is_coordinator(c)) print_result(&pretrain, &result);
+        s = train(c, &pretrain, &text, &folder);
         pretrain_close(&pretrain);
     }
+    run_folder_close(&folder);
     free(text);
     options_fini(&options);
     return s;
@@ -49,7 +60,7 @@ static status run(struct comm *c, const struct args *a)
 status cmd_pretrain(int argc, char **argv)
 {
     TRY(stop_install()); /* a stop that is asked for while the run is being loaded is one, too */
-    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
+    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, pretrain_run);
 }
 
 void cmd_pretrain_help(void)

@@ -123,7 +123,7 @@ static void print_cell(void *arg, const struct cell_result *r)
 }
 
 /* The run's configuration is that of its cells, so that mp2 tune can go on with it: without the report's own options,
- * which stand behind tune's. */
+ * which come after tune's. */
 static status run_cells(struct comm *c, const struct report_config *config, const struct options *options,
                         struct grid *grid)
 {
@@ -168,7 +168,7 @@ static status run_with(struct comm *c, const struct args *a, const struct option
     return s == ST_END ? ST_OK : comm_agree(c, s);
 }
 
-static status run(struct comm *c, const struct args *a)
+static status report_run(struct comm *c, const struct args *a)
 {
     struct option *table = NULL;
     size_t count;
@@ -182,7 +182,7 @@ static status run(struct comm *c, const struct args *a)
 status cmd_report(int argc, char **argv)
 {
     TRY(stop_install()); /* a stop that is asked for while the run is being loaded is one, too */
-    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
+    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, report_run);
 }
 
 void cmd_report_help(void)

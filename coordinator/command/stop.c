@@ -18,7 +18,7 @@ static const struct option table[] = {
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-static status ask(const struct args *args, void *config)
+static status ask_run(const struct args *args, void *config)
 {
     const double wait = ((const struct stop_config *)config)->wait;
     int ended;
@@ -36,7 +36,7 @@ status cmd_stop(int argc, char **argv)
     const struct args_form form = {.words = {1, 1, "mp2 stop RUN [--wait SECONDS]"}, .table = table, .count = ROWS};
     struct stop_config config;
 
-    return args_run(argc, argv, &form, &config, ask);
+    return args_run(argc, argv, &form, &config, ask_run);
 }
 
 void cmd_stop_help(void)

@@ -165,7 +165,7 @@ static status put_lines(struct tokenizer *t)
     return s == ST_END ? flush(t) : s;
 }
 
-static status parse(int argc, char **argv, const char **vocab, int *with_offsets)
+static status parse_args(int argc, char **argv, const char **vocab, int *with_offsets)
 {
     *vocab = NULL;
     *with_offsets = 0;
@@ -183,7 +183,7 @@ status cmd_tokenize(int argc, char **argv)
     const char *vocab;
     status s;
 
-    TRY(parse(argc, argv, &vocab, &t.with_offsets));
+    TRY(parse_args(argc, argv, &vocab, &t.with_offsets));
     TRY(vocabulary_load(vocab, &t.vocabulary));
     s = mem_alloc(OUT_BYTES, 1, &t.out);
     if (s == ST_OK) s = put_lines(&t);

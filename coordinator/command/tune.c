@@ -37,7 +37,7 @@ static void print_result(void *arg, const struct cell_result *r)
     fflush(stdout);
 }
 
-static status run(struct comm *c, const struct args *a)
+static status tune_run(struct comm *c, const struct args *a)
 {
     struct tune_config config = {0};
     struct options options;
@@ -66,7 +66,7 @@ static status run(struct comm *c, const struct args *a)
 status cmd_tune(int argc, char **argv)
 {
     TRY(stop_install()); /* a stop that is asked for while the run is being loaded is one, too */
-    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, run);
+    return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, tune_run);
 }
 
 void cmd_tune_help(void)

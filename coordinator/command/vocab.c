@@ -23,7 +23,7 @@ static status report(const struct vocabulary_plan *plan, const struct vocabulary
     return ST_OK;
 }
 
-static status make(const struct args *args, void *config)
+static status make_vocabulary(const struct args *args, void *config)
 {
     const struct vocabulary_plan *plan = config;
     struct vocabulary_made made;
@@ -39,7 +39,7 @@ status cmd_vocab(int argc, char **argv)
         .words = {.most = 1}, .file = 1, .table = vocabulary_plan_options, .count = vocabulary_plan_option_count};
     struct vocabulary_plan plan;
 
-    return args_run(argc, argv, &form, &plan, make);
+    return args_run(argc, argv, &form, &plan, make_vocabulary);
 }
 
 void cmd_vocab_help(void)

@@ -5,17 +5,17 @@
 #include "coordinator/data/word_bag.h"
 
 /* What is compared: the prediction and one accepted answer after the other. */
-struct pair {
+struct answer_pair {
     struct word_bag predicted, gold;
 };
 
-static void pair_fini(struct pair *p)
+static void pair_fini(struct answer_pair *p)
 {
     word_bag_fini(&p->predicted);
     word_bag_fini(&p->gold);
 }
 
-static status f1_of_texts(struct pair *p, const struct row_texts *row, int32_t first, int32_t last, double *f1)
+static status f1_of_texts(struct answer_pair *p, const struct row_texts *row, int32_t first, int32_t last, double *f1)
 {
     const char *gold = row->answer;
 
@@ -33,7 +33,7 @@ static status f1_of_texts(struct pair *p, const struct row_texts *row, int32_t f
 
 status answer_f1(const struct row_texts *row, int32_t first, int32_t last, double *f1)
 {
-    struct pair p = {0};
+    struct answer_pair p = {0};
     status s;
 
     *f1 = row->answers == 0 && last < first;
@@ -42,7 +42,7 @@ status answer_f1(const struct row_texts *row, int32_t first, int32_t last, doubl
     return s;
 }
 
-static status f1_of_tokens(struct pair *p, const struct token_roles *roles, const int32_t *predicted, int count,
+static status f1_of_tokens(struct answer_pair *p, const struct token_roles *roles, const int32_t *predicted, int count,
                            const struct gold *gold, int gold_count, double *f1)
 {
     TRY(word_bag_of_tokens(roles, predicted, count, &p->predicted));
@@ -56,7 +56,7 @@ static status f1_of_tokens(struct pair *p, const struct token_roles *roles, cons
 status answer_f1_of_tokens(const struct token_roles *roles, const int32_t *predicted, int count,
                            const struct gold *gold, int gold_count, double *f1)
 {
-    struct pair p = {0};
+    struct answer_pair p = {0};
     status s;
 
     *f1 = gold_count == 0 && count == 0;

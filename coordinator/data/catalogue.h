@@ -62,7 +62,7 @@ struct value {
     int label;
 };
 
-struct source {
+struct task_source {
     const char *about, *folder;
     int line;
     enum source_format format;
@@ -98,7 +98,7 @@ struct entry {
     double dev_share, test_assignment, pool_slice;
     struct wording wording[WORDING_COUNT];
     size_t sources;
-    const struct source *source;
+    const struct task_source *source;
 };
 
 struct catalogue {

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -242,23 +241,20 @@ static status add_found(struct dataset *d, const char *folder, int every)
 /* ---- the whole ---- */
 
 /* Of the tasks first … last - 1. */
-static status digest(const struct dataset *d, int first, int last, char out[33])
+static status digest_tasks(const struct dataset *d, int first, int last, char out[33])
 {
     const int32_t form[4] = {d->form.prompt, d->form.first_placeholder, d->form.max_length, d->form.reference};
-    XXH3_state_t *state = XXH3_createState();
-    XXH128_hash_t hash;
+    struct digest x;
 
-    if (!state) return fault(ST_MEMORY, "out of memory: a hash");
-    XXH3_128bits_reset(state);
-    XXH3_128bits_update(state, form, sizeof form);
+    TRY(digest_init(&x));
+    digest_add(&x, form, sizeof form);
     for (int i = first; i < last; i++) {
-        XXH3_128bits_update(state, d->member[i]->meta.id, strlen(d->member[i]->meta.id) + 1);
-        XXH3_128bits_update(state, d->member[i]->rows[SPLIT_TRAIN].shard.set, 16);
-        for (int k = 0; k < SPLIT_COUNT; k++) XXH3_128bits_update(state, d->member[i]->rows[k].shard.digest, 16);
+        digest_add(&x, d->member[i]->meta.id, strlen(d->member[i]->meta.id) + 1);
+        digest_add(&x, d->member[i]->rows[SPLIT_TRAIN].shard.set, 16);
+        for (int k = 0; k < SPLIT_COUNT; k++) digest_add(&x, d->member[i]->rows[k].shard.digest, 16);
     }
-    hash = XXH3_128bits_digest(state);
-    XXH3_freeState(state);
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    digest_read_text(&x, out);
+    digest_fini(&x);
     return ST_OK;
 }
 
@@ -269,7 +265,7 @@ static status open_tasks(struct dataset *d, const char *folder, const struct opt
                      d->form.max_length);
     if (!tasks || tasks->count == 0) TRY(add_found(d, folder, !tasks));
     for (size_t i = 0; tasks && i < tasks->count; i++) TRY(add_task(d, folder, tasks->items[i]));
-    return digest(d, 0, d->count, d->digest);
+    return digest_tasks(d, 0, d->count, d->digest);
 }
 
 status dataset_open(const char *folder, const struct option_list *tasks, const struct input_form *form,
@@ -365,14 +361,14 @@ void dataset_input_digest(const struct dataset *d, int task, enum split split, i
     const uint64_t *at = r->shard.index + shard_number(r, row);
     XXH128_canonical_t digest;
 
-    /* Behind the label, which stands first. */
+    /* After the label, which stands first. */
     XXH128_canonicalFromHash(&digest,
                              XXH3_128bits(r->shard.data + at[0] + 1, (at[1] - at[0] - 1) * sizeof *r->shard.data));
     memcpy(out, digest.digest, sizeof digest.digest);
 }
 
-static status make(const struct dataset *d, int task, enum split split, int64_t row, int window,
-                   struct example_buffer *buffer, struct example *out)
+static status make_example(const struct dataset *d, int task, enum split split, int64_t row, int window,
+                           struct example_buffer *buffer, struct example *out)
 {
     const struct rows *r = rows_of(d, task, split);
     int64_t number = shard_number(r, row);
@@ -385,7 +381,7 @@ static status make(const struct dataset *d, int task, enum split split, int64_t 
 status dataset_example(const struct dataset *d, int task, enum split split, int64_t row, struct example_buffer *buffer,
                        struct example *out)
 {
-    return make(d, task, split, row, -1, buffer, out);
+    return make_example(d, task, split, row, -1, buffer, out);
 }
 
 int dataset_windows(const struct dataset *d, int task, enum split split, int64_t row)
@@ -402,7 +398,7 @@ int dataset_windows(const struct dataset *d, int task, enum split split, int64_t
 status dataset_window(const struct dataset *d, int task, enum split split, int64_t row, int window,
                       struct example_buffer *buffer, struct example *out)
 {
-    return make(d, task, split, row, window, buffer, out);
+    return make_example(d, task, split, row, window, buffer, out);
 }
 
 status dataset_answer_f1(const struct dataset *d, int task, enum split split, int64_t row, int32_t first, int32_t last,
@@ -423,7 +419,7 @@ const char *dataset_digest(const struct dataset *d)
 
 status dataset_task_digest(const struct dataset *d, int task, char out[33])
 {
-    return digest(d, task, task + 1, out);
+    return digest_tasks(d, task, task + 1, out);
 }
 
 const char *dataset_vocabulary_digest(const struct dataset *d)

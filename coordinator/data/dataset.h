@@ -75,7 +75,7 @@ void dataset_close(struct dataset **dataset);
 int dataset_tasks(const struct dataset *dataset);
 const struct task *dataset_task(const struct dataset *dataset, int task);
 
-/* The task's description as its shards hold it: meta.h's JSON text, *n bytes without a 0 behind. The dataset's. */
+/* The task's description as its shards hold it: meta.h's JSON text, *n bytes without a 0 after. The dataset's. */
 const char *dataset_description(const struct dataset *dataset, int task, size_t *n);
 
 /* Rows that fit the form; rows that do not; of those that do, rows that lose tokens. */

@@ -187,7 +187,7 @@ status entry_parse(struct parser *p, const struct yaml *root)
                                        "off",       "split",  "variants", "sources",    NULL};
     const struct yaml *sources = yaml_get(root, "sources");
     struct entry *e = p->entry;
-    struct source *source;
+    struct task_source *source;
 
     TRY(yaml_value_map(p, root, "task", keys));
     e->upstream = e->context = -1;

@@ -14,7 +14,7 @@ struct parser {
 /* Local. The entry of a file's root; texts point into the file's nodes. */
 status entry_parse(struct parser *p, const struct yaml *root);
 /* Local. Its sources. */
-status source_parse(struct parser *p, const struct yaml *node, struct source *out);
+status source_parse(struct parser *p, const struct yaml *node, struct task_source *out);
 
 /* Local. "name/version", or a list of words (a set named after the task, version 1). */
 status labels_parse(struct parser *p, const struct yaml *node, const struct label_set **out);

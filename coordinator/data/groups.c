@@ -9,7 +9,7 @@
 static const char name[] = "groups.tsv";
 
 /* One line, its end found; cut into two texts. */
-static int cut(char *line, const char *end)
+static int cut_line(char *line, const char *end)
 {
     char *tab = memchr(line, '\t', (size_t)(end - line));
 
@@ -27,7 +27,7 @@ static status cut_lines(struct groups *g, const char *path)
     for (char *line = g->text; line < stop; number++) {
         char *end = memchr(line, '\n', (size_t)(stop - line));
 
-        if (!end || !cut(line, end))
+        if (!end || !cut_line(line, end))
             return fault(ST_INPUT, "%s:%d: expected task, tab, group (at most %d bytes), end of line", path, number,
                          GROUP_BYTES - 1);
         *end = 0;

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "coordinator/data/groups.h"
@@ -30,7 +29,7 @@ struct importing {
 /* ---- reading ---- */
 
 /* NAME, NAME.gz or NAME.xz. 0, or -1 when none is there. */
-static int locate(const struct import_options *o, const struct source *source, const char *name, char *path,
+static int locate(const struct import_options *o, const struct task_source *source, const char *name, char *path,
                   size_t room)
 {
     static const char *const ends[] = {"", ".gz", ".xz"};
@@ -42,7 +41,7 @@ static int locate(const struct import_options *o, const struct source *source, c
     return -1;
 }
 
-static const struct source *find_source(const struct import_options *o, const struct entry *e)
+static const struct task_source *find_source(const struct import_options *o, const struct entry *e)
 {
     char path[4096];
 
@@ -113,7 +112,7 @@ static status measure_file(struct importing *m, struct sampler *sampler, const s
 {
     static const char *const notes[] = {"", "answer starts of a file count UTF-16 units",
                                         "answer starts of a file count bytes"};
-    const struct source *source = m->report->source;
+    const struct task_source *source = m->report->source;
     int64_t fits[STARTS_ANY] = {0};
     int best = STARTS_CHARACTERS;
     struct reader *r;
@@ -168,7 +167,7 @@ static status none_used(const struct importing *m)
 
 static status read_files(struct importing *m)
 {
-    const struct source *source = m->report->source;
+    const struct task_source *source = m->report->source;
     struct sampler *sampler;
     status s;
 
@@ -230,20 +229,17 @@ static status write_split(struct importing *m, enum split split, const char *fol
 /* What all shards of this import share: description, rows, and where each row went. */
 static status set_digest(const struct importing *m, const char *meta, size_t meta_bytes, unsigned char out[16])
 {
-    XXH3_state_t *state = XXH3_createState();
-    XXH128_canonical_t digest;
+    struct digest d;
 
-    if (!state) return fault(ST_MEMORY, "out of memory: a hash");
-    XXH3_128bits_reset(state);
-    XXH3_128bits_update(state, meta, meta_bytes);
-    XXH3_128bits_update(state, m->words, m->n * sizeof *m->words);
+    TRY(digest_init(&d));
+    digest_add(&d, meta, meta_bytes);
+    digest_add(&d, m->words, m->n * sizeof *m->words);
     for (size_t i = 0; i < m->rows; i++) {
         const unsigned char where[2] = {m->row[i].split, m->row[i].dropped};
-        XXH3_128bits_update(state, where, sizeof where);
+        digest_add(&d, where, sizeof where);
     }
-    XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(state));
-    memcpy(out, digest.digest, 16);
-    XXH3_freeState(state);
+    digest_read_bytes(&d, out);
+    digest_fini(&d);
     return ST_OK;
 }
 

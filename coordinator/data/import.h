@@ -19,7 +19,7 @@ struct import_options {
 
 struct import_report {
     const struct entry *entry;
-    const struct source *source; /* NULL: the task's files are not there */
+    const struct task_source *source; /* NULL: the task's files are not there */
     int64_t read, rows[SPLIT_COUNT];
     int drawn[SPLIT_COUNT];
     struct token_count count[SPLIT_COUNT];

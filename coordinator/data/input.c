@@ -113,7 +113,7 @@ void input_cut(const struct input_rule *rule, const struct shard_row *row, struc
 
 /* ---- laying out ---- */
 
-static int32_t put(int32_t *ids, int32_t at, const int32_t *from, int32_t n)
+static int32_t put_tokens(int32_t *ids, int32_t at, const int32_t *from, int32_t n)
 {
     memcpy(ids + at, from, (size_t)n * sizeof *ids);
     return at + n;
@@ -141,7 +141,7 @@ static int32_t put_template(const struct input_rule *rule, const struct shard_ro
             from += skip;
         }
         if (n > limit - at) n = limit - at;
-        at = put(ids, at, from, n);
+        at = put_tokens(ids, at, from, n);
     }
     return at;
 }
@@ -153,7 +153,7 @@ static void put_labels(const struct input_rule *rule, const struct shard_row *ro
 
     for (int i = 0; i < w->labels; i++) {
         b->option[i][0] = at;
-        at = put(b->ids, at, w->label[i].ids.id, w->label[i].ids.count);
+        at = put_tokens(b->ids, at, w->label[i].ids.id, w->label[i].ids.count);
         b->option[i][1] = at - 1;
         b->ids[at++] = rule->meta->comma;
     }
@@ -172,7 +172,7 @@ static void put_options(const struct input_rule *rule, const struct shard_row *r
     for (int i = 0; i < row->items; i++) {
         int32_t n = row->item_head[3 * i + 2];
         b->option[i][0] = at;
-        at = put(b->ids, at, ids, n);
+        at = put_tokens(b->ids, at, ids, n);
         b->option[i][1] = at - 1;
         b->ids[at++] = i + 1 < row->items ? rule->meta->comma : rule->meta->sep;
         ids += n;

@@ -10,15 +10,15 @@
 #include "cluster/base/log.h"
 #include "coordinator/text/wordpiece.h"
 
-struct maker {
+struct meta_maker {
     const struct entry *entry;
-    const struct source *source;
+    const struct task_source *source;
     const char *group;
     const struct vocabulary *vocabulary;
     struct token_list tokens;
 };
 
-static status text_ids(struct maker *m, const char *text, json_t **out)
+static status text_ids(struct meta_maker *m, const char *text, json_t **out)
 {
     *out = NULL;
     m->tokens.count = 0;
@@ -37,7 +37,7 @@ static int characters(const char *text)
 }
 
 /* Where the words for "no answer" stand among the tokens of the template's first text: the bytes tell. */
-static status none_span(struct maker *m, const char *text, json_t *out)
+static status none_span(struct meta_maker *m, const char *text, json_t *out)
 {
     const char *at = m->entry->no_answer ? strstr(text, m->entry->no_answer) : NULL;
     size_t first, last, from, to;
@@ -54,7 +54,7 @@ static status none_span(struct maker *m, const char *text, json_t *out)
     return ST_OK;
 }
 
-static status parts_make(struct maker *m, const struct wording *w, json_t *out)
+static status parts_make(struct meta_maker *m, const struct wording *w, json_t *out)
 {
     json_t *parts = json_array();
 
@@ -72,7 +72,7 @@ static status parts_make(struct maker *m, const struct wording *w, json_t *out)
     return ST_OK;
 }
 
-static status labels_make(struct maker *m, const struct label_set *set, json_t *out)
+static status labels_make(struct meta_maker *m, const struct label_set *set, json_t *out)
 {
     json_t *labels = json_array();
 
@@ -94,7 +94,7 @@ static status labels_make(struct maker *m, const struct label_set *set, json_t *
     return ST_OK;
 }
 
-static status wordings_make(struct maker *m, json_t *out)
+static status wordings_make(struct meta_maker *m, json_t *out)
 {
     const struct entry *e = m->entry;
     const struct label_set *standard = e->wording[WORDING_RIGHT].labels;
@@ -112,7 +112,7 @@ static status wordings_make(struct maker *m, json_t *out)
     return ST_OK;
 }
 
-static status special_make(struct maker *m, json_t *out)
+static status special_make(struct meta_maker *m, json_t *out)
 {
     int32_t cls, sep, comma;
 
@@ -142,7 +142,7 @@ static int role_of(const char *text)
 
 /* What scoring answers needs to know of the vocabulary: [role, first id, ids] of every run of ids that are not plain
  * words. */
-static void roles_make(const struct maker *m, json_t *out)
+static void roles_make(const struct meta_maker *m, json_t *out)
 {
     json_t *runs = json_array();
     int32_t size = vocabulary_size(m->vocabulary), first = 0;
@@ -158,7 +158,7 @@ static void roles_make(const struct maker *m, json_t *out)
     }
 }
 
-static status describe(struct maker *m, json_t *out)
+static status describe(struct meta_maker *m, json_t *out)
 {
     const struct entry *e = m->entry;
     json_t *fields = json_array();
@@ -181,10 +181,10 @@ static status describe(struct maker *m, json_t *out)
     return wordings_make(m, out);
 }
 
-status meta_make(const struct entry *entry, const struct source *source, const char *group,
+status meta_make(const struct entry *entry, const struct task_source *source, const char *group,
                  const struct vocabulary *vocabulary, char **text, size_t *n)
 {
-    struct maker m = {.entry = entry, .source = source, .group = group, .vocabulary = vocabulary};
+    struct meta_maker m = {.entry = entry, .source = source, .group = group, .vocabulary = vocabulary};
     json_t *out = json_object();
     char *dump = NULL;
     status s = describe(&m, out);

@@ -51,7 +51,7 @@ struct meta {
 
 /* Local. The JSON text (freed by mem_free) for a task of that group ("": none) read from source. ST_INPUT (reported)
  * when the vocabulary lacks a special token, a label word has no token, or two labels have the same tokens. */
-status meta_make(const struct entry *entry, const struct source *source, const char *group,
+status meta_make(const struct entry *entry, const struct task_source *source, const char *group,
                  const struct vocabulary *vocabulary, char **text, size_t *n);
 
 /* Local. Read it back; every number is checked. path is for messages. */

@@ -12,7 +12,7 @@ static const char *const option_path[] = {"options"};
 struct question {
     const struct input_rule *rule;
     struct entry entry;
-    struct source source;
+    struct task_source source;
     struct source_file file;
     struct sampler *sampler;
     struct sample sample;
@@ -24,7 +24,7 @@ static void make_up(const struct meta *m, struct question *q)
 {
     q->entry = (struct entry){
         .id = m->id, .name = m->name, .kind = m->kind, .fields = m->fields, .context = m->context};
-    q->source = (struct source){.options = {1, option_path}};
+    q->source = (struct task_source){.options = {1, option_path}};
     for (int i = 0; i < m->fields; i++) {
         q->entry.field[i] = m->field[i];
         q->source.field[i].path = m->field[i];

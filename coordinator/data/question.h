@@ -16,7 +16,7 @@ status question_new(const struct input_rule *rule, const struct vocabulary *voca
 void question_destroy(struct question **question);
 
 /* Local. Take a row; it must live until the next one is taken. *why: why it cannot be answered (NULL: it can), *detail
- * what was found, "" when nothing is to be said; both until the next call. */
+ * what was found, "" when there is nothing to report; both until the next call. */
 status question_take(struct question *q, json_t *row, const char **why, const char **detail);
 
 /* Local. Of the row taken: windows to be answered (1 but for a long context), 1 when it lost tokens, and each window's

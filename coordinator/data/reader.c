@@ -15,7 +15,7 @@ static const struct reader_kind *const kinds[] = {
     [FORMAT_JSONL] = &reader_jsonl, [FORMAT_JSON] = &reader_json, [FORMAT_TABLE] = &reader_table,
     [FORMAT_SQUAD] = &reader_squad, [FORMAT_C3] = &reader_c3,     [FORMAT_TAGGED] = &reader_tagged};
 
-status reader_take(const struct source *source, const char *name, struct stream **stream, struct reader **out)
+status reader_take(const struct task_source *source, const char *name, struct stream **stream, struct reader **out)
 {
     struct reader *r;
     status s;
@@ -35,7 +35,7 @@ status reader_take(const struct source *source, const char *name, struct stream 
     return s;
 }
 
-status reader_open(const struct source *source, const char *path, struct reader **out)
+status reader_open(const struct task_source *source, const char *path, struct reader **out)
 {
     struct stream *stream;
     status s;
@@ -122,7 +122,7 @@ int reader_set(json_t *row, const char *key, const char *text, size_t n)
     return json_object_set_new(row, key, json_stringn(text, n));
 }
 
-static json_t *step(json_t *at, const char *name, size_t n)
+static json_t *step_into(json_t *at, const char *name, size_t n)
 {
     char *end, number[24];
     unsigned long long index;
@@ -147,7 +147,7 @@ json_t *value_at(json_t *row, const char *path)
     if (whole) return json_is_null(whole) ? NULL : whole; /* a name with a dot in it */
     while (row && *path) {
         size_t n = strcspn(path, ".");
-        row = step(row, path, n);
+        row = step_into(row, path, n);
         path += n + (path[n] == '.');
     }
     return json_is_null(row) ? NULL : row;

@@ -13,13 +13,13 @@ struct stream;
 
 /* Local. path: the file (gz and xz are told by their first bytes). source must outlive the reader. ST_INPUT (reported:
  * path:line) when the file cannot be read or its structure as a whole is broken. */
-status reader_open(const struct source *source, const char *path, struct reader **out);
+status reader_open(const struct task_source *source, const char *path, struct reader **out);
 /* Local. The same of a stream that is open and at its beginning; it is the reader's from then on, *stream NULL. */
-status reader_take(const struct source *source, const char *name, struct stream **stream, struct reader **out);
+status reader_take(const struct task_source *source, const char *name, struct stream **stream, struct reader **out);
 void reader_close(struct reader **reader);
 
 /* Local. The next row, borrowed until the next call. A row that cannot be had is *row NULL and *why a reason that
- * never varies (it is counted), and reading goes on behind it; with a row *why is what is to be noted about it, or
+ * never varies (it is counted), and reading goes on after it; with a row *why is what is to be noted about it, or
  * NULL. ST_END after the last. */
 status reader_next(struct reader *reader, json_t **row, const char **why);
 

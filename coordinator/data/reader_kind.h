@@ -8,7 +8,7 @@
 enum { ROW_BYTES_LIMIT = 64 << 20, WHOLE_FILE_LIMIT = 1 << 30 };
 
 struct reader {
-    const struct source *source;
+    const struct task_source *source;
     const struct reader_kind *kind;
     char path[4096];
     struct stream *stream; /* formats of lines */
@@ -32,7 +32,7 @@ extern const struct reader_kind reader_jsonl, reader_json, reader_table, reader_
 /* The reasons that formats share. */
 extern const char why_json[], why_utf8[], why_object[];
 
-/* Local. The whole (decompressed) file with a 0 behind, a byte order mark skipped by *start; freed by mem_free. */
+/* Local. The whole (decompressed) file with a 0 at the end, a byte order mark skipped by *start; freed by mem_free. */
 status reader_whole(struct reader *r, char **data, size_t *start, size_t *n);
 /* Local. Parse one value; NULL and *why when it cannot be. */
 json_t *reader_parse(const char *text, size_t n, const char **why);

@@ -61,7 +61,7 @@ static status load_root(struct reader *r, int (*depth)(const json_t *root), stru
     return s;
 }
 
-static void copy(json_t *row, const char *key, json_t *value)
+static void copy_field(json_t *row, const char *key, json_t *value)
 {
     if (value) json_object_set(row, key, value);
 }
@@ -98,11 +98,12 @@ static status add_questions(struct reader *r, json_t *article, json_t *paragraph
     json_array_foreach(questions, q, question)
     {
         json_t *row = json_object();
-        copy(row, "context", context);
-        copy(row, "title", json_object_get(article, "title"));
-        copy(row, "question", either(question, "question", "query_text"));
-        copy(row, "id", either(question, "id", "query_id"));
-        for (size_t k = 0; k < sizeof kept / sizeof *kept; k++) copy(row, kept[k], json_object_get(question, kept[k]));
+        copy_field(row, "context", context);
+        copy_field(row, "title", json_object_get(article, "title"));
+        copy_field(row, "question", either(question, "question", "query_text"));
+        copy_field(row, "id", either(question, "id", "query_id"));
+        for (size_t k = 0; k < sizeof kept / sizeof *kept; k++)
+            copy_field(row, kept[k], json_object_get(question, kept[k]));
         json_array_append_new(nest->rows, row);
     }
     return ST_OK;
@@ -181,7 +182,7 @@ static status c3_open(struct reader *r)
             json_t *row = json_object();
             status s = join_lines(json_array_get(document, 0), row);
             for (size_t k = 0; k < sizeof kept / sizeof *kept; k++)
-                copy(row, kept[k], json_object_get(question, kept[k]));
+                copy_field(row, kept[k], json_object_get(question, kept[k]));
             json_array_append_new(nest->rows, row);
             TRY(s);
         }

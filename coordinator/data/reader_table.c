@@ -10,12 +10,12 @@ enum { RECORD_BYTES = 1 << 20, CELL_LIMIT = 128 };
 static const char why_columns[] = "wrong number of columns", why_quotes[] = "quotes do not close",
                   why_behind[] = "text behind a closing quote", note_behind[] = "text behind a closing quote, kept";
 
-struct cell {
+struct table_cell {
     const char *text;
     size_t n;
 };
 
-struct table {
+struct table_reader {
     struct texts columns;
     struct mem_keep keep;
     /* csv: lines, each with its \n; those from `at` on are not taken yet: several where a record came to nothing */
@@ -24,18 +24,18 @@ struct table {
     int64_t line; /* number of the line at `at` */
     char *record; /* csv: the record's unquoted cells */
     size_t record_room;
-    struct cell cell[CELL_LIMIT];
+    struct table_cell cell[CELL_LIMIT];
     size_t cells;
 };
 
 /* Cells beyond the limit are counted, not kept. */
-static void add_cell(struct table *t, const char *text, size_t n)
+static void add_cell(struct table_reader *t, const char *text, size_t n)
 {
-    if (t->cells < CELL_LIMIT) t->cell[t->cells] = (struct cell){text, n};
+    if (t->cells < CELL_LIMIT) t->cell[t->cells] = (struct table_cell){text, n};
     t->cells++;
 }
 
-static void cut_line(struct table *t, const char *separator, const char *text, size_t n)
+static void cut_line(struct table_reader *t, const char *separator, const char *text, size_t n)
 {
     size_t width = strlen(separator);
 
@@ -61,7 +61,7 @@ static enum cell_state next_state(enum cell_state s, char c, char separator)
     return c == '"' && s != CELL_PLAIN ? CELL_QUOTED : CELL_PLAIN;
 }
 
-static status read_line(struct reader *r, struct table *t)
+static status read_line(struct reader *r, struct table_reader *t)
 {
     char *text;
     size_t n;
@@ -78,7 +78,7 @@ static status read_line(struct reader *r, struct table *t)
     return ST_OK;
 }
 
-static size_t line_end(const struct table *t, size_t from)
+static size_t line_end(const struct table_reader *t, size_t from)
 {
     const char *end = memchr(t->lines + from, '\n', t->have - from);
 
@@ -86,7 +86,7 @@ static size_t line_end(const struct table *t, size_t from)
 }
 
 /* The lines of the record that begins at t->at: up to *end, where its last \n is. */
-static status find_record(struct reader *r, struct table *t, size_t *end, const char **why)
+static status find_record(struct reader *r, struct table_reader *t, size_t *end, const char **why)
 {
     enum cell_state state = CELL_START, next;
     size_t i = t->at, stop = line_end(t, i);
@@ -112,7 +112,7 @@ static status find_record(struct reader *r, struct table *t, size_t *end, const 
     return ST_OK;
 }
 
-static status cut_record(struct table *t, size_t end, char separator)
+static status cut_record(struct table_reader *t, size_t end, char separator)
 {
     enum cell_state state = CELL_START, next;
     size_t to = 0, first = 0;
@@ -132,13 +132,13 @@ static status cut_record(struct table *t, size_t end, char separator)
     return ST_OK;
 }
 
-static void take_lines(struct table *t, size_t to)
+static void take_lines(struct table_reader *t, size_t to)
 {
     for (; t->at < to; t->at++) t->line += t->lines[t->at] == '\n';
 }
 
 /* Of several lines that are no record only the first is lost: what follows may be rows. *row: cells are there. */
-static status csv_record(struct reader *r, struct table *t, int *row, const char **why)
+static status csv_record(struct reader *r, struct table_reader *t, int *row, const char **why)
 {
     size_t end;
 
@@ -164,7 +164,7 @@ static status csv_record(struct reader *r, struct table *t, int *row, const char
 }
 
 /* *row: cells are there, as many as columns where these are known; *why: why not, or a note about the row. */
-static status table_record(struct reader *r, struct table *t, int *row, const char **why)
+static status table_record(struct reader *r, struct table_reader *t, int *row, const char **why)
 {
     char *text;
     size_t n;
@@ -178,7 +178,7 @@ static status table_record(struct reader *r, struct table *t, int *row, const ch
     return ST_OK;
 }
 
-static status header_parse(struct reader *r, struct table *t)
+static status header_parse(struct reader *r, struct table_reader *t)
 {
     const char *why = NULL, **names;
     int row = 0;
@@ -200,7 +200,7 @@ static status header_parse(struct reader *r, struct table *t)
 }
 
 /* A wrong header would make every row bad: one message instead. */
-static status check_column(const struct reader *r, const struct table *t, const char *path)
+static status check_column(const struct reader *r, const struct table_reader *t, const char *path)
 {
     if (!path) return ST_OK;
     for (size_t i = 0; i < t->columns.count; i++)
@@ -210,8 +210,8 @@ static status check_column(const struct reader *r, const struct table *t, const 
 
 static status table_open(struct reader *r)
 {
-    const struct source *s = r->source;
-    struct table *t;
+    const struct task_source *s = r->source;
+    struct table_reader *t;
 
     TRY(mem_alloc(1, sizeof *t, &t));
     r->state = t;
@@ -228,7 +228,7 @@ static status table_open(struct reader *r)
 
 static status table_next(struct reader *r, json_t **row, const char **why)
 {
-    struct table *t = r->state;
+    struct table_reader *t = r->state;
     int there;
 
     TRY(table_record(r, t, &there, why));
@@ -246,7 +246,7 @@ static status table_next(struct reader *r, json_t **row, const char **why)
 
 static void table_close(struct reader *r)
 {
-    struct table *t = r->state;
+    struct table_reader *t = r->state;
 
     if (!t) return;
     mem_keep_free(&t->keep);

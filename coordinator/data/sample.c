@@ -12,7 +12,7 @@ const char why_missing[] = "a field is missing or no text", why_empty[] = "a fie
 static const char why_label_missing[] = "no label", why_label[] = "label not in the list",
                   why_ignored[] = "label to be left out (ignore)";
 
-status sampler_new(const struct entry *entry, const struct source *source, const struct vocabulary *vocabulary,
+status sampler_new(const struct entry *entry, const struct task_source *source, const struct vocabulary *vocabulary,
                    struct sampler **out)
 {
     TRY(mem_alloc(1, sizeof **out, out));
@@ -183,7 +183,7 @@ static status tokenise_fields(struct sampler *s, struct sample *out)
     return ST_OK;
 }
 
-/* Put the items' heads between the lengths and the fields' tokens, and their tokens behind. */
+/* Put the items' heads between the lengths and the fields' tokens, and their tokens after. */
 static status place_items(struct sampler *s, int label)
 {
     size_t head = 2 + (size_t)s->entry->fields;

@@ -32,14 +32,14 @@ struct sample {
 struct sampler;
 
 /* Local. entry, source and vocabulary must outlive it. */
-status sampler_new(const struct entry *entry, const struct source *source, const struct vocabulary *vocabulary,
+status sampler_new(const struct entry *entry, const struct task_source *source, const struct vocabulary *vocabulary,
                    struct sampler **out);
 void sampler_destroy(struct sampler **sampler);
 
 /* Local. From now on rows come as questions: label and answer are not looked for, and a row's label is -1. */
 void sampler_ask(struct sampler *sampler);
 
-/* Local. Extraction: what starts of answers count in the rows to come (characters until it is said). */
+/* Local. Extraction: what starts of answers count in the rows to come (characters until it is given). */
 void sampler_starts(struct sampler *sampler, enum start_unit unit);
 
 /* Local. Extraction: add up, by unit, how many of the row's answers stand exactly where the row says. */

@@ -36,12 +36,12 @@ static int read_options(struct sampler *s, const struct source_file *file, json_
     return (int)n;
 }
 
-static int same(struct text a, struct text b)
+static int same_text(struct text a, struct text b)
 {
     return a.n == b.n && memcmp(a.text, b.text, a.n) == 0;
 }
 
-/* What is to be said about the last option beside those before it. */
+/* What there is to report about the last option beside those before it. */
 static const char *compare_option(const struct sampler *s, const struct text *option)
 {
     const int32_t *ids = s->item_ids;
@@ -49,7 +49,7 @@ static const char *compare_option(const struct sampler *s, const struct text *op
     const char *note = NULL;
 
     for (int k = 0; k < last; ids += s->items[3 * k++ + 2]) {
-        if (same(option[last], option[k])) return note_equal;
+        if (same_text(option[last], option[k])) return note_equal;
         if (s->items[3 * k + 2] == n && memcmp(ids, s->item_ids + s->item_n - (size_t)n, (size_t)n * sizeof *ids) == 0)
             note = note_tokens;
     }
@@ -63,7 +63,7 @@ static int right_option(const struct sampler *s, struct text answer, const struc
 
     if (s->source->answer_form == ANSWER_TEXT) {
         for (int i = 0; i < options; i++)
-            if (same(answer, option[i])) return i;
+            if (same_text(answer, option[i])) return i;
         return -1;
     }
     if (answer.n == 0 || answer.n >= sizeof copy) return -1;
@@ -115,7 +115,7 @@ static int add_answer(struct answer_at *list, int *count, const json_t *text, in
 
     if (!json_is_string(text) || a.text.n == 0) return 0;
     for (int i = 0; i < *count; i++)
-        if (same(list[i].text, a.text) && list[i].start == start) return 0;
+        if (same_text(list[i].text, a.text) && list[i].start == start) return 0;
     if (*count < OPTION_LIMIT) list[(*count)++] = a;
     return 1;
 }

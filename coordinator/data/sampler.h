@@ -16,7 +16,7 @@ enum { OPTION_LIMIT = 64 };
 
 struct sampler {
     const struct entry *entry;
-    const struct source *source;
+    const struct task_source *source;
     const struct vocabulary *vocabulary;
     int asking; /* rows come without label and answer */
     enum start_unit starts;

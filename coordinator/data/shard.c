@@ -11,50 +11,50 @@
 
 static const char magic[8] = {'M', 'P', '2', 'S', 'H', 'A', 'R', 'D'};
 
-struct header {
+struct shard_header {
     char magic[8];
     uint32_t version, split;
     uint64_t file_bytes, rows, meta_bytes, index_at, data_at, data_words;
     uint32_t fields, reserved;
-    unsigned char set[16], digest[16]; /* digest: xxh3-128 of all behind the header */
+    unsigned char set[16], digest[16]; /* digest: xxh3-128 of all after the header */
     uint64_t reserved2[2];
     uint64_t check; /* xxh3-64 of the header before it */
 };
-_Static_assert(sizeof(struct header) == 128, "the header is what the file says it is");
+_Static_assert(sizeof(struct shard_header) == 128, "the header is what the file says it is");
 
 enum { META_LIMIT = 16 << 20 };
 
-struct writer {
+struct shard_writer {
     FILE *to;
     XXH3_state_t *state;
     int failed;
 };
 
-static void put(struct writer *w, const void *data, size_t bytes)
+static void put_bytes(struct shard_writer *w, const void *data, size_t bytes)
 {
     if (bytes == 0) return;
     w->failed |= fwrite(data, 1, bytes, w->to) != bytes;
     XXH3_128bits_update(w->state, data, bytes);
 }
 
-static void put_header(struct writer *w, struct header *h)
+static void put_header(struct shard_writer *w, struct shard_header *h)
 {
     XXH128_canonical_t digest;
 
     XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(w->state));
     memcpy(h->digest, digest.digest, sizeof h->digest);
-    h->check = XXH3_64bits(h, offsetof(struct header, check));
+    h->check = XXH3_64bits(h, offsetof(struct shard_header, check));
     w->failed |= fseek(w->to, 0, SEEK_SET) != 0 || fwrite(h, sizeof *h, 1, w->to) != 1;
 }
 
 status shard_write(const char *path, enum split split, int fields, const char *meta, size_t meta_bytes,
                    const struct shard_words *rows, int64_t count, const unsigned char set[16])
 {
-    static const char zeros[sizeof(struct header)];
-    struct header h = {
+    static const char zeros[sizeof(struct shard_header)];
+    struct shard_header h = {
         .version = SHARD_VERSION, .split = (uint32_t)split, .rows = (uint64_t)count, .fields = (uint32_t)fields};
     size_t padding = (8 - meta_bytes % 8) % 8;
-    struct writer w = {.state = XXH3_createState()};
+    struct shard_writer w = {.state = XXH3_createState()};
     struct file_out out;
     uint64_t at = 0;
     int why;
@@ -66,13 +66,13 @@ status shard_write(const char *path, enum split split, int fields, const char *m
     if (s != ST_OK) return XXH3_freeState(w.state), s;
     w.to = out.stream;
     w.failed = fwrite(zeros, sizeof h, 1, w.to) != 1;
-    put(&w, meta, meta_bytes);
-    put(&w, zeros, padding);
+    put_bytes(&w, meta, meta_bytes);
+    put_bytes(&w, zeros, padding);
     for (int64_t i = 0; i <= count; i++) {
-        put(&w, &at, sizeof at);
+        put_bytes(&w, &at, sizeof at);
         if (i < count) at += rows[i].n;
     }
-    for (int64_t i = 0; i < count; i++) put(&w, rows[i].words, rows[i].n * sizeof *rows[i].words);
+    for (int64_t i = 0; i < count; i++) put_bytes(&w, rows[i].words, rows[i].n * sizeof *rows[i].words);
     memcpy(h.magic, magic, sizeof magic);
     memcpy(h.set, set, sizeof h.set);
     h.meta_bytes = meta_bytes;
@@ -93,7 +93,7 @@ static status damaged(const char *path, const char *what)
     return fault(ST_INPUT, "%s: damaged shard: %s; import the task again", path, what);
 }
 
-static status header_check(const char *path, const struct file_map *map, struct header *h)
+static status header_check(const char *path, const struct file_map *map, struct shard_header *h)
 {
     uint64_t words;
 
@@ -103,7 +103,7 @@ static status header_check(const char *path, const struct file_map *map, struct 
     if (h->version != SHARD_VERSION)
         return fault(ST_INPUT, "%s: shard of version %u, this program reads version %d; %s", path, h->version,
                      SHARD_VERSION, h->version > SHARD_VERSION ? "use a newer mp2" : "import the task again");
-    if (h->check != XXH3_64bits(h, offsetof(struct header, check)))
+    if (h->check != XXH3_64bits(h, offsetof(struct shard_header, check)))
         return damaged(path, "the header's check sum is wrong");
     if (h->file_bytes != map->size) return damaged(path, "the file was cut or has grown");
     if (h->meta_bytes > META_LIMIT || h->index_at != sizeof *h + (h->meta_bytes + 7) / 8 * 8 ||
@@ -120,7 +120,7 @@ static status header_check(const char *path, const struct file_map *map, struct 
 static status open_map(const char *path, struct shard *s)
 {
     XXH128_canonical_t digest;
-    struct header h;
+    struct shard_header h;
 
     TRY(header_check(path, &s->map, &h));
     XXH128_canonicalFromHash(&digest, XXH3_128bits(s->map.data + sizeof h, s->map.size - sizeof h));

@@ -49,7 +49,7 @@ static status file_parse(struct parser *p, const struct yaml *node, enum split s
     return set_parse(p, yaml_get(node, "set"), &out->set);
 }
 
-static status files_parse(struct parser *p, const struct yaml *node, struct source *s)
+static status files_parse(struct parser *p, const struct yaml *node, struct task_source *s)
 {
     static const char *const keys[] = {"train", "dev", "test", "pool", NULL};
     struct source_file *file;
@@ -71,7 +71,7 @@ static status files_parse(struct parser *p, const struct yaml *node, struct sour
     return ST_OK;
 }
 
-static status fields_parse(struct parser *p, const struct yaml *source, struct source *s)
+static status fields_parse(struct parser *p, const struct yaml *source, struct task_source *s)
 {
     static const char *const keys[] = {"path", "join", NULL};
     const struct yaml *node = yaml_get(source, "fields");
@@ -115,7 +115,7 @@ static status add_value(struct parser *p, int line, struct value *list, size_t *
 }
 
 /* word: value, or [value, value]; a word without a line of its own is its own value. */
-static status values_parse(struct parser *p, const struct yaml *source, struct source *s)
+static status values_parse(struct parser *p, const struct yaml *source, struct task_source *s)
 {
     const struct yaml *node = yaml_get(source, "values");
     struct value *list;
@@ -145,7 +145,7 @@ static status values_parse(struct parser *p, const struct yaml *source, struct s
     return ST_OK;
 }
 
-static status labels_of_source(struct parser *p, const struct yaml *node, struct source *s)
+static status labels_of_source(struct parser *p, const struct yaml *node, struct task_source *s)
 {
     s->labels = p->entry->wording[WORDING_RIGHT].labels;
     if (yaml_get(node, "labels")) TRY(labels_parse(p, yaml_get(node, "labels"), &s->labels));
@@ -155,7 +155,7 @@ static status labels_of_source(struct parser *p, const struct yaml *node, struct
     return values_parse(p, node, s);
 }
 
-static status answer_parse(struct parser *p, const struct yaml *node, struct source *s)
+static status answer_parse(struct parser *p, const struct yaml *node, struct task_source *s)
 {
     static const char *const names[] = {"index", "number", "letter", "text"};
     const struct yaml *form = yaml_get(node, "answer_as");
@@ -186,7 +186,7 @@ static status starts_parse(struct parser *p, const struct yaml *node, enum start
                  text);
 }
 
-static status table_parse(struct parser *p, const struct yaml *node, struct source *s)
+static status table_parse(struct parser *p, const struct yaml *node, struct task_source *s)
 {
     TRY(yaml_value_bool(p, yaml_get(node, "header"), "header", &s->header));
     TRY(yaml_value_bool(p, yaml_get(node, "csv"), "csv", &s->csv));
@@ -199,7 +199,7 @@ static status table_parse(struct parser *p, const struct yaml *node, struct sour
 }
 
 /* Keys of one format or kind only, so that a misplaced one is not ignored in silence. */
-static status check_place(const struct parser *p, const struct yaml *node, const struct source *s)
+static status check_place(const struct parser *p, const struct yaml *node, const struct task_source *s)
 {
     enum task_kind kind = p->entry->kind;
     const struct {
@@ -224,7 +224,7 @@ static status check_place(const struct parser *p, const struct yaml *node, const
     return ST_OK;
 }
 
-status source_parse(struct parser *p, const struct yaml *node, struct source *s)
+status source_parse(struct parser *p, const struct yaml *node, struct task_source *s)
 {
     static const char *const keys[] = {"about",     "folder",  "format", "files",      "fields",  "set",
                                        "label",     "values",  "ignore", "labels",     "options", "answer",

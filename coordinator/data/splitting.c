@@ -50,7 +50,7 @@ static void drop_repeats(struct split_row **sorted, size_t count, struct tally *
 }
 
 /* The groups with the smallest hashes leave train for split until its share is full. */
-static void draw(struct split_row **sorted, size_t count, double share, enum split split)
+static void draw_split(struct split_row **sorted, size_t count, double share, enum split split)
 {
     size_t left = 0, want, taken = 0;
 
@@ -85,9 +85,9 @@ status splitting_run(const struct entry *entry, struct split_row *rows, size_t c
     drawn[SPLIT_POOL] = entry->upstream >= 0 && entry->downstream && have[SPLIT_POOL] == 0;
     drawn[SPLIT_TEST] = entry->downstream && have[SPLIT_TEST] == 0;
     drawn[SPLIT_DEV] = have[SPLIT_DEV] == 0;
-    if (drawn[SPLIT_POOL]) draw(sorted, count, entry->pool_slice, SPLIT_POOL);
-    if (drawn[SPLIT_TEST]) draw(sorted, count, entry->test_assignment, SPLIT_TEST);
-    if (drawn[SPLIT_DEV]) draw(sorted, count, entry->dev_share, SPLIT_DEV);
+    if (drawn[SPLIT_POOL]) draw_split(sorted, count, entry->pool_slice, SPLIT_POOL);
+    if (drawn[SPLIT_TEST]) draw_split(sorted, count, entry->test_assignment, SPLIT_TEST);
+    if (drawn[SPLIT_DEV]) draw_split(sorted, count, entry->dev_share, SPLIT_DEV);
     mem_free(sorted);
     return ST_OK;
 }

@@ -30,7 +30,7 @@ struct task {
     const char *label_set;    /* name/version, as "nli3/1"; "" for other kinds */
     int upstream;             /* place in the reference's router, -1: none */
     int downstream;           /* one of the tasks that few-shot tuning is measured on */
-    int few_shot;             /* examples per label (labels) or in all; 0: not said */
+    int few_shot;             /* examples per label (labels) or in all; 0: not given */
     struct token_roles roles; /* extraction: how answers are scored (answer.h) */
 };
 

@@ -21,7 +21,7 @@ void word_bag_fini(struct word_bag *bag);
 /* Local. The words of a text of n bytes of UTF-8. */
 status word_bag_of_text(const char *text, size_t n, struct word_bag *out);
 
-/* Local. The words of tokens, as their roles tell them: a token and the "##" pieces behind it. All unknown ones are
+/* Local. The words of tokens, as their roles tell them: a token and the "##" pieces after it. All unknown ones are
  * equal. */
 status word_bag_of_tokens(const struct token_roles *roles, const int32_t *ids, int count, struct word_bag *out);
 

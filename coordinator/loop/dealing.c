@@ -1,6 +1,6 @@
-/* The deal. How many slots each worker gets is found greedily by load; which ones, by splitting the tree like a buddy
- * allocator: counts are sums of powers of two, handed out from the largest down. A worker of 11 of 32 slots holds
- * blocks of 8, 2 and 1. */
+/* The assignment of slots to workers. How many slots each worker gets is chosen greedily by load; which ones, by
+ * splitting the tree like a buddy allocator: a count is a sum of powers of two, handed out from the largest down. A
+ * worker with 11 of 32 slots holds blocks of 8, 2 and 1. */
 #include "coordinator/loop/dealing.h"
 
 #include "cluster/base/memory.h"
@@ -19,7 +19,8 @@ void dealing_order(int batch, const int32_t *lengths, int32_t *order)
     int bits = 0, next = 0;
 
     while (size < batch) size *= 2, bits++;
-    /* Rank by length: how many are longer, or as long and earlier. A batch is small. */
+    /* Rank by length: the number of examples that are longer, or equally long and earlier. Quadratic: a batch is
+     * small. */
     for (int32_t place = 0; place < size; place++) {
         int32_t slot = reverse_bits(place, bits);
 
@@ -36,7 +37,7 @@ void dealing_order(int batch, const int32_t *lengths, int32_t *order)
     }
 }
 
-/* The blocks of the group from `from` on that nobody holds yet have worker -1. Split the smallest that is large
+/* Blocks of the group, from `from` on, that no worker holds yet have worker -1. Split the smallest one that is large
  * enough. */
 static status take_block(struct deal *p, size_t from, int worker, int32_t size, int *taken)
 {
@@ -61,7 +62,7 @@ static status take_block(struct deal *p, size_t from, int worker, int32_t size, 
     return ST_OK;
 }
 
-/* The batch as the fewest aligned blocks without absent slots. */
+/* Cover the batch with as few aligned blocks as possible, none with empty slots. */
 static status free_blocks(struct deal *p, int group, int batch)
 {
     int32_t first = 0, size = 1;
@@ -88,7 +89,7 @@ static status deal_group(struct deal *p, int group, int batch, int workers, int3
                 int taken;
 
                 TRY(take_block(p, from, w, size, &taken));
-                if (!taken) break; /* none of this size is left: two halves will do */
+                if (!taken) break; /* no block of this size is left: use two halves */
                 quota[w] -= size;
             }
     return ST_OK;

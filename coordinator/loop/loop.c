@@ -1,4 +1,4 @@
-/* Orders, in the order of a run: steps with evaluations and checkpoints between them, then the end. How it begins is
+/* The step loop: steps, with evaluations and checkpoints between them, then the end. The start of a run is in
  * resume.c. */
 #include "cluster/base/clock.h"
 #include "coordinator/loop/state.h"
@@ -68,6 +68,7 @@ static void tell_step(struct loop *l, int64_t step, const struct job_step *done,
     m->journal_lag = (uint64_t)step - journal_durable_step(l->journal);
     m->bytes_sent = membership_step(&l->membership, done->reports, done->units, step);
     l->last_commit = t;
+    if (done->described) loop_post_run(l, MP2__RUN__STATE__RUNNING, 0);
     progress_post(l->progress, &m->base);
     if (!done->skipped) l->loss = isnan(l->loss) ? m->loss : l->loss + 0.02 * (m->loss - l->loss);
     if (l->job->brief) l->job->brief(l->job->self, words, sizeof words);
@@ -75,7 +76,7 @@ static void tell_step(struct loop *l, int64_t step, const struct job_step *done,
     log_debug("step-commit", "step=%lld loss=%.6g", (long long)step, m->loss);
 }
 
-/* The coordinator's part of a commit; the status is its own and travels with the next order. */
+/* The coordinator's part of a commit; its status is local and is sent to the other ranks with the next order. */
 static status commit_record(struct loop *l, int64_t step, const struct job_step *done)
 {
     double t = clock_now();
@@ -105,7 +106,7 @@ static status do_step(struct loop *l, int64_t step)
     TRY(l->job->step(l->job->self, step, &l->membership, &done));
     if (comm_is_coordinator(l->comm)) {
         l->failed = done.failed != ST_OK ? done.failed : commit_record(l, step, &done);
-        /* A record that could not be written is a step that never happened. */
+        /* If the record could not be written, the step never happened. */
         apply = done.skipped ? 0 : l->failed == ST_OK || l->failed == ST_NUMBER ? 1 : -1;
     }
     TRY(comm_broadcast(l->comm, &apply, sizeof apply, 0));
@@ -133,7 +134,7 @@ static void tell_checkpoint(struct loop *l, int64_t step, Mp2__Checkpoint__State
     progress_post(l->progress, &m.base);
 }
 
-/* What the job says, and how far the loop is. */
+/* The job's state, and how far the loop is. */
 static status state_of(struct loop *l, struct state *out)
 {
     size_t n;
@@ -153,7 +154,7 @@ static status state_of(struct loop *l, struct state *out)
     return ST_OK;
 }
 
-/* The checkpoints that are in the list and no longer in the folder. */
+/* Publish as removed the checkpoints that are in the list but no longer in the folder. */
 static void tell_removed(struct loop *l, const uint64_t *steps, size_t count)
 {
     char path[CHECKPOINT_PATH_BYTES];
@@ -163,7 +164,7 @@ static void tell_removed(struct loop *l, const uint64_t *steps, size_t count)
             tell_checkpoint(l, (int64_t)steps[i], MP2__CHECKPOINT__STATE__REMOVED, 0);
 }
 
-/* A new checkpoint is there: what it makes superfluous goes. */
+/* After a new checkpoint: delete those that it makes superfluous. */
 static status settle_checkpoint(struct loop *l)
 {
     uint64_t *steps = NULL, oldest = 0;
@@ -192,9 +193,12 @@ static status do_checkpoint(struct loop *l)
     TRY(membership_agree(&l->membership, l->job->flush(l->job->self)));
     TRY(comm_agree(l->comm, l->job->tensors(l->job->self, &tensors, &count)));
     if (comm_is_coordinator(l->comm)) {
-        s = journal_wait_durable(l->journal, (uint64_t)l->step);
+        s = journal_check_owner(l->journal);
+        if (s == ST_OK) s = journal_wait_durable(l->journal, (uint64_t)l->step);
         if (s == ST_OK) s = state_of(l, &state);
         if (s == ST_OK) s = checkpoint_forecast(tensors, count, &l->saved_bytes);
+        /* A start from this checkpoint replays none of its steps: what is told of them must be in the file before. */
+        if (s == ST_OK) s = progress_flush(l->progress);
     }
     TRY(comm_agree(l->comm, s));
     if (comm_is_coordinator(l->comm)) tell_checkpoint(l, l->step, MP2__CHECKPOINT__STATE__WRITING, 0);
@@ -227,7 +231,7 @@ static status record_eval(struct loop *l, struct job_eval *e, int best)
     if (best) TRY(checkpoint_mark_best(l->o->run, (uint64_t)l->step));
     if (best) tell_checkpoint(l, l->step, MP2__CHECKPOINT__STATE__COMPLETE, 1);
     TRY(record_encode_eval(&e->record, &l->buffer));
-    /* Filed under the next step: it stands behind the checkpoint of its own, if there is one. */
+    /* Recorded under the next step: it comes after the checkpoint of its own step, if there is one. */
     TRY(append(l, l->step + 1, RECORD_EVAL, l->buffer.data, l->buffer.bytes));
     TRY(journal_wait_durable(l->journal, (uint64_t)l->step + 1));
     progress_post(l->progress, &e->message->base);
@@ -239,16 +243,36 @@ static status record_eval(struct loop *l, struct job_eval *e, int best)
     return progress_flush(l->progress);
 }
 
+/* A stop was requested: the evaluation did not take place, and is due when the run is resumed. */
+static status drop_evaluation(struct loop *l, int64_t mark)
+{
+    status s = ST_OK;
+
+    if (comm_is_coordinator(l->comm)) {
+        log_info("evaluation-dropped", "step=%lld", (long long)l->step);
+        s = progress_take_back(l->progress, mark);
+        loop_post_run(l, MP2__RUN__STATE__RUNNING, 0);
+    }
+    return comm_agree(l->comm, s);
+}
+
 static status do_evaluate(struct loop *l, int full)
 {
     struct job_eval e = {0};
     int32_t best = 0;
-    int counts = !full || !l->o->eval_subset; /* a full one is no match for scores on a subset */
+    int counts = !full || !l->o->eval_subset; /* a full evaluation is not comparable with scores on a subset */
+    const struct eval_watch watch = {&l->membership, l->o->folder};
+    int64_t mark = 0;
     status s = ST_OK;
 
     TRY(membership_agree(&l->membership, l->job->flush(l->job->self)));
-    if (comm_is_coordinator(l->comm)) loop_post_run(l, MP2__RUN__STATE__EVALUATING, 0);
-    TRY(l->job->evaluate(l->job->self, l->step, full, &l->membership, &e));
+    if (comm_is_coordinator(l->comm)) {
+        mark = progress_mark(l->progress);
+        loop_post_run(l, MP2__RUN__STATE__EVALUATING, 0);
+    }
+    s = l->job->evaluate(l->job->self, l->step, full, &watch, &e);
+    if (s == ST_END) return drop_evaluation(l, mark);
+    TRY(s);
     if (comm_is_coordinator(l->comm) && counts) {
         double old = l->result->best;
 
@@ -276,21 +300,17 @@ static struct order decide(struct loop *l)
 {
     struct order order = {.kind = ORDER_STEP, .status = l->failed, .step = l->step + 1};
     const struct loop_options *o = l->o;
-    int stopping = stop_requested() || run_folder_stop_asked(&l->folder), ended = l->step >= o->steps;
+    int stopping = run_folder_stop_asked(l->o->folder), ended = l->step >= o->steps;
+    int every = o->eval_every > 0 && l->step > 0 && l->evaluated != l->step && l->step % o->eval_every == 0;
+    int last = ended && o->eval_final && !l->final_done && (l->evaluated != l->step || o->eval_subset);
 
     if (l->failed != ST_OK) order.kind = ORDER_END;
     else if (l->saved != l->step && l->step > 0 && (stopping || ended || l->step % o->checkpoint_every == 0))
         order.kind = ORDER_CHECKPOINT;
-    else if (stopping) /* an evaluation that is due is made when the run goes on */
-        order = (struct order){.kind = ORDER_END, .stopped = !ended};
-    else if (o->eval_every > 0 && l->step > 0 && l->evaluated != l->step && l->step % o->eval_every == 0)
-        order.kind = ORDER_EVALUATE;
-    else if (ended && o->eval_final && !l->final_done && (l->evaluated != l->step || o->eval_subset)) {
-        order.kind = ORDER_EVALUATE;
-        order.full = 1;
-    } else if (ended) {
-        order.kind = ORDER_END;
-    }
+    else if (stopping) /* an evaluation that is due takes place when the run is resumed */
+        order = (struct order){.kind = ORDER_END, .stopped = !ended || every || last};
+    else if (every || last) order = (struct order){.kind = ORDER_EVALUATE, .full = !every};
+    else if (ended) order.kind = ORDER_END;
     return order;
 }
 
@@ -310,7 +330,7 @@ static status follow(struct loop *l)
     }
 }
 
-static status finish(struct loop *l, status s)
+static status finish_run(struct loop *l, status s)
 {
     status closed;
 
@@ -332,7 +352,6 @@ static status finish(struct loop *l, status s)
     progress_destroy(&l->progress);
     closed = journal_close(&l->journal);
     if (s == ST_OK) s = closed;
-    run_folder_close(&l->folder);
     record_buffer_fini(&l->buffer);
     loop_drop_lost(l);
     mem_free(l->values);
@@ -346,7 +365,6 @@ status loop_run(struct comm *c, const struct job *job, const struct loop_options
                      .o = options,
                      .result = out,
                      .loss = NAN,
-                     .folder = {.lock = -1},
                      .evaluated = -1,
                      .last_commit = clock_now(),
                      .started = clock_unix()};
@@ -357,5 +375,9 @@ status loop_run(struct comm *c, const struct job *job, const struct loop_options
     s = loop_begin(&l);
     l.last_commit = clock_now();
     if (s == ST_OK) s = follow(&l);
-    return finish(&l, s);
+    else if (s == ST_END) {
+        out->stopped = 1;
+        s = ST_OK;
+    }
+    return finish_run(&l, s);
 }

@@ -1,9 +1,10 @@
 /* The step loop that every trainer runs in: steps, journal, evaluations, checkpoints, resuming, stopping
- * (coordinator/README.md, "What must always hold"). What a step computes is the job's business; when something happens
- * and what is durable is the loop's, so that `mp2 pretrain` and `mp2 mlm` cannot differ by accident.
+ * (coordinator/README.md, "What must always hold"). The job decides what a step computes; the loop decides when
+ * something happens and what is durable, so that `mp2 pretrain` and `mp2 mlm` cannot differ by accident.
  *
  * The coordinator decides what comes next and tells all ranks in an order of a few bytes; every rank then calls the
- * same function of the job. Steps are counted from 1: step N is done when its record is durable. */
+ * same function of the job. Steps are counted from 1: step N counts when its record is with the operating
+ * system (cluster/README.md, "Journal"). */
 #ifndef MP2_COORDINATOR_LOOP_LOOP_H
 #define MP2_COORDINATOR_LOOP_LOOP_H
 
@@ -14,92 +15,107 @@
 #include "cluster/store/checkpoint.h"
 #include "cluster/store/journal.h"
 #include "cluster/store/record.h"
+#include "cluster/store/run_folder.h"
 #include "cluster/watch/progress.h"
 #include "coordinator/loop/membership.h"
 
-/* What a step tells the loop; on the coordinator alone. Arrays live until the job's next step. */
+/* What a step returns to the loop; on the coordinator only. Arrays stay valid until the job's next step. */
 struct job_step {
     const void *record; /* RECORD_STEP payload; NULL: the job's steps are computed again instead of replayed */
     size_t record_bytes;
     int skipped;        /* the loss or a gradient was not finite: recorded, not applied */
-    status failed;      /* a failure of the coordinator's own after the ranks had agreed: ends the run in order */
+    status failed;      /* a failure on the coordinator alone, after the ranks had agreed: ends the run cleanly */
     Mp2__Step *message; /* for metrics and stream; its step number, bytes and commit times are set by the loop */
     const struct member_report *reports; /* (workers) */
-    const int64_t *units;                /* (workers) units each was dealt */
+    const int64_t *units;                /* (workers) units assigned to each */
+    int described;                       /* the run's description has changed: publish it again */
 };
 
-/* What an evaluation tells. */
+/* Who observes a running evaluation, and who may stop it. */
+struct eval_watch {
+    struct membership *membership; /* told who has answered; NULL: not monitored */
+    struct run_folder *folder;     /* coordinator: polled for a stop request; NULL: only signals can request one */
+};
+
+/* The result of an evaluation. */
 struct job_eval {
     struct record_eval record; /* tasks, mean; best_* are set by the loop */
     Mp2__Eval *message;
-    Mp2__Router *router;  /* how the routers stand; NULL: none */
+    Mp2__Router *router;  /* state of the routers; NULL: none */
     int higher_is_better; /* accuracy: 1; loss: 0 */
 };
 
 struct job {
     const char *command; /* "pretrain" */
     void *self;
-    int recomputes; /* 1: steps leave no records (job_step.record is NULL); a run goes on from its newest checkpoint
-                       alone */
+    int recomputes; /* 1: steps write no records (job_step.record is NULL); a run resumes from its newest checkpoint
+                       only */
 
-    /* Every rank, local. Which threads and columns this rank has. */
-    void (*introduce)(void *self, struct member_card *card);
-    /* Collective. Compute step `step` up to its record; nothing of it counts yet. All ranks return the same status.
-     * Workers report by member_report_here; the coordinator's membership may be told who has answered while it waits.
-     */
+    /* Every rank, local. This rank's threads and columns. */
+    void (*introduce)(void *self, struct worker_info *card);
+    /* Collective. Compute step `step` up to its record; nothing is applied yet. All ranks return the same status.
+     * Workers report through member_report_here; while it waits, the job may tell the coordinator's membership who has
+     * answered. */
     status (*step)(void *self, int64_t step, struct membership *membership, struct job_step *out);
-    /* Collective, no messages. The step counts: apply its update (apply 0: it was skipped). */
+    /* Collective, no messages. The step is committed: apply its update (apply 0: it was skipped). */
     status (*commit)(void *self, int64_t step, int apply);
-    /* Collective, no messages. Updates that wait for the next step's pass over memory are carried out now. */
+    /* Collective, no messages. Carry out now the updates that were deferred to the next step's pass over memory. */
     status (*flush)(void *self);
-    /* Collective. Apply a step from its record; record is NULL on other ranks than the coordinator. message
-     * (coordinator): what the record still knows of the step, for metrics that were lost. All ranks return the same
+    /* Collective. Apply a step from its record; record is NULL on all ranks but the coordinator. message (coordinator):
+     * filled with what the record contains about the step, to restore lost metrics. All ranks return the same
      * status. */
     status (*replay)(void *self, int64_t step, const struct journal_record *record, Mp2__Step **message);
-    /* Collective. Score the dev rows; full: all rows whatever the configuration says. The membership is told who has
-     * answered; NULL: nobody watches. */
-    status (*evaluate)(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out);
-    /* Local. The tensors of a checkpoint with this rank's parts; the job's, until it is closed. */
+    /* Collective. Score the dev rows; full: all rows, whatever the configuration says. ST_END on all ranks: a stop was
+     * requested meanwhile (watch.folder), and the scores are discarded. */
+    status (*evaluate)(void *self, int64_t step, int full, const struct eval_watch *watch, struct job_eval *out);
+    /* Local. The tensors of a checkpoint with this rank's parts; owned by the job, until it is closed. */
     status (*tensors)(void *self, const struct checkpoint_tensor **list, size_t *count);
-    /* Coordinator, local. Everything a checkpoint's state says but step, best score and files. Texts and arrays the
-     * job's. */
+    /* Coordinator, local. Everything in a checkpoint's state except step, best score and files. Texts and arrays are
+     * owned by the job. */
     status (*state)(void *self, struct state *out);
-    /* Every rank, local, after a checkpoint was loaded into the tensors: check that it is this run's, take over counts.
-     */
+    /* Every rank, local, after a checkpoint was loaded into the tensors: check that it belongs to this run, take over
+     * its counters. */
     status (*restore)(void *self, const struct state *state);
-    /* Coordinator, local. The Run message's fields about the job: config, tasks, sizes. */
+    /* Coordinator, local. Fill the Run message's fields about the job: config, tasks, sizes. */
     void (*describe)(void *self, Mp2__Run *run);
     /* Coordinator, local. A few words for the progress bar, after a step. May be NULL. */
     void (*brief)(void *self, char *out, size_t room);
 };
 
 struct loop_options {
-    const char *run;    /* folder */
-    int resume;         /* 0: must be new; 1: must exist; -1: either */
-    const char *config; /* resolved configuration, YAML; coordinator */
+    const char *run;           /* folder */
+    struct run_folder *folder; /* coordinator: locked (loop_take_folder) */
+    const char *config;        /* resolved configuration, YAML; coordinator */
+    const char *precision; /* what machine.precision: auto was resolved to, NULL or "" if it is not auto; reported at
+                              the start */
     const char *config_digest;
-    int64_t steps;      /* until this step is done */
+    int64_t steps;      /* the last step */
     int64_t eval_every; /* 0: never */
-    int eval_subset;    /* the regular evaluations look at a subset only */
-    int eval_final;     /* a full one at the end */
+    int eval_subset;    /* regular evaluations use only a subset */
+    int eval_final;     /* a full evaluation at the end */
     int64_t checkpoint_every;
     int checkpoints_kept;
     int sync_ms;
-    int accept_break;    /* go on with another precision, instruction set or library version; the run says so
-                          * from then on */
-    int64_t skips;       /* most skipped steps in a row */
-    size_t record_bytes; /* about, for the forecast of disk room */
+    int accept_break; /* continue with another precision, instruction set or library version; the run's description says
+                         so from then on */
+    int64_t skips;    /* maximum of consecutive skipped steps */
+    size_t record_bytes; /* approximate, to estimate disk space */
     struct watch_config watch;
 };
 
 struct loop_result {
     int64_t step; /* last committed */
-    int stopped;  /* in order, before the end; on all ranks */
+    int stopped;  /* cleanly, before the end; on all ranks */
     double best;  /* NAN: never evaluated */
     int64_t best_step;
 };
 
-/* Collective. Run the job from where its folder stands to the end, or to an orderly stop. */
+/* Collective. Lock the run's folder before anything is read or written there, so that a second start finds it locked
+ * and touches nothing. resume: 0: it must hold no run yet; 1: it must hold one; -1: either. The coordinator closes it
+ * (run_folder_close) when everything is written. */
+status loop_take_folder(struct comm *c, const char *run, int resume, struct run_folder *folder);
+
+/* Collective. Run the job from the state in its folder to the end, or to a clean stop. */
 status loop_run(struct comm *c, const struct job *job, const struct loop_options *options, struct loop_result *out);
 
 #endif

@@ -1,6 +1,6 @@
-/* Workers answer every step, so that a worker that is there is up to date. When no answers come, those who owe one are
- * shown as late; one whose process is gone ends all ranks within milliseconds, which is just long enough to say who it
- * was (process_watch.h). */
+/* Workers answer in every step, which shows that they are alive. Workers whose answer is overdue are shown as late. If
+ * a worker's process ends, all ranks are killed within milliseconds: just enough time to report which one it was
+ * (process_watch.h). */
 #include "coordinator/loop/membership.h"
 
 #include <math.h>
@@ -13,8 +13,11 @@
 #include "cluster/base/memory.h"
 #include "coordinator/loop/process_watch.h"
 
-static const double TELL_EVERY = 2, LOOK_EVERY = 1;                   /* seconds */
-static const double LATE_AFTER = 5, LATE_TIMES = 3, LATE_FIRST = 600; /* overdue: so long, and so many usual times */
+static const double TELL_EVERY = 2, LOOK_EVERY = 1; /* seconds */
+static const double
+    LATE_AFTER = 5,
+    LATE_TIMES = 3,
+    LATE_FIRST = 600; /* late after the longer of LATE_AFTER and LATE_TIMES usual times; LATE_FIRST: none known yet */
 
 static double resident_bytes(void)
 {
@@ -27,7 +30,7 @@ static double resident_bytes(void)
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
-static void fill_card(struct member_card *card)
+static void fill_card(struct worker_info *card)
 {
     ssize_t n = readlink("/proc/self/ns/pid", card->processes, sizeof card->processes - 1);
 
@@ -44,7 +47,7 @@ static status coordinator_memory(struct membership *membership)
     return mem_alloc((size_t)membership->workers, sizeof *membership->heard, &membership->heard);
 }
 
-status membership_open(struct comm *c, const struct member_card *mine, struct membership *membership)
+status membership_open(struct comm *c, const struct worker_info *mine, struct membership *membership)
 {
     status s = ST_OK;
 
@@ -58,7 +61,7 @@ status membership_open(struct comm *c, const struct member_card *mine, struct me
     if (s == ST_OK) s = exchange_reserve(&membership->words_under_way, (size_t)c->workers + 1);
     TRY(comm_agree(c, s));
     for (int w = 0; w < membership->workers; w++) {
-        struct member_card card = *mine;
+        struct worker_info card = *mine;
 
         fill_card(&card);
         TRY(comm_broadcast(c, &card, sizeof card, membership->first + w));
@@ -88,7 +91,7 @@ static void count_sent(struct membership *membership)
 }
 
 /* From now on answers are expected. */
-static void ask(struct membership *membership, int round)
+static void expect_answers(struct membership *membership, int round)
 {
     if (!membership->members) return;
     pthread_mutex_lock(&membership->lock);
@@ -100,12 +103,12 @@ static void ask(struct membership *membership, int round)
 void membership_begin_step(struct membership *membership)
 {
     membership->mark = membership->comm->sent;
-    ask(membership, 0);
+    expect_answers(membership, 0);
 }
 
 void membership_begin_round(struct membership *membership)
 {
-    ask(membership, 1);
+    expect_answers(membership, 1);
 }
 
 void membership_end_step(struct membership *membership)
@@ -131,7 +134,7 @@ struct member_report member_report_here(struct membership *membership, double se
 
 /* ---- messages ---- */
 
-static void fill(const struct membership *membership, int w, int64_t step, Mp2__Worker *m)
+static void describe_worker(const struct membership *membership, int w, int64_t step, Mp2__Worker *m)
 {
     const struct member_state *x = &membership->members[w];
 
@@ -149,8 +152,8 @@ static void fill(const struct membership *membership, int w, int64_t step, Mp2__
     m->lag = clock_now() - x->heard;
 }
 
-/* Under the lock: a worker's message now; a change of state goes to the file as well. */
-static void tell(struct membership *membership, int w, Mp2__Worker__State state, const char *reason, int64_t step)
+/* With the lock held: publish a worker's message now; a change of state is also written to the file. */
+static void tell_state(struct membership *membership, int w, Mp2__Worker__State state, const char *reason, int64_t step)
 {
     struct member_state *x = &membership->members[w];
     int changed = x->state != state;
@@ -159,7 +162,7 @@ static void tell(struct membership *membership, int w, Mp2__Worker__State state,
 
     if (x->gone) return;
     x->state = state;
-    fill(membership, w, step, &m);
+    describe_worker(membership, w, step, &m);
     m.reason = (char *)(uintptr_t)reason;
     if (seconds > 0) {
         m.units_per_second = (double)(x->units - x->units_told) / seconds;
@@ -181,29 +184,29 @@ void membership_publish(struct membership *membership, Mp2__Worker__State state,
     for (int w = 0; membership->members && w < membership->workers; w++) {
         if (membership->members[w].gone) continue;
         membership->members[w].state = state;
-        fill(membership, w, step, &m);
+        describe_worker(membership, w, step, &m);
         m.reason = (char *)(uintptr_t)reason;
         progress_post(membership->progress, &m.base);
     }
     pthread_mutex_unlock(&membership->lock);
 }
 
-/* ---- on the process_watch's thread ---- */
+/* ---- on process_watch's thread ---- */
 
-/* With milliseconds left: the launcher ends all ranks when one is gone. */
+/* Only milliseconds are left: the launcher kills all ranks when one has ended. */
 static void note_gone(void *arg, int w)
 {
     struct membership *membership = arg;
-    const struct member_card *card = &membership->members[w].card;
+    const struct worker_info *card = &membership->members[w].card;
     Mp2__Worker m;
 
     pthread_mutex_lock(&membership->lock);
     membership->members[w].state = MP2__WORKER__STATE__LOST;
     membership->members[w].gone = 1;
-    fill(membership, w, membership->step, &m);
+    describe_worker(membership, w, membership->step, &m);
     m.reason = (char *)(uintptr_t) "its process is gone";
     progress_post(membership->progress, &m.base);
-    (void)progress_flush(membership->progress); /* a disk that is full as well is said by the next start */
+    (void)progress_flush(membership->progress); /* a full disk, too, is reported by the next start */
     progress_event(membership->progress, MP2__EVENT__LEVEL__ERROR, "worker-lost", m.step,
                    "worker %u on %s: process %lld is gone", m.rank, card->host, (long long)card->pid);
     (void)progress_flush(membership->progress);
@@ -228,7 +231,7 @@ static void note_terminated(void *arg)
     (void)progress_flush(membership->progress);
 }
 
-/* How long an answer may take: longer than usual, whatever is usual for this model. */
+/* How long an answer may take: a multiple of what is usual for this model. */
 static double patience(const struct membership *membership)
 {
     double usual = membership->round ? membership->usual_round : membership->usual;
@@ -236,7 +239,7 @@ static double patience(const struct membership *membership)
     return usual > 0 ? fmax(LATE_AFTER, LATE_TIMES * usual) : LATE_FIRST;
 }
 
-/* Steps tell how things stand; between them, when they take long, this does. */
+/* Steps publish the workers' state; this does it during long steps. */
 static void tick(void *arg)
 {
     struct membership *membership = arg;
@@ -248,25 +251,25 @@ static void tick(void *arg)
     for (int w = 0; w < membership->workers && now - membership->told >= TELL_EVERY; w++) {
         int heard = membership->asked > 0 && membership->members[w].heard > membership->asked;
 
-        if (!overdue) tell(membership, w, MP2__WORKER__STATE__WORKING, "", membership->step);
-        else if (heard) tell(membership, w, MP2__WORKER__STATE__WAITING, "waits for the others", membership->step + 1);
-        else tell(membership, w, MP2__WORKER__STATE__LATE, "its answer is overdue", membership->step);
+        if (!overdue) tell_state(membership, w, MP2__WORKER__STATE__WORKING, "", membership->step);
+        else if (heard)
+            tell_state(membership, w, MP2__WORKER__STATE__WAITING, "waits for the others", membership->step + 1);
+        else tell_state(membership, w, MP2__WORKER__STATE__LATE, "its answer is overdue", membership->step);
     }
     if (now - membership->told >= TELL_EVERY) {
         membership->steps = 0;
         membership->told = now;
     }
-    if (overdue)
-        (void)progress_flush(membership->progress); /* what cannot be written is said with the next checkpoint */
+    if (overdue) (void)progress_flush(membership->progress); /* a failed write is reported with the next checkpoint */
     pthread_mutex_unlock(&membership->lock);
 }
 
-/* Those whose process numbers mean something here: on this host, in this name space. A coordinator that is its own
- * worker needs no process_watch. */
+/* Workers whose process ids are valid here: on this host, in this PID namespace. A coordinator that is its own worker
+ * needs no process_watch. */
 static status watch_processes(struct membership *membership)
 {
     const struct process_watch_calls calls = {note_gone, tick, note_terminated, membership};
-    struct member_card here = {0};
+    struct worker_info here = {0};
     int64_t *pids;
     status s;
 
@@ -274,7 +277,7 @@ static status watch_processes(struct membership *membership)
     fill_card(&here);
     TRY(mem_alloc((size_t)membership->workers, sizeof *pids, &pids));
     for (int w = 0; w < membership->workers; w++) {
-        const struct member_card *card = &membership->members[w].card;
+        const struct worker_info *card = &membership->members[w].card;
         int near = strcmp(card->host, here.host) == 0 && here.processes[0] &&
                    strcmp(card->processes, here.processes) == 0;
 
@@ -321,7 +324,7 @@ static void end_round(struct membership *membership)
     pthread_mutex_unlock(&membership->lock);
 }
 
-/* Those who come say so to the coordinator one by one: a sum over all ranks would not tell who is missing. */
+/* Each worker sends its word to the coordinator: an all-reduce would not tell who is missing. */
 status membership_agree(struct membership *membership, status mine)
 {
     struct comm *c = membership->comm;
@@ -330,7 +333,7 @@ status membership_agree(struct membership *membership, status mine)
     int in_step = membership->asked > 0 && !membership->round;
     status s;
 
-    if (membership->members && membership->asked == 0) ask(membership, 0);
+    if (membership->members && membership->asked == 0) expect_answers(membership, 0);
     for (int w = 0; membership->members && w < membership->workers; w++) {
         membership->words[w] = -1;
         exchange_receive(c, x, &membership->words[w], sizeof *membership->words, comm_rank_of_worker(c, w),
@@ -345,7 +348,7 @@ status membership_agree(struct membership *membership, status mine)
     return comm_agree(c, mine);
 }
 
-/* Under the lock. Returns the bytes sent. */
+/* With the lock held. Returns the bytes sent. */
 static double take_reports(struct membership *membership, const struct member_report *reports, const int64_t *units,
                            double now)
 {
@@ -366,8 +369,7 @@ static double take_reports(struct membership *membership, const struct member_re
         sent += reports[w].sent;
         x->last = reports[w];
     }
-    return sent +
-           member_report_here(membership, 0).sent; /* nothing is left to say where the coordinator is the worker */
+    return sent + member_report_here(membership, 0).sent; /* nothing to send if the coordinator is the worker */
 }
 
 uint64_t membership_step(struct membership *membership, const struct member_report *reports, const int64_t *units,
@@ -385,8 +387,8 @@ uint64_t membership_step(struct membership *membership, const struct member_repo
         recovered |= membership->members[w].state != MP2__WORKER__STATE__WORKING;
     if (recovered || now - membership->told >= TELL_EVERY) {
         for (int w = 0; w < membership->workers; w++)
-            tell(membership, w, MP2__WORKER__STATE__WORKING,
-                 membership->members[w].state != MP2__WORKER__STATE__WORKING ? "works again" : "", step);
+            tell_state(membership, w, MP2__WORKER__STATE__WORKING,
+                       membership->members[w].state != MP2__WORKER__STATE__WORKING ? "works again" : "", step);
         membership->steps = 0;
         membership->told = now;
     }

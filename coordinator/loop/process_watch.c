@@ -18,7 +18,7 @@
 enum { TICK_MS = 1000 };
 
 struct process_watch {
-    struct pollfd *fds; /* (count + 1) the last one: the end of the watch */
+    struct pollfd *fds; /* (count + 1) the last one: request to end the thread */
     int count;
     struct process_watch_calls calls;
     pthread_t thread;
@@ -30,7 +30,7 @@ static void tell_gone(struct process_watch *l)
         if (l->fds[i].fd < 0 || !l->fds[i].revents) continue;
         l->calls.gone(l->calls.arg, i);
         close(l->fds[i].fd);
-        l->fds[i].fd = -1; /* poll passes over it */
+        l->fds[i].fd = -1; /* poll ignores it */
     }
 }
 
@@ -39,7 +39,7 @@ static void *thread_main(void *arg)
     struct process_watch *l = arg;
     eventfd_t word = 0;
 
-    /* Where that is allowed: it sleeps nearly always, and when it wakes up milliseconds count. */
+    /* High priority, where allowed: the thread sleeps nearly always, but when it wakes up, milliseconds count. */
     if (setpriority(PRIO_PROCESS, (id_t)gettid(), -15) != 0) log_debug("process-watch-nice", "why=%s", strerror(errno));
     while (word == 0) {
         int n = poll(l->fds, (nfds_t)l->count + 1, TICK_MS);
@@ -55,8 +55,8 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-/* Signals are the step loop's business. */
-static status start(struct process_watch *l)
+/* Signals are handled by the step loop's thread. */
+static status start_thread(struct process_watch *l)
 {
     sigset_t all, before;
     int why;
@@ -98,7 +98,7 @@ status process_watch_new(const int64_t *pids, int count, const struct process_wa
             log_debug("process-watch", "pid=%lld why=%s", (long long)pids[i], strerror(errno));
         l->fds[i] = (struct pollfd){.fd = fd, .events = POLLIN};
     }
-    if (s == ST_OK) s = start(l);
+    if (s == ST_OK) s = start_thread(l);
     if (s == ST_OK) *out = l;
     else discard(l);
     return s;

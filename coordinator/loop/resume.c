@@ -1,4 +1,4 @@
-/* Where a run begins: with nothing, or with its newest checkpoint and the journal's records behind it. */
+/* How a run starts: new, or from its newest checkpoint and the journal's records after it. */
 #include "coordinator/loop/state.h"
 
 #include <math.h>
@@ -7,16 +7,16 @@
 #include <string.h>
 
 #include "cluster/base/file.h"
+#include "cluster/base/launched.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
-static status open_folder(struct loop *l)
+status loop_take_folder(struct comm *c, const char *run, int resume, struct run_folder *folder)
 {
-    enum run_folder_mode mode = l->o->resume < 0 ? RUN_FOLDER_EITHER
-                                : l->o->resume   ? RUN_FOLDER_RESUME
-                                                 : RUN_FOLDER_NEW;
+    enum run_folder_mode mode = resume < 0 ? RUN_FOLDER_EITHER : resume ? RUN_FOLDER_RESUME : RUN_FOLDER_NEW;
 
-    return run_folder_open(l->o->run, mode, 3000, &l->folder);
+    folder->lock = -1;
+    return comm_agree(c, comm_is_coordinator(c) ? run_folder_open(run, mode, 3000, folder) : ST_OK);
 }
 
 static status check_room(struct loop *l, const struct checkpoint_tensor *tensors, size_t count)
@@ -35,7 +35,8 @@ static void note_made_with(struct loop *l, const char *precision, const char *is
     snprintf(l->made_with.libraries, sizeof l->made_with.libraries, "%s", libraries);
 }
 
-/* The same bits need the same precision, instruction set and libraries as what is here was made with. Coordinator. */
+/* Bit-identical results need the precision, instruction set and libraries that the run was made with so far.
+ * Coordinator. */
 static status check_made_with(struct loop *l)
 {
     const struct made_with *was = &l->made_with;
@@ -87,7 +88,7 @@ static status load_newest(struct loop *l)
 
 /* ---- replay ---- */
 
-/* The last step in metrics.jsonl: its last lines may have been in a killed process's buffer. */
+/* The last step in metrics.jsonl: a killed process may have lost its last lines, still in its buffer. */
 static int64_t last_told(const char *run)
 {
     static const char key[] = "\"step\":{\"step\":";
@@ -149,7 +150,7 @@ static void take_eval(struct loop *l, const struct record_eval *e)
     l->result->best_step = (int64_t)e->best_step;
 }
 
-/* Who wrote what follows: a later start must compute the same bits, or the run is not this run. */
+/* Record what computes the following steps: a later start must compute the same bits to continue this run. */
 static status check_writer(struct loop *l, const struct journal_record *record)
 {
     struct record_run was;
@@ -188,7 +189,7 @@ static status record_start(struct loop *l)
     return journal_append(l->journal, r.step, RECORD_RUN, l->buffer.data, l->buffer.bytes);
 }
 
-/* Coordinator. The journal's next step that is not in the checkpoint; other records are taken on the way. ST_END: there
+/* Coordinator. The journal's next step that is not in the checkpoint; other records are read on the way. ST_END: there
  * is none. */
 static status next_step(struct loop *l, struct journal_reader *reader, struct journal_record *record)
 {
@@ -210,20 +211,25 @@ static status next_step(struct loop *l, struct journal_reader *reader, struct jo
     }
 }
 
-/* Coordinator. mine: what became of its own work so far. */
+/* Coordinator. mine: the status of its own work so far. A stop leaves the journal as it is. */
 static struct order next_order(struct loop *l, struct journal_reader *reader, struct journal_record *record,
                                status mine)
 {
     struct order order = {.kind = ORDER_END};
 
+    if (mine == ST_OK && run_folder_stop_asked(l->o->folder)) {
+        order.status = ST_END;
+        return order;
+    }
     if (mine == ST_OK) mine = next_step(l, reader, record);
     if (mine == ST_OK) order = (struct order){.kind = ORDER_REPLAY, .step = (int64_t)record->step};
     else order.status = mine == ST_END ? check_made_with(l) : mine;
     return order;
 }
 
-/* Collective. Every step that the journal has and the checkpoint has not, by order of the coordinator. A failure of its
- * own ends the replay with the next order; one of a step, which all ranks know of, ends it at once. */
+/* Collective. Replay every step that is in the journal but not in the checkpoint, as ordered by the coordinator. A
+ * failure on the coordinator alone ends the replay with the next order; a failed step, which all ranks know of, ends it
+ * at once; a stop ends it with ST_END. */
 static status replay_steps(struct loop *l, struct journal_reader *reader, status mine)
 {
     struct journal_record record;
@@ -243,13 +249,13 @@ static status replay_steps(struct loop *l, struct journal_reader *reader, status
 
 static status open_journal(struct loop *l, struct journal_reader **reader)
 {
-    struct journal_options jo = {.interval_ms = l->o->sync_ms};
+    struct journal_options jo = {.interval_ms = l->o->sync_ms, .epoch = launched_epoch()};
     char folder[RUN_FOLDER_PATH_BYTES + 16];
 
     snprintf(folder, sizeof folder, "%s/journal", l->o->run);
     l->told = last_told(l->o->run);
-    /* Steps without records are computed again, and so are the evaluations among them; one of the checkpoint's own step
-     * stays. */
+    /* Steps without records are computed again, and so are the evaluations between them; that of the checkpoint's own
+     * step is kept. */
     if (l->job->recomputes && file_exists(folder)) TRY(journal_cut_after(folder, (uint64_t)l->step + 1));
     TRY(journal_open(folder, (uint64_t)l->step + 1, &jo, &l->journal));
     return journal_reader_open(folder, (uint64_t)l->step + 1, reader);
@@ -274,6 +280,8 @@ static status open_progress(struct loop *l)
     post_lost(l);
     loop_post_run(l, MP2__RUN__STATE__RUNNING, 1);
     TRY(membership_show(&l->membership, l->step > 0 ? "resumed" : "started", l->step, l->progress));
+    if (l->o->precision && l->o->precision[0])
+        progress_event(l->progress, MP2__EVENT__LEVEL__INFO, "precision", (uint64_t)l->step, "%s", l->o->precision);
     if (l->step > 0)
         progress_event(l->progress, MP2__EVENT__LEVEL__INFO, "resume", (uint64_t)l->step, "with %d workers",
                        l->comm->workers);
@@ -283,12 +291,10 @@ static status open_progress(struct loop *l)
 
 status loop_begin(struct loop *l)
 {
-    struct member_card card = {0};
+    struct worker_info card = {0};
     int64_t started = 0;
     status s = ST_OK;
 
-    if (comm_is_coordinator(l->comm)) s = open_folder(l);
-    TRY(comm_agree(l->comm, s));
     TRY(load_newest(l));
     started = l->step;
     TRY(replay_journal(l));
@@ -298,8 +304,8 @@ status loop_begin(struct loop *l)
     TRY(membership_open(l->comm, &card, &l->membership));
     if (comm_is_coordinator(l->comm)) {
         if (l->step > 0) log_info("resumed", "checkpoint=%lld step=%lld", (long long)started, (long long)l->step);
-        s = run_folder_save_config(&l->folder, l->o->config,
-                                   strlen(l->o->config)); /* what was here had to agree with it first */
+        s = run_folder_save_config(l->o->folder, l->o->config,
+                                   strlen(l->o->config)); /* only after the existing run was found to agree with it */
         if (s == ST_OK) s = record_start(l);
         if (s == ST_OK) s = open_progress(l);
     }

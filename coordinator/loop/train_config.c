@@ -1,27 +1,20 @@
-/* The learning rate over a run; what a run is known by. */
+/* The learning rate over a run; the digest that identifies a run. */
 #include "coordinator/loop/train_config.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
-static int digest_counts(void *arg, const char *name)
-{
-    int is_loss = strcmp(name, "train.loss") == 0 || strcmp(name, "reference.loss") == 0;
-
-    return !is_loss || *(const enum loss_over *)arg != LOSS_ALL;
-}
-
-void train_config_digest(const struct train_config *t, const struct options *options, enum loss_over loss,
-                         char out[DIGEST_TEXT])
+status train_config_digest(const struct train_config *t, const struct options *options,
+                           int (*counts)(void *arg, const char *name), void *arg, char out[DIGEST_TEXT])
 {
     char text[64];
     int n;
 
-    options_digest_where(options, digest_counts, &loss, out);
-    if (t->schedule == SCHEDULE_CONSTANT) return;
+    TRY(options_digest(options, counts, arg, out));
+    if (t->schedule == SCHEDULE_CONSTANT) return ST_OK;
     n = snprintf(text, sizeof text, "%s %lld", out, (long long)t->steps);
     digest_bytes(text, (size_t)n, out);
+    return ST_OK;
 }
 
 double train_rate_factor(const struct train_config *t, int64_t step)

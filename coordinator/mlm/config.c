@@ -21,7 +21,8 @@ const struct option mlm_options[] = {
                 "train nothing: score `model` (empty: what the run wrote) on all held-out documents of `texts`"),
     TEXT_OPTION("batches", AT(batches), "", PLACEMENT,
                 "with evaluate: write the masked sequences to this file, as JSON lines {ids, positions, targets}"),
-    CHOICE_OPTION("log", AT(log), "warn", "silent|error|warn|info|debug", PLACEMENT, "what is said on standard error"),
+    CHOICE_OPTION("log", AT(log), "warn", "silent|error|warn|info|debug", PLACEMENT,
+                  "how much is reported on standard error"),
 
     INT_OPTION("encoder.layers", AT(encoder.layers), "4", 1, 256, RESULT, "", "of a new encoder"),
     INT_OPTION("encoder.hidden", AT(encoder.hidden), "256", 16, 16384, RESULT, "",
@@ -93,8 +94,10 @@ const struct option mlm_options[] = {
     INT_OPTION("checkpoint.keep", AT(keep.count), "2", 1, 1e6, PLACEMENT, "",
                "newest checkpoints kept, besides the best"),
 
-    CHOICE_OPTION("machine.precision", AT(machine.precision), "auto", "auto|f32|bf16", RESULT,
-                  "of matrix inputs in the encoder; parameters and their gradients are f32"),
+    CHOICE_OPTION(
+        "machine.precision", AT(machine.precision), "auto", "auto|f32|bf16", RESULT,
+        "of matrix inputs in the encoder; parameters and their gradients are f32. auto: the faster one of those that "
+        "the CPUs have"),
     CHOICE_OPTION("machine.isa", AT(machine.isa), "auto", "auto|avx2|avx512|avx512bf16", RESULT,
                   "instruction set; auto: the best that all workers have"),
     CHOICE_OPTION("machine.engine", AT(machine.engine), "onednn", "onednn|openblas", RESULT,

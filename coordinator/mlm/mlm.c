@@ -162,7 +162,7 @@ static status open_encoder(struct mlm *m, const struct model_source *model)
 
     TRY(mlm_start_folder(m->config, folder,
                          sizeof folder)); /* a function of the configuration: the same on all ranks */
-    TRY(machine_open(m->comm, &m->config->machine, &(struct machine_encoder){folder, m->config->run, model, 0},
+    TRY(machine_open(m->comm, &m->config->machine, &(struct machine_encoder){folder, m->config->run, model},
                      &m->replica));
     TRY(check_apart(m));
     return say_libraries(m);
@@ -198,8 +198,8 @@ status mlm_open(struct comm *c, const struct mlm_config *config, const struct op
     memset(m, 0, sizeof *m);
     m->comm = c;
     m->config = config;
-    train_config_digest(&config->train, options, LOSS_ANSWERS, m->config_digest);
-    s = open_all(m, &model);
+    s = comm_agree(c, train_config_digest(&config->train, options, NULL, NULL, m->config_digest));
+    if (s == ST_OK) s = open_all(m, &model);
     model_source_close(&model);
     if (s != ST_OK) mlm_close(m);
     return s;
@@ -268,13 +268,14 @@ struct job mlm_job(struct mlm *m)
                         .brief = brief};
 }
 
-struct loop_options mlm_loop_options(const struct mlm *m, const char *resolved, int resume)
+struct loop_options mlm_loop_options(const struct mlm *m, const char *resolved, struct run_folder *folder)
 {
     const struct mlm_config *c = m->config;
     int scored = c->heldout > 0;
 
     return (struct loop_options){.run = c->run,
-                                 .resume = resume,
+                                 .precision = m->replica.choice,
+                                 .folder = folder,
                                  .config = resolved,
                                  .config_digest = m->config_digest,
                                  .steps = c->train.steps,
@@ -319,7 +320,7 @@ status mlm_write(struct mlm *m)
     status s = m->coordinator ? mem_alloc((size_t)m->flat.count, sizeof *values, &values) : ST_OK;
 
     s = comm_agree(m->comm, s);
-    if (s == ST_OK) s = reduce_collect(&m->reduce, 1, m->worker ? m->worker->own : NULL, values);
+    if (s == ST_OK) s = reduce_gather_grad(&m->reduce, 1, m->worker ? m->worker->own : NULL, values);
     if (s == ST_OK && m->coordinator) s = write_folder(m, values);
     mem_free(values);
     return comm_agree(m->comm, s);

@@ -55,7 +55,7 @@ void mlm_close(struct mlm *m);
 
 /* Local. The job for loop_run, and how it is to be run. */
 struct job mlm_job(struct mlm *m);
-struct loop_options mlm_loop_options(const struct mlm *m, const char *resolved, int resume);
+struct loop_options mlm_loop_options(const struct mlm *m, const char *resolved, struct run_folder *folder);
 
 /* Collective. Write the encoder with its head as a Hugging Face folder, on the coordinator. */
 status mlm_write(struct mlm *m);
@@ -64,11 +64,11 @@ status mlm_write(struct mlm *m);
 
 status mlm_step(void *self, int64_t step, struct membership *membership, struct job_step *out);
 status mlm_commit(void *self, int64_t step, int apply);
-status mlm_evaluate_heldout(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out);
+status mlm_evaluate_heldout(void *self, int64_t step, int full, const struct eval_watch *watch, struct job_eval *out);
 
 /* ---- state.c: for struct job; local ---- */
 
-void mlm_introduce(void *self, struct member_card *card);
+void mlm_introduce(void *self, struct worker_info *card);
 status mlm_tensors(void *self, const struct checkpoint_tensor **list, size_t *count);
 status mlm_state(void *self, struct state *out);
 status mlm_restore(void *self, const struct state *state);

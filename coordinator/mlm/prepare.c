@@ -126,15 +126,18 @@ static status digest_texts(const struct mlm_config *c, const char *vocabulary, c
 
 static status prepare_text(const struct mlm_config *c, const struct vocabulary *v, struct mlm_facts *f)
 {
+    struct run_folder folder_of_run = {.lock = -1};
     struct mlm_source source = {.texts = &c->texts,
                                 .documents = (enum documents)c->documents,
                                 .heldout = c->heldout,
                                 .vocabulary = v,
+                                .folder = &folder_of_run,
                                 .digest = f->text_digest};
     struct word_list *words = NULL;
     char folder[4096];
     status s = c->masking.words[0] ? word_list_load(c->masking.words, v, &words) : ST_OK;
 
+    snprintf(folder_of_run.path, sizeof folder_of_run.path, "%s", c->run);
     source.words = words;
     if (s == ST_OK) s = digest_texts(c, f->vocabulary_digest, words, f->text_digest);
     if (s == ST_OK) {

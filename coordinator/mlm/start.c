@@ -20,23 +20,23 @@ enum { OFFSETS = sizeof offsets / sizeof *offsets };
 
 static const double gain = 2, fastest = 3, slowest = 0.03, deviation = 0.02;
 
-struct place {
+struct start_place {
     int64_t first, pairs;
 }; /* of the sines in a row */
 
-static struct place place_of(const struct model_config *c)
+static struct start_place place_of(const struct model_config *c)
 {
     int64_t width = c->hidden / c->heads, room = c->hidden / 4 < width ? c->hidden / 4 : width;
 
-    return (struct place){c->hidden - c->hidden / 4, room / 2};
+    return (struct start_place){c->hidden - c->hidden / 4, room / 2};
 }
 
-static double frequency(const struct place *p, int64_t pair)
+static double frequency(const struct start_place *p, int64_t pair)
 {
     return fastest * pow(slowest / fastest, (double)pair / (double)p->pairs);
 }
 
-static void set_embeddings(const struct flat *f, const struct place *p, float *values)
+static void set_embeddings(const struct flat *f, const struct start_place *p, float *values)
 {
     const struct model_config *c = &f->config;
     float *word = values + f->offset[NAME_WORD], *position = values + f->offset[NAME_POSITION];
@@ -55,7 +55,7 @@ static void set_embeddings(const struct flat *f, const struct place *p, float *v
         }
 }
 
-static void set_head(const struct flat *f, const struct place *p, int head, struct random_key key, float *values)
+static void set_head(const struct flat *f, const struct start_place *p, int head, struct random_key key, float *values)
 {
     int64_t h = f->config.hidden, width = h / f->config.heads, row = head * width;
     float *query = values + flat_layer(f, 0, FLAT_QUERY) + row * h,
@@ -87,7 +87,7 @@ static status read_values(void *arg, const char *name, int64_t first, int64_t co
     return flat_copy(arg, name, first, count, out);
 }
 
-static status check(const struct mlm_config *c)
+static status check_start(const struct mlm_config *c)
 {
     const struct mlm_sizes_config *e = &c->encoder;
 
@@ -119,12 +119,12 @@ status mlm_start_write(const struct mlm_config *config, const struct vocabulary 
     float *values = NULL;
     status s;
 
-    TRY(check(config));
+    TRY(check_start(config));
     TRY(flat_init(&flat, &c));
     s = mem_alloc((size_t)flat.count, sizeof *values, &values);
     if (s == ST_OK) s = flat_read(&flat, &random, 1, values);
     if (s == ST_OK && config->start == START_NEIGHBOURS) {
-        struct place p = place_of(&c);
+        struct start_place p = place_of(&c);
 
         set_embeddings(&flat, &p, values);
         for (int i = 0; i < OFFSETS; i++) set_head(&flat, &p, i, random_derive(key, 1, 0, 0, 0), values);

@@ -46,11 +46,6 @@ status mlm_tensors(void *self, const struct checkpoint_tensor **list, size_t *co
     return ST_OK;
 }
 
-static const char *precision_of(const struct mlm *m)
-{
-    return m->replica.facts.precision == NUMBER_BF16 ? "bf16" : "f32";
-}
-
 status mlm_state(void *self, struct state *out)
 {
     struct mlm *m = self;
@@ -64,7 +59,7 @@ status mlm_state(void *self, struct state *out)
                           .config_digest = m->config_digest,
                           .vocabulary_digest = m->facts.vocabulary_digest,
                           .encoder_digest = m->facts.encoder_digest,
-                          .precision = precision_of(m),
+                          .precision = replica_precision(&m->replica.facts),
                           .instruction_set = isa_name(m->replica.facts.isa),
                           .libraries = m->about,
                           .layers = (uint32_t)c->layers,
@@ -74,7 +69,7 @@ status mlm_state(void *self, struct state *out)
     return ST_OK;
 }
 
-static status same(const struct mlm *m, const char *what, const char *was, const char *is)
+static status check_same(const struct mlm *m, const char *what, const char *was, const char *is)
 {
     if (strcmp(was, is) == 0) return ST_OK;
     if (!m->coordinator) return ST_INPUT;
@@ -86,13 +81,13 @@ status mlm_restore(void *self, const struct state *state)
     struct mlm *m = self;
     const struct state_value *applied = state_find(state, "applied"), *text = state_find(state, "text_digest");
 
-    TRY(same(m, "the configuration (options that affect the result)", state->config_digest, m->config_digest));
-    TRY(same(m, "the encoder it started from", state->encoder_digest, m->facts.encoder_digest));
-    TRY(same(m, "the vocabulary", state->vocabulary_digest, m->facts.vocabulary_digest));
-    TRY(same(m, "the text", text && text->type == STATE_TEXT ? text->text : "", m->facts.text_digest));
-    TRY(same(m, "the precision", state->precision, precision_of(m)));
-    TRY(same(m, "the instruction set", state->instruction_set, isa_name(m->replica.facts.isa)));
-    TRY(same(m, "the libraries", state->libraries, m->about));
+    TRY(check_same(m, "the configuration (options that affect the result)", state->config_digest, m->config_digest));
+    TRY(check_same(m, "the encoder it started from", state->encoder_digest, m->facts.encoder_digest));
+    TRY(check_same(m, "the vocabulary", state->vocabulary_digest, m->facts.vocabulary_digest));
+    TRY(check_same(m, "the text", text && text->type == STATE_TEXT ? text->text : "", m->facts.text_digest));
+    TRY(check_same(m, "the precision", state->precision, replica_precision(&m->replica.facts)));
+    TRY(check_same(m, "the instruction set", state->instruction_set, isa_name(m->replica.facts.isa)));
+    TRY(check_same(m, "the libraries", state->libraries, m->about));
     if (!applied || applied->type != STATE_WHOLE || applied->whole < 0)
         return fault(ST_INPUT, "%s: a checkpoint without its count of updates", m->config->run);
     m->applied = applied->whole;
@@ -104,7 +99,7 @@ void mlm_describe(void *self, Mp2__Run *run)
 {
     struct mlm *m = self;
 
-    run->precision = (char *)(uintptr_t)precision_of(m);
+    run->precision = (char *)(uintptr_t)replica_precision(&m->replica.facts);
     run->instruction_set = (char *)(uintptr_t)isa_name(m->replica.facts.isa);
     run->libraries = m->about;
     run->seed = (uint64_t)m->config->seed;
@@ -113,7 +108,7 @@ void mlm_describe(void *self, Mp2__Run *run)
     for (int64_t i = 0; i < m->flat.slots; i++) run->parameters += (uint64_t)m->flat.size[i];
 }
 
-void mlm_introduce(void *self, struct member_card *card)
+void mlm_introduce(void *self, struct worker_info *card)
 {
     struct mlm *m = self;
 

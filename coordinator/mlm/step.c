@@ -5,6 +5,9 @@
 #include "cluster/base/clock.h"
 #include "coordinator/mlm/mlm.h"
 
+enum { ROUND_TOKENS = 2048 };        /* least of a worker in a round of an evaluation */
+static const double ROUND_SHORT = 1; /* seconds */
+
 /* Sends outside of gradients are over: all ranks know everybody's notes. */
 static status add_notes(struct mlm *m)
 {
@@ -87,20 +90,46 @@ status mlm_commit(void *self, int64_t step, int apply)
     return ST_OK;
 }
 
-status mlm_evaluate_heldout(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out)
+/* Items first … first + count - 1. The coordinator knows of a stop before: ST_END then, on all ranks. */
+static status evaluate_round(struct mlm *m, int64_t first, int64_t count, int64_t rows, const struct eval_watch *watch)
+{
+    status s = m->coordinator && run_folder_stop_asked(watch->folder) ? ST_END : ST_OK;
+
+    if (watch->membership) membership_begin_round(watch->membership);
+    if (s == ST_OK && m->worker) s = mlm_worker_evaluate(m->worker, first, count, rows, &m->notes);
+    return watch->membership ? membership_agree(watch->membership, s) : comm_agree(m->comm, s);
+}
+
+/* Rounds of about a second: a stop waits for the one under way, and all ranks wait for each other after each. */
+static status evaluate_items(struct mlm *m, int64_t items, int64_t rows, const struct eval_watch *watch)
+{
+    int64_t item_tokens = (int64_t)m->settings.sequences * m->settings.length;
+    int64_t least = m->comm->workers * (ROUND_TOKENS / item_tokens + 1), count = least;
+
+    for (int64_t first = 0; first < items;) {
+        double begun = clock_now();
+
+        TRY(comm_broadcast(m->comm, &count, sizeof count, 0));
+        TRY(evaluate_round(m, first, count, rows, watch));
+        first += count;
+        if (clock_now() - begun < ROUND_SHORT) count *= 2;
+        else if (count > least) count /= 2;
+    }
+    return ST_OK;
+}
+
+status mlm_evaluate_heldout(void *self, int64_t step, int full, const struct eval_watch *watch, struct job_eval *out)
 {
     struct mlm *m = self;
     int64_t all = token_text_sequences(&m->heldout, m->settings.length), most = m->config->eval.rows;
     int64_t size = m->settings.sequences, rows = full || most == 0 || most > all ? all : most;
+    int64_t items = (rows + size - 1) / size;
     double started = clock_now();
-    status s;
 
     (void)step;
     TRY(refresh(m));
-    if (membership) membership_begin_round(membership);
-    s = mlm_notes_begin(&m->notes, (rows + size - 1) / size, m->comm->workers);
-    if (s == ST_OK && m->worker) s = mlm_worker_evaluate(m->worker, rows, &m->notes);
-    TRY(membership ? membership_agree(membership, s) : comm_agree(m->comm, s));
+    TRY(comm_agree(m->comm, mlm_notes_begin(&m->notes, items, m->comm->workers)));
+    TRY(evaluate_items(m, items, rows, watch));
     TRY(add_notes(m));
     if (m->coordinator) mlm_coordinator_eval(m->coordinator, &m->notes, rows, rows < all, clock_now() - started, out);
     return ST_OK;

@@ -12,7 +12,7 @@
 
 enum { PIECE_BYTES = 1 << 20 }; /* a longer document is cut there: memory stays bounded */
 
-struct maker {
+struct text_maker {
     const struct mlm_source *source;
     struct special_tokens special;
     struct file_out out[2]; /* train, held out */
@@ -33,7 +33,7 @@ static int continues_word(const struct vocabulary *v, int32_t id)
     return n > 2 && text[0] == '#' && text[1] == '#';
 }
 
-static status end_document(struct maker *m)
+static status end_document(struct text_maker *m)
 {
     XXH64_hash_t hash = XXH3_64bits(m->text, m->bytes);
     int which = (double)(hash >> 11) / 9007199254740992.0 < m->source->heldout; /* of 2^53 */
@@ -59,7 +59,7 @@ static status end_document(struct maker *m)
     return ST_OK;
 }
 
-static status take_piece(struct maker *m, const char *text, size_t n, int ends)
+static status take_piece(struct text_maker *m, const char *text, size_t n, int ends)
 {
     int lines = m->source->documents == DOCUMENTS_LINE;
 
@@ -72,10 +72,11 @@ static status take_piece(struct maker *m, const char *text, size_t n, int ends)
     return ends && lines ? end_document(m) : ST_OK;
 }
 
-static status read_all(struct maker *m)
+static status read_all(struct text_maker *m)
 {
     struct corpus corpus;
     struct bar bar;
+    int stopped = 0;
     status s;
 
     TRY(corpus_open(m->source->texts, &corpus));
@@ -89,16 +90,17 @@ static status read_all(struct maker *m)
         if (s == ST_OK && corpus_file_starts(&corpus)) s = end_document(m);
         if (s != ST_OK) break;
         s = take_piece(m, text, n, ends);
-        if (s != ST_OK) break;
+        stopped = run_folder_stop_asked(m->source->folder);
+        if (s != ST_OK || stopped) break;
         bar_show(&bar, (uint64_t)corpus_bytes_read(&corpus), "%lld documents", (long long)m->documents[0]);
     }
     if (s == ST_END) s = end_document(m);
-    bar_close(&bar, s == ST_OK);
+    bar_close(&bar, s == ST_OK && !stopped);
     corpus_close(&corpus);
-    return s;
+    return s == ST_OK && stopped ? ST_END : s;
 }
 
-static status open_out(struct maker *m, const char *folder, const char *name, struct file_out *out)
+static status open_out(struct text_maker *m, const char *folder, const char *name, struct file_out *out)
 {
     char path[4096], header[TOKEN_TEXT_HEADER];
 
@@ -129,7 +131,7 @@ int mlm_text_made(const struct mlm_source *source, const char *folder)
 
 status mlm_text_make(const struct mlm_source *source, const char *folder)
 {
-    struct maker m = {.source = source};
+    struct text_maker m = {.source = source};
     status s;
 
     TRY(mlm_special_find(source->vocabulary, &m.special));

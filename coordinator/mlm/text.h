@@ -1,5 +1,5 @@
 /* Text for masked-language-model training, tokenised once into two files of a folder: train.ids and heldout.ids. A
- * document is held out by the hash of its own bytes, so the split depends on nothing else. Documents stand one behind
+ * document is held out by the hash of its own bytes, so the split depends on nothing else. Documents stand one after
  * the other, each closed by [SEP] (worker/train/token_text.h reads them). */
 #ifndef MP2_COORDINATOR_MLM_TEXT_H
 #define MP2_COORDINATOR_MLM_TEXT_H
@@ -7,6 +7,7 @@
 #include "cluster/base/file.h"
 #include "cluster/base/options.h"
 #include "cluster/base/random.h"
+#include "cluster/store/run_folder.h"
 #include "coordinator/text/vocabulary.h"
 #include "coordinator/mlm/word_list.h"
 #include "worker/train/token_text.h"
@@ -20,10 +21,12 @@ struct mlm_source {
     const struct vocabulary *vocabulary;
     const struct word_list *words; /* pieces of its words are joined; NULL: pieces like ##ing alone */
     const char *digest;            /* 32 digits: of all that the files depend on, the caller's words */
+    struct run_folder *folder;     /* asked for a stop; NULL: signals alone ask for one */
 };
 
 /* Local. Make both files in an existing folder; kept as they are when they carry the digest already. ST_INPUT
- * (reported): no text, invalid UTF-8, a vocabulary without the special tokens. */
+ * (reported): no text, invalid UTF-8, a vocabulary without the special tokens. ST_END: a stop was asked for, nothing is
+ * made. */
 status mlm_text_make(const struct mlm_source *source, const char *folder);
 
 /* Local. 1 when folder holds both files with this source's digest. */

@@ -14,7 +14,7 @@
 
 enum { LONGEST = 16, LINE_LIMIT = 1 << 16 }; /* pieces of a word; bytes of a line */
 
-struct word {
+struct listed_word {
     size_t at;
     int32_t length;
 };
@@ -22,7 +22,7 @@ struct word {
 struct word_list {
     int32_t *ids;
     size_t id_count, id_room;
-    struct word *words;
+    struct listed_word *words;
     size_t count, room;
     int32_t *slots; /* word + 1, 0: free; a power of two of them */
     uint64_t mask;
@@ -35,7 +35,7 @@ static uint64_t hash_of(const int32_t *ids, int32_t n)
     return XXH3_64bits(ids, (size_t)n * sizeof *ids);
 }
 
-static int32_t find(const struct word_list *w, const int32_t *ids, int32_t n)
+static int32_t find_word(const struct word_list *w, const int32_t *ids, int32_t n)
 {
     for (uint64_t slot = hash_of(ids, n) & w->mask;; slot = (slot + 1) & w->mask) {
         int32_t index = w->slots[slot] - 1;
@@ -48,7 +48,7 @@ static int32_t find(const struct word_list *w, const int32_t *ids, int32_t n)
 
 /* ---- loading ---- */
 
-static status add(struct word_list *w, const struct token_list *tokens, int32_t unknown)
+static status add_word(struct word_list *w, const struct token_list *tokens, int32_t unknown)
 {
     int32_t n = (int32_t)tokens->count;
 
@@ -57,7 +57,7 @@ static status add(struct word_list *w, const struct token_list *tokens, int32_t 
         if (tokens->items[i].id == unknown) return ST_OK;
     TRY(mem_grow(&w->ids, &w->id_room, w->id_count + (size_t)n, sizeof *w->ids));
     TRY(mem_grow(&w->words, &w->room, w->count + 1, sizeof *w->words));
-    w->words[w->count++] = (struct word){w->id_count, n};
+    w->words[w->count++] = (struct listed_word){w->id_count, n};
     for (int32_t i = 0; i < n; i++) w->ids[w->id_count++] = tokens->items[i].id;
     if (n > w->longest) w->longest = n;
     return ST_OK;
@@ -83,7 +83,7 @@ static status read_words(struct word_list *w, const char *path, const struct voc
                       (long long)stream_line_number(in));
         tokens.count = 0;
         if (s == ST_OK) s = wordpiece_encode(v, text, strcspn(text, " \t\r"), &tokens);
-        if (s == ST_OK) s = add(w, &tokens, unknown);
+        if (s == ST_OK) s = add_word(w, &tokens, unknown);
     }
     stream_close(&in);
     token_list_fini(&tokens);
@@ -160,7 +160,7 @@ static int32_t match(const struct word_list *w, const int32_t *tokens, int64_t n
     for (int32_t i = 0; i < most; i++) ids[i] = token_id(tokens[i]);
     for (int32_t l = most; l > 1; l--) {
         if (l < n && (tokens[l] & TOKEN_JOINED)) continue; /* no word ends inside of another */
-        if (find(w, ids, l) >= 0) return l;
+        if (find_word(w, ids, l) >= 0) return l;
     }
     return 1;
 }

@@ -1,5 +1,5 @@
 /* A list of words, for whole-word masking of text that is written without spaces: forward maximum matching over
- * pieces. The list is a UTF-8 file, a word a line; what stands behind a space or tab (frequencies, as jieba's
+ * pieces. The list is a UTF-8 file, a word a line; what comes after a space or tab (frequencies, as jieba's
  * dictionaries have them) is not read. A word of one piece, or with a piece the vocabulary lacks, is no help and left
  * out. */
 #ifndef MP2_COORDINATOR_MLM_WORD_LIST_H

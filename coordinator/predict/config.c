@@ -17,7 +17,8 @@ const struct option predict_options[] = {
                   "2 either way"),
     TEXT_OPTION("out", AT(out), "", PLACEMENT,
                 "file for the answers, replaced when all is done; empty: standard output, line by line"),
-    CHOICE_OPTION("log", AT(log), "warn", "silent|error|warn|info|debug", PLACEMENT, "what is said on standard error"),
+    CHOICE_OPTION("log", AT(log), "warn", "silent|error|warn|info|debug", PLACEMENT,
+                  "how much is reported on standard error"),
     INT_OPTION("batch_tokens", AT(batch_tokens), "16Ki", 512, 1e8, PLACEMENT, "tokens", "dealt to a worker at a time"),
     MACHINE_OPTIONS(struct predict_config, machine, "64"),
 };

@@ -26,9 +26,9 @@ struct lines {
     char *first; /* table: the first line, cut at its tabs */
     const char *column[COLUMN_LIMIT];
     int columns;
-    struct source source;  /* of the reader */
-    struct reader *reader; /* SQuAD; the stream is its */
-    int64_t questions;     /* it has given */
+    struct task_source source; /* of the reader */
+    struct reader *reader;     /* SQuAD; the stream is its */
+    int64_t questions;         /* it has given */
 };
 
 /* One value is told from lines before anything is read. */
@@ -54,7 +54,7 @@ static status open_form(struct lines *l)
 {
     if (l->form == LINES_AUTO) TRY(find_form(l));
     if (l->form != LINES_SQUAD) return ST_OK;
-    l->source = (struct source){.format = FORMAT_SQUAD};
+    l->source = (struct task_source){.format = FORMAT_SQUAD};
     return reader_take(&l->source, l->name, &l->stream, &l->reader);
 }
 
@@ -124,7 +124,7 @@ static status read_names(struct lines *l, const char *text, size_t n)
     return ST_OK;
 }
 
-static json_t *cut(const struct lines *l, const char *text, size_t n, const char **why)
+static json_t *cut_columns(const struct lines *l, const char *text, size_t n, const char **why)
 {
     const char *end = text + n;
     json_t *row = json_object();
@@ -146,7 +146,7 @@ static json_t *cut(const struct lines *l, const char *text, size_t n, const char
 
 /* ---- a line ---- */
 
-static json_t *parse(const char *text, size_t n, const char **why)
+static json_t *parse_object(const char *text, size_t n, const char **why)
 {
     json_error_t error;
     json_t *row = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
@@ -157,11 +157,11 @@ static json_t *parse(const char *text, size_t n, const char **why)
     return NULL;
 }
 
-static status take(struct lines *l, const char *text, size_t n, json_t **row, const char **why)
+static status take_line(struct lines *l, const char *text, size_t n, json_t **row, const char **why)
 {
-    if (l->form == LINES_JSON) return *row = parse(text, n, why), ST_OK;
+    if (l->form == LINES_JSON) return *row = parse_object(text, n, why), ST_OK;
     if (utf8_valid(text, n) != n) return *why = why_utf8, ST_OK;
-    if (l->form == LINES_TABLE) return *row = cut(l, text, n, why), ST_OK;
+    if (l->form == LINES_TABLE) return *row = cut_columns(l, text, n, why), ST_OK;
     *row = json_object();
     json_object_set_new(*row, l->meta->field[0], json_stringn(text, n));
     return ST_OK;
@@ -189,7 +189,7 @@ status lines_next(struct lines *l, json_t **row, const char **why)
         if (n > 0 && text[n - 1] == '\r') text[--n] = 0;
         if (l->form == LINES_AUTO && strspn(text, " \t") < n) l->form = guess(l, text);
         if (l->form != LINES_TEXT && strspn(text, " \t") == n) continue;
-        if (l->form != LINES_TABLE || l->first) return take(l, text, n, row, why);
+        if (l->form != LINES_TABLE || l->first) return take_line(l, text, n, row, why);
         TRY(read_names(l, text, n));
     }
 }

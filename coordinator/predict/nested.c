@@ -3,18 +3,18 @@
 
 #include <string.h>
 
-struct walk {
+struct nested_walk {
     const char *at, *end;
 };
 
-static int next_char(struct walk *w)
+static int next_char(struct nested_walk *w)
 {
     while (w->at < w->end && (*w->at == ' ' || *w->at == '\t' || *w->at == '\r' || *w->at == '\n')) w->at++;
     return w->at < w->end ? *w->at : 0;
 }
 
-/* At a quote: behind the closing one. 1; 0: a line ends inside, so it is no JSON; -1: more is needed. */
-static int skip_text(struct walk *w)
+/* At a quote: after the closing one. 1; 0: a line ends inside, so it is no JSON; -1: more is needed. */
+static int skip_text(struct nested_walk *w)
 {
     for (w->at++; w->at < w->end; w->at++) {
         if (*w->at == '\n') return 0;
@@ -24,8 +24,8 @@ static int skip_text(struct walk *w)
     return -1;
 }
 
-/* Behind a member's value, where a comma or the object's end stands. As skip_text. */
-static int skip_value(struct walk *w)
+/* After a member's value, where a comma or the object's end stands. As skip_text. */
+static int skip_value(struct nested_walk *w)
 {
     int depth = 0;
 
@@ -45,8 +45,8 @@ static int skip_value(struct walk *w)
     return -1;
 }
 
-/* At a member's name. 1: it is a list named "data"; 0: no JSON; 2: another one, and behind its value; -1. */
-static int member(struct walk *w)
+/* At a member's name. 1: it is a list named "data"; 0: no JSON; 2: another one, and after its value; -1. */
+static int member(struct nested_walk *w)
 {
     const char *name;
     size_t n;
@@ -66,7 +66,7 @@ static int member(struct walk *w)
 
 int nested_begins(const char *text, size_t n)
 {
-    struct walk w = {text, text + n};
+    struct nested_walk w = {text, text + n};
     size_t mark = n < 3 ? n : 3;
     int c;
 

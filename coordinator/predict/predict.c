@@ -104,7 +104,7 @@ static status open_all(struct predict *p, struct model_source **model)
     p->tokens = facts.tokens;
     p->hidden = facts.hidden;
     p->longest = facts.longest;
-    TRY(machine_open(p->comm, &p->config->machine, &(struct machine_encoder){folder, "/tmp", *model, 0}, &p->replica));
+    TRY(machine_open(p->comm, &p->config->machine, &(struct machine_encoder){folder, "/tmp", *model}, &p->replica));
     TRY(broadcast_prompts(p));
     return comm_agree(p->comm, comm_is_worker(p->comm) ? open_worker(p) : ST_OK);
 }

@@ -50,7 +50,7 @@ static status compose(struct bank *b, int task, struct tuned *out, struct tuned_
         TRY(bank_compose(b, l, 1, u, prompt + (size_t)l * b->columns));
     }
     for (size_t i = 0; i < gates; i++) router[i] = (float)r[i];
-    memcpy(head, b->head, 2 * (size_t)b->hidden * sizeof *head);
+    memcpy(head, bank_head(b, t->meta.kind), 2 * (size_t)b->hidden * sizeof *head);
     t->layers = b->layers;
     t->modules = b->modules;
     t->prompt = prompt;
@@ -94,8 +94,8 @@ static status load_config(const char *folder, const char *model, const char *dat
     return file_keep_path(seen->data, sizeof seen->data, data[0] ? data : k->config.data);
 }
 
-static status load(const char *checkpoint, const char *model, const char *data, const char *id, struct look *k,
-                   struct pretrained_task *seen, struct tuned *out)
+static status load_task(const char *checkpoint, const char *model, const char *data, const char *id, struct look *k,
+                        struct pretrained_task *seen, struct tuned *out)
 {
     char folder[CHECKPOINT_PATH_BYTES];
     struct model_source *source;
@@ -126,7 +126,7 @@ status pretrained_task_load(const char *checkpoint, const char *model, const cha
     status s;
 
     memset(out, 0, sizeof *out);
-    s = load(checkpoint, model, data, id, &k, seen, out);
+    s = load_task(checkpoint, model, data, id, &k, seen, out);
     bank_close(&k.bank);
     dataset_close(&k.data);
     options_fini(&k.options);

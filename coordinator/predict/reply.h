@@ -1,4 +1,4 @@
-/* A question's answer as a line of JSON (README "Use"):
+/* A question's answer as a line of JSON:
  *     {"line": 1, "answer": "正面", "log_probability": -0.02,
  *      "options": [{"text": "负面", "log_probability": …, "logits": [s, e]}, …]}
  *     {"line": 2, "answer": "piece of the context", "bytes": [9, 15], "characters": [3, 5], "log_probability": …,

@@ -86,7 +86,7 @@ static void bad_line(struct round *r, struct asked *a)
     r->count--;
 }
 
-static status ask(struct round *r, struct asked *a)
+static status ask_workers(struct round *r, struct asked *a)
 {
     const char *detail = "";
 
@@ -100,7 +100,7 @@ static status ask(struct round *r, struct asked *a)
     return ST_OK;
 }
 
-static status fill(struct round *r)
+static status fill_round(struct round *r)
 {
     int64_t most = r->p->config->batch_tokens * r->p->comm->workers;
 
@@ -120,7 +120,7 @@ static status fill(struct round *r)
         a->line = lines_number(r->lines);
         r->count++;
         r->result->lines++;
-        TRY(ask(r, a));
+        TRY(ask_workers(r, a));
     }
     return ST_OK;
 }
@@ -168,7 +168,7 @@ static status send_all(struct round *r, struct exchange *x)
 }
 
 /* A worker's side. The coordinator waits for what it sends, so a failure here ends all. */
-static status answer(struct predict *p, const struct parcel *k, struct exchange *sent)
+static status answer_parcel(struct predict *p, const struct parcel *k, struct exchange *sent)
 {
     struct encoder_prompts prompts = {p->layers, p->tokens, p->prompts};
     struct score_batch_result *results = NULL;
@@ -230,7 +230,7 @@ static status run_round(struct round *r, FILE *to, int *more)
     status s = ST_OK;
 
     if (comm_is_coordinator(c)) {
-        s = fill(r);
+        s = fill_round(r);
         deal(r);
         if (r->count == 0) r->parcels[0].words = -1;
     }
@@ -240,7 +240,7 @@ static status run_round(struct round *r, FILE *to, int *more)
     if (!*more) return ST_OK;
     if (comm_is_coordinator(c)) s = send_all(r, &x);
     if (s == ST_OK && comm_is_worker(c) && r->parcels[c->worker].windows > 0)
-        s = answer(r->p, &r->parcels[c->worker], &x);
+        s = answer_parcel(r->p, &r->parcels[c->worker], &x);
     if (s == ST_OK) s = exchange_wait(c, &x);
     exchange_fini(&x);
     if (s == ST_OK && comm_is_coordinator(c)) s = write_replies(r, to);

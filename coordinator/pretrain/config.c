@@ -1,5 +1,5 @@
-/* The rows. Defaults are the authors' where a result is at stake (worker/README.md, "Pre-training"), ours where it is
- * not. */
+/* The option table. Defaults are the authors' where they affect a result (worker/README.md, "Pre-training"), ours
+ * elsewhere. */
 #include "coordinator/pretrain/config.h"
 
 #include <math.h>
@@ -14,7 +14,8 @@ const struct option pretrain_options[] = {
     LIST_OPTION("tasks", AT(tasks), "", RESULT,
                 "ids of the tasks, in router order; empty: every upstream task that was imported"),
     INT_OPTION("seed", AT(seed), "42", 0, 9e15, RESULT, "", "seed of everything drawn"),
-    CHOICE_OPTION("log", AT(log), "warn", "silent|error|warn|info|debug", PLACEMENT, "what is said on standard error"),
+    CHOICE_OPTION("log", AT(log), "warn", "silent|error|warn|info|debug", PLACEMENT,
+                  "how much is reported on standard error"),
 
     CHOICE_OPTION("prompt.depth", AT(prompt.depth), "deep", "deep|shallow", RESULT,
                   "deep: prompts before every layer; shallow: before the first"),
@@ -22,6 +23,9 @@ const struct option pretrain_options[] = {
     INT_OPTION("prompt.modules", AT(prompt.modules), "8", 1, 256, RESULT, "", "number K of modular prompts"),
     INT_OPTION("prompt.intrinsic", AT(prompt.intrinsic), "300", 1, 65536, RESULT, "",
                "dimensions d of a module's intrinsic vector"),
+    INT_OPTION("prompt.own_modules", AT(prompt.own_modules), "0", 0, 256, RESULT, "modules",
+               "modules of its own that a task begins with: their router logits start at +router_centre's size, all "
+               "others at -; 0: all start at router_centre"),
     REAL_OPTION("prompt.module_start", AT(prompt.module_start), "1e-3", 1e-9, 1e3, RESULT, "",
                 "modules start uniform between plus and minus this; with wider ones they differ from the first step"),
     REAL_OPTION("prompt.router_start", AT(prompt.router_start), "1e-3", 0, 100, RESULT, "",
@@ -29,6 +33,9 @@ const struct option pretrain_options[] = {
                 "of its own from the first step"),
     REAL_OPTION("prompt.router_centre", AT(prompt.router_centre), "0", -100, 100, RESULT, "",
                 "see router_start; below 0 few modules prevail in a task"),
+    CHOICE_OPTION("prompt.heads", AT(prompt.heads), "one", "one|kinds", RESULT,
+                  "one head for all tasks, or one for tasks with options (labels, choices) and one for spans: what one "
+                  "kind learns is no noise to the other"),
     INT_OPTION("prompt.first_placeholder", AT(prompt.first_placeholder), "1000", 0, 1e9, RESULT, "",
                "vocabulary id at the prompt's first position; P ids from there"),
     INT_OPTION("prompt.max_length", AT(prompt.max_length), "512", 8, 65536, RESULT, "tokens",
@@ -60,6 +67,9 @@ const struct option pretrain_options[] = {
                 "dropout at the encoder's own rates while training"),
     BOOL_OPTION("train.gate_noise", AT(mixture.gate_noise), "true", RESULT,
                 "gates are drawn while training (relaxed Bernoulli); false: their means, as in evaluation"),
+    BOOL_OPTION("train.balance", AT(mixture.balance), "false", RESULT,
+                "a task's gradient is divided by the running size of its own, so that tasks with small gradients move "
+                "what is shared as fast as others"),
     REAL_OPTION("train.tau", AT(mixture.tau), "1", 1e-3, 1e3, RESULT, "", "temperature of the relaxed Bernoulli gates"),
     REAL_OPTION("train.tau_least", AT(mixture.tau_least), "1e-3", 1e-3, 1e3, RESULT, "",
                 "the temperature does not fall below"),

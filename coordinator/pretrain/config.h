@@ -1,4 +1,4 @@
-/* What `mp2 pretrain` can be told: the option table behind its YAML file, --set, help and the resolved dump. */
+/* The options of `mp2 pretrain`: one table for its YAML file, --set, the help text and the resolved dump. */
 #ifndef MP2_COORDINATOR_PRETRAIN_CONFIG_H
 #define MP2_COORDINATOR_PRETRAIN_CONFIG_H
 
@@ -8,18 +8,20 @@
 #include "worker/model/machine.h"
 
 enum depth { DEPTH_DEEP, DEPTH_SHALLOW };
+enum heads { HEADS_ONE, HEADS_KINDS };
 
-/* What prompts look like. */
+/* Shape of the prompts. */
 struct prompt_config {
     enum depth depth;
-    int64_t tokens, modules, intrinsic, first_placeholder, max_length;
+    enum heads heads;
+    int64_t tokens, modules, own_modules, intrinsic, first_placeholder, max_length;
     double module_start, router_start, router_centre;
 };
 
-/* Of routers and modules: their rates beside train.rate, and how gates are drawn. */
+/* Routers and modules: their learning rates beside train.rate, and how gates are drawn. */
 struct mixture_config {
     double router_rate, projection_factor, head_factor, tau, tau_least, tau_decay;
-    int gate_noise;
+    int gate_noise, balance;
 };
 
 struct reference_config {

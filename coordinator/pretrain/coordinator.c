@@ -1,4 +1,4 @@
-/* The coordinator's phases of a step, in their order. */
+/* The coordinator's phases of a step, in order. */
 #include "coordinator/pretrain/coordinator.h"
 
 #include <math.h>
@@ -19,7 +19,9 @@ static status open_parameters(struct pretrain_coordinator *c)
                                      .d = (int)s->intrinsic,
                                      .hidden = (int)s->hidden,
                                      .tasks = (int)s->tasks,
+                                     .heads = (int)s->heads,
                                      .idle_rows = c->config->reference.idle_rows,
+                                     .own = (int)p->own_modules,
                                      .z_start = p->module_start,
                                      .router_start = p->router_start,
                                      .router_centre = p->router_centre};
@@ -37,7 +39,7 @@ static status open_draws(struct pretrain_coordinator *c)
     TRY(mem_keep_new(&c->keep, 2 * s->groups * s->gates, sizeof *gates, &gates));
     for (int g = 0; g < s->groups; g++)
         c->draws[g] = (struct group_draw){
-            .s = gates + 2 * g * s->gates, .r = gates + (2 * g + 1) * s->gates, .u = c->u + g * s->u};
+            .weight = 1.0, .s = gates + 2 * g * s->gates, .r = gates + (2 * g + 1) * s->gates, .u = c->u + g * s->u};
     return ST_OK;
 }
 
@@ -61,7 +63,8 @@ static status open_outcome(struct pretrain_coordinator *c)
     TRY(pretrain_gradients_new(&c->keep, s, &c->gradients));
     TRY(mem_keep_new(&c->keep, (size_t)s->groups, sizeof *c->outcome.groups, &c->outcome.groups));
     TRY(mem_keep_new(&c->keep, s->groups * s->u, sizeof *c->outcome.grad_u, &c->outcome.grad_u));
-    return mem_keep_new(&c->keep, s->head, sizeof *c->outcome.grad_head, &c->outcome.grad_head);
+    TRY(mem_keep_new(&c->keep, (size_t)s->groups, sizeof *c->outcome.square, &c->outcome.square));
+    return mem_keep_new(&c->keep, (size_t)s->heads * s->head, sizeof *c->outcome.grad_head, &c->outcome.grad_head);
 }
 
 static status open_tasks(struct pretrain_coordinator *c)
@@ -91,6 +94,7 @@ static status open_all(struct pretrain_coordinator *c)
     TRY(open_draws(c));
     TRY(open_reports(c));
     TRY(open_outcome(c));
+    TRY(balance_new(c->shape->tasks, &c->balance));
     TRY(pretrain_message_new(&c->keep, c->shape->groups, &c->message));
     return open_tasks(c);
 }
@@ -107,7 +111,9 @@ status pretrain_coordinator_new(const struct pretrain_coordinator_options *o, st
                                           .workers = o->workers,
                                           .data = *data,
                                           .u = o->go->u,
-                                          .head = o->go->head};
+                                          .head = o->go->head,
+                                          .measure = o->go->measure,
+                                          .weights = o->go->weights};
     *data = NULL;
     s = open_all(*out);
     if (s != ST_OK) pretrain_coordinator_destroy(out);
@@ -122,6 +128,7 @@ void pretrain_coordinator_destroy(struct pretrain_coordinator **out)
     task_scores_destroy(&c->scores);
     record_buffer_fini(&c->record);
     parameters_destroy(&c->parameters);
+    balance_destroy(&c->balance);
     planner_destroy(&c->planner);
     dataset_close(&c->data);
     mem_keep_free(&c->keep);
@@ -144,6 +151,20 @@ struct rates pretrain_rates(const struct pretrain_config *config, int64_t step)
                           .adamw = t->adamw};
 }
 
+/* Which head a task uses. */
+static int head_of(const struct pretrain_coordinator *c, int task)
+{
+    return c->shape->heads > 1 && dataset_task(c->data, task)->kind == TASK_EXTRACTIVE;
+}
+
+/* A head into go's, for group g. */
+static void take_head(struct pretrain_coordinator *c, int g, int head)
+{
+    size_t n = c->shape->head;
+
+    memcpy(c->head + (size_t)g * n, c->parameters->head.value + (size_t)head * n, n * sizeof *c->head);
+}
+
 void pretrain_coordinator_mix(struct pretrain_coordinator *c, int64_t step, int g, int task)
 {
     const struct pretrain_shape *s = c->shape;
@@ -151,6 +172,8 @@ void pretrain_coordinator_mix(struct pretrain_coordinator *c, int64_t step, int 
     double *noise = c->uniform + g * s->gates;
 
     d->task = task;
+    d->head = head_of(c, task);
+    take_head(c, g, d->head);
     d->tau = mixture_tau(&c->config->mixture, step - 1);
     d->uniform = c->config->mixture.gate_noise ? noise : NULL;
     if (d->uniform) schedule_noise(c->planner->schedule, step - 1, g, (int)s->layers, (int)s->modules, noise);
@@ -163,7 +186,6 @@ status pretrain_coordinator_draw(struct pretrain_coordinator *c, int64_t step, i
 
     TRY(planner_begin(c->planner, step));
     for (int g = 0; g < c->shape->groups; g++) pretrain_coordinator_mix(c, step, g, plan->groups[g].task);
-    memcpy(c->head, c->parameters->head.value, c->shape->head * sizeof *c->head);
     for (int w = 0; w < c->workers; w++) words[w] = (int64_t)plan->messages[w].count;
     return ST_OK;
 }
@@ -176,7 +198,7 @@ void pretrain_coordinator_mix_task(struct pretrain_coordinator *c, int task)
     draw.uniform = NULL;
     draw.tau = 1.0;
     parameters_draw(c->parameters, &draw);
-    memcpy(c->head, c->parameters->head.value, c->shape->head * sizeof *c->head);
+    take_head(c, 0, head_of(c, task));
 }
 
 /* ---- reports ---- */
@@ -186,7 +208,7 @@ struct pretrain_report *pretrain_coordinator_report(struct pretrain_coordinator 
     return (struct pretrain_report *)(void *)(c->reports.data + w * c->reports.bytes);
 }
 
-/* Seconds are not below 0: until a report is there its place says so. */
+/* Seconds are never negative: -1 marks a report that has not arrived. */
 void pretrain_coordinator_expect(struct pretrain_coordinator *c)
 {
     for (int w = 0; w < c->workers; w++) pretrain_coordinator_report(c, w)->member.seconds = -1;
@@ -202,7 +224,7 @@ void pretrain_coordinator_heard(struct pretrain_coordinator *c)
 
 /* ---- conclude: is the step finite, and what was its loss? ---- */
 
-/* Losses and hits of the groups, each slot from the worker that had it. */
+/* Losses and hits of the groups, each slot from the worker that computed it. */
 static void gather_slots(struct pretrain_coordinator *c)
 {
     const struct pretrain_shape *s = c->shape;
@@ -224,6 +246,22 @@ static void gather_slots(struct pretrain_coordinator *c)
         c->outcome.groups[g].loss = tree_total(losses + g * s->batch, (int32_t)s->batch) / s->batch;
 }
 
+void pretrain_coordinator_weigh(struct pretrain_coordinator *c)
+{
+    const struct pretrain_shape *s = c->shape;
+
+    for (int g = 0; g < s->groups; g++) {
+        struct group_draw *d = &c->draws[g];
+
+        d->weight = 1.0;
+        if (c->config->mixture.balance) {
+            c->outcome.square[g] = balance_square(c->gradients.prompts + g * s->bank, s->bank);
+            d->weight = balance_weight(c->balance, d->task, c->outcome.square[g]);
+        }
+        c->weights[g] = d->weight;
+    }
+}
+
 /* g by group, and the head's gradient summed over groups. */
 static void gather_gradients(struct pretrain_coordinator *c)
 {
@@ -234,9 +272,11 @@ static void gather_gradients(struct pretrain_coordinator *c)
     for (int64_t l = 0; l < s->layers; l++)
         for (int64_t g = 0; g < s->groups; g++)
             memcpy(c->outcome.grad_u + (g * s->layers + l) * d, from->u + (l * s->groups + g) * d, d * sizeof *from->u);
-    for (size_t i = 0; i < s->head; i++) {
-        c->outcome.grad_head[i] = 0;
-        for (int64_t g = 0; g < s->groups; g++) c->outcome.grad_head[i] += (double)from->head[g * s->head + i];
+    memset(c->outcome.grad_head, 0, (size_t)s->heads * s->head * sizeof *c->outcome.grad_head);
+    for (int64_t g = 0; g < s->groups; g++) {
+        double *to = c->outcome.grad_head + (size_t)c->draws[g].head * s->head;
+
+        for (size_t i = 0; i < s->head; i++) to[i] += c->weights[g] * (double)from->head[(size_t)g * s->head + i];
     }
 }
 
@@ -284,18 +324,29 @@ static void fill_times(struct pretrain_coordinator *c, double planned, double re
     m->reduce_seconds = clock_now() - reported;
 }
 
+/* Decide whether to measure the machine's rate before the next step. */
+static void watch_rate(struct pretrain_coordinator *c)
+{
+    double now = clock_now();
+
+    *c->measure = c->concluded > 0 && rate_watch_step(&c->rate, c->message.step.flops, now - c->concluded);
+    c->concluded = now;
+}
+
 void pretrain_coordinator_conclude(struct pretrain_coordinator *c, int64_t step, double planned, double reported,
                                    struct job_step *out)
 {
     enum record_skip skipped;
 
     gather_slots(c);
+    pretrain_coordinator_weigh(c);
     gather_gradients(c);
     skipped = judge(c);
-    for (int w = 0; w < c->workers; w++) planner_learn(c->planner, w, c->reports.members[w].seconds);
+    for (int w = 0; w < c->workers; w++) planner_update_speed(c->planner, w, c->reports.members[w].seconds);
     out->failed = pretrain_record_make(c, step, skipped, out);
     pretrain_message_fill(c, step, skipped == RECORD_APPLIED);
     fill_times(c, planned, reported);
+    watch_rate(c);
     out->message = &c->message.step;
     out->reports = c->reports.members;
     out->units = c->units;
@@ -308,6 +359,7 @@ status pretrain_coordinator_take(struct pretrain_coordinator *c, int64_t step, c
                                  int32_t *apply, Mp2__Step **message)
 {
     TRY(pretrain_record_take(c, step, record, apply));
+    if (*apply) pretrain_coordinator_weigh(c);
     pretrain_message_fill(c, step, *apply);
     c->message.step.skipped = !*apply;
     *message = &c->message.step;
@@ -319,4 +371,6 @@ void pretrain_coordinator_update(struct pretrain_coordinator *c, int64_t step)
     struct rates rates = pretrain_rates(c->config, step);
 
     parameters_update(c->parameters, &rates, (int)c->shape->groups, c->draws, c->outcome.grad_u, c->outcome.grad_head);
+    for (int g = 0; g < c->shape->groups && c->config->mixture.balance; g++)
+        balance_add(c->balance, c->draws[g].task, c->outcome.square[g]);
 }

@@ -1,4 +1,4 @@
-/* Scores of tasks: the order of an evaluation, and its collectives. */
+/* Scores of tasks: the sequence of an evaluation, and its collectives. */
 #include <string.h>
 
 #include "cluster/base/clock.h"
@@ -6,7 +6,7 @@
 #include "coordinator/pretrain/pretrain.h"
 #include "coordinator/pretrain/scores.h"
 
-/* The task's prompt in evaluation mode, composed and gathered as in a step. */
+/* Compose and gather the task's prompt in evaluation mode, as in a step. */
 static status compose_task(struct pretrain *p, int task)
 {
     const struct pretrain_shape *s = &p->facts.shape;
@@ -19,7 +19,7 @@ static status compose_task(struct pretrain *p, int task)
     return comm_or_abort(p->comm, reduce_gather_prompts(&p->reduce, 1, w ? w->own : NULL, w ? w->prompts : NULL));
 }
 
-/* At most `rows` rows (0: all) of a split of a task, a keyed subset of the seed. */
+/* Score at most `rows` rows (0: all) of a split of a task: a subset determined by the seed. */
 static status score_task(struct pretrain *p, struct scorer *x, int task, enum split split, int64_t rows,
                          struct eval_result *out)
 {
@@ -29,14 +29,15 @@ static status score_task(struct pretrain *p, struct scorer *x, int task, enum sp
     return score_rows(x, &what, NULL, NULL, out);
 }
 
-static struct scorer scorer_of(struct pretrain *p, struct membership *membership)
+static struct scorer scorer_of(struct pretrain *p, const struct eval_watch *watch)
 {
     const struct pretrain_config *c = p->config;
     struct pretrain_worker *w = p->worker;
 
     return (struct scorer){
         .comm = p->comm,
-        .membership = membership,
+        .membership = watch->membership,
+        .folder = watch->folder,
         .rules = {.padding = c->reference.padding,
                   .product = c->reference.product,
                   .independent = c->reference.form != FORM_RIGHT,
@@ -50,11 +51,11 @@ static struct scorer scorer_of(struct pretrain *p, struct membership *membership
 
 /* ---- for struct job ---- */
 
-status pretrain_evaluate(void *self, int64_t step, int full, struct membership *membership, struct job_eval *out)
+status pretrain_evaluate(void *self, int64_t step, int full, const struct eval_watch *watch, struct job_eval *out)
 {
     struct pretrain *p = self;
     struct pretrain_coordinator *c = p->coordinator;
-    struct scorer x = scorer_of(p, membership);
+    struct scorer x = scorer_of(p, watch);
     double started = clock_now();
     status s = ST_OK;
 
@@ -75,8 +76,8 @@ status pretrain_evaluate(void *self, int64_t step, int full, struct membership *
 
 /* ---- for mp2 evaluate ---- */
 
-/* Coordinator. How far the scoring is, for those who watch. */
-static void tell(struct pretrain *p, struct progress *progress, Mp2__Run__State state, int done)
+/* Coordinator. Publish the progress of the scoring. */
+static void tell_state(struct pretrain *p, struct progress *progress, Mp2__Run__State state, int done)
 {
     Mp2__Run run = MP2__RUN__INIT;
 
@@ -92,7 +93,7 @@ static void tell(struct pretrain *p, struct progress *progress, Mp2__Run__State 
     progress_post(progress, &run.base);
 }
 
-/* Coordinator. A task's score as a message of its own. */
+/* Coordinator. Publish a task's score as a separate message. */
 static void tell_score(struct progress *progress, const struct task_scores *scores, enum split split)
 {
     Mp2__Score *score = scores->pointers[scores->eval.n_scores - 1];
@@ -114,13 +115,13 @@ static status score_split(struct pretrain *p, struct scorer *x, enum split split
     for (int t = 0; t < p->facts.shape.tasks; t++) {
         struct eval_result r;
 
-        tell(p, progress, MP2__RUN__STATE__EVALUATING, t);
+        tell_state(p, progress, MP2__RUN__STATE__EVALUATING, t);
         TRY(score_task(p, x, t, split, 0, &r));
         if (!c) continue;
+        c->scores->complete = 1; /* so far */
         task_scores_add(c->scores, t, split, &r);
         if (progress && r.rows > 0) tell_score(progress, c->scores, split);
     }
-    if (c) c->scores->complete = 1;
     return ST_OK;
 }
 
@@ -157,12 +158,17 @@ status pretrain_evaluate_split(struct pretrain *p, enum split split)
 {
     struct progress_options po = {.name = "evaluate", .watch = p->config->watch};
     struct progress *progress = NULL;
-    struct scorer x = scorer_of(p, NULL);
+    struct scorer x = scorer_of(p, &(struct eval_watch){NULL, NULL});
     status s = p->coordinator ? progress_new(&po, &progress) : ST_OK;
 
     s = comm_agree(p->comm, s);
     if (s == ST_OK) s = score_split(p, &x, split, progress);
-    tell(p, progress, s == ST_OK ? MP2__RUN__STATE__FINISHED : MP2__RUN__STATE__FAILED, (int)p->facts.shape.tasks);
+    if (progress)
+        tell_state(p, progress,
+                   s == ST_OK    ? MP2__RUN__STATE__FINISHED
+                   : s == ST_END ? MP2__RUN__STATE__STOPPED
+                                 : MP2__RUN__STATE__FAILED,
+                   s == ST_OK ? (int)p->facts.shape.tasks : (int)p->coordinator->scores->eval.n_scores);
     scorer_fini(&x);
     progress_destroy(&progress);
     return s;

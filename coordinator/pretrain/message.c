@@ -1,4 +1,4 @@
-/* What the stream is told of a step. */
+/* The message about a step for the stream. */
 #include <math.h>
 
 #include "coordinator/pretrain/coordinator.h"
@@ -26,6 +26,12 @@ static double gradient_norm(const struct pretrain_coordinator *c)
                 parameters_square_of_a(c->parameters, groups, c->draws, s->columns, c->gradients.prompts));
 }
 
+/* Of the first visit whose step counted: one that was not finite says nothing. */
+static void note_first_loss(struct state_task *task, double loss)
+{
+    if (isfinite(loss) && (task->first_loss == 0 || isnan(task->first_loss))) task->first_loss = loss;
+}
+
 void pretrain_message_fill(struct pretrain_coordinator *c, int64_t step, int applied)
 {
     struct rates r = pretrain_rates(c->config, step);
@@ -48,7 +54,7 @@ void pretrain_message_fill(struct pretrain_coordinator *c, int64_t step, int app
         m->accuracy += gm->accuracy / groups;
         m->examples += gm->examples;
         m->tokens += gm->tokens;
-        if (c->tasks[group->task].first_loss == 0) c->tasks[group->task].first_loss = gm->loss;
+        note_first_loss(&c->tasks[group->task], gm->loss);
     }
     m->learning_rate = r.z;
     m->router_rate = r.router;

@@ -1,11 +1,11 @@
-/* Drawing, slots, cost, deal, messages. */
+/* Draw tasks and rows, order slots, predict cost, deal the slots, fill the messages. */
 #include "coordinator/pretrain/plan.h"
 
 #include "cluster/base/log.h"
 #include "coordinator/loop/dealing.h"
 #include "coordinator/score/example_marks.h"
 
-/* Words that a worker's message may take when the deal is anything like even: so much is there from the start. */
+/* Words of a worker's message if the slots are dealt about evenly: this much is allocated from the start. */
 static size_t message_words(const struct planner *p)
 {
     const struct pretrain_shape *s = p->shape;
@@ -52,7 +52,7 @@ static status open_all(struct planner *p)
     TRY(mem_keep_new(&p->keep, batch, sizeof *p->order, &p->order));
     TRY(mem_keep_new(&p->keep, (size_t)s->groups, sizeof *p->slot_cost, &p->slot_cost));
     TRY(mem_keep_new(&p->keep, (size_t)p->workers, sizeof *p->speed, &p->speed));
-    for (int w = 0; w < p->workers; w++) p->speed[w] = 1.0;
+    TRY(mem_keep_new(&p->keep, (size_t)p->workers, sizeof *p->measured, &p->measured));
     TRY(open_step(p, &p->now));
     return open_step(p, &p->next);
 }
@@ -83,7 +83,7 @@ void planner_destroy(struct planner **out)
     *out = NULL;
 }
 
-/* Products cost by the token, attention by the token pair; in units of a token's products of width H. */
+/* Matrix products cost per token, attention per token pair; in units of one token's products of width H. */
 static double example_cost(const struct pretrain_shape *shape, int32_t length)
 {
     return (double)length * (1.0 + (double)length / (6.0 * (double)shape->hidden));
@@ -107,7 +107,7 @@ static void plan_group(struct planner *p, int group, struct planned_group *out)
     }
 }
 
-/* The examples of a dealt block, for the worker that has it. */
+/* Add the examples of a dealt block to the message of its worker. */
 static status add_block(struct planner *p, const struct deal_block *block, struct planned_step *plan)
 {
     const struct pretrain_shape *shape = p->shape;
@@ -133,12 +133,27 @@ static status add_block(struct planner *p, const struct deal_block *block, struc
     return ST_OK;
 }
 
-/* What a worker has room for. */
+/* Check that the message fits a worker's buffers. */
 static status check_message(const struct planner *p, const struct assignment_message *m)
 {
     if (m->count <= pretrain_assignment_most(p->shape)) return ST_OK;
     return fault(ST_SYSTEM, "internal error: an assignment of %zu words, expected at most %zu", m->count,
                  pretrain_assignment_most(p->shape));
+}
+
+/* Whoever has had no slots yet is taken for as quick as the others are on average. */
+static void assume_speeds(struct planner *p)
+{
+    double sum = 0;
+    int known = 0;
+
+    for (int w = 0; w < p->workers; w++)
+        if (p->measured[w] > 0) {
+            sum += p->measured[w];
+            known++;
+        }
+    for (int w = 0; w < p->workers; w++)
+        p->speed[w] = p->measured[w] > 0 ? p->measured[w] : known > 0 ? sum / known : 1.0;
 }
 
 static status plan_step(struct planner *p, int64_t step, struct planned_step *plan)
@@ -153,6 +168,7 @@ static status plan_step(struct planner *p, int64_t step, struct planned_step *pl
         for (int s = 0; s < shape->batch; s++) p->slot_cost[g] += example_cost(shape, plan->groups[g].lengths[s]);
         p->slot_cost[g] /= shape->batch;
     }
+    assume_speeds(p);
     TRY(dealing_assign(&plan->deal, (int)shape->groups, (int)shape->batch, p->workers, p->slot_cost, p->speed));
     for (int w = 0; w < p->workers; w++) {
         TRY(assignment_message_begin(&plan->messages[w], &plan->deal));
@@ -179,11 +195,11 @@ status planner_plan_next(struct planner *p, int64_t step)
     return plan_step(p, step, &p->next);
 }
 
-void planner_learn(struct planner *p, int w, double seconds)
+void planner_update_speed(struct planner *p, int w, double seconds)
 {
     double cost = p->now.cost[w];
 
     if (cost <= 0 || seconds <= 0) return;
-    if (p->speed[w] == 1.0) p->speed[w] = cost / seconds;
-    else p->speed[w] += 0.05 * (cost / seconds - p->speed[w]);
+    if (p->measured[w] <= 0) p->measured[w] = cost / seconds;
+    else p->measured[w] += 0.05 * (cost / seconds - p->measured[w]);
 }

@@ -1,5 +1,5 @@
-/* The plan of a step: task, rows and slots come from the schedule and the rows' lengths alone (they are part of the
- * result); who computes which slots follows predicted cost and measured speed (it is not). Coordinator, local. */
+/* The plan of a step: task, rows and slots depend on the schedule and the rows' lengths only (they affect the result);
+ * which worker computes which slots depends on predicted cost and measured speed (it does not). Coordinator, local. */
 #ifndef MP2_COORDINATOR_PRETRAIN_PLAN_H
 #define MP2_COORDINATOR_PRETRAIN_PLAN_H
 
@@ -10,13 +10,13 @@
 #include "worker/pretrain_messages.h"
 #include "worker/train/assignment.h"
 
-/* One group as it is planned. */
+/* One planned group. */
 struct planned_group {
     int task;
-    int64_t visit;    /* of the task: earlier draws of it */
+    int64_t visit;    /* number of earlier draws of the task */
     int64_t *rows;    /* (batch) by slot */
     int32_t *lengths; /* (batch) by slot, tokens */
-    int32_t *read;    /* (batch) by slot: tokens that the last layer computes */
+    int32_t *read;    /* (batch) by slot: tokens computed by the last layer */
     int64_t tokens;
 };
 
@@ -26,7 +26,7 @@ struct planned_step {
     struct planned_group *groups;
     struct deal deal;
     struct assignment_message *messages; /* (workers) */
-    double *cost;                        /* (workers) predicted, of what each was dealt */
+    double *cost;                        /* (workers) predicted cost of the slots of each */
 };
 
 struct planner {
@@ -37,25 +37,26 @@ struct planner {
     struct mem_keep keep;
     struct schedule *schedule;
     struct planned_step now, next; /* the step under way; the one that is planned while workers compute */
-    double *speed;                 /* (workers) measured: predicted cost a second */
+    double *measured;              /* (workers) predicted cost a second; 0: it has had no slots yet */
+    double *speed;                 /* (workers) likewise, assumed where nothing is measured */
     int64_t *rows_of_task;         /* (T) */
     struct example_buffer buffer;
-    int64_t *drawn_rows; /* (batch) in the order of the draw */
+    int64_t *drawn_rows; /* (batch) in the order drawn */
     int32_t *drawn_lengths, *order;
-    double *slot_cost; /* (groups) predicted, of a slot */
+    double *slot_cost; /* (groups) predicted cost of a slot */
 };
 
-/* config, shape and data outlive the planner. */
+/* config, shape and data must outlive the planner. */
 status planner_new(const struct pretrain_config *config, const struct pretrain_shape *shape, int workers,
                    struct dataset *data, struct planner **out);
 void planner_destroy(struct planner **p);
 
-/* p->now becomes step `step` (from 1): planned ahead or, where it was not, planned now. */
+/* p->now becomes step `step` (from 1): planned ahead, or else planned now. */
 status planner_begin(struct planner *p, int64_t step);
-/* Plan step `step` ahead, to p->next. */
+/* Plan step `step` ahead, into p->next. */
 status planner_plan_next(struct planner *p, int64_t step);
 
 /* Worker w took so many seconds for what it was dealt in p->now; the next deals follow. */
-void planner_learn(struct planner *p, int w, double seconds);
+void planner_update_speed(struct planner *p, int w, double seconds);
 
 #endif

@@ -1,9 +1,10 @@
-/* Sizes come from the encoder and the data, digests vouch for both. */
+/* Sizes come from the encoder and the data; digests identify both. */
 #include "coordinator/pretrain/prepare.h"
 
 #include <stdio.h>
 
 #include "cluster/base/log.h"
+#include "coordinator/pretrain/recipe.h"
 #include "coordinator/text/vocabulary.h"
 
 static status check_sizes(const struct pretrain_config *c, const struct model_config *m, const struct dataset *data)
@@ -32,11 +33,25 @@ static struct pretrain_shape find_shape(const struct pretrain_config *c, const s
                                .intrinsic = c->prompt.intrinsic,
                                .tasks = dataset_tasks(data),
                                .groups = c->train.groups,
+                               .heads = c->prompt.heads == HEADS_KINDS ? 2 : 1,
                                .batch = c->train.batch,
                                .longest = longest};
 
     pretrain_shape_complete(&s);
     return s;
+}
+
+/* Rates of another width train little or nothing, and say nothing of it. */
+static void check_rates(const struct pretrain_config *c, int64_t hidden)
+{
+    const struct recipe *r = recipe_for(hidden);
+
+    if (!recipe_is_near(c->train.rate, r->rate))
+        log_warn("rate-far", "hidden=%lld train.rate=%g recipe=%g see=%s", (long long)hidden, c->train.rate, r->rate,
+                 r->file);
+    if (!recipe_is_near(c->mixture.router_rate, r->router_rate))
+        log_warn("rate-far", "hidden=%lld train.router_rate=%g recipe=%g see=%s", (long long)hidden,
+                 c->mixture.router_rate, r->router_rate, r->file);
 }
 
 status pretrain_prepare(const struct pretrain_config *c, struct pretrain_facts *facts, struct model_source **model,
@@ -53,6 +68,7 @@ status pretrain_prepare(const struct pretrain_config *c, struct pretrain_facts *
     if (form.max_length > m->positions) form.max_length = (int)m->positions;
     TRY(dataset_open(c->data, &c->tasks, &form, data));
     TRY(check_sizes(c, m, *data));
+    check_rates(c, m->hidden);
     TRY(model_source_digest(*model, facts->encoder_digest));
     model_source_drop(*model, NULL);
     snprintf(facts->data_digest, sizeof facts->data_digest, "%s", dataset_digest(*data));

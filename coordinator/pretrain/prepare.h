@@ -1,4 +1,4 @@
-/* What the coordinator of `mp2 pretrain` does before the ranks begin: opens encoder and data, checks that they fit
+/* What the coordinator of `mp2 pretrain` does before the ranks start: open encoder and data, check that they fit
  * together. */
 #ifndef MP2_COORDINATOR_PRETRAIN_PREPARE_H
 #define MP2_COORDINATOR_PRETRAIN_PREPARE_H
@@ -9,14 +9,14 @@
 #include "worker/model/source.h"
 #include "worker/pretrain_messages.h"
 
-/* What it found out; broadcast as it is. */
+/* What it found; broadcast as raw bytes. */
 struct pretrain_facts {
     struct pretrain_shape shape;
     char encoder_digest[DIGEST_TEXT], data_digest[DIGEST_TEXT], vocabulary_digest[DIGEST_TEXT];
 };
 
-/* Local, coordinator. model and data are the caller's to close, after a failure, too. ST_INPUT (reported) when anything
- * is wrong. */
+/* Local, coordinator. The caller closes model and data, even after a failure. ST_INPUT (reported) if anything is
+ * wrong. */
 status pretrain_prepare(const struct pretrain_config *config, struct pretrain_facts *facts, struct model_source **model,
                         struct dataset **data);
 

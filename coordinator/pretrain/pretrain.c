@@ -1,4 +1,4 @@
-/* Opening, part by part, all ranks agreeing; the job. */
+/* Opening, part by part, with all ranks agreeing on each; the job. */
 #include "coordinator/pretrain/pretrain.h"
 
 #include <gnu/libc-version.h>
@@ -9,21 +9,20 @@
 static status open_encoder(struct pretrain *p, const struct model_source *model)
 {
     return machine_open(p->comm, &p->config->machine,
-                        &(struct machine_encoder){p->config->model, p->config->run, model, 0}, &p->replica);
+                        &(struct machine_encoder){p->config->model, p->config->run, model}, &p->replica);
 }
 
-/* What the bits depend on besides the options. */
+/* What bit-identical results depend on besides the options. */
 static status share_libraries(struct pretrain *p)
 {
     if (p->replica.encoder)
         snprintf(p->about, sizeof p->about, "%s, glibc %s", matmul_about(p->replica.encoder->matmul),
                  gnu_get_libc_version());
-    /* The last rank is a worker in any case; a coordinator may have no encoder. */
+    /* The last rank is always a worker; a coordinator may have no encoder. */
     return comm_broadcast(p->comm, p->about, sizeof p->about, p->comm->size - 1);
 }
 
-/* The rate of all workers' products together, for those who watch. */
-static status measure_rate(struct pretrain *p)
+status pretrain_measure_rate(struct pretrain *p)
 {
     double rate = 0;
     int64_t sum;
@@ -33,7 +32,7 @@ static status measure_rate(struct pretrain *p)
     TRY(comm_agree(p->comm, s));
     sum = (int64_t)rate;
     TRY(comm_sum(p->comm, &sum, 1));
-    p->limit_flops = (double)sum;
+    if ((double)sum > p->limit_flops) p->limit_flops = (double)sum;
     return ST_OK;
 }
 
@@ -70,7 +69,10 @@ static status open_parts(struct pretrain *p, struct dataset **data)
 {
     TRY(pretrain_go_new(&p->keep, &p->facts.shape, p->comm->workers, &p->go));
     if (comm_is_worker(p->comm)) TRY(open_worker(p));
-    return comm_is_coordinator(p->comm) ? open_coordinator(p, data) : ST_OK;
+    if (!comm_is_coordinator(p->comm)) return ST_OK;
+    TRY(open_coordinator(p, data));
+    p->coordinator->rate.limit = p->limit_flops;
+    return ST_OK;
 }
 
 static status open_all(struct pretrain *p, struct model_source **model, struct dataset **data)
@@ -83,8 +85,34 @@ static status open_all(struct pretrain *p, struct model_source **model, struct d
     reduce_init(&p->reduce, p->comm, &p->blocks, (int)p->facts.shape.layers);
     TRY(open_encoder(p, *model));
     TRY(share_libraries(p));
-    TRY(measure_rate(p));
+    TRY(pretrain_measure_rate(p));
     return comm_agree(p->comm, open_parts(p, data));
+}
+
+struct digested {
+    const struct pretrain_config *config;
+    enum loss_over loss;
+};
+
+/* Options that say what all runs did before there was a choice do not count: runs from then go on with these values,
+ * and with these alone. */
+static int enters_digest(void *arg, const char *name)
+{
+    const struct digested *d = arg;
+
+    if (strcmp(name, "train.loss") == 0 || strcmp(name, "reference.loss") == 0) return d->loss != LOSS_ALL;
+    if (strcmp(name, "train.balance") == 0) return d->config->mixture.balance;
+    if (strcmp(name, "prompt.own_modules") == 0) return d->config->prompt.own_modules != 0;
+    if (strcmp(name, "prompt.heads") == 0) return d->config->prompt.heads != HEADS_ONE;
+    return 1;
+}
+
+static status digest_options(const struct pretrain_config *config, const struct options *options, enum loss_over loss,
+                             char out[DIGEST_TEXT])
+{
+    struct digested d = {config, loss};
+
+    return train_config_digest(&config->train, options, enters_digest, &d, out);
 }
 
 status pretrain_open(struct comm *c, const struct pretrain_config *config, const struct options *options,
@@ -97,9 +125,10 @@ status pretrain_open(struct comm *c, const struct pretrain_config *config, const
     memset(p, 0, sizeof *p);
     p->comm = c;
     p->config = config;
-    train_config_digest(&config->train, options, train_loss(config->loss, config->reference.loss), p->config_digest);
-    train_config_digest(&config->train, options, LOSS_ALL, p->all_tokens_digest);
-    s = open_all(p, &model, &data);
+    s = digest_options(config, options, train_loss(config->loss, config->reference.loss), p->config_digest);
+    if (s == ST_OK) s = digest_options(config, options, LOSS_ALL, p->all_tokens_digest);
+    s = comm_agree(c, s);
+    if (s == ST_OK) s = open_all(p, &model, &data);
     model_source_close(&model);
     dataset_close(&data);
     if (s != ST_OK) pretrain_close(p);
@@ -134,7 +163,7 @@ struct job pretrain_job(struct pretrain *p)
                         .describe = pretrain_describe};
 }
 
-/* About, for the forecast: G and u of each group as floats, g as doubles, and a little. */
+/* Approximate, to estimate disk space: G and u of each group as floats, g as doubles, and some margin. */
 static size_t record_bytes(const struct pretrain_shape *s)
 {
     size_t group = s->bank * sizeof(float) + s->u * (sizeof(float) + sizeof(double));
@@ -142,12 +171,13 @@ static size_t record_bytes(const struct pretrain_shape *s)
     return s->groups * group + 4096;
 }
 
-struct loop_options pretrain_loop_options(const struct pretrain *p, const char *resolved, int resume)
+struct loop_options pretrain_loop_options(const struct pretrain *p, const char *resolved, struct run_folder *folder)
 {
     const struct pretrain_config *c = p->config;
 
     return (struct loop_options){.run = c->run,
-                                 .resume = resume,
+                                 .precision = p->replica.choice,
+                                 .folder = folder,
                                  .config = resolved,
                                  .config_digest = p->config_digest,
                                  .steps = c->train.steps,

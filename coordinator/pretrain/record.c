@@ -4,7 +4,7 @@
 #include "cluster/base/log.h"
 #include "coordinator/pretrain/coordinator.h"
 
-/* Which rows the group trained, beside what is known of it already. */
+/* Add which rows the group trained. */
 static void describe_group(const struct pretrain_coordinator *c, int g, struct record_group *group)
 {
     const struct planned_group *planned = &c->planner->now.groups[g];
@@ -28,6 +28,7 @@ status pretrain_record_make(struct pretrain_coordinator *c, int64_t step, enum r
                             .layers = (uint32_t)s->layers,
                             .intrinsic = (uint32_t)s->intrinsic,
                             .hidden = (uint32_t)s->hidden,
+                            .heads = (uint32_t)s->heads,
                             .columns = (uint64_t)s->columns,
                             .group_count = (size_t)s->groups,
                             .groups = c->outcome.groups,
@@ -54,13 +55,13 @@ static status check_sizes(const struct pretrain_coordinator *c, int64_t step, co
     const struct pretrain_shape *s = c->shape;
 
     if ((int64_t)r->step == step && r->layers == s->layers && r->intrinsic == s->intrinsic && r->hidden == s->hidden &&
-        r->columns == (uint64_t)s->columns && r->group_count == (size_t)s->groups)
+        r->heads == s->heads && r->columns == (uint64_t)s->columns && r->group_count == (size_t)s->groups)
         return ST_OK;
     return fault(ST_INPUT, "%s/journal: step %lld was recorded with other sizes than the configuration has",
                  c->config->run, (long long)step);
 }
 
-/* The task that the schedule draws, the u that the parameters give. */
+/* Take over a group's gradients; task and u must be those of schedule and parameters. */
 static status take_group(struct pretrain_coordinator *c, int64_t step, int g, const struct record_step *r)
 {
     const struct pretrain_shape *s = c->shape;
@@ -80,7 +81,7 @@ static status take_group(struct pretrain_coordinator *c, int64_t step, int g, co
     return ST_OK;
 }
 
-static status take(struct pretrain_coordinator *c, int64_t step, const struct record_step *r)
+static status take_record(struct pretrain_coordinator *c, int64_t step, const struct record_step *r)
 {
     TRY(check_sizes(c, step, r));
     for (int g = 0; g < c->shape->groups; g++) {
@@ -88,7 +89,8 @@ static status take(struct pretrain_coordinator *c, int64_t step, const struct re
         c->outcome.groups[g] = r->groups[g];
     }
     if (r->skipped == RECORD_APPLIED)
-        memcpy(c->outcome.grad_head, r->head_gradient, c->shape->head * sizeof *r->head_gradient);
+        memcpy(c->outcome.grad_head, r->head_gradient,
+               (size_t)c->shape->heads * c->shape->head * sizeof *r->head_gradient);
     return ST_OK;
 }
 
@@ -98,7 +100,7 @@ status pretrain_record_take(struct pretrain_coordinator *c, int64_t step, const 
     struct record_step r = {0};
     status s = record_decode_step("journal", record->payload, record->bytes, &r);
 
-    if (s == ST_OK) s = take(c, step, &r);
+    if (s == ST_OK) s = take_record(c, step, &r);
     *apply = s == ST_OK && r.skipped == RECORD_APPLIED;
     record_step_fini(&r);
     return s;

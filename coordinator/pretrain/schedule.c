@@ -1,4 +1,4 @@
-/* Draws by counter-based numbers: key (seed, RANDOM_TASK) at (step, group) and so on. */
+/* Draws use counter-based random numbers: key (seed, RANDOM_TASK) at (step, group), and so on. */
 #include "coordinator/pretrain/schedule.h"
 
 #include "cluster/base/memory.h"

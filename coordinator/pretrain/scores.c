@@ -44,6 +44,7 @@ void task_scores_destroy(struct task_scores **s)
 void task_scores_begin(struct task_scores *s, enum split split)
 {
     mp2__eval__init(&s->eval);
+    s->complete = 0;
     s->eval.split = (char *)(uintptr_t)split_text(split);
     s->eval.scores = s->pointers;
 }
@@ -104,7 +105,7 @@ struct means {
     int n;
 };
 
-/* Of the tasks of one kind and, where group is not NULL, of that group. */
+/* Means over the tasks of one kind and, if group is not NULL, of that group. */
 static struct means means_of(const struct task_scores *s, enum split split, const char *what, int extractive,
                              const char *group)
 {
@@ -131,7 +132,7 @@ static void print_means(FILE *to, const struct means *m, int with_majority)
     putc('\n', to);
 }
 
-/* Whether task t is the first of its group that the table has. */
+/* Whether task t is the first of its group in the table. */
 static int begins_group(const struct task_scores *s, int t)
 {
     const struct task *task = dataset_task(s->data, t);

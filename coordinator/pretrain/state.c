@@ -1,10 +1,10 @@
-/* What is kept of pre-training in a checkpoint, how it is read back, and how the run describes itself. */
+/* What a checkpoint of pre-training contains, how it is loaded, and how the run describes itself. */
 #include <string.h>
 
 #include "cluster/base/log.h"
 #include "coordinator/pretrain/pretrain.h"
 
-void pretrain_introduce(void *self, struct member_card *card)
+void pretrain_introduce(void *self, struct worker_info *card)
 {
     struct pretrain *p = self;
 
@@ -30,7 +30,7 @@ static void add_tensor(struct pretrain *p, const char *file, const char *name, e
     t->part = part;
 }
 
-/* A tensor that the coordinator holds whole. */
+/* A tensor that is entirely on the coordinator. */
 static void add_whole(struct pretrain *p, const char *file, const char *name, enum tensor_type type, int rank,
                       const int64_t *shape, void *data)
 {
@@ -40,7 +40,7 @@ static void add_whole(struct pretrain *p, const char *file, const char *name, en
     add_tensor(p, file, name, type, rank, shape, p->coordinator ? part_whole(n, data) : part_none(n));
 }
 
-/* A, or one of its moments: each worker its columns. */
+/* A, or one of its moments: each worker stores its own columns. */
 static void add_columns(struct pretrain *p, const char *file, const char *name, int which)
 {
     const struct pretrain_shape *s = &p->facts.shape;
@@ -53,6 +53,28 @@ static void add_columns(struct pretrain *p, const char *file, const char *name, 
         part = part_columns(s->layers, s->intrinsic, s->columns, c->first, c->last - c->first, which, c->data);
     }
     add_tensor(p, file, name, TENSOR_F32, 3, shape, part);
+}
+
+/* The head of spans, after that of options in memory. A file's tensors stand together in the list. */
+static void add_span_head(struct pretrain *p, const char *file, const struct parameters *q)
+{
+    const int64_t shape[2] = {2, p->facts.shape.hidden};
+    const struct moments *x = &q->head;
+
+    if (p->facts.shape.heads == 1) return;
+    add_whole(p, file, "head.span.weight", TENSOR_F32, 2, shape, x->value ? x->value + p->facts.shape.head : NULL);
+}
+
+static void add_span_moments(struct pretrain *p, const char *file, const struct parameters *q)
+{
+    const int64_t shape[2] = {2, p->facts.shape.hidden}, heads[1] = {p->facts.shape.heads};
+    const struct moments *x = &q->head;
+    size_t n = p->facts.shape.head;
+
+    if (p->facts.shape.heads == 1) return;
+    add_whole(p, file, "head.count", TENSOR_I64, 1, heads, q->head_applied);
+    add_whole(p, file, "head.span.weight.m", TENSOR_F32, 2, shape, x->m ? x->m + n : NULL);
+    add_whole(p, file, "head.span.weight.v", TENSOR_F32, 2, shape, x->v ? x->v + n : NULL);
 }
 
 status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_t *count)
@@ -69,6 +91,7 @@ status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_
     add_whole(p, prompts, "head.weight", TENSOR_F32, 2, head, q->head.value);
     add_whole(p, prompts, "router", TENSOR_F32, 3, router, q->router.value);
     add_whole(p, prompts, "z", TENSOR_F32, 3, z, q->z.value);
+    add_span_head(p, prompts, q);
     add_whole(p, optimizer, "router.count", TENSOR_I64, 1, rows, q->row_applied);
     add_columns(p, optimizer, "A.m", 1);
     add_columns(p, optimizer, "A.v", 2);
@@ -78,6 +101,13 @@ status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_
     add_whole(p, optimizer, "router.v", TENSOR_F32, 3, router, q->router.v);
     add_whole(p, optimizer, "z.m", TENSOR_F32, 3, z, q->z.m);
     add_whole(p, optimizer, "z.v", TENSOR_F32, 3, z, q->z.v);
+    add_span_moments(p, optimizer, q);
+    if (p->config->mixture.balance) {
+        add_whole(p, optimizer, "balance.count", TENSOR_I64, 1, rows,
+                  p->coordinator ? p->coordinator->balance->count : NULL);
+        add_whole(p, optimizer, "balance.mean", TENSOR_F64, 1, rows,
+                  p->coordinator ? p->coordinator->balance->mean : NULL);
+    }
     *list = p->tensors;
     *count = p->tensor_count;
     return ST_OK;
@@ -99,7 +129,7 @@ status pretrain_state(void *self, struct state *out)
                           .config_digest = p->config_digest,
                           .vocabulary_digest = p->facts.vocabulary_digest,
                           .encoder_digest = p->facts.encoder_digest,
-                          .precision = number_name(p->replica.facts.precision),
+                          .precision = replica_precision(&p->replica.facts),
                           .instruction_set = isa_name(p->replica.facts.isa),
                           .libraries = p->about,
                           .task_count = (size_t)s->tasks,
@@ -118,14 +148,14 @@ status pretrain_state(void *self, struct state *out)
     return ST_OK;
 }
 
-static status same(const struct pretrain *p, const char *what, const char *was, const char *is)
+static status check_same(const struct pretrain *p, const char *what, const char *was, const char *is)
 {
     if (strcmp(was, is) == 0) return ST_OK;
     if (!p->coordinator) return ST_INPUT;
     return fault(ST_INPUT, "%s: cannot be resumed: %s was %s, now %s", p->config->run, what, was, is);
 }
 
-/* Losses of first visits, and how often z and head have moved. */
+/* Losses of first visits, and how often z and head were updated. */
 static status restore_coordinator(struct pretrain *p, const struct state *state)
 {
     struct pretrain_coordinator *c = p->coordinator;
@@ -135,6 +165,7 @@ static status restore_coordinator(struct pretrain *p, const struct state *state)
                      (long long)p->facts.shape.tasks);
     for (size_t t = 0; t < state->task_count; t++) c->tasks[t].first_loss = state->tasks[t].first_loss;
     c->parameters->applied = p->applied;
+    if (p->facts.shape.heads == 1) c->parameters->head_applied[0] = p->applied;
     return ST_OK;
 }
 
@@ -147,10 +178,10 @@ status pretrain_restore(void *self, const struct state *state)
         strcmp(state->config_digest, p->all_tokens_digest) == 0)
         return fault(ST_INPUT, "%s: cannot be resumed: its losses are over all tokens; it goes on with train.loss: all",
                      p->config->run);
-    TRY(same(p, "the configuration (options that affect the result)", state->config_digest, p->config_digest));
-    TRY(same(p, "the encoder", state->encoder_digest, p->facts.encoder_digest));
-    TRY(same(p, "the vocabulary", state->vocabulary_digest, p->facts.vocabulary_digest));
-    TRY(same(p, "the imported data", data && data->type == STATE_TEXT ? data->text : "", p->facts.data_digest));
+    TRY(check_same(p, "the configuration (options that affect the result)", state->config_digest, p->config_digest));
+    TRY(check_same(p, "the encoder", state->encoder_digest, p->facts.encoder_digest));
+    TRY(check_same(p, "the vocabulary", state->vocabulary_digest, p->facts.vocabulary_digest));
+    TRY(check_same(p, "the imported data", data && data->type == STATE_TEXT ? data->text : "", p->facts.data_digest));
     if (!applied || applied->type != STATE_WHOLE || applied->whole < 0)
         return fault(ST_INPUT, "%s: a checkpoint without its count of updates", p->config->run);
     p->applied = applied->whole;
@@ -162,7 +193,7 @@ void pretrain_describe(void *self, Mp2__Run *run)
     struct pretrain *p = self;
     const struct pretrain_shape *s = &p->facts.shape;
 
-    run->precision = (char *)(uintptr_t)number_name(p->replica.facts.precision);
+    run->precision = (char *)(uintptr_t)replica_precision(&p->replica.facts);
     run->instruction_set = (char *)(uintptr_t)isa_name(p->replica.facts.isa);
     run->libraries = p->about;
     run->limit_flops = p->limit_flops;

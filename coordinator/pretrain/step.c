@@ -1,9 +1,10 @@
-/* One step of `mp2 pretrain`, and its replay: the order of their phases, and every collective. A rank has a worker's
+/* One step of `mp2 pretrain`, and its replay: the order of the phases, and every collective. A rank has the worker's
  * part, the coordinator's, or both. */
 #include "cluster/base/clock.h"
+#include "coordinator/loop/int8_verdict.h"
 #include "coordinator/pretrain/pretrain.h"
 
-/* Each worker its examples; which slots they are of has been planned. */
+/* Send each worker its examples, by the slots that were planned. */
 static status send_assignments(struct pretrain *p)
 {
     struct exchange *x = &p->reduce.exchange;
@@ -17,7 +18,7 @@ static status send_assignments(struct pretrain *p)
     return comm_or_abort(p->comm, exchange_wait(p->comm, x));
 }
 
-/* Every worker's losses, hits and figures of itself to the coordinator, before anyone waits for a sum. Workers that
+/* Send every worker's losses, hits and statistics to the coordinator, before any rank waits for a sum. Workers that
  * failed report, too. */
 static status send_reports(struct pretrain *p, struct membership *membership, double seconds)
 {
@@ -57,10 +58,36 @@ static status send_gradients(struct pretrain *p)
 
     TRY(comm_or_abort(p->comm, reduce_scatter_grad(&p->reduce, deal, prompts, grad)));
     TRY(comm_agree(p->comm, w ? pretrain_worker_grad_u(w) : ST_OK));
-    TRY(comm_or_abort(p->comm, reduce_collect(&p->reduce, (int)s->groups, grad, to->prompts)));
+    TRY(comm_or_abort(p->comm, reduce_gather_grad(&p->reduce, (int)s->groups, grad, to->prompts)));
     TRY(comm_or_abort(p->comm, reduce_sum_to_coordinator(&p->reduce, deal, heads, s->head, to->head)));
     return comm_or_abort(
         p->comm, reduce_grad_u(&p->reduce, w ? w->columns.grad_u : NULL, (size_t)(s->groups * s->intrinsic), to->u));
+}
+
+/* Before the first step is committed: is int8 accurate enough with this encoder? The worker with the first slot
+ * checks. */
+static status check_int8(struct pretrain *p, struct membership *membership, int64_t step)
+{
+    const struct deal *deal = p->worker ? &p->worker->assignment.deal : &p->coordinator->planner->now.deal;
+    int owner = deal->blocks[0].worker;
+    struct int8_check found = {0};
+    status s = ST_OK;
+
+    if (p->worker && p->comm->worker == owner)
+        s = pretrain_worker_check_int8(p->worker, p->config->model, p->go.head, &found);
+    TRY(comm_agree(p->comm, s));
+    TRY(comm_broadcast(p->comm, &found, sizeof found, comm_rank_of_worker(p->comm, owner)));
+    if (p->coordinator) s = int8_verdict(&found, number_name(p->replica.facts.precision), membership->progress, step);
+    return comm_agree(p->comm, s);
+}
+
+/* Steps were faster than the machine's own rate: was other work under way when it was measured? */
+static status measure_again(struct pretrain *p, struct job_step *out)
+{
+    TRY(pretrain_measure_rate(p));
+    if (p->coordinator) p->limit_flops = rate_watch_measured(&p->coordinator->rate, p->limit_flops);
+    out->described = 1;
+    return ST_OK;
 }
 
 status pretrain_step(void *self, int64_t step, struct membership *membership, struct job_step *out)
@@ -74,6 +101,7 @@ status pretrain_step(void *self, int64_t step, struct membership *membership, st
 
     TRY(comm_agree(p->comm, c ? pretrain_coordinator_draw(c, step, p->go.words) : ST_OK));
     TRY(comm_broadcast(p->comm, p->go.data, p->go.bytes, 0));
+    if (*p->go.measure) TRY(measure_again(p, out));
     TRY(send_assignments(p));
     TRY(comm_agree(p->comm, w ? pretrain_worker_receive(w, (size_t)p->go.words[p->comm->worker]) : ST_OK));
 
@@ -87,6 +115,7 @@ status pretrain_step(void *self, int64_t step, struct membership *membership, st
     planned = clock_now();
     TRY(send_reports(p, membership, seconds));
     TRY(comm_agree(p->comm, s));
+    if (step == 1 && p->replica.facts.int8) TRY(check_int8(p, membership, step));
     reported = clock_now();
 
     TRY(send_gradients(p));
@@ -103,8 +132,10 @@ status pretrain_commit(void *self, int64_t step, int apply)
     if (!apply) return ST_OK;
     p->applied++;
     of_a = adamw_at(rates.a, &rates.adamw, p->applied);
+    if (p->config->mixture.balance)
+        TRY(comm_broadcast(p->comm, p->go.weights, (size_t)p->facts.shape.groups * sizeof *p->go.weights, 0));
     if (p->coordinator) pretrain_coordinator_update(p->coordinator, step);
-    if (p->worker) pretrain_worker_update(p->worker, p->go.u, &of_a);
+    if (p->worker) pretrain_worker_update(p->worker, p->go.u, p->go.weights, &of_a);
     return ST_OK;
 }
 
@@ -116,7 +147,7 @@ status pretrain_flush(void *self)
     return ST_OK;
 }
 
-/* A commit whose gradients come from the journal; the update of A runs at once. */
+/* Commit with the gradients from the journal; A is updated at once. */
 status pretrain_replay(void *self, int64_t step, const struct journal_record *record, Mp2__Step **message)
 {
     struct pretrain *p = self;
@@ -128,8 +159,8 @@ status pretrain_replay(void *self, int64_t step, const struct journal_record *re
     TRY(comm_broadcast(p->comm, &apply, sizeof apply, 0));
     if (!apply) return ST_OK;
     TRY(comm_broadcast(p->comm, p->go.u, s->groups * s->u * sizeof *p->go.u, 0));
-    TRY(comm_or_abort(p->comm, reduce_distribute(&p->reduce, (int)s->groups, c ? c->gradients.prompts : NULL,
-                                                 p->worker ? p->worker->grad : NULL)));
+    TRY(comm_or_abort(p->comm, reduce_scatter_to_owners(&p->reduce, (int)s->groups, c ? c->gradients.prompts : NULL,
+                                                        p->worker ? p->worker->grad : NULL)));
     TRY(pretrain_commit(p, step, 1));
     return pretrain_flush(p);
 }

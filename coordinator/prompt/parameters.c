@@ -28,14 +28,34 @@ static void fill_uniform(struct moments *x, struct random_key key, double centre
     for (size_t i = 0; i < x->count; i++) x->value[i] = (float)(centre + (2.0 * half * random_uniform(key, i) - half));
 }
 
-static void fill(struct parameters *p, const struct parameters_shape *shape, uint64_t seed)
+/* Task t's own modules are t own … t own + own - 1, around the K that there are. */
+static int is_own(const struct parameters *p, int own, size_t task, size_t module)
+{
+    size_t modules = (size_t)p->modules;
+
+    return (module + modules - task * (size_t)own % modules) % modules < (size_t)own;
+}
+
+static void fill_routers(struct parameters *p, const struct parameters_shape *shape, struct random_key key)
+{
+    size_t modules = (size_t)p->modules, gates = (size_t)p->layers * modules;
+    float far = (float)(2.0 * fabs(shape->router_centre));
+
+    fill_uniform(&p->router, key, shape->own > 0 ? -fabs(shape->router_centre) : shape->router_centre,
+                 shape->router_start);
+    for (size_t i = 0; i < p->router.count; i++)
+        if (is_own(p, shape->own, i / gates, i % modules)) p->router.value[i] += far;
+}
+
+static void draw_start(struct parameters *p, const struct parameters_shape *shape, uint64_t seed)
 {
     struct random_key root = random_seed(seed, RANDOM_INIT);
     struct random_key head = random_derive(root, 'h', 0, 0, 0);
 
     fill_uniform(&p->z, random_derive(root, 'z', 0, 0, 0), 0.0, shape->z_start);
-    fill_uniform(&p->router, random_derive(root, 'r', 0, 0, 0), shape->router_centre, shape->router_start);
-    for (size_t i = 0; i < p->head.count; i++) p->head.value[i] = (float)(0.02 * random_normal(head, i));
+    fill_routers(p, shape, random_derive(root, 'r', 0, 0, 0));
+    for (size_t i = 0; i < p->head.count; i++)
+        p->head.value[i] = (float)(0.02 * random_normal(head, i % (2 * (size_t)p->hidden)));
 }
 
 status parameters_new(const struct parameters_shape *shape, uint64_t seed, struct parameters **out)
@@ -51,17 +71,19 @@ status parameters_new(const struct parameters_shape *shape, uint64_t seed, struc
                              .d = shape->d,
                              .hidden = shape->hidden,
                              .tasks = shape->tasks,
+                             .heads = shape->heads,
                              .idle_rows = shape->idle_rows};
     s = moments_new(gates * d, &p->z);
     if (s == ST_OK) s = moments_new(tasks * gates, &p->router);
-    if (s == ST_OK) s = moments_new(2 * (size_t)shape->hidden, &p->head);
+    if (s == ST_OK) s = moments_new((size_t)shape->heads * 2 * (size_t)shape->hidden, &p->head);
+    if (s == ST_OK) s = mem_alloc((size_t)shape->heads, sizeof *p->head_applied, &p->head_applied);
     if (s == ST_OK) s = mem_alloc(tasks, sizeof *p->row_applied, &p->row_applied);
     if (s == ST_OK) s = mem_alloc(gates * d + tasks * gates + tasks + d, sizeof(double), &p->work);
     if (s != ST_OK) {
         parameters_destroy(&p);
         return s;
     }
-    fill(p, shape, seed);
+    draw_start(p, shape, seed);
     *out = p;
     return ST_OK;
 }
@@ -74,6 +96,7 @@ void parameters_destroy(struct parameters **pp)
     moments_free(&p->z);
     moments_free(&p->router);
     moments_free(&p->head);
+    mem_free(p->head_applied);
     mem_free(p->row_applied);
     mem_free(p->work);
     mem_free(p);
@@ -123,7 +146,7 @@ static void update_routers(struct parameters *p, const struct rates *rates, cons
     }
 }
 
-/* Of z and the routers, into p->work; drawn, behind them: which tasks were drawn. */
+/* Of z and the routers, into p->work; drawn, after them: which tasks were drawn. */
 struct gradients {
     double *dz, *dtheta, *drawn;
 };
@@ -131,8 +154,9 @@ struct gradients {
 static struct gradients find_gradients(struct parameters *p, int groups, const struct group_draw *draws,
                                        const double *g)
 {
-    size_t gates = (size_t)p->layers * (size_t)p->modules;
+    size_t gates = (size_t)p->layers * (size_t)p->modules, d = (size_t)p->d;
     double *dz = p->work, *dtheta = dz + p->z.count, *drawn = dtheta + p->router.count;
+    double *weighted = drawn + p->tasks;
 
     memset(p->work, 0, (p->z.count + p->router.count + (size_t)p->tasks) * sizeof *p->work);
     for (int n = 0; n < groups; n++) {
@@ -141,9 +165,10 @@ static struct gradients find_gradients(struct parameters *p, int groups, const s
         drawn[draw->task] = 1.0;
         for (int l = 0; l < p->layers; l++) {
             size_t at = (size_t)l * (size_t)p->modules;
+            const double *of_layer = g + ((size_t)n * (size_t)p->layers + (size_t)l) * d;
 
-            router_backward(p->modules, p->d, draw->s + at, draw->r + at, p->z.value + at * (size_t)p->d,
-                            g + ((size_t)n * (size_t)p->layers + (size_t)l) * (size_t)p->d,
+            for (size_t i = 0; i < d; i++) weighted[i] = draw->weight * of_layer[i];
+            router_backward(p->modules, p->d, draw->s + at, draw->r + at, p->z.value + at * d, weighted,
                             draw->uniform ? draw->tau : 1.0, dz + at * (size_t)p->d,
                             dtheta + (size_t)draw->task * gates + at);
         }
@@ -151,18 +176,31 @@ static struct gradients find_gradients(struct parameters *p, int groups, const s
     return (struct gradients){dz, dtheta, drawn};
 }
 
+static void update_head(struct parameters *p, const struct rates *rates, int head, int groups,
+                        const struct group_draw *draws, const double *gradients)
+{
+    size_t n = 2 * (size_t)p->hidden, from = (size_t)head * n;
+    struct adamw w;
+    int used = 0;
+
+    for (int g = 0; g < groups; g++) used |= draws[g].head == head;
+    if (!used) return;
+    p->head_applied[head]++;
+    w = adamw_at(rates->head, &rates->adamw, p->head_applied[head]);
+    moments_update(&p->head, from, n, gradients + from, &w);
+}
+
 void parameters_update(struct parameters *p, const struct rates *rates, int groups, const struct group_draw *draws,
                        const double *g, const double *grad_head)
 {
     struct gradients found = find_gradients(p, groups, draws, g);
-    struct adamw of_z, of_head;
+    struct adamw of_z;
 
     p->applied++;
     of_z = adamw_at(rates->z, &rates->adamw, p->applied);
-    of_head = adamw_at(rates->head, &rates->adamw, p->applied);
     moments_update(&p->z, 0, p->z.count, found.dz, &of_z);
     update_routers(p, rates, found.dtheta, found.drawn);
-    moments_update(&p->head, 0, p->head.count, grad_head, &of_head);
+    for (int h = 0; h < p->heads; h++) update_head(p, rates, h, groups, draws, grad_head);
 }
 
 /* ---- norms ---- */
@@ -206,7 +244,8 @@ double parameters_square_of_a(const struct parameters *p, int groups, const stru
             for (int b = 0; b <= a; b++) {
                 const float *of_a = gradient + (size_t)a * bank + l * n, *of_b = gradient + (size_t)b * bank + l * n;
 
-                sum += (a == b ? 1 : 2) * dot(draws[a].u + l * d, draws[b].u + l * d, d) * dot(of_a, of_b, n);
+                sum += (a == b ? 1 : 2) * draws[a].weight * draws[b].weight *
+                       dot(draws[a].u + l * d, draws[b].u + l * d, d) * dot(of_a, of_b, n);
             }
     return sum;
 }

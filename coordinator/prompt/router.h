@@ -1,5 +1,6 @@
-/* The relaxed-Bernoulli router and the small algebra around it, all in double (worker/README.md, "Small algebra").
- * One layer at a time; K modules, d intrinsic dimensions. Source: worker/README.md, "Router", "Exact gradients". */
+/* The relaxed-Bernoulli router and the arithmetic around it, all in double (worker/README.md, "The coordinator's
+ * arithmetic"). One layer at a time; K modules, d intrinsic dimensions. Source: worker/README.md, "Router", "Exact
+ * gradients". */
 #ifndef MP2_COORDINATOR_PROMPT_ROUTER_H
 #define MP2_COORDINATOR_PROMPT_ROUTER_H
 

@@ -10,7 +10,7 @@
 #include "coordinator/report/report.h"
 
 /* The head of a table with a row a task and a column a method that is wanted (NULL: all), up to its body. kind: class
- * of those columns, "" none. second: a column behind the task's, NULL: none. */
+ * of those columns, "" none. second: a column after the task's, NULL: none. */
 void html_head(const struct report *r, int (*wanted)(const struct report *r, size_t method), const char *kind,
                const char *second, FILE *to);
 

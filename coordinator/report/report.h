@@ -77,9 +77,8 @@ struct paired {
 };
 struct paired report_paired(const struct report *r, size_t method, size_t other);
 
-/* Local. Index of a method among those of the report; -1: none. 1: a way of using modular prompts. */
+/* Local. Index of a method among those of the report; -1: none. */
 int report_method(const struct report *r, enum method method);
-int report_is_ours(enum method method);
 
 /* Local. 1 when the seeds of one task and method were not all run with the same configuration. */
 int report_is_mixed(const struct report *r, size_t task, size_t method);

@@ -137,11 +137,6 @@ int report_method(const struct report *r, enum method method)
     return -1;
 }
 
-int report_is_ours(enum method method)
-{
-    return method == METHOD_GRADIENT || method == METHOD_BLACK_BOX || method == METHOD_ROUTER;
-}
-
 int report_is_mixed(const struct report *r, size_t task, size_t method)
 {
     const char *first = NULL;

@@ -1,5 +1,5 @@
-/* Each worker's message is filled until it holds eval.batch_tokens. A row of several windows is answered by its best
- * one. */
+/* Each worker's message is filled until it holds a round's tokens. A row with several windows takes the answer of its
+ * best one. */
 #include "coordinator/score/pass.h"
 
 #include <math.h>
@@ -11,7 +11,7 @@
 
 enum { REFERENCE_BATCH = 32, SCORE_WORDS = 16 };
 
-/* The place-th row of the list or the keyed subset; all rows in order when it is no subset. */
+/* The place-th row of the list or the keyed subset; all rows in order if it is not a subset. */
 static int64_t row_at(const struct score_pass *e, int64_t place)
 {
     struct random_key key;
@@ -23,7 +23,7 @@ static int64_t row_at(const struct score_pass *e, int64_t place)
     return (int64_t)random_permute(key, (uint64_t)e->total, (uint64_t)place);
 }
 
-/* Reference: padding is attended, up to the longest of 32 rows. */
+/* Reference: padding is attended to, up to the longest of 32 rows. */
 static int32_t padded_width(struct score_pass *e, int64_t place)
 {
     int64_t first = place / REFERENCE_BATCH * REFERENCE_BATCH;
@@ -58,35 +58,36 @@ static status put_row(struct score_pass *e, int worker, int64_t place)
     return ST_OK;
 }
 
-/* Consecutive rows for one worker after the other, so that answers come back in the rows' order. */
+/* Consecutive rows go to one worker, the next rows to the next, so that answers come back in row order. */
 static status fill_worker(struct score_pass *e, int w, int64_t most)
 {
     struct assignment_message *m = &e->messages[w];
-    int last = w == e->o.workers - 1;
 
     m->count = 0;
     e->counts[w] = 0;
-    while (e->next < e->rows && ((int64_t)m->count < most || last) && (int64_t)m->count < e->o.rules->batch_tokens)
-        TRY(put_row(e, w, e->next++));
+    while (e->next < e->rows && (int64_t)m->count < most) TRY(put_row(e, w, e->next++));
     e->words_left -= (int64_t)m->count;
     return ST_OK;
 }
 
-status score_pass_fill(struct score_pass *e, struct scoring_size *sizes)
+status score_pass_fill(struct score_pass *e, int64_t tokens, struct scoring_size *sizes)
 {
-    int64_t even = e->words_left / e->o.workers + 1, most = e->o.rules->batch_tokens;
+    int64_t even = e->words_left / e->o.workers + 1;
     size_t answers = 0;
 
-    if (even < most) most = even;
     for (int w = 0; w < e->o.workers; w++) {
-        TRY(fill_worker(e, w, most));
+        /* words_left is an estimate: the last worker gets what the others leave, and rows may remain even if the
+         * estimate is used up. */
+        int by_estimate = even < tokens && even > 0 && w < e->o.workers - 1;
+
+        TRY(fill_worker(e, w, by_estimate ? even : tokens));
         sizes[w] = (struct scoring_size){(int64_t)e->messages[w].count, (int64_t)e->counts[w]};
         answers += e->counts[w];
     }
     return mem_grow(&e->results, &e->result_room, answers, sizeof *e->results);
 }
 
-/* The reference's spans may lie outside the context, and are compared as it does. */
+/* The reference allows spans outside the context; compare them as it does. */
 static status span_credit(const struct score_pass *e, const struct task *task, const struct example *x,
                           const int32_t *ids, int count, double *credit)
 {

@@ -16,7 +16,7 @@ enum { HISTORY = 64 }; /* generations that the stopping rule looks back, at most
 
 static const double CONDITION_LIMIT = 1e14;
 
-struct rates {
+struct cma_rates {
     double mueff, cs, damps, cc, c1, cmu;
 };
 
@@ -27,7 +27,7 @@ struct ranked {
 
 struct cma {
     int n, population, parents;
-    struct rates rates;
+    struct cma_rates rates;
     struct box box;
     struct random_key key;
     double sigma, first_sigma, chi; /* chi: the expected length of a standard normal vector */
@@ -73,7 +73,7 @@ static void limit_negative(double *w, int count, double limit)
 
 static void set_parameters(struct cma *c)
 {
-    struct rates *r = &c->rates;
+    struct cma_rates *r = &c->rates;
     double n = c->n, lambda = c->population, worse_eff, total;
     double *w = c->w, *worse;
     int rest;
@@ -306,7 +306,7 @@ static void move_mean(struct cma *c, int finite)
 /* Both evolution paths; returns 1 unless p_c stalls because p_sigma is long. */
 static int follow_paths(struct cma *c)
 {
-    const struct rates *r = &c->rates;
+    const struct cma_rates *r = &c->rates;
     int n = c->n, goes;
     double expected, gain = sqrt(r->cs * (2 - r->cs) * r->mueff);
 
@@ -339,7 +339,7 @@ static int weigh(struct cma *c, int first, int last)
 
 static void adapt_covariance(struct cma *c, int finite, int goes)
 {
-    const struct rates *r = &c->rates;
+    const struct cma_rates *r = &c->rates;
     int n = c->n, parents = finite < c->parents ? finite : c->parents;
     double c1a = r->c1 * (goes ? 1 : 1 - r->cc * (2 - r->cc));
     double keep = 1 - c1a - r->cmu * (sum(c->w, parents) + sum(c->w + parents, finite - parents));

@@ -128,7 +128,7 @@ static double factorise(struct gp *g, double scale, double jitter)
     return isfinite(fit) ? fit : -INFINITY;
 }
 
-static status prepare(struct gp *g)
+static status measure_points(struct gp *g)
 {
     if (g->points == 0) return fault(ST_USAGE, "Gaussian process: no observations");
     normalise(g);
@@ -149,7 +149,7 @@ static status settle(struct gp *g, double scale)
 
 status gp_condition(struct gp *g, double scale)
 {
-    TRY(prepare(g));
+    TRY(measure_points(g));
     return settle(g, scale);
 }
 
@@ -162,7 +162,7 @@ status gp_fit(struct gp *g)
     double best = -INFINITY, left, right, a, b, at_a, at_b;
     int where = -1;
 
-    TRY(prepare(g));
+    TRY(measure_points(g));
     for (int i = 0; i < SCAN; i++) {
         double value = factorise(g, exp(first + i * step), g->noise);
 

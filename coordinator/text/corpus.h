@@ -28,8 +28,8 @@ status corpus_open(const struct option_list *texts, struct corpus *out);
 void corpus_close(struct corpus *c);
 
 /* Local. The next line without its end, in pieces of at most limit bytes when it is longer (*ends: this piece ends the
- * line); ST_END behind the last file. *text holds until the next call and has a 0 behind. A byte order mark at a file's
- * start is left out. ST_INPUT (said with path:line): invalid UTF-8, a damaged file. */
+ * line); ST_END after the last file. *text holds until the next call and ends with a 0. A byte order mark at a file's
+ * start is left out. ST_INPUT (reported with path:line): invalid UTF-8, a damaged file. */
 status corpus_next(struct corpus *c, size_t limit, char **text, size_t *n, int *ends);
 
 /* Local. 1 when the piece that corpus_next gave last is the first of its file. */

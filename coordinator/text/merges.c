@@ -16,7 +16,7 @@ struct spelled {
     uint32_t n;
     int64_t count;
 }; /* a word: symbols + at */
-struct pair {
+struct merge_pair {
     uint64_t key;
     int64_t count;
     uint64_t round;
@@ -35,7 +35,7 @@ struct learner {
     size_t symbol_count, symbol_room;
     struct spelled *words;
     size_t word_count, word_room;
-    struct pair *pairs;
+    struct merge_pair *pairs;
     size_t pair_count, pair_room;
     uint32_t *slots; /* pair + 1, 0: free */
     size_t mask;
@@ -87,7 +87,7 @@ static struct candidate heap_pop(struct learner *l)
 
 static status push_pair(struct learner *l, uint32_t pair)
 {
-    const struct pair *p = &l->pairs[pair];
+    const struct merge_pair *p = &l->pairs[pair];
 
     return p->count >= l->least ? heap_push(l, (struct candidate){p->count, p->key, pair}) : ST_OK;
 }
@@ -123,7 +123,7 @@ static status find_pair(struct learner *l, uint64_t key, uint32_t *pair)
     slot = find_slot(l, key);
     if (l->slots[slot] == 0) {
         TRY(mem_grow(&l->pairs, &l->pair_room, l->pair_count + 1, sizeof *l->pairs));
-        l->pairs[l->pair_count] = (struct pair){.key = key};
+        l->pairs[l->pair_count] = (struct merge_pair){.key = key};
         l->slots[slot] = (uint32_t)++l->pair_count;
     }
     *pair = l->slots[slot] - 1;
@@ -133,7 +133,7 @@ static status find_pair(struct learner *l, uint64_t key, uint32_t *pair)
 /* The pair stands in the word more (by > 0) or less often. */
 static status change(struct learner *l, uint32_t left, uint32_t right, int64_t by, uint32_t word)
 {
-    struct pair *p;
+    struct merge_pair *p;
     uint32_t pair;
 
     TRY(find_pair(l, key_of(left, right), &pair));
@@ -245,7 +245,7 @@ static status joined(struct learner *l, uint64_t key, int64_t count, uint32_t *i
 
 static status merge_pair(struct learner *l, uint32_t pair)
 {
-    const struct pair p = l->pairs[pair];
+    const struct merge_pair p = l->pairs[pair];
     uint32_t into;
     status s;
 

@@ -35,7 +35,7 @@ static inline uint32_t piece_slot(const struct piece_trie *t, uint32_t key)
     return (key * 0x9e3779b1u) >> 7 & t->mask;
 }
 
-/* The node behind a byte; 0 when there is none (no edge leads to PIECE_START). */
+/* The node after a byte; 0 when there is none (no edge leads to PIECE_START). */
 static inline uint32_t piece_step(const struct piece_trie *t, uint32_t node, unsigned char byte)
 {
     uint32_t key = node << 8 | byte, slot = piece_slot(t, key);

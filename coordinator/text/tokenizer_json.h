@@ -9,7 +9,7 @@
 #include "coordinator/text/char_table.h"
 
 struct tokenizer_json {
-    char *lines; /* the pieces in the order of their ids, as the lines of a vocab.txt; a 0 behind */
+    char *lines; /* the pieces in the order of their ids, as the lines of a vocab.txt; ends with a 0 */
     size_t bytes;
     struct clean_up clean;
     struct added_tokens added;

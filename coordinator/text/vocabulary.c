@@ -1,11 +1,11 @@
 /* The file's bytes are kept; a piece is an offset and a length in them. Ids are found through one open hash table.
- * Added tokens stand behind the lines, once the tables of WordPiece are made: no word is ever cut into them. */
+ * Added tokens come after the lines, once the tables of WordPiece are made: no word is ever cut into them. */
 #include "coordinator/text/vocabulary.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <xxhash.h>
 
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -25,7 +25,7 @@ struct piece {
 
 struct vocabulary {
     char *name;
-    char *text; /* the pieces, a 0 behind each */
+    char *text; /* the pieces, each ends with a 0 */
     struct piece *pieces;
     size_t count, room, lines;
     int files, odd_json;
@@ -85,39 +85,35 @@ static int is_special(const struct added_token *t)
 }
 
 /* What changes ids beside the pieces. A plain lower-case vocabulary has nothing here. */
-static void digest_rest(const struct vocabulary *v, const struct added_tokens *added, XXH3_state_t *state)
+static void digest_rest(const struct vocabulary *v, const struct added_tokens *added, struct digest *d)
 {
     const struct clean_up *c = &v->tables.clean;
     const unsigned char how[4] = {0, (unsigned char)c->lower, (unsigned char)c->strip, (unsigned char)c->chinese};
     uint64_t sum = 0; /* in whatever order the files name them */
 
-    if (!c->lower || !c->strip || !c->chinese) XXH3_128bits_update(state, how, sizeof how);
+    if (!c->lower || !c->strip || !c->chinese) digest_add(d, how, sizeof how);
     for (size_t i = 0; added && i < added->count; i++) {
         const struct added_token *t = &added->items[i];
         uint64_t seed = (uint64_t)vocabulary_id(v, t->text, t->n) << 1 | (unsigned)t->cleaned;
 
         if (!is_special(t)) sum += XXH3_64bits_withSeed(t->text, t->n, seed) | 1;
     }
-    if (sum != 0) XXH3_128bits_update(state, &sum, sizeof sum);
+    if (sum != 0) digest_add(d, &sum, sizeof sum);
 }
 
 /* Of the lines alone; added tokens follow with their ids. */
 static status make_digest(struct vocabulary *v, const struct added_tokens *added)
 {
-    XXH3_state_t *state = XXH3_createState();
-    XXH128_hash_t hash;
+    struct digest d;
 
-    if (!state) return fault(ST_MEMORY, "%s: out of memory", v->name);
-    XXH3_128bits_reset(state);
+    TRY(digest_init(&d));
     for (size_t i = 0; i < v->lines; i++) {
-        XXH3_128bits_update(state, v->text + v->pieces[i].at, v->pieces[i].n);
-        XXH3_128bits_update(state, "\n", 1);
+        digest_add(&d, v->text + v->pieces[i].at, v->pieces[i].n);
+        digest_add(&d, "\n", 1);
     }
-    digest_rest(v, added, state);
-    hash = XXH3_128bits_digest(state);
-    XXH3_freeState(state);
-    snprintf(v->digest, sizeof v->digest, "%016llx%016llx", (unsigned long long)hash.high64,
-             (unsigned long long)hash.low64);
+    digest_rest(v, added, &d);
+    digest_read_text(&d, v->digest);
+    digest_fini(&d);
     return ST_OK;
 }
 
@@ -198,7 +194,7 @@ static status make_tables(struct vocabulary *v)
 
 /* ---- added tokens ---------------------------------------------------------------------------------------------- */
 
-/* The token's text behind all other pieces. bytes: of text so far. */
+/* The token's text after all other pieces. bytes: of text so far. */
 static status add_piece(struct vocabulary *v, const struct added_token *t, size_t *bytes, size_t *text_room)
 {
     TRY(mem_grow(&v->text, text_room, *bytes + t->n + 1, 1));
@@ -211,7 +207,7 @@ static status add_piece(struct vocabulary *v, const struct added_token *t, size_
     return ST_OK;
 }
 
-/* A token that is a piece has the piece's id, another one the next behind all pieces: so the library deals ids,
+/* A token that is a piece has the piece's id, another one the next after all pieces: so the library deals ids,
  * whatever the file says, and a file that says something else is one that nobody can follow. */
 static status place_token(struct vocabulary *v, const struct added_token *t, size_t *bytes, size_t *text_room)
 {

@@ -16,7 +16,7 @@ enum { VOCABULARY_LIMIT = 64 << 20 }; /* bytes of a file */
 struct vocabulary;
 
 /* Local. path: a vocab.txt, a tokenizer.json, or a folder that has one of them (vocab.txt counts when both are there
- * and differ; said). Of a folder, and of files of these two names, what stands beside is followed:
+ * and differ; reported). Of a folder, and of files of these two names, what stands beside is followed:
  * tokenizer_config.json, special_tokens_map.json, added_tokens.json. Lines are read as Hugging Face does: \n or \r\n
  * ends a line, white space at a line's end is not part of the piece, and of equal pieces the last line's id counts
  * (the earlier ids keep their text). ST_INPUT (reported, with path and line): unreadable, empty, larger than 64 MiB,

@@ -1,6 +1,6 @@
 /* The files of a vocabulary, in the forms that transformers writes: up to version 4 a vocab.txt, and beside it what
  * was added to it and how texts are cleaned; from version 5 on a tokenizer.json with all of it. Where the libraries'
- * versions read a folder differently, or drop something, it is said. */
+ * versions read a folder differently, or drop something, it is reported. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -46,7 +46,7 @@ const struct option vocabulary_plan_options[] = {
 };
 const size_t vocabulary_plan_option_count = sizeof vocabulary_plan_options / sizeof *vocabulary_plan_options;
 
-struct maker {
+struct vocabulary_maker {
     const struct vocabulary_plan *plan;
     struct char_table *chars;
     struct text_count words;
@@ -61,7 +61,7 @@ struct maker {
 
 static status count_word(void *arg, const struct word *word)
 {
-    struct maker *m = arg;
+    struct vocabulary_maker *m = arg;
     size_t item;
 
     if (word->n == 0) {
@@ -74,7 +74,7 @@ static status count_word(void *arg, const struct word *word)
     return ST_OK;
 }
 
-static status read_corpus(struct maker *m, struct vocabulary_made *made)
+static status read_corpus(struct vocabulary_maker *m, struct vocabulary_made *made)
 {
     struct corpus corpus;
     char *text;
@@ -111,7 +111,7 @@ static status add_letter(struct text_count *to, const char *mark, uint32_t c, in
 }
 
 /* All single characters of the corpus with their occurrences: as a word or a word's start, and within words. */
-static status count_letters(struct maker *m)
+static status count_letters(struct vocabulary_maker *m)
 {
     for (uint32_t c = 0; c < CODE_POINTS; c++)
         if (m->alone[c] > 0) TRY(add_letter(&m->letters, "", c, m->alone[c]));
@@ -145,7 +145,7 @@ static int more_frequent(const void *a, const void *b, void *arg)
 
 static status add_always(void *arg, const struct word *word)
 {
-    struct maker *m = arg;
+    struct vocabulary_maker *m = arg;
 
     for (size_t at = 0; at < word->n;) {
         uint32_t c;
@@ -157,7 +157,7 @@ static status add_always(void *arg, const struct word *word)
     return word->n > 0 ? ST_OK : add_letter(&m->pieces, "", word->alone, 0);
 }
 
-static status choose_letters(struct maker *m, size_t most)
+static status choose_letters(struct vocabulary_maker *m, size_t most)
 {
     char ascii[96];
     size_t *order, taken = 0, before, n = m->letters.item_count;
@@ -187,7 +187,7 @@ static status choose_letters(struct maker *m, size_t most)
     return s;
 }
 
-static void sum_up(const struct maker *m, struct vocabulary_made *made)
+static void sum_up(const struct vocabulary_maker *m, struct vocabulary_made *made)
 {
     for (size_t i = 0; i < m->letters.item_count; i++) {
         const struct counted *letter = &m->letters.items[i];
@@ -199,12 +199,12 @@ static void sum_up(const struct maker *m, struct vocabulary_made *made)
 
 static void show_pieces(void *arg, size_t pieces)
 {
-    struct maker *m = arg;
+    struct vocabulary_maker *m = arg;
 
     bar_show(&m->bar, pieces, "%s", "");
 }
 
-static status choose(struct maker *m, struct vocabulary_made *made)
+static status choose(struct vocabulary_maker *m, struct vocabulary_made *made)
 {
     size_t most = (size_t)(m->plan->size - m->plan->unused - 1 - SPECIALS - m->plan->placeholder.count);
     status s;
@@ -223,7 +223,7 @@ static status choose(struct maker *m, struct vocabulary_made *made)
 /* ---- writing --------------------------------------------------------------------------------------------------- */
 
 /* The stream remembers its errors; file_out_commit looks. */
-static void write_rows(const struct maker *m, FILE *to, struct vocabulary_made *made)
+static void write_rows(const struct vocabulary_maker *m, FILE *to, struct vocabulary_made *made)
 {
     const struct vocabulary_plan *p = m->plan;
     int64_t end = p->placeholder.count > 0 ? p->placeholder.first + p->placeholder.count : 0, id;
@@ -260,7 +260,7 @@ static status check_plan(const struct vocabulary_plan *p)
     return ST_OK;
 }
 
-static status make(struct maker *m, struct vocabulary_made *made)
+static status make_pieces(struct vocabulary_maker *m, struct vocabulary_made *made)
 {
     TRY(char_table_new(NULL, 0, &clean_up_standard, &m->chars));
     TRY(text_count_init(&m->words));
@@ -274,14 +274,14 @@ static status make(struct maker *m, struct vocabulary_made *made)
 
 status vocabulary_make(const struct vocabulary_plan *plan, struct vocabulary_made *made)
 {
-    struct maker m = {.plan = plan};
+    struct vocabulary_maker m = {.plan = plan};
     struct file_out out;
     status s;
 
     memset(made, 0, sizeof *made);
     TRY(check_plan(plan));
     TRY(file_out_open(plan->vocab, &out)); /* before the long work, not after it */
-    s = make(&m, made);
+    s = make_pieces(&m, made);
     if (s == ST_OK) {
         write_rows(&m, out.stream, made);
         s = file_out_commit(&out);

@@ -14,7 +14,7 @@ struct vocabulary_plan {
     int64_t size;       /* rows at most */
     int64_t least;      /* occurrences of a character or pair that becomes a piece */
     int64_t characters; /* of the corpus, at most */
-    int64_t unused;     /* [unused] rows behind [PAD] */
+    int64_t unused;     /* [unused] rows after [PAD] */
     struct {
         int64_t first, count;
     } placeholder;      /* ids that are [unused] rows for prompts */

@@ -8,7 +8,7 @@
  *
  * Added tokens, where the vocabulary has some, are cut out first; what lies between goes through the same pass.
  *
- * The one place where order matters is canonical reordering: marks behind a letter are sorted by their combining
+ * The one place where order matters is canonical reordering: marks after a letter are sorted by their combining
  * class. Almost all marks are removed afterwards and nobody can tell. Where one is kept (Hangul tone marks, musical
  * stems, scripts younger than the reference's tables) the whole cluster is worked out as the reference does it, see
  * cluster(). */
@@ -30,7 +30,7 @@ struct span {
     uint32_t start, end;
 };
 
-struct encoder {
+struct word_encoder {
     const struct vocabulary_tables *tables;
     struct token_list *out;
     const char *text;
@@ -51,7 +51,7 @@ void token_list_fini(struct token_list *list)
 
 /* ---- words ----------------------------------------------------------------------------------------------------- */
 
-static inline status push(struct encoder *e, int32_t id, uint32_t start, uint32_t end)
+static inline status push(struct word_encoder *e, int32_t id, uint32_t start, uint32_t end)
 {
     struct token_list *out = e->out;
 
@@ -61,7 +61,7 @@ static inline status push(struct encoder *e, int32_t id, uint32_t start, uint32_
 }
 
 /* The longest piece at byte `at` of the word under a root: its end, and its id; no piece: end 0. */
-static inline size_t longest(const struct encoder *e, uint32_t root, size_t at, int32_t *id)
+static inline size_t longest(const struct word_encoder *e, uint32_t root, size_t at, int32_t *id)
 {
     const struct piece_trie *t = e->tables->pieces;
     uint32_t node = root;
@@ -79,7 +79,7 @@ static inline size_t longest(const struct encoder *e, uint32_t root, size_t at, 
 }
 
 /* The word ends: its pieces, or [UNK] for all of it when some part is no piece or it is too long. */
-static status end_word(struct encoder *e)
+static status end_word(struct word_encoder *e)
 {
     size_t before = e->out->count, at = 0;
     uint32_t root = PIECE_START;
@@ -101,7 +101,7 @@ static status end_word(struct encoder *e)
     return ST_OK;
 }
 
-static inline void add_byte(struct encoder *e, char byte, uint32_t start, uint32_t end)
+static inline void add_byte(struct word_encoder *e, char byte, uint32_t start, uint32_t end)
 {
     e->last_end = end;
     if (e->chars++ >= WORD_CHARS) return;
@@ -109,7 +109,7 @@ static inline void add_byte(struct encoder *e, char byte, uint32_t start, uint32
     e->spans[e->bytes++] = (struct span){start, end};
 }
 
-static inline void add_char(struct encoder *e, uint32_t c, uint32_t start, uint32_t end)
+static inline void add_char(struct word_encoder *e, uint32_t c, uint32_t start, uint32_t end)
 {
     char text[4];
     size_t n;
@@ -126,7 +126,7 @@ static inline void add_char(struct encoder *e, uint32_t c, uint32_t start, uint3
 /* ---- rare characters ------------------------------------------------------------------------------------------- */
 
 /* A character as decomposition leaves it, with marks that go already gone. */
-static status add_decomposed(struct encoder *e, uint32_t c, uint32_t start, uint32_t end)
+static status add_decomposed(struct word_encoder *e, uint32_t c, uint32_t start, uint32_t end)
 {
     uint32_t entry = char_entry(e->tables->chars, c), value = char_entry_value(entry);
 
@@ -138,7 +138,7 @@ static status add_decomposed(struct encoder *e, uint32_t c, uint32_t start, uint
     return ST_OK;
 }
 
-static status add_several(struct encoder *e, uint32_t c, uint32_t start, uint32_t end)
+static status add_several(struct word_encoder *e, uint32_t c, uint32_t start, uint32_t end)
 {
     uint32_t parts[4];
     int count = clean_up_parts(&e->tables->clean, c, parts);
@@ -149,7 +149,7 @@ static status add_several(struct encoder *e, uint32_t c, uint32_t start, uint32_
 }
 
 /* One character of a cluster: where it stands, what it decomposes to, how many of these are in the sorted part. */
-struct source {
+struct text_source {
     size_t at, end;
     uint32_t parts[4];
     int count, first;
@@ -157,7 +157,7 @@ struct source {
 
 /* The character at `at`, characters that clean-up removes skipped; 0 when the segment ends or one that is not
  * decomposed with its neighbours (white space, Chinese) stands there. first: the parts before it are starters. */
-static int next_source(const struct encoder *e, size_t at, struct source *s)
+static int next_source(const struct word_encoder *e, size_t at, struct text_source *s)
 {
     while (at < e->size) {
         uint32_t c;
@@ -178,13 +178,13 @@ static int next_source(const struct encoder *e, size_t at, struct source *s)
 }
 
 /* The start of the cluster to which the character at `at` belongs: the nearest character before it, or itself, that has
- * a starter; else the first mark behind white space, a Chinese character or the start of the segment. */
-static size_t cluster_start(const struct encoder *e, size_t at)
+ * a starter; else the first mark after white space, a Chinese character or the start of the segment. */
+static size_t cluster_start(const struct word_encoder *e, size_t at)
 {
     size_t start = at, look = at;
 
     for (;;) {
-        struct source s;
+        struct text_source s;
         uint32_t c;
 
         utf8_decode(e->text + look, e->size - look, &c);
@@ -205,9 +205,9 @@ static size_t cluster_start(const struct encoder *e, size_t at)
 /* The marks of one combining class, in order, of the sources from `at` on. The k-th mark of the sorted cluster that
  * begins a decomposition takes the offsets of the k-th character of the text, one that continues a decomposition those
  * of the character before: that is the reference's counting, right or not. place walks along. */
-static status add_class(struct encoder *e, size_t at, int order, struct source *place, int *more)
+static status add_class(struct word_encoder *e, size_t at, int order, struct text_source *place, int *more)
 {
-    struct source s;
+    struct text_source s;
     int head = 1;
 
     while (next_source(e, at, &s) && (head || s.first == 0)) {
@@ -227,11 +227,11 @@ static status add_class(struct encoder *e, size_t at, int order, struct source *
 }
 
 /* The cluster around a mark at `at` that is not removed: its marks stably sorted by combining class, without memory for
- * them: one pass a class. Its starters went out before, unless the character at `at` has them. *next: behind it. */
-static status cluster(struct encoder *e, size_t at, size_t *next)
+ * them: one pass a class. Its starters went out before, unless the character at `at` has them. *next: after it. */
+static status cluster(struct word_encoder *e, size_t at, size_t *next)
 {
     size_t start = cluster_start(e, at);
-    struct source s = {0}, place;
+    struct text_source s = {0}, place;
     int head = 1, more = 0;
 
     next_source(e, start, &s);
@@ -253,7 +253,7 @@ static status cluster(struct encoder *e, size_t at, size_t *next)
 /* ---- the pass -------------------------------------------------------------------------------------------------- */
 
 /* A special token at text[at], which is '[': its length, 0 when there is none. */
-static size_t special_at(const struct encoder *e, size_t at, int32_t *id)
+static size_t special_at(const struct word_encoder *e, size_t at, int32_t *id)
 {
     for (int i = 0; i < e->tables->special_count; i++) {
         const struct vocabulary_special *s = &e->tables->specials[i];
@@ -266,7 +266,7 @@ static size_t special_at(const struct encoder *e, size_t at, int32_t *id)
     return 0;
 }
 
-static status bracket(struct encoder *e, size_t at, uint32_t value, size_t *next)
+static status bracket(struct word_encoder *e, size_t at, uint32_t value, size_t *next)
 {
     int32_t id;
     size_t n;
@@ -278,8 +278,8 @@ static status bracket(struct encoder *e, size_t at, uint32_t value, size_t *next
     return push(e, id, (uint32_t)at, (uint32_t)*next);
 }
 
-/* Everything but letters, and words that end. *next is behind the character and may be moved on. */
-static status other_char(struct encoder *e, uint32_t c, uint32_t entry, size_t at, size_t *next)
+/* Everything but letters, and words that end. *next is after the character and may be moved on. */
+static status other_char(struct word_encoder *e, uint32_t c, uint32_t entry, size_t at, size_t *next)
 {
     uint32_t value = char_entry_value(entry);
 
@@ -310,7 +310,7 @@ static inline size_t decode(const char *text, size_t n, uint32_t *c)
 }
 
 /* The bytes from `at` to e->size. */
-static status encode(struct encoder *e, size_t at)
+static status encode(struct word_encoder *e, size_t at)
 {
     const struct char_table *chars = e->tables->chars;
     const uint32_t *ascii = chars->pages[0];
@@ -349,9 +349,9 @@ static status encode(struct encoder *e, size_t at)
 }
 
 /* The bytes from `at` to `to`, without the tokens that `next` finds in them; these come whole. */
-static status encode_between(struct encoder *e, size_t at, size_t to,
+static status encode_between(struct word_encoder *e, size_t at, size_t to,
                              int (*next)(const struct token_cutter *, const char *, size_t, size_t, struct token_cut *),
-                             status (*part)(struct encoder *, size_t, size_t))
+                             status (*part)(struct word_encoder *, size_t, size_t))
 {
     struct token_cut cut;
 
@@ -363,20 +363,20 @@ static status encode_between(struct encoder *e, size_t at, size_t to,
     return part(e, at, to);
 }
 
-static status encode_plain(struct encoder *e, size_t at, size_t to)
+static status encode_plain(struct word_encoder *e, size_t at, size_t to)
 {
     e->size = to;
     return encode(e, at);
 }
 
-static status encode_cleaned(struct encoder *e, size_t at, size_t to)
+static status encode_cleaned(struct word_encoder *e, size_t at, size_t to)
 {
     return encode_between(e, at, to, token_cutter_cleaned, encode_plain);
 }
 
 status wordpiece_encode(const struct vocabulary *v, const char *text, size_t n, struct token_list *out)
 {
-    struct encoder e;
+    struct word_encoder e;
 
     if (n >= UINT32_MAX) return fault(ST_INPUT, "text of %zu bytes, expected less than 4 GiB", n);
     e.tables = vocabulary_tables(v);

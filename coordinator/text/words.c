@@ -33,7 +33,7 @@ static void add_parts(struct splitter *s, uint32_t c)
         if (unicode_class_of(parts[i]) != UNICODE_MARK) add_char(s, unicode_lower(parts[i]));
 }
 
-static status add(struct splitter *s, uint32_t c, uint32_t entry)
+static status add_character(struct splitter *s, uint32_t c, uint32_t entry)
 {
     uint32_t value = char_entry_value(entry);
 
@@ -58,7 +58,7 @@ status words_each(const struct char_table *chars, const char *text, size_t n, wo
         uint32_t c;
 
         at += utf8_decode(text + at, n - at, &c);
-        if (c != UTF8_BAD) TRY(add(&s, c, char_entry(chars, c)));
+        if (c != UTF8_BAD) TRY(add_character(&s, c, char_entry(chars, c)));
     }
     return end_word(&s);
 }

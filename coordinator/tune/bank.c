@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <xxhash.h>
-
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -14,14 +13,12 @@
 static status digest_state(const char *folder, char out[33])
 {
     char path[CHECKPOINT_PATH_BYTES + 16], *data;
-    XXH128_hash_t hash;
     size_t size;
 
     snprintf(path, sizeof path, "%s/state.pb", folder);
     TRY(file_read(path, 64 << 20, &data, &size));
-    hash = XXH3_128bits(data, size);
+    digest_bytes(data, size, out);
     mem_free(data);
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
     return ST_OK;
 }
 
@@ -99,7 +96,13 @@ static status open_folder(const char *folder, const struct model_config *model, 
     TRY(read_whole(b, b->file.z, &b->z));
     TRY(read_whole(b, b->file.router, &b->router));
     TRY(read_whole(b, b->file.head, &b->head));
+    TRY(read_whole(b, b->file.span_head, &b->span_head));
     return compose_all(b);
+}
+
+const float *bank_head(const struct bank *b, enum task_kind kind)
+{
+    return kind == TASK_EXTRACTIVE ? b->span_head : b->head;
 }
 
 status bank_open(const char *path, const struct model_config *model, struct bank *b)
@@ -121,6 +124,7 @@ void bank_close(struct bank *b)
     mem_free(b->z);
     mem_free(b->router);
     mem_free(b->head);
+    mem_free(b->span_head);
     mem_free(b->values);
     mem_free(b->row);
     memset(b, 0, sizeof *b);

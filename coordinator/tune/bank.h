@@ -9,6 +9,7 @@
 #include "cluster/store/checkpoint.h"
 #include "cluster/store/prompts_file.h"
 #include "cluster/store/state.h"
+#include "coordinator/data/task.h"
 #include "worker/kernel/kernels.h"
 #include "worker/model/config.h"
 
@@ -20,7 +21,7 @@ struct bank {
     struct prompts_file file; /* A stays mapped */
     float *z;                 /* (layers,K,d) */
     float *router;            /* (tasks,layers,K) logits */
-    float *head;              /* (2,H) */
+    float *head, *span_head;  /* (2,H) of tasks with options, and of spans: the same values where there is one head */
     float *values;            /* (layers,K,P*H): z A */
     float *row;               /* (P*H) scratch */
     struct kernels kernels;
@@ -30,6 +31,9 @@ struct bank {
  * (reported) when it is no checkpoint of prompts or does not fit the encoder. */
 status bank_open(const char *path, const struct model_config *model, struct bank *b);
 void bank_close(struct bank *b);
+
+/* Local. The head for a task of this kind. */
+const float *bank_head(const struct bank *b, enum task_kind kind);
 
 /* Local. The router row of a task by its name; -1: the task was not seen. */
 int bank_task(const struct bank *b, const char *id);

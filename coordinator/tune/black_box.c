@@ -16,7 +16,7 @@ enum { STREAM_ROUTER = 1, STREAM_PROMPT };
 static const double ROUTER_BOUND = 5, KAPPA = 2;
 
 /* A search under way. */
-struct search {
+struct black_box_search {
     struct black_box *b;
     struct ledger *ledger;
     struct black_box_config config; /* resolved */
@@ -67,7 +67,7 @@ int64_t black_box_evaluations(const struct black_box_config *config, int32_t lay
 /* ---- losses and scores, known or computed -------------------------------------------------------------------- */
 
 /* *found: the ledger knew. ST_END: it did not, and the run was asked to stop. */
-static status known(struct search *s, enum ledger_kind kind, size_t count, double *values, int *found)
+static status known(struct black_box_search *s, enum ledger_kind kind, size_t count, double *values, int *found)
 {
     status next = ledger_next(s->ledger, kind, count, values);
 
@@ -77,7 +77,7 @@ static status known(struct search *s, enum ledger_kind kind, size_t count, doubl
 }
 
 /* Mean losses of n router logits, points (n,gates). */
-static status router_losses(struct search *s, int32_t n)
+static status router_losses(struct black_box_search *s, int32_t n)
 {
     const struct bank *bank = s->b->bank;
     size_t whole = (size_t)bank->layers * bank->columns;
@@ -91,12 +91,12 @@ static status router_losses(struct search *s, int32_t n)
         bank_gates(bank, s->theta, s->s, s->r);
         bank_mix(bank, bank->values, s->r, s->sets + (size_t)i * whole);
     }
-    TRY(oracle_loss(s->b->oracle, n, s->sets, bank->head, s->losses));
+    TRY(oracle_loss(s->b->oracle, n, s->sets, s->b->head, s->losses));
     return ledger_add(s->ledger, LEDGER_LOSSES, (size_t)n, s->losses);
 }
 
 /* Mean losses of the candidates x (population,d) for a layer's intrinsic vector, the other layers as they are. */
-static status layer_losses(struct search *s, int32_t layer)
+static status layer_losses(struct black_box_search *s, int32_t layer)
 {
     struct black_box *b = s->b;
     int32_t n = (int32_t)s->config.population;
@@ -106,16 +106,16 @@ static status layer_losses(struct search *s, int32_t layer)
     if (found) return ST_OK;
     TRY(mem_grow(&s->sets, &s->set_room, (size_t)n * b->bank->columns, sizeof *s->sets));
     TRY(bank_compose(b->bank, layer, n, s->x, s->sets));
-    if (!s->placed) TRY(oracle_place(b->oracle, s->prompts, b->bank->head));
+    if (!s->placed) TRY(oracle_place(b->oracle, s->prompts, b->head));
     s->placed = 1;
     TRY(oracle_losses(b->oracle, layer, n, s->sets, s->losses));
     return ledger_add(s->ledger, LEDGER_LOSSES, (size_t)n, s->losses);
 }
 
-static status check_dev(struct search *s, const float *prompts, double loss)
+static status check_dev(struct black_box_search *s, const float *prompts, double loss)
 {
     const struct black_box *b = s->b;
-    struct dev_curve_state state = {prompts, b->bank->head, s->r};
+    struct dev_curve_state state = {prompts, b->head, s->r};
     struct dev_curve_point point = {.evaluations = b->evaluations, .loss = loss};
     int found = s->looked;
 
@@ -136,7 +136,7 @@ static status check_dev(struct search *s, const float *prompts, double loss)
 /* ---- stage one ----------------------------------------------------------------------------------------------- */
 
 /* Router, prompts and loss as they stand := those of logits. */
-static void stand_at(struct search *s, const double *logits, double loss)
+static void stand_at(struct black_box_search *s, const double *logits, double loss)
 {
     const struct bank *bank = s->b->bank;
 
@@ -148,7 +148,7 @@ static void stand_at(struct search *s, const double *logits, double loss)
 }
 
 /* After each loss: now and then a look at dev, at this point (reference) or at the best one so far, once. */
-static status consider(struct search *s, struct bayes *bayes, int *checked)
+static status consider(struct black_box_search *s, struct bayes *bayes, int *checked)
 {
     int64_t count = bayes_count(bayes);
     int at = s->b->reference ? (int)count - 1 : bayes_best(bayes);
@@ -165,7 +165,7 @@ static status consider(struct search *s, struct bayes *bayes, int *checked)
 }
 
 /* The random points at once, as many as a generation; then one by one. */
-static status evaluate_next(struct search *s, struct bayes *bayes, int *checked)
+static status evaluate_next(struct black_box_search *s, struct bayes *bayes, int *checked)
 {
     int64_t told = bayes_count(bayes), left = s->config.router_random - told;
     int32_t n = (int32_t)(left > s->config.population ? s->config.population : left > 1 ? left : 1);
@@ -184,7 +184,7 @@ static status evaluate_next(struct search *s, struct bayes *bayes, int *checked)
     return ST_OK;
 }
 
-static status search_router(struct search *s)
+static status search_router(struct black_box_search *s)
 {
     struct bayes_options o = {.n = s->gates,
                               .lower = -ROUTER_BOUND,
@@ -217,7 +217,7 @@ static double clamp(double x, double bound)
     return fmax(-bound, fmin(bound, x));
 }
 
-static status open_layers(struct search *s, struct cma **cma)
+static status open_layers(struct black_box_search *s, struct cma **cma)
 {
     const struct black_box_config *c = &s->config;
     double bound = s->layers > 1 && c->bound > 0 ? c->bound : INFINITY;
@@ -239,7 +239,7 @@ static status open_layers(struct search *s, struct cma **cma)
 }
 
 /* The layer's prompt := x A, with this loss. */
-static status accept(struct search *s, int32_t layer, const double *x, double loss)
+static status accept(struct black_box_search *s, int32_t layer, const double *x, double loss)
 {
     struct bank *bank = s->b->bank;
     float *prompt = s->prompts + (size_t)layer * bank->columns;
@@ -252,7 +252,7 @@ static status accept(struct search *s, int32_t layer, const double *x, double lo
 }
 
 /* Reference: the candidate that is evaluated when the count comes round is looked at. */
-static status check_candidates(struct search *s, int32_t layer)
+static status check_candidates(struct black_box_search *s, int32_t layer)
 {
     const struct bank *bank = s->b->bank;
     int64_t before = s->b->evaluations - s->config.population;
@@ -271,7 +271,7 @@ static status check_candidates(struct search *s, int32_t layer)
     return ST_OK;
 }
 
-static status generation(struct search *s, struct cma *cma, int32_t layer)
+static status generation(struct black_box_search *s, struct cma *cma, int32_t layer)
 {
     int64_t n = s->config.population, before = s->b->evaluations;
     int best = -1, reference = s->b->reference;
@@ -297,7 +297,7 @@ static status generation(struct search *s, struct cma *cma, int32_t layer)
 }
 
 /* Begins where the dev_curve is best. */
-static status search_prompts(struct search *s)
+static status search_prompts(struct black_box_search *s)
 {
     const struct dev_curve *c = s->b->dev_curve;
     int64_t rounds = rounds_of(&s->config, s->layers);
@@ -323,7 +323,7 @@ static status search_prompts(struct search *s)
 
 /* ---- a run --------------------------------------------------------------------------------------------------- */
 
-static status search_open(struct search *s)
+static status search_open(struct black_box_search *s)
 {
     const struct bank *bank = s->b->bank;
     size_t most = (size_t)s->config.population, wide = (size_t)(s->gates > s->d ? s->gates : s->d);
@@ -338,14 +338,14 @@ static status search_open(struct search *s)
     return ledger_open(s->b->folder, s->b->digest, &s->ledger);
 }
 
-static void search_close(struct search *s)
+static void search_close(struct black_box_search *s)
 {
     mem_free(s->sets);
     mem_keep_free(&s->keep);
 }
 
 /* The untuned state: the first point of the curve. */
-static status begin(struct search *s)
+static status check_start(struct black_box_search *s)
 {
     s->stage = "start";
     for (int32_t j = 0; j < s->gates; j++) s->points[j] = s->b->theta[j];
@@ -356,17 +356,17 @@ static status begin(struct search *s)
 
 status black_box_run(struct black_box *b)
 {
-    struct search s = {.b = b,
-                       .config = resolve(&b->config, b->bank->layers),
-                       .layers = b->bank->layers,
-                       .gates = b->bank->layers * b->bank->modules,
-                       .d = b->bank->intrinsic};
+    struct black_box_search s = {.b = b,
+                                 .config = resolve(&b->config, b->bank->layers),
+                                 .layers = b->bank->layers,
+                                 .gates = b->bank->layers * b->bank->modules,
+                                 .d = b->bank->intrinsic};
     status done, closed;
 
     b->evaluations = 0;
     b->parameters = s.gates + (int64_t)s.layers * s.d;
     done = search_open(&s);
-    if (done == ST_OK) done = begin(&s);
+    if (done == ST_OK) done = check_start(&s);
     if (done == ST_OK) done = search_router(&s);
     if (done == ST_OK) done = search_prompts(&s);
     if (s.ledger) b->seconds = ledger_seconds(s.ledger);

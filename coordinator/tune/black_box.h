@@ -6,10 +6,6 @@
  * z_lk of the chosen router, and a candidate x makes the layer's prompt x A_l. While a layer is searched, the oracle
  * keeps what lies below it.
  *
- * With int8 these losses come from products in int8 (worker/model/encoder.h), nearly twice as fast
- * and a little off; all of them, so that what is compared is alike. Looks at dev, the test and the tuned file know
- * nothing of it.
- *
  * Where the reference has quirks (Q17, Q18):
  *                       here                                              reference
  *   looks at dev        stage one: the point of lowest loss so far;       the candidate that is evaluated when the
@@ -30,6 +26,7 @@
 
 struct black_box {
     struct bank *bank;
+    const float *head; /* (2,H), the task's */
     struct oracle *oracle;
     struct dev_curve *dev_curve;
     struct black_box_config config; /* zeros stand for the method's figures */

@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <xxhash.h>
-
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -28,16 +27,14 @@ static status make_digest(const struct cell_work *w, char out[33])
 {
     const struct tuning *t = w->t;
     char options[33], data[33], text[512];
-    XXH128_hash_t hash;
     int n;
 
-    tune_method_digest(t->options, w->cell->method, options);
+    TRY(tune_method_digest(t->options, w->cell->method, options));
     TRY(dataset_task_digest(t->data, w->cell->task, data));
     n = snprintf(text, sizeof text, "%s %s %s %s %s %d %d %d", options, data, t->encoder_digest, t->bank.digest,
-                 w->cell->method == METHOD_SINGLE ? t->single.digest : "", w->k, (int)t->replica.facts.precision,
-                 t->form.max_length);
-    hash = XXH3_128bits(text, (size_t)n);
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+                 w->cell->method == METHOD_SINGLE ? t->single.digest : "", w->k,
+                 (int)(t->replica.facts.int8 ? NUMBER_U8 : t->replica.facts.precision), t->form.max_length);
+    digest_bytes(text, (size_t)n, out);
     return ST_OK;
 }
 
@@ -45,7 +42,7 @@ static status make_digest(const struct cell_work *w, char out[33])
 
 /* What all ranks must know. */
 struct brief {
-    int32_t cached, layers, tokens, gradients, int8, full;
+    int32_t cached, layers, tokens, gradients, full;
     int64_t count;
 };
 
@@ -118,7 +115,7 @@ static status check_made_with(const struct cell_work *w)
     return made_with_check(w->folder, 0, &is, &anew);
 }
 
-static status prepare(struct cell_work *w, struct brief *brief)
+static status prepare_cell(struct cell_work *w, struct brief *brief)
 {
     struct tuning *t = w->t;
 
@@ -137,7 +134,6 @@ static status prepare(struct cell_work *w, struct brief *brief)
                             .tokens = w->bank->tokens,
                             .count = w->draw.train_count,
                             .gradients = w->cell->method != METHOD_BLACK_BOX,
-                            .int8 = w->cell->method == METHOD_BLACK_BOX && t->config->black_box.int8,
                             .full = w->cell->method == METHOD_FULL};
     return ST_OK;
 }
@@ -157,12 +153,17 @@ static status test(struct cell_work *w, struct oracle *oracle)
     struct cell_result *r = w->result;
     enum split split = test_split(w);
     struct eval_result e;
+    int64_t mark = 0;
+    status s;
 
     r->test = r->test_loss = NAN;
     if (dataset_rows(w->t->data, w->cell->task, split) == 0) return ST_OK;
+    if (w->t->progress) mark = progress_mark(w->t->progress);
     tuning_tell(w->t, MP2__RUN__STATE__EVALUATING, w->dev_curve.phase);
-    TRY(oracle_score(oracle, split, NULL, w->t->config->test_rows, w->dev_curve.best_prompts, w->dev_curve.best_head,
-                     NULL, NULL, &e));
+    s = oracle_score(oracle, split, NULL, w->t->config->test_rows, w->dev_curve.best_prompts, w->dev_curve.best_head,
+                     NULL, NULL, &e);
+    if (s == ST_END && w->t->progress) TRY(progress_take_back(w->t->progress, mark));
+    TRY(s);
     r->test = e.score;
     r->test_loss = e.loss;
     r->test_rows = e.rows;
@@ -256,7 +257,7 @@ static void tell_done(const struct cell_work *w)
 
 /* ---- the coordinator's parts ---- */
 
-static status begin(struct cell_work *w, struct oracle *oracle)
+static status begin_cell(struct cell_work *w, struct oracle *oracle)
 {
     const struct dev_curve_sizes sizes = {w->bank->layers, w->bank->tokens, w->bank->hidden, w->bank->modules};
     struct tuning *t = w->t;
@@ -275,7 +276,7 @@ static status begin(struct cell_work *w, struct oracle *oracle)
     return w->full ? cell_begin_full(w) : ST_OK;
 }
 
-static status finish(struct cell_work *w, struct oracle *oracle)
+static status finish_cell(struct cell_work *w, struct oracle *oracle)
 {
     (void)oracle;
     TRY(fill_result(w));
@@ -306,11 +307,11 @@ static status in_dialogue(struct cell_work *w, struct oracle *oracle, part_of_ce
 
 static status run_parts(struct cell_work *w, struct oracle *oracle)
 {
-    TRY(on_coordinator(w, oracle, begin));
+    TRY(on_coordinator(w, oracle, begin_cell));
     TRY(w->full ? full_run(w->full) : in_dialogue(w, oracle, cell_tune));
     TRY(in_dialogue(w, oracle, test));
     if (w->full) TRY(full_collect(w->full));
-    return on_coordinator(w, oracle, finish);
+    return on_coordinator(w, oracle, finish_cell);
 }
 
 static status open_full(struct cell_work *w, struct oracle *oracle)
@@ -331,7 +332,8 @@ static status open_full(struct cell_work *w, struct oracle *oracle)
 
 static status run_cell(struct cell_work *w, const struct brief *b)
 {
-    const struct tuning *t = w->t;
+    struct tuning *t = w->t;
+    int check_int8 = t->replica.facts.int8 && b->gradients && !t->int8_checked;
     const struct tune_config *c = t->config;
     const struct oracle_options o = {.comm = t->comm,
                                      .replica = &t->replica,
@@ -339,13 +341,14 @@ static status run_cell(struct cell_work *w, const struct brief *b)
                                      .tokens = b->tokens,
                                      .longest = t->longest,
                                      .gradients = b->gradients,
-                                     .int8 = b->int8,
+                                     .check_int8 = check_int8 ? c->model : NULL,
                                      .loss = train_loss(c->loss, c->reference.loss),
                                      .machine = &c->machine,
                                      .rules = {.padding = c->reference.padding,
                                                .product = c->reference.product,
                                                .independent = t->form.reference != FORM_RIGHT,
                                                .batch_tokens = c->batch_tokens},
+                                     .folder = comm_is_coordinator(t->comm) ? &w->t->folder : NULL,
                                      .data = t->data,
                                      .task = w->cell->task,
                                      .split = w->draw.split,
@@ -354,6 +357,7 @@ static status run_cell(struct cell_work *w, const struct brief *b)
     struct oracle *oracle;
     status s;
 
+    t->int8_checked |= check_int8;
     TRY(oracle_open(&o, &oracle));
     s = b->full ? open_full(w, oracle) : ST_OK;
     if (s == ST_OK) s = run_parts(w, oracle);
@@ -369,7 +373,7 @@ status cell_run(struct tuning *t, const struct cell *cell, struct cell_result *o
     status s = ST_OK;
 
     memset(out, 0, sizeof *out);
-    if (comm_is_coordinator(t->comm)) s = prepare(&w, &brief);
+    if (comm_is_coordinator(t->comm)) s = prepare_cell(&w, &brief);
     s = comm_agree(t->comm, s);
     if (s == ST_OK) s = comm_broadcast(t->comm, &brief, sizeof brief, 0);
     if (s == ST_OK && !brief.cached) s = run_cell(&w, &brief);

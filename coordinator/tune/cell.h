@@ -56,7 +56,7 @@ status cell_run(struct tuning *t, const struct cell *cell, struct cell_result *o
 /* Coordinator. Steps or evaluations that a method takes; for bars. */
 int64_t cell_steps(const struct tuning *t, enum method method);
 
-/* Local. Read a result.json. ST_END (not said): there is none. ST_INPUT (reported): it is none of ours. */
+/* Local. Read a result.json. ST_END (not reported): there is none. ST_INPUT (reported): it is none of ours. */
 status cell_load(const char *folder, struct cell_result *out);
 
 #endif

@@ -198,7 +198,7 @@ static status take_router(const char *path, const json_t *root, struct cell_resu
     return ST_OK;
 }
 
-static status take(const char *path, const json_t *root, struct cell_result *r)
+static status take_values(const char *path, const json_t *root, struct cell_result *r)
 {
     json_int_t version = json_integer_value(json_object_get(root, "version"));
 
@@ -218,7 +218,7 @@ status cell_load(const char *folder, struct cell_result *out)
     snprintf(path, sizeof path, "%s/result.json", folder);
     if (!file_exists(path)) return ST_END;
     TRY(json_open(path, &root));
-    s = take(path, root, out);
+    s = take_values(path, root, out);
     json_decref(root);
     if (s != ST_OK) cell_result_fini(out);
     return s;

@@ -82,7 +82,7 @@ static status best_row(const struct cell_work *w, struct oracle *oracle, int *be
 
         bank_gates(b, b->router + (size_t)row * gates, s, r);
         bank_mix(b, b->values, r, prompts);
-        done = oracle_loss(oracle, 1, prompts, b->head, &loss);
+        done = oracle_loss(oracle, 1, prompts, bank_head(b, w->task->kind), &loss);
         if (!(loss < least)) continue;
         least = loss;
         *best = row;
@@ -123,7 +123,7 @@ static void start_head(const struct cell_work *w, float *head)
     int fresh = w->bank == &w->fresh;
 
     if (fresh && w->t->config->fresh_head) draw_normal(w, FRESH_HEAD, 0.02, count, head);
-    else memcpy(head, fresh ? w->t->bank.head : w->bank->head, count * sizeof *head);
+    else memcpy(head, bank_head(fresh ? &w->t->bank : w->bank, w->task->kind), count * sizeof *head);
 }
 
 static status start_values(const struct cell_work *w, struct oracle *oracle, struct start *s)
@@ -204,6 +204,7 @@ static status tune_black_box(struct cell_work *w, struct oracle *oracle)
 {
     const struct tune_config *c = w->t->config;
     struct black_box b = {.bank = w->bank,
+                          .head = bank_head(w->bank, w->task->kind),
                           .oracle = oracle,
                           .dev_curve = &w->dev_curve,
                           .config = c->black_box,

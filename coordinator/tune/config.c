@@ -34,7 +34,8 @@ const struct option tune_options[] = {
                "at most so many rows of the test split, a keyed subset; 0: all"),
     INT_OPTION("batch_tokens", AT(batch_tokens), "16Ki", 512, 1e8, PLACEMENT, "tokens",
                "dealt to a worker at a time when rows are scored"),
-    CHOICE_OPTION("log", AT(log), "warn", "silent|error|warn|info|debug", PLACEMENT, "what is said on standard error"),
+    CHOICE_OPTION("log", AT(log), "warn", "silent|error|warn|info|debug", PLACEMENT,
+                  "how much is reported on standard error"),
 
     TRAIN_LOSS_OPTION(struct tune_config, loss),
 
@@ -75,9 +76,6 @@ const struct option tune_options[] = {
                 "first step size; 0: 0.5 for the first layer of deep prompts, else 0.1"),
     REAL_OPTION("black_box.bound", AT(black_box.bound), "5", 0, 1e6, RESULT, "",
                 "of intrinsic vectors (deep); 0: none"),
-    BOOL_OPTION("black_box.int8", AT(black_box.int8), "false", RESULT,
-                "losses of candidates from products in int8 (CPUs with AVX-512 VNNI), nearly "
-                "twice as fast; looks at dev and the test are as ever"),
 
     BOOL_OPTION("reference.few_shot", AT(reference.few_shot), "false", RESULT,
                 "k of the authors' gradient descent: 32 over the labels, 8 from ten labels on"),
@@ -135,6 +133,9 @@ status tune_methods(const struct tune_config *c, enum method methods[METHOD_COUN
             return fault(
                 ST_INPUT,
                 "single.prompts: method single needs a checkpoint that was pre-trained with prompt.modules: 1");
+        if (method == METHOD_FULL && c->machine.precision == PRECISION_INT8)
+            return fault(ST_INPUT, "machine.precision: int8 is for weights that stay as they are, method full trains "
+                                   "them: expected auto, f32 or bf16");
         methods[(*count)++] = method;
     }
     return ST_OK;
@@ -176,7 +177,7 @@ static int section_counts(void *arg, const char *name)
     return 0;
 }
 
-void tune_method_digest(const struct options *o, enum method method, char out[33])
+status tune_method_digest(const struct options *o, enum method method, char out[33])
 {
-    options_digest_where(o, section_counts, &method, out);
+    return options_digest(o, section_counts, &method, out);
 }

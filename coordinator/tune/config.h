@@ -1,4 +1,4 @@
-/* What `mp2 tune` can be told: the option table behind its YAML file, --set, help and the resolved dump. */
+/* What `mp2 tune` takes: the option table behind its YAML file, --set, help and the resolved dump. */
 #ifndef MP2_COORDINATOR_TUNE_CONFIG_H
 #define MP2_COORDINATOR_TUNE_CONFIG_H
 
@@ -19,7 +19,6 @@ struct stage_config {
 struct black_box_config {
     int64_t router_evaluations, router_random, evaluations, population, router_check, check;
     double sigma, bound;
-    int int8;
 };
 
 struct tune_config {
@@ -54,7 +53,7 @@ status tune_methods(const struct tune_config *c, enum method methods[METHOD_COUN
 /* Local. Whether it is among the methods, which need not all be known. */
 int tune_has_method(const struct tune_config *c, enum method method);
 
-/* Local. Digest of the options that matter to one method. */
-void tune_method_digest(const struct options *o, enum method method, char out[33]);
+/* Local. Digest of the options that matter to one method. ST_MEMORY (reported). */
+status tune_method_digest(const struct options *o, enum method method, char out[33]);
 
 #endif

@@ -9,7 +9,6 @@
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
-#include "cluster/base/stop.h"
 
 static const double SHOW_EVERY = 0.2; /* seconds between step messages */
 
@@ -93,7 +92,7 @@ void dev_curve_step(struct dev_curve *c, const char *stage, int64_t done, double
 
 int dev_curve_stopped(struct dev_curve *c)
 {
-    return stop_requested() || (c->watch.folder && run_folder_stop_asked(c->watch.folder));
+    return run_folder_stop_asked(c->watch.folder);
 }
 
 /* ---- the curve ---- */
@@ -137,7 +136,7 @@ static int is_better(const struct dev_curve *c, const struct dev_curve_point *p)
     return p->dev > c->best.dev || (p->dev == c->best.dev && p->loss < c->best.loss);
 }
 
-static void keep(struct dev_curve *c, const struct dev_curve_point *p, const struct dev_curve_state *state)
+static void keep_point(struct dev_curve *c, const struct dev_curve_point *p, const struct dev_curve_state *state)
 {
     c->best = *p;
     memcpy(c->best_prompts, state->prompts, c->bank * sizeof *c->best_prompts);
@@ -157,7 +156,7 @@ status dev_curve_note(struct dev_curve *c, struct dev_curve_point *at, const str
 {
     TRY(check_finite(c, at));
     at->best = is_better(c, at);
-    if (at->best) keep(c, at, state);
+    if (at->best) keep_point(c, at, state);
     if (c->count == 0) c->untuned_dev = at->dev;
     TRY(mem_grow(&c->points, &c->room, c->count + 1, sizeof *c->points));
     c->points[c->count++] = *at;

@@ -140,7 +140,7 @@ static status save(struct full *f)
 }
 
 /* A look at dev is a dialogue with the oracle; what the state is worth is then known to all. */
-static status check(struct full *f, struct full_order *order)
+static status check_dev(struct full *f, struct full_order *order)
 {
     struct oracle *oracle = f->o.oracle;
 
@@ -182,7 +182,7 @@ status full_run(struct full *f)
     while (order.update) {
         TRY(compute(f));
         TRY(judge(f, &order));
-        if (order.check) TRY(check(f, &order));
+        if (order.check) TRY(check_dev(f, &order));
         TRY(conclude(f, &order));
         if (order.update) update(f, &order);
     }
@@ -193,8 +193,8 @@ status full_run(struct full *f)
 
 status full_collect(struct full *f)
 {
-    return reduce_collect(&f->reduce, 1, f->worker ? f->worker->values + f->worker->first : NULL,
-                          f->coordinator ? f->coordinator->whole : NULL);
+    return reduce_gather_grad(&f->reduce, 1, f->worker ? f->worker->values + f->worker->first : NULL,
+                              f->coordinator ? f->coordinator->whole : NULL);
 }
 
 static status read_values(void *arg, const char *name, int64_t first, int64_t count, float *out)

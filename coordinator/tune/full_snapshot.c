@@ -117,7 +117,7 @@ status full_save(struct full *f)
 /* ---- reading ---- */
 
 /* Coordinator. Is there one, and of this cell? Another's is removed. */
-static status find(const struct full *f, int32_t *found)
+static status find_snapshot(const struct full *f, int32_t *found)
 {
     struct state state = {0};
     char folder[CHECKPOINT_PATH_BYTES], latest[CHECKPOINT_PATH_BYTES];
@@ -176,7 +176,7 @@ status full_resume(struct full *f)
     double *curve;
     status s;
 
-    TRY(comm_agree(f->comm, f->coordinator ? find(f, &found) : ST_OK));
+    TRY(comm_agree(f->comm, f->coordinator ? find_snapshot(f, &found) : ST_OK));
     TRY(comm_broadcast(f->comm, f->snapshot, sizeof f->snapshot, 0));
     TRY(comm_broadcast(f->comm, &found, sizeof found, 0));
     if (!found) return ST_OK;

@@ -103,7 +103,7 @@ static status compute(struct gradient *g, double *loss)
                  g->dev_curve->phase, (long long)g->step);
 }
 
-static status check(struct gradient *g, double loss)
+static status check_dev(struct gradient *g, double loss)
 {
     struct dev_curve_state state = {g->prompts, g->head.value, g->bank->modules > 1 ? g->r : NULL};
     struct dev_curve_point point = {.step = g->step, .loss = loss};
@@ -130,7 +130,7 @@ status gradient_run(struct gradient *g)
 
         TRY(compute(g, &loss));
         if (!checked && (g->step % g->check_every == 0 || g->step == steps)) {
-            TRY(check(g, loss));
+            TRY(check_dev(g, loss));
             g->seconds = before + clock_now() - started;
             if (g->step < steps) TRY(gradient_save(g, g->seconds));
         }

@@ -19,8 +19,8 @@ struct list {
     size_t count;
 };
 
-static void add(struct list *l, const char *name, enum tensor_type type, int64_t rows, int64_t columns,
-                const void *data)
+static void add_tensor(struct list *l, const char *name, enum tensor_type type, int64_t rows, int64_t columns,
+                       const void *data)
 {
     l->specs[l->count] = (struct tensor_spec){.name = name, .type = type, .rank = 2, .shape = {rows, columns}};
     l->data[l->count++] = data;
@@ -46,15 +46,15 @@ status gradient_save(const struct gradient *g, double seconds)
     for (size_t i = 0; i < c->count; i++)
         dev_curve_put_point(&c->points[i], stages_number(&g->stages, c->points[i].stage),
                             curve + i * DEV_CURVE_NUMBERS);
-    add(&l, "curve", TENSOR_F64, (int64_t)c->count, DEV_CURVE_NUMBERS, curve);
-    add(&l, "best.gates", TENSOR_F64, 1, (int64_t)c->gate_count, c->best_gates);
-    add(&l, "best.prompts", TENSOR_F32, 1, (int64_t)c->bank, c->best_prompts);
-    add(&l, "best.head", TENSOR_F32, 1, (int64_t)c->head_count, c->best_head);
+    add_tensor(&l, "curve", TENSOR_F64, (int64_t)c->count, DEV_CURVE_NUMBERS, curve);
+    add_tensor(&l, "best.gates", TENSOR_F64, 1, (int64_t)c->gate_count, c->best_gates);
+    add_tensor(&l, "best.prompts", TENSOR_F32, 1, (int64_t)c->bank, c->best_prompts);
+    add_tensor(&l, "best.head", TENSOR_F32, 1, (int64_t)c->head_count, c->best_head);
     for (int i = 0; i < 3; i++) {
         const float *arrays[3] = {groups[i]->value, groups[i]->m, groups[i]->v};
 
         for (int j = 0; j < 3 && groups[i]->moved; j++)
-            add(&l, names[i][j], TENSOR_F32, 1, (int64_t)groups[i]->size, arrays[j]);
+            add_tensor(&l, names[i][j], TENSOR_F32, 1, (int64_t)groups[i]->size, arrays[j]);
     }
     snprintf(step, sizeof step, "%lld", (long long)g->step);
     snprintf(spent, sizeof spent, "%.3f", seconds);

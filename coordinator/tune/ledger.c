@@ -12,7 +12,7 @@
 
 enum { DIGEST_BYTES = 40 }; /* a whole number of words */
 
-struct entry {
+struct ledger_entry {
     uint32_t kind;
     size_t at, count;
 }; /* its values start at values[at] */
@@ -20,7 +20,7 @@ struct entry {
 struct ledger {
     char folder[4096];
     struct journal *journal;
-    struct entry *entries;
+    struct ledger_entry *entries;
     size_t count, room, next;
     double *values;
     size_t value_count, value_room;
@@ -35,7 +35,7 @@ static status damaged(const struct ledger *l, uint64_t number)
                  (unsigned long long)number);
 }
 
-static status keep(struct ledger *l, const struct journal_record *r)
+static status keep_record(struct ledger *l, const struct journal_record *r)
 {
     size_t count = r->bytes / sizeof(double);
     const double *payload = r->payload;
@@ -43,7 +43,7 @@ static status keep(struct ledger *l, const struct journal_record *r)
     if (r->bytes % sizeof(double) != 0 || count < 2 || r->step != l->count + 2) return damaged(l, r->number);
     TRY(mem_grow(&l->entries, &l->room, l->count + 1, sizeof *l->entries));
     TRY(mem_grow(&l->values, &l->value_room, l->value_count + count - 1, sizeof *l->values));
-    l->entries[l->count++] = (struct entry){r->kind, l->value_count, count - 1};
+    l->entries[l->count++] = (struct ledger_entry){r->kind, l->value_count, count - 1};
     memcpy(l->values + l->value_count, payload + 1, (count - 1) * sizeof *payload);
     l->value_count += count - 1;
     l->seconds = payload[0];
@@ -62,14 +62,14 @@ static status read_all(struct ledger *l, const char digest[DIGEST_BYTES], int *o
     while ((s = journal_reader_next(reader, &r)) == ST_OK && *ours) {
         if (r.step == 1)
             *ours = r.kind == LEDGER_BEGIN && r.bytes == DIGEST_BYTES && memcmp(r.payload, digest, DIGEST_BYTES) == 0;
-        else s = keep(l, &r);
+        else s = keep_record(l, &r);
         if (s != ST_OK) break;
     }
     journal_reader_close(&reader);
     return s == ST_END ? ST_OK : s;
 }
 
-static status begin(struct ledger *l, const char digest[DIGEST_BYTES])
+static status begin_journal(struct ledger *l, const char digest[DIGEST_BYTES])
 {
     const struct journal_options options = {.interval_ms = 200};
     int ours;
@@ -99,7 +99,7 @@ status ledger_open(const char *folder, const char *digest, struct ledger **out)
     strcpy(l->folder, folder);
     strcpy(text, digest);
     l->opened = clock_now();
-    s = begin(l, text);
+    s = begin_journal(l, text);
     if (s != ST_OK) {
         (void)ledger_close(&l);
         return s;
@@ -125,7 +125,7 @@ status ledger_close(struct ledger **out)
 
 status ledger_next(struct ledger *l, enum ledger_kind kind, size_t count, double *values)
 {
-    const struct entry *e = &l->entries[l->next];
+    const struct ledger_entry *e = &l->entries[l->next];
 
     if (l->next == l->count) return ST_END;
     if (e->kind != (uint32_t)kind || e->count != count) return damaged(l, l->next + 2);

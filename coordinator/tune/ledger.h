@@ -16,13 +16,13 @@ enum ledger_kind { LEDGER_BEGIN = 101, LEDGER_LOSSES, LEDGER_DEV }; /* kinds of 
 
 struct ledger;
 
-/* Local. folder: the journal's. digest: of what the search depends on; a ledger of another one is forgotten (said in
- * the log). ST_INPUT (reported) on a damaged one. */
+/* Local. folder: the journal's. digest: of what the search depends on; a ledger of another one is forgotten (reported
+ * in the log). ST_INPUT (reported) on a damaged one. */
 status ledger_open(const char *folder, const char *digest, struct ledger **out);
 /* Everything is durable afterwards. *l is NULL. */
 status ledger_close(struct ledger **l);
 
-/* The next entry, when it is known: ST_OK, or ST_END (not said). ST_INPUT (reported) when it is another one than is
+/* The next entry, when it is known: ST_OK, or ST_END (not reported). ST_INPUT (reported) when it is another one than is
  * asked for. */
 status ledger_next(struct ledger *l, enum ledger_kind kind, size_t count, double *values);
 
@@ -30,7 +30,7 @@ status ledger_next(struct ledger *l, enum ledger_kind kind, size_t count, double
  * again. */
 status ledger_add(struct ledger *l, enum ledger_kind kind, size_t count, const double *values);
 
-/* Seconds of work behind the known entries, and since. */
+/* Seconds of work after the known entries, and since. */
 double ledger_seconds(const struct ledger *l);
 
 #endif

@@ -21,7 +21,7 @@ static const char *text_of(const json_t *root, const char *key)
     return text ? text : "";
 }
 
-static status compare(const char *folder, const json_t *was, const struct made_with *is)
+static status check_made_with(const char *folder, const json_t *was, const struct made_with *is)
 {
     const char *set = text_of(was, "instruction_set"), *libraries = text_of(was, "libraries");
 
@@ -57,7 +57,7 @@ status made_with_check(const char *folder, int begun, const struct made_with *is
     *anew = begun && !file_exists(path);
     if (begun && !*anew) {
         TRY(json_open(path, &was));
-        s = compare(folder, was, is);
+        s = check_made_with(folder, was, is);
         json_decref(was);
         TRY(s);
     }

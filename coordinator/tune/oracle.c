@@ -7,6 +7,7 @@
 
 #include "cluster/base/memory.h"
 #include "cluster/comm/reduce.h"
+#include "coordinator/loop/int8_verdict.h"
 #include "coordinator/tune/oracle_coordinator.h"
 #include "worker/oracle.h"
 
@@ -18,6 +19,8 @@ struct oracle {
     struct blocks blocks;
     struct reduce reduce;
     struct scorer scorer;
+    const struct replica *replica;
+    const char *check_int8;                 /* as in the options, until it is done */
     struct oracle_coordinator *coordinator; /* NULL: not this rank */
     struct oracle_worker *worker;           /* likewise */
 };
@@ -40,7 +43,8 @@ static status open_buffers(struct oracle *t, const struct oracle_options *o)
     /* A bank may be empty, a buffer may not. */
     TRY(mem_grow(&t->values, &t->value_room, oracle_bank(&t->facts) + 1, sizeof *t->values));
     TRY(mem_alloc(oracle_head(&t->facts), sizeof *t->head, &t->head));
-    t->scorer = (struct scorer){.comm = t->comm, .rules = o->rules, .data = o->data, .head = t->head};
+    t->scorer = (struct scorer){
+        .comm = t->comm, .folder = o->folder, .rules = o->rules, .data = o->data, .head = t->head};
     return ST_OK;
 }
 
@@ -52,7 +56,6 @@ static status open_worker(struct oracle *t, const struct oracle_options *o)
                                              .unit_memory = (size_t)o->machine->unit_memory,
                                              .longest = o->longest,
                                              .gradients = o->gradients,
-                                             .int8 = o->int8,
                                              .loss = o->loss};
 
     TRY(oracle_worker_open(&wo, &t->facts, &t->worker));
@@ -99,6 +102,8 @@ status oracle_open(const struct oracle_options *o, struct oracle **out)
     *out = NULL;
     TRY(comm_agree(o->comm, mem_alloc(1, sizeof *t, &t)));
     t->comm = o->comm;
+    t->replica = o->replica;
+    t->check_int8 = o->check_int8;
     t->facts = (struct oracle_facts){.layers = o->layers,
                                      .tokens = o->tokens,
                                      .hidden = (int32_t)o->replica->facts.config.hidden,
@@ -188,12 +193,29 @@ static status collect_losses(struct oracle *t, const struct call *c, const doubl
     return s;
 }
 
+/* Is int8 near enough with this encoder? Whoever has the first slot finds out. */
+static status check_int8(struct oracle *t)
+{
+    int owner = t->facts.assignment.deal.blocks[0].worker;
+    struct int8_check found = {0};
+    status s = ST_OK;
+
+    if (t->worker && t->comm->worker == owner)
+        s = oracle_worker_check_int8(t->worker, t->check_int8, t->values, t->head, &found);
+    t->check_int8 = NULL;
+    TRY(comm_agree(t->comm, s));
+    TRY(comm_broadcast(t->comm, &found, sizeof found, comm_rank_of_worker(t->comm, owner)));
+    if (t->coordinator) s = int8_verdict(&found, number_name(t->replica->facts.precision), NULL, 0);
+    return comm_agree(t->comm, s);
+}
+
 static status run_gradient(struct oracle *t, const struct call *c)
 {
     struct compute *own = t->worker ? &t->worker->compute : NULL;
     struct deal *deal = &t->facts.assignment.deal;
 
     TRY(comm_agree(t->comm, own ? oracle_worker_gradient(t->worker, t->values, t->head) : ST_OK));
+    if (t->check_int8) TRY(check_int8(t));
     TRY(reduce_sum_to_coordinator(&t->reduce, deal, own ? own->prompt_list : NULL, oracle_bank(&t->facts),
                                   c->d_prompts));
     TRY(reduce_sum_to_coordinator(&t->reduce, deal, own ? own->head_list : NULL, oracle_head(&t->facts), c->d_head));
@@ -216,7 +238,7 @@ static status run_scores(struct oracle *t, const struct call *c)
     return score_rows(&t->scorer, c->rows, c->each, c->arg, c->result ? c->result : &unused);
 }
 
-static status run(struct oracle *t, const struct call *c)
+static status run_request(struct oracle *t, const struct call *c)
 {
     TRY(send_values(t, c));
     switch ((enum oracle_op)c->request.op) {
@@ -248,7 +270,7 @@ status oracle_serve(struct oracle *t)
 
         TRY(comm_broadcast(t->comm, &c.request, sizeof c.request, 0));
         if (c.request.op == ORACLE_DISMISS) return comm_agree(t->comm, failed);
-        s = run(t, &c);
+        s = run_request(t, &c);
         if (s == ST_PEER) return s;
         if (s != ST_OK) failed = s;
     }
@@ -263,44 +285,44 @@ status oracle_dismiss(struct oracle *t, status mine)
     return comm_agree(t->comm, mine);
 }
 
-static status ask(struct oracle *t, struct call c)
+static status call_all(struct oracle *t, struct call c)
 {
     TRY(comm_broadcast(t->comm, &c.request, sizeof c.request, 0));
-    return run(t, &c);
+    return run_request(t, &c);
 }
 
 status oracle_gradient(struct oracle *t, const float *prompts, const float *head, double *loss, float *d_prompts,
                        float *d_head)
 {
-    return ask(t, (struct call){.request = {.op = ORACLE_GRADIENT},
-                                .values = prompts,
-                                .head = head,
-                                .losses = loss,
-                                .d_prompts = d_prompts,
-                                .d_head = d_head});
+    return call_all(t, (struct call){.request = {.op = ORACLE_GRADIENT},
+                                     .values = prompts,
+                                     .head = head,
+                                     .losses = loss,
+                                     .d_prompts = d_prompts,
+                                     .d_head = d_head});
 }
 
 status oracle_loss(struct oracle *t, int32_t n, const float *sets, const float *head, double *losses)
 {
-    return ask(
+    return call_all(
         t, (struct call){.request = {.op = ORACLE_LOSS, .count = n}, .values = sets, .head = head, .losses = losses});
 }
 
 status oracle_place(struct oracle *t, const float *prompts, const float *head)
 {
-    return ask(t, (struct call){.request = {.op = ORACLE_PLACE}, .values = prompts, .head = head});
+    return call_all(t, (struct call){.request = {.op = ORACLE_PLACE}, .values = prompts, .head = head});
 }
 
 status oracle_losses(struct oracle *t, int32_t layer, int32_t n, const float *candidates, double *losses)
 {
-    return ask(t, (struct call){.request = {.op = ORACLE_LOSSES, .layer = layer, .count = n},
-                                .values = candidates,
-                                .losses = losses});
+    return call_all(t, (struct call){.request = {.op = ORACLE_LOSSES, .layer = layer, .count = n},
+                                     .values = candidates,
+                                     .losses = losses});
 }
 
 status oracle_fix(struct oracle *t, int32_t layer, const float *prompt)
 {
-    return ask(t, (struct call){.request = {.op = ORACLE_FIX, .layer = layer}, .values = prompt});
+    return call_all(t, (struct call){.request = {.op = ORACLE_FIX, .layer = layer}, .values = prompt});
 }
 
 status oracle_score(struct oracle *t, enum split split, const int64_t *rows, int64_t count, const float *prompts,
@@ -308,11 +330,11 @@ status oracle_score(struct oracle *t, enum split split, const int64_t *rows, int
 {
     const struct scored_rows what = {t->coordinator->task, split, rows, count};
 
-    return ask(t, (struct call){.request = {.op = ORACLE_SCORE},
-                                .values = prompts,
-                                .head = head,
-                                .rows = &what,
-                                .each = each,
-                                .arg = arg,
-                                .result = out});
+    return call_all(t, (struct call){.request = {.op = ORACLE_SCORE},
+                                     .values = prompts,
+                                     .head = head,
+                                     .rows = &what,
+                                     .each = each,
+                                     .arg = arg,
+                                     .result = out});
 }

@@ -25,15 +25,16 @@
 struct oracle_options {
     struct comm *comm;
     const struct replica *replica;
-    int32_t layers;      /* of the prompts that are tuned: the encoder's, or 1 (before the first layer alone) */
-    int32_t tokens;      /* P */
-    int32_t longest;     /* rows of the longest input: the form's max_length */
-    int gradients;       /* 1: oracle_gradient will be called */
-    enum loss_over loss; /* what losses are over */
-    int int8;            /* likewise: computed in int8, by the replica's second encoder */
+    int32_t layers;         /* of the prompts that are tuned: the encoder's, or 1 (before the first layer alone) */
+    int32_t tokens;         /* P */
+    int32_t longest;        /* rows of the longest input: the form's max_length */
+    int gradients;          /* 1: oracle_gradient will be called */
+    const char *check_int8; /* the encoder's folder: the first gradient is compared with one without int8; NULL: not */
+    enum loss_over loss;    /* what losses are over */
     const struct machine_config *machine;
     struct scorer_rules rules;
     /* coordinator */
+    struct run_folder *folder; /* asked for a stop while rows are scored */
     struct dataset *data;
     int task;
     enum split split;    /* where the training rows are from */
@@ -76,7 +77,7 @@ status oracle_losses(struct oracle *t, int32_t layer, int32_t n, const float *ca
 status oracle_fix(struct oracle *t, int32_t layer, const float *prompt);
 
 /* Scores of rows of a split of the oracle's task (rows NULL: a keyed subset of at most `count` rows of the rules' seed,
- * 0: all). each may be NULL (coordinator/score/scorer.h). */
+ * 0: all). each may be NULL (coordinator/score/scorer.h). ST_END (not reported): a stop was asked for. */
 status oracle_score(struct oracle *t, enum split split, const int64_t *rows, int64_t count, const float *prompts,
                     const float *head, evaluate_row *each, void *arg, struct eval_result *out);
 

@@ -9,7 +9,7 @@
 
 /* ---- the training examples ---- */
 
-struct packing {
+struct oracle_packing {
     const struct oracle_options *o;
     struct oracle_facts *facts;
     int32_t *lengths, *order; /* (examples) of the rows as given; their numbers in the order of slots */
@@ -17,7 +17,7 @@ struct packing {
     struct example_buffer buffer;
 };
 
-static status add_examples(struct packing *p)
+static status add_examples(struct oracle_packing *p)
 {
     const struct oracle_options *o = p->o;
     int32_t width = 0;
@@ -37,7 +37,7 @@ static status add_examples(struct packing *p)
 }
 
 /* Who computes which gradients: all workers alike, whatever they have done before. */
-static status begin_message(struct packing *p)
+static status begin_message(struct oracle_packing *p)
 {
     int workers = p->o->comm->workers;
     struct deal deal = {0};
@@ -53,7 +53,7 @@ static status begin_message(struct packing *p)
     return s;
 }
 
-static status pack_examples(struct packing *p)
+static status pack_examples(struct oracle_packing *p)
 {
     const struct oracle_options *o = p->o;
 
@@ -70,7 +70,7 @@ static status pack_examples(struct packing *p)
 status oracle_coordinator_open(const struct oracle_options *o, struct oracle_facts *facts,
                                struct oracle_coordinator **out)
 {
-    struct packing p = {.o = o, .facts = facts};
+    struct oracle_packing p = {.o = o, .facts = facts};
     status s = mem_alloc(1, sizeof **out, out);
 
     if (s == ST_OK) s = pack_examples(&p);

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include <jansson.h>
-#include <xxhash.h>
 
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/json.h"
 #include "cluster/base/log.h"
@@ -72,9 +72,7 @@ const char *tuned_depth(const struct tuned *t, const struct tuned_task *task)
 
 void tuned_digest(const void *data, size_t bytes, char out[33])
 {
-    XXH128_hash_t hash = XXH3_128bits(data, bytes);
-
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    digest_bytes(data, bytes, out);
 }
 
 void tuned_tensor_name(const char *id, const char *what, char out[TUNED_NAME_BYTES])
@@ -84,7 +82,7 @@ void tuned_tensor_name(const char *id, const char *what, char out[TUNED_NAME_BYT
 
 /* ---- writing ---- */
 
-struct writer {
+struct tuned_writer {
     const struct tuned *t;
     struct tensor_spec *spec;
     const void **data;
@@ -92,7 +90,7 @@ struct writer {
     char (*name)[TUNED_NAME_BYTES];
 };
 
-static status add_tensor(struct writer *w, const char *id, const char *what, const float *values, int rank,
+static status add_tensor(struct tuned_writer *w, const char *id, const char *what, const float *values, int rank,
                          const int64_t *shape)
 {
     struct tensor_spec *spec = &w->spec[w->count];
@@ -109,7 +107,7 @@ static status add_tensor(struct writer *w, const char *id, const char *what, con
     return ST_OK;
 }
 
-static status describe_tensors(struct writer *w, const struct tuned_task *task, const char *id)
+static status describe_tensors(struct tuned_writer *w, const struct tuned_task *task, const char *id)
 {
     int64_t hidden = w->t->hidden;
 
@@ -139,7 +137,7 @@ static json_t *describe_task(const struct tuned *t, const struct tuned_task *tas
     return o;
 }
 
-static status add_task(struct writer *w, const struct tuned_task *task, json_t *list)
+static status add_task(struct tuned_writer *w, const struct tuned_task *task, json_t *list)
 {
     struct meta meta;
     json_t *o;
@@ -182,7 +180,7 @@ static status digest_file(const char *path, char out[33])
 }
 
 /* Both files; what is wrong with the content has been found before the first is touched. */
-static status write_pair(const struct writer *w, const char *json, const char *tensors, json_t *root)
+static status write_pair(const struct tuned_writer *w, const char *json, const char *tensors, json_t *root)
 {
     char digest[33], *text = NULL;
     size_t n = 0;
@@ -197,7 +195,7 @@ static status write_pair(const struct writer *w, const char *json, const char *t
     return s;
 }
 
-static status save(struct writer *w, const char *json, const char *tensors, json_t *root)
+static status save(struct tuned_writer *w, const char *json, const char *tensors, json_t *root)
 {
     json_t *list = json_array();
 
@@ -217,7 +215,7 @@ static status save(struct writer *w, const char *json, const char *tensors, json
 status tuned_save(const char *path, const struct tuned *t)
 {
     char json[TUNED_PATH_BYTES], tensors[TUNED_PATH_BYTES];
-    struct writer w = {.t = t};
+    struct tuned_writer w = {.t = t};
     json_t *root;
     status s;
 

@@ -2,6 +2,7 @@
 
 #include <gnu/libc-version.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,7 +46,7 @@ static status open_single(struct tuning *t, const struct model_config *m)
     const struct tune_config *c = t->config;
     const struct bank *b = &t->single;
 
-    if (!c->single_prompts[0]) return ST_OK;
+    if (!tune_has_method(c, METHOD_SINGLE)) return ST_OK;
     TRY(bank_open(c->single_prompts, m, &t->single));
     TRY(check_encoder(t, b, c->single_prompts));
     if (b->modules != 1)
@@ -58,7 +59,7 @@ static status open_single(struct tuning *t, const struct model_config *m)
     return ST_OK;
 }
 
-/* Every task must have its examples: better said now than after hours. */
+/* Every task must have its examples: better reported now than after hours. */
 static status check_tasks(struct tuning *t)
 {
     int64_t seeds[TUNE_SEEDS_MOST];
@@ -110,8 +111,32 @@ static status open_run(struct tuning *t)
         .folder = t->config->run, .watch = t->config->watch, .resume = 1, .resume_step = UINT64_MAX};
 
     TRY(run_folder_open(t->config->run, RUN_FOLDER_EITHER, 3000, &t->folder));
-    TRY(run_folder_save_config(&t->folder, t->resolved, strlen(t->resolved)));
     return progress_new(&po, &t->progress);
+}
+
+/* What is refused before leaves the folder's configuration as it was. */
+static status save_config(struct tuning *t)
+{
+    char *text = strdup(t->resolved);
+    status s = text ? machine_note(&t->replica, &text) : fault(ST_MEMORY, "out of memory: the configuration");
+
+    if (s == ST_OK) s = run_folder_save_config(&t->folder, text, strlen(text));
+    free(text);
+    if (s == ST_OK && t->replica.choice[0])
+        progress_event(t->progress, MP2__EVENT__LEVEL__INFO, "precision", 0, "%s", t->replica.choice);
+    return s;
+}
+
+static status open_encoder(struct tuning *t, const struct model_source *model)
+{
+    const struct machine_encoder encoder = {.folder = t->config->model, .spill = t->config->run, .model = model};
+    struct machine_config machine = t->config->machine;
+    char path[RUN_FOLDER_PATH_BYTES + 32];
+
+    snprintf(path, sizeof path, "%s/config.resolved.yaml", t->config->run);
+    TRY(machine_recall(t->comm, path, &machine));
+    TRY(machine_open(t->comm, &machine, &encoder, &t->replica));
+    return comm_agree(t->comm, comm_is_coordinator(t->comm) ? save_config(t) : ST_OK);
 }
 
 /* Workers multiply with the first, the coordinator searches with the second. */
@@ -129,10 +154,6 @@ static status say_libraries(struct tuning *t)
 
 static status open_all(struct tuning *t, struct model_source **model)
 {
-    struct machine_encoder encoder = {.folder = t->config->model,
-                                      .spill = t->config->run,
-                                      .int8 = t->config->black_box.int8 &&
-                                              tune_has_method(t->config, METHOD_BLACK_BOX)};
     status s = stop_install();
 
     if (s == ST_OK && comm_is_coordinator(t->comm)) {
@@ -141,8 +162,7 @@ static status open_all(struct tuning *t, struct model_source **model)
     }
     TRY(comm_agree(t->comm, s));
     TRY(comm_broadcast(t->comm, &t->longest, sizeof t->longest, 0));
-    encoder.model = *model;
-    TRY(machine_open(t->comm, &t->config->machine, &encoder, &t->replica));
+    TRY(open_encoder(t, *model));
     return say_libraries(t);
 }
 
@@ -193,10 +213,10 @@ int tuning_k(const struct tuning *t, int task)
 
 /* ---- what is told ---- */
 
-static void fill(const struct tuning *t, Mp2__Run *run)
+static void describe_run(const struct tuning *t, Mp2__Run *run)
 {
     run->command = (char *)(uintptr_t)t->command;
-    run->precision = (char *)(uintptr_t)(t->replica.facts.precision == NUMBER_BF16 ? "bf16" : "f32");
+    run->precision = (char *)(uintptr_t)replica_precision(&t->replica.facts);
     run->instruction_set = (char *)(uintptr_t)isa_name(t->replica.facts.isa);
     run->libraries = (char *)(uintptr_t)t->about;
     run->layers = (uint32_t)t->bank.layers;
@@ -239,7 +259,7 @@ void tuning_tell(struct tuning *t, Mp2__Run__State state, const char *phase)
 
     if (!t->progress) return;
     gethostname(host, sizeof host - 1);
-    fill(t, &run);
+    describe_run(t, &run);
     run.host = host;
     run.state = state;
     run.phase = (char *)(uintptr_t)phase;

@@ -16,8 +16,9 @@ struct tuning {
     const struct options *options;
     const char *command, *resolved;
     struct replica replica;
-    int32_t longest; /* rows of the longest input */
-    char about[256]; /* the libraries that results depend on */
+    int32_t longest;  /* rows of the longest input */
+    char about[256];  /* the libraries that results depend on */
+    int int8_checked; /* a cell of this process has been compared with one without int8 */
     /* coordinator */
     struct input_form form; /* as the prompts were trained: placeholders, length, wording */
     struct dataset *data;   /* of the configured tasks, in their order */

@@ -2,7 +2,7 @@
  * stage two, as the oracle works: what lies below a layer is kept, all candidates of the layer share it.
  * compare_black_box.py runs PyTorch on the same lengths, padded.
  *     black_box_bench CASE all|answers[-int8] whole|pair [--threads N] [--layers N]
- * CASE: short, middle or long; a line of JSON. int8: as with black_box.int8, products in int8.
+ * CASE: short, middle or long; a line of JSON. int8: products in int8, as with machine.precision.
  * pair: of the round only a low layer and the high one as far from the top, whose mean is the round's (a candidate's
  * cost is linear in its layer): for busy machines. answers: the loss is over the tokens that answers are read from, two
  * options or a context, and the last layer is computed for these alone.
@@ -80,7 +80,7 @@ static status open_bench(struct round_bench *r, const struct bench_options *o, c
     return ST_OK;
 }
 
-/* What answers can be; a question of some 20 tokens stands behind a context. */
+/* What answers can be; a question of some 20 tokens comes after a context. */
 static void mark(struct round_bench *r, const struct bench_case *c)
 {
     for (int i = 0; i < BATCH; i++) {

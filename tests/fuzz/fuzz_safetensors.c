@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    unsigned char *exact = malloc(size ? size : 1); /* nothing behind the last byte that could be read unseen */
+    unsigned char *exact = malloc(size ? size : 1); /* nothing after the last byte that could be read unseen */
     struct safetensors file;
     float out[64];
 

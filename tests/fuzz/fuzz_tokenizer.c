@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const uint8_t *end = size > 0 ? memchr(data, 0, size) : NULL;
 
         n[i] = i < 3 && end ? (size_t)(end - data) : size;
-        copy[i] = malloc(n[i] + 1); /* blocks of their own, so that nothing behind them can be read unseen */
+        copy[i] = malloc(n[i] + 1); /* blocks of their own, so that nothing after them can be read unseen */
         if (!copy[i]) abort();
         if (n[i] > 0) memcpy(copy[i], data, n[i]);
         part[i] = copy[i];

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 4) return 0;
     memcpy(&n, data, 4);
     if (n > size - 4) n = (uint32_t)(size - 4);
-    /* Blocks of their own, so that nothing behind them can be read unseen. */
+    /* Blocks of their own, so that nothing after them can be read unseen. */
     if (mem_text((const char *)data + 4, n, &json) != ST_OK || mem_alloc(size - 4 - n, 1, &tensors) != ST_OK) abort();
     memcpy(tensors, data + 4 + n, size - 4 - n);
     if (tuned_parse("fuzz", json, n, tensors, size - 4 - n, &t) == ST_OK) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every relative link of every page leads to a file that is there and, behind #, to a heading of it; README.md is short.
+# Every relative link of every page leads to a file that is there and, after #, to a heading of it; README.md is short.
 set -euo pipefail
 cd "${1:-$(dirname "${BASH_SOURCE[0]}")/../..}"
 faults=0

@@ -33,7 +33,7 @@ float bf16_value(uint16_t x);
 int dropout_keeps(const struct dropout *d, uint32_t site, struct row_place place, int64_t column);
 double dropout_of(const struct dropout *d, uint32_t site, struct row_place place, int64_t column, double x);
 
-/* The next usable set of kernels, starting behind *isa (ISA_AUTO: the first); 0 when there are no more. Sets that this
+/* The next usable set of kernels, starting after *isa (ISA_AUTO: the first); 0 when there are no more. Sets that this
  * CPU cannot run are reported as skipped. */
 int kernels_next(enum isa *isa, struct kernels *out);
 

@@ -108,11 +108,10 @@ static void open_replica(struct oracle_world *w, int int8)
 {
     struct replica_options ro = {.folder = w->model,
                                  .spill = w->folder,
-                                 .precision = PRECISION_F32,
+                                 .precision = int8 ? PRECISION_INT8 : PRECISION_F32,
                                  .engine = ENGINE_ONEDNN,
                                  .threads = 1 + w->comm->rank % 2,
-                                 .exact = 1,
-                                 .int8 = int8};
+                                 .exact = 1};
     struct model_source *model = NULL;
 
     if (comm_is_coordinator(w->comm)) assert_int_equal(model_source_open(w->model, &model), ST_OK);
@@ -129,7 +128,6 @@ void oracle_world_open(struct oracle_world *w, struct comm *comm, int32_t layers
                                .tokens = ORACLE_TOKENS,
                                .longest = ORACLE_LONGEST,
                                .gradients = gradients,
-                               .int8 = int8,
                                .machine = &machine,
                                .rules = {.batch_tokens = 512}};
 

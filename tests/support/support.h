@@ -21,7 +21,7 @@ void test_file(const char *folder, const char *name, const void *data, size_t by
 /* Run a command line by the shell; its standard output and error, cut at room, go to out. Returns the exit status. */
 int test_run(char *out, size_t room, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* What is not run says so in a line "skipped: WHY [CASE]", which tests/run.sh collects behind ctest's summary.
+/* What is not run says so in a line "skipped: WHY [CASE]", which tests/run.sh collects after ctest's summary.
  * test_skip_part: a part of this case, or of what `name` says. test_skip: the whole case, which ends here. */
 #define test_skip_part(why) test_say_skipped(__func__, why)
 #define test_skip(why) (test_say_skipped(__func__, why), test_skip_count(), skip())

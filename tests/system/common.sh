@@ -23,6 +23,10 @@ mpi() {
         --mca btl_vader_single_copy_mechanism none --mca odls_base_sigkill_timeout "$grace" -n "$n" "$@"
 }
 
+# What tests that compare bytes of several processes compute with: auto would time both, each time anew.
+precision=f32
+if grep -q avx512_bf16 /proc/cpuinfo; then precision=bf16; fi
+
 # The sha256 of a checkpoint: that of its files in name order.
 sha() { cat "$1"/* | sha256sum | cut -d' ' -f1; }
 
@@ -79,7 +83,40 @@ checkpoint:
   every: 50
 machine:
   threads: 1
+  precision: $precision
 watch:
   listen: ""
 YAML
+}
+
+# ---- mp2 launch ----
+
+# launch RUN [options of launch]: keeps a pretraining going, in the background, with the script's launch_options and options;
+# its log is RUN.txt. $!: the supervisor, for the script's $supervisor.
+launch() {
+    local run=$1
+    shift
+    # shellcheck disable=SC2086,SC2154
+    "$mp2" launch "${launch_options[@]}" "$@" -- pretrain small.yaml --set run="$run" $options >> "$run.txt" 2>&1 &
+}
+# The process of a rank of a run; nothing when it is not there.
+rank() { # RUN RANK
+    local p
+    for p in $(pgrep -x mp2); do
+        { tr '\0' '\n' < "/proc/$p/environ"; } 2> /dev/null | grep -qx "MP2_LAUNCH_RUN=$folder/$1" &&
+            { tr '\0' '\n' < "/proc/$p/environ"; } 2> /dev/null | grep -qx "OMPI_COMM_WORLD_RANK=$2" && echo "$p"
+    done
+}
+# A number of the run's heartbeat.
+value() { sed -n "s/.*\"$2\":\([0-9.]*\).*/\1/p" "$1/launch/heartbeat" 2> /dev/null; }
+# Until the epoch after EPOCH has made a step; prints it.
+after() { # RUN EPOCH
+    local now
+    # shellcheck disable=SC2154
+    while kill -0 "$supervisor" 2> /dev/null; do
+        now=$(value "$1" epoch)
+        [ "${now:-0}" -gt "$2" ] && [ "$(value "$1" first_step)" != 0.000 ] && echo "$now" && return
+        sleep 0.05
+    done
+    fail "the supervisor of $1 has ended: $(tail -5 "$1.txt")"
 }

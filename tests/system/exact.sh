@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The trajectory is a function of configuration, seed, data and encoder alone: the same checkpoint, byte for byte, for any
 # number of workers, threads, examples a unit; and after kill -9 of any rank and resuming with another number of
-# workers; with the loss over answers (batches of 27) and over all tokens (of 32).
+# workers; with the loss over answers (batches of 27) and over all tokens (of 32); in int8.
 . "$(dirname "$0")/common.sh"
 small_world
 
@@ -48,6 +48,28 @@ for precision in $precisions; do
         }
     done
 done
+if grep -q avx512_vnni /proc/cpuinfo; then
+    p="--set machine.precision=int8 --set train.steps=50"
+    # shellcheck disable=SC2086
+    want=$(one int8 1 $p) || exit 1
+    # shellcheck disable=SC2086
+    {
+        same int8-2 2 "$want" $p --set machine.unit_examples=1 --set machine.threads=2
+        same int8-3 3 "$want" $p --set machine.threads=2
+        same int8-5 5 "$want" $p --set machine.unit_memory=2M
+        same_killed int8-killed 1 "$want" $p
+    }
+    grep -q '"precision":"int8"' int8/metrics.jsonl || fail "int8: $(head -1 int8/metrics.jsonl)"
+    [ "$(grep -c '"tag":"int8-check"' int8/metrics.jsonl)" = 1 ] || fail "int8 was not compared: $(head -5 int8/metrics.jsonl)"
+    mpi 2 "$mp2" pretrain small.yaml --set run=int8 --set machine.precision=f32 --set train.steps=60 > other.txt 2>&1
+    [ $? = 2 ] && grep -q 'int8' other.txt || fail "a run in int8 went on in f32: $(cat other.txt)"
+else
+    echo "skipped: this CPU has no AVX-512 VNNI [int8]"
+fi
+DNNL_MAX_CPU_ISA=AVX2 mpi 2 "$mp2" pretrain small.yaml --set run=none --set machine.precision=int8 > none.txt 2>&1
+[ $? = 2 ] && grep -q 'AVX-512 VNNI' none.txt || fail "int8 without VNNI: $(cat none.txt)"
+"$mp2" tune --run none --model model --data data --prompts f32-27 --tasks afqmc --methods full --machine.precision int8 > none.txt 2>&1
+[ $? = 2 ] && grep -q 'method full trains them' none.txt || fail "method full in int8: $(cat none.txt)"
 [ "$(sha f32-27/latest/)" != "$(sha f32-32/latest/)" ] || fail "another batch gave the same checkpoint"
 
 # So are the figures of every step, replayed ones too.
@@ -68,6 +90,22 @@ o="--set train.steps=50 --set train.gate_noise=false --set prompt.module_start=0
 want=$(one means 2 $o) || exit 1
 # shellcheck disable=SC2086
 same_killed means-killed 1 "$want" $o
+
+# A task's gradient by its own size, several tasks a step, modules of its own, two heads: sizes are in checkpoints, and what the
+# journal has is enough to go on with them. Without them these options say nothing.
+o="--set train.steps=50 --set train.groups=2 --set train.balance=true --set prompt.own_modules=2 --set prompt.router_centre=3 --set prompt.heads=kinds"
+# shellcheck disable=SC2086
+want=$(one balance 1 $o) || exit 1
+for ranks in 2 3 5; do
+    # shellcheck disable=SC2086
+    same "balance-$ranks" "$ranks" "$want" $o
+done
+# shellcheck disable=SC2086
+same_killed balance-killed 2 "$want" $o
+# shellcheck disable=SC2086
+[ "$want" != "$(one unbalanced 2 $o --set train.balance=false)" ] || fail "train.balance changed nothing"
+# shellcheck disable=SC2086
+[ "$want" != "$(one one-head 2 $o --set prompt.heads=one)" ] || fail "prompt.heads changed nothing"
 
 # The head stands still without a rate of its own, and goes its own way with another one; all else is trained with either.
 moved() { "$mp2" checkpoint diff "$1" "$2" | grep -oE '^(A|z|router|head.weight):' | sort | tr -d '\n'; }

@@ -23,7 +23,7 @@ encoder: {layers: 2, hidden: 64, heads: 4, feed_forward: 128, positions: 64, sta
 train: {steps: 60, micro: 5, sequences: 4, length: 32, warmup: 5, rate: 4e-3}
 eval: {every: 20, sequences: 16}
 checkpoint: {every: 7}
-machine: {threads: 1}
+machine: {threads: 1, precision: $precision}
 log: debug
 watch: {listen: ""}
 YAML
@@ -68,7 +68,7 @@ apart="--set train.apart=true --set machine.exact=false --set train.frozen=1 --s
 want_apart=$(one apart 1 $apart) || exit 1
 # shellcheck disable=SC2086
 [ "$(one apart-3 3 $apart)" = "$want_apart" ] || fail "documents apart: other bytes with 3 ranks"
-# The first byte that differs lies behind the first layer's; layers are equal, and the word table is small.
+# The first byte that differs lies after the first layer's; layers are equal, and the word table is small.
 differs=$(cmp -l f32/model/model.safetensors apart/model/model.safetensors | awk '{ print $1; exit }')
 [ "$differs" -gt $(($(stat -c %s f32/model/model.safetensors) / 2)) ] || fail "train.frozen: byte $differs differs, a frozen tensor's"
 expect_2() { "$mp2" mlm mlm.yaml "$@" > bad.txt 2>&1; [ $? = 2 ] || fail "expected status 2: $*"; }

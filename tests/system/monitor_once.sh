@@ -15,6 +15,10 @@ lines() {
     echo "${n:-0}"
 }
 
+# A run that is over has one last line, not one every five seconds; evaluations that do not compete have no best.
+"$build/tests/play" over steps=60 rate=1000 tasks=2 eval=50 listen=127.0.0.1:0 > over.txt 2>&1 || fail "play: $(cat over.txt)"
+timeout 12 "$monitor" watch --plain over > over.txt 2>&1 & over=$!
+
 "$build/tests/play" run steps=100000 rate=50 tasks=5 eval=50 listen=127.0.0.1:0 > play.txt 2>&1 & pids+=($!)
 while [ -n "$(jobs -pr)" ] && [ "$(lines run/metrics.jsonl '"step":{')" -lt 100 ]; do sleep 0.1; done
 for source in run "$(sed 's|^tcp://||' run/stream)"; do
@@ -55,3 +59,7 @@ while [ $seen = 0 ] && [ -n "$(jobs -pr)" ]; do
 done
 [ $seen = 1 ] || fail "EVALUATING was not in the file before the evaluation was over: $(tail -3 long.txt)"
 echo "ok an evaluation under way"
+
+wait $over
+[ "$(lines over.txt '^over .*60/60')" = 1 ] && [ "$(lines over.txt nan)" = 0 ] || fail "a run that is over: $(cat over.txt)"
+echo "ok one that is over"

@@ -31,7 +31,7 @@ want() {
 
 # Labels, as a table whose first line names the columns.
 (printf 'text1\ttext2\tlabel\n'; cat raw/AFQMC/dev.txt) > labels.tsv
-mpi 1 "$mp2" predict run labels.tsv --task afqmc > labels.jsonl 2> labels.err || fail "labels: $(cat labels.err)"
+mpi 1 "$mp2" predict --machine.precision "$precision" run labels.tsv --task afqmc > labels.jsonl 2> labels.err || fail "labels: $(cat labels.err)"
 grep -o '"index":[0-9]*' labels.jsonl | cut -d: -f2 | paste - <(cut -f3 raw/AFQMC/dev.txt) > pairs
 want dev.txt afqmc "$(awk '$1 == $2 {n++} END {print n / NR}' pairs)"
 [ "$(sed -n 7p labels.jsonl | grep -o '"line":[0-9]*')" = '"line":8' ] || fail "lines are not counted: $(sed -n 7p labels.jsonl)"
@@ -48,14 +48,14 @@ awk -F'"log_probability":' '{print $3 + 0, $4 + 0}' labels.jsonl | paste -d' ' -
 
 # Choices with options of their own.
 sed 's/"translation"/"document"/; s/"choices"/"options"/' raw/CCPM/valid.jsonl > choices.jsonl
-"$mp2" predict run choices.jsonl --task ccpm > choices.out 2> choices.err || fail "choices: $(cat choices.err)"
+"$mp2" predict --machine.precision "$precision" run choices.jsonl --task ccpm > choices.out 2> choices.err || fail "choices: $(cat choices.err)"
 grep -o '"index":[0-9]*' choices.out | cut -d: -f2 | paste - <(grep -o '"answer": [0-9]*' choices.jsonl | cut -d' ' -f2) > pairs
 want dev.txt ccpm "$(awk '$1 == $2 {n++} END {print n / NR}' pairs)"
 
 # Spans, with contexts of several windows; every character has three bytes.
 sed 's/{"title"/\n&/g' raw/CMRC2018/cmrc2018_trial.json | grep '"title"' |
     sed -E 's/.*("context": "[^"]*").*("question": "[^"]*").*"text": ("[^"]*").*/{"id": "Q", \1, \2, "gold": \3}/' > spans.jsonl
-"$mp2" predict run spans.jsonl --task cmrc2018 > spans.out 2> spans.err || fail "spans: $(cat spans.err)"
+"$mp2" predict --machine.precision "$precision" run spans.jsonl --task cmrc2018 > spans.out 2> spans.err || fail "spans: $(cat spans.err)"
 grep -o '"answer":"[^"]*"' spans.out | cut -d'"' -f4 | paste - <(grep -o '"gold": "[^"]*"' spans.jsonl | cut -d'"' -f4) > pairs
 # characters FILE: the mean F1 of a prediction and an answer a line, all of their characters three bytes
 characters() {
@@ -83,7 +83,7 @@ awk 'NR > 100 && NR % 2 {print "[gone" NR "]"; next} 1' vocab.txt > half/vocab.t
 "$mp2" pretrain small.yaml --set run=half-run --set model=half --set data=half-data --set tasks=cmrc2018 > half.txt 2>&1 || fail "half: $(tail -3 half.txt)"
 for n in 1 3; do
     mpi $n "$mp2" evaluate half-run test > half.txt 2>&1 || fail "evaluate: $(tail -5 half.txt)"
-    "$mp2" predict half-run spans.jsonl --task cmrc2018 > half.out 2> half.err || fail "half: $(cat half.err)"
+    "$mp2" predict --machine.precision "$precision" half-run spans.jsonl --task cmrc2018 > half.out 2> half.err || fail "half: $(cat half.err)"
     grep -o '"answer":"[^"]*"' half.out | cut -d'"' -f4 | paste - <(grep -o '"gold": "[^"]*"' spans.jsonl | cut -d'"' -f4) > pairs
     want half.txt cmrc2018 "$(characters pairs)"
 done
@@ -101,37 +101,37 @@ paste -d'\n' spans.jsonl spans.out | LC_ALL=C awk 'NR % 2 {split($0, p, "\"conte
 # The published file itself, as it is, from a pipe and all in one line: the same answers, with its own ids.
 bare() { sed -E 's/"id":("[^"]*"|[0-9]+),//' "$1"; }
 file=raw/CMRC2018/cmrc2018_trial.json
-"$mp2" predict run $file --task cmrc2018 > file.out 2> file.err || fail "a file in SQuAD's form: $(cat file.err)"
+"$mp2" predict --machine.precision "$precision" run $file --task cmrc2018 > file.out 2> file.err || fail "a file in SQuAD's form: $(cat file.err)"
 cmp <(bare file.out) <(bare spans.out) || fail "other answers to a file in SQuAD's form"
 [ "$(grep -o '"id": "Q[^"]*"' $file | tr -d ' ')" = "$(grep -o '"id":"[^"]*"' file.out)" ] || fail "ids of a SQuAD file: $(head -2 file.out)"
-mpi 2 "$mp2" predict run --task cmrc2018 < $file 2> file.err | cmp - file.out || fail "SQuAD's form in a pipe: $(cat file.err)"
+mpi 2 "$mp2" predict --machine.precision "$precision" run --task cmrc2018 < $file 2> file.err | cmp - file.out || fail "SQuAD's form in a pipe: $(cat file.err)"
 tr -d '\n' < $file > one.json
-"$mp2" predict run one.json --task cmrc2018 --input squad 2> file.err | cmp - file.out || fail "in one line: $(cat file.err)"
+"$mp2" predict --machine.precision "$precision" run one.json --task cmrc2018 --input squad 2> file.err | cmp - file.out || fail "in one line: $(cat file.err)"
 printf '{\n"version": "1",\n"data": {}}' > none.json
-"$mp2" predict run none.json --task cmrc2018 --input squad > out.txt 2>&1; [ $? = 2 ] || fail "no SQuAD file: $(cat out.txt)"
+"$mp2" predict --machine.precision "$precision" run none.json --task cmrc2018 --input squad > out.txt 2>&1; [ $? = 2 ] || fail "no SQuAD file: $(cat out.txt)"
 grep -q "expected a SQuAD file" out.txt && [ "$(wc -l < out.txt)" = 1 ] || fail "no SQuAD file: $(cat out.txt)"
-"$mp2" predict run $file --task ccpm > out.txt 2>&1; [ $? = 2 ] || fail "choices from a SQuAD file: $(cat out.txt)"
+"$mp2" predict --machine.precision "$precision" run $file --task ccpm > out.txt 2>&1; [ $? = 2 ] || fail "choices from a SQuAD file: $(cat out.txt)"
 grep -q "expected JSON lines" out.txt && [ "$(wc -l < out.txt)" = 1 ] || fail "choices from a SQuAD file: $(cat out.txt)"
 
 # Standard input that is closed is no other file's descriptor.
-"$mp2" predict run --task cmrc2018 > closed.out 2> closed.err <&-
+"$mp2" predict --machine.precision "$precision" run --task cmrc2018 > closed.out 2> closed.err <&-
 [ $? = 1 ] && [ ! -s closed.out ] || fail "closed standard input: $(head -2 closed.out; cat closed.err)"
 grep -q "standard input" closed.err || fail "closed standard input: $(cat closed.err)"
-"$mp2" predict run spans.jsonl --task cmrc2018 --out closed.jsonl <&- >&- 2>&- || fail "all three closed: $?"
+"$mp2" predict --machine.precision "$precision" run spans.jsonl --task cmrc2018 --out closed.jsonl <&- >&- 2>&- || fail "all three closed: $?"
 cmp closed.jsonl spans.out || fail "other answers with all three closed"
-"$mp2" predict run spans.jsonl --task cmrc2018 >&- 2> closed.err && fail "answers went nowhere, status 0"
+"$mp2" predict --machine.precision "$precision" run spans.jsonl --task cmrc2018 >&- 2> closed.err && fail "answers went nowhere, status 0"
 
 # The same bytes from standard input, on other numbers of ranks, packed otherwise.
 for n in 2 3; do
-    mpi $n "$mp2" predict run --task cmrc2018 < spans.jsonl 2> more.err | cmp - spans.out || fail "other answers on $n ranks: $(cat more.err)"
+    mpi $n "$mp2" predict --machine.precision "$precision" run --task cmrc2018 < spans.jsonl 2> more.err | cmp - spans.out || fail "other answers on $n ranks: $(cat more.err)"
 done
-"$mp2" predict run spans.jsonl --task cmrc2018 --batch_tokens 512 --set machine.unit_examples=1 --out more.out > more.txt 2>&1 ||
+"$mp2" predict --machine.precision "$precision" run spans.jsonl --task cmrc2018 --batch_tokens 512 --set machine.unit_examples=1 --out more.out > more.txt 2>&1 ||
     fail "packed otherwise: $(cat more.txt)"
 cmp more.out spans.out || fail "other answers when packed otherwise"
 
 # An answer comes before the next question does.
 mkfifo ask reply
-"$mp2" predict run --task cmrc2018 < ask > reply 2> dialogue.err &
+"$mp2" predict --machine.precision "$precision" run --task cmrc2018 < ask > reply 2> dialogue.err &
 exec 3> ask 4< reply
 for i in 3 1; do
     sed -n ${i}p spans.jsonl >&3
@@ -144,23 +144,23 @@ exec 4<&-
 
 # Bad lines.
 printf '{"context": "丁丂", "question": "七"}\n{"context": "丁"}\n\n[1]\n{"context": "丁丂", "question": "七"}' > bad.jsonl
-"$mp2" predict run bad.jsonl --task cmrc2018 > bad.out 2> bad.err
+"$mp2" predict --machine.precision "$precision" run bad.jsonl --task cmrc2018 > bad.out 2> bad.err
 [ $? = 2 ] || fail "bad lines: exit status is not 2"
 [ "$(wc -l < bad.out)" = 4 ] || fail "bad lines: $(cat bad.out)"
 grep -q '^mp2: bad.jsonl:2: a field is missing' bad.err || fail "bad line 2 is not said: $(cat bad.err)"
 grep -q '^{"line":4,"error":"no JSON object"}$' bad.out || fail "bad line 4 is not answered: $(cat bad.out)"
 [ "$(head -1 bad.out | cut -d, -f2-)" = "$(tail -1 bad.out | cut -d, -f2-)" ] || fail "the same question has two answers"
-"$mp2" predict run bad.jsonl --task cmrc2018 --bad refuse --out refused.out > bad.txt 2> bad.err
+"$mp2" predict --machine.precision "$precision" run bad.jsonl --task cmrc2018 --bad refuse --out refused.out > bad.txt 2> bad.err
 [ $? = 2 ] && [ ! -e refused.out ] || fail "refused: $(cat bad.err)"
-"$mp2" predict run bad.jsonl --task cmrc2018 --bad refuse 2> /dev/null | cmp - <(head -1 bad.out) || fail "what is before a bad line was not answered"
+"$mp2" predict --machine.precision "$precision" run bad.jsonl --task cmrc2018 --bad refuse 2> /dev/null | cmp - <(head -1 bad.out) || fail "what is before a bad line was not answered"
 
 # What cannot be: another task, several tasks, another model.
-"$mp2" predict run spans.jsonl --task weather > out.txt 2>&1; [ $? = 2 ] || fail "another task: $(cat out.txt)"
-"$mp2" predict run spans.jsonl > out.txt 2>&1; [ $? = 2 ] || fail "no task: $(cat out.txt)"
+"$mp2" predict --machine.precision "$precision" run spans.jsonl --task weather > out.txt 2>&1; [ $? = 2 ] || fail "another task: $(cat out.txt)"
+"$mp2" predict --machine.precision "$precision" run spans.jsonl > out.txt 2>&1; [ $? = 2 ] || fail "no task: $(cat out.txt)"
 grep -q "afqmc\|--task" out.txt || fail "no task: $(cat out.txt)"
 "$world" other || fail "world"
 cp vocab.txt other/model/
 printf '\n' >> other/model/vocab.txt
-"$mp2" predict run spans.jsonl --task cmrc2018 --model other/model > out.txt 2>&1; [ $? = 2 ] || fail "another vocabulary: $(cat out.txt)"
+"$mp2" predict --machine.precision "$precision" run spans.jsonl --task cmrc2018 --model other/model > out.txt 2>&1; [ $? = 2 ] || fail "another vocabulary: $(cat out.txt)"
 grep -q "another vocabulary" out.txt || fail "another vocabulary: $(cat out.txt)"
 echo "all equal"

@@ -18,7 +18,7 @@ dev_every: 2
 router: {epochs: 4}
 gradient: {epochs: 4}
 prompt: {epochs: 4}
-machine: {threads: 1}
+machine: {threads: 1, precision: $precision}
 watch: {listen: ""}
 YAML
 
@@ -57,7 +57,7 @@ mpi 3 "$mp2" report report.yaml > third.txt 2>&1 || fail "third: $(tail -5 third
 (printf 'text1\ttext2\n'; cut -f1,2 raw/AFQMC/dev.txt) > questions.tsv
 for method in gradient prompt; do
     said=$(awk -F, -v m=$method '$1 == "afqmc" && $2 == m && $3 == 8 {printf "%.6f", $9}' grid/cells.csv)
-    got=$("$mp2" predict grid/cells/afqmc/$method/8/tuned questions.tsv --model model | grep -o '"index":[0-9]*' | cut -d: -f2 |
+    got=$("$mp2" predict --machine.precision "$precision" grid/cells/afqmc/$method/8/tuned questions.tsv --model model | grep -o '"index":[0-9]*' | cut -d: -f2 |
         paste - <(cut -f3 raw/AFQMC/dev.txt) | awk '$1 == $2 {n++} END {printf "%.6f", n / NR}')
     [ "$said" = "$got" ] || fail "$method: the report says $said, predict $got"
 done
@@ -66,7 +66,7 @@ done
 mpi 2 "$mp2" report report.yaml --set run=whole --set tasks=afqmc --set methods=full --set seeds=8 --set full.epochs=3 > out.txt 2>&1 ||
     fail "full: $(tail -5 out.txt)"
 said=$(awk -F, '$2 == "full" {printf "%.6f", $9}' whole/cells.csv)
-got=$("$mp2" predict whole/cells/afqmc/full/8/tuned questions.tsv 2> out.txt | grep -o '"index":[0-9]*' | cut -d: -f2 |
+got=$("$mp2" predict --machine.precision "$precision" whole/cells/afqmc/full/8/tuned questions.tsv 2> out.txt | grep -o '"index":[0-9]*' | cut -d: -f2 |
     paste - <(cut -f3 raw/AFQMC/dev.txt) | awk '$1 == $2 {n++} END {printf "%.6f", n / NR}')
 [ "$said" = "$got" ] || fail "full: the report says $said, predict $got: $(cat out.txt)"
 "$mp2" checkpoint merge joined grid/cells/afqmc/prompt/8/tuned whole/cells/afqmc/full/8/tuned > out.txt 2>&1

@@ -11,11 +11,11 @@ done
 (printf 'text1\ttext2\n'; cut -f1,2 raw/AFQMC/dev.txt) > questions.tsv
 
 # A tuned file answers as the checkpoint it came from, alone or among others.
-"$mp2" predict run questions.tsv --task afqmc > want.jsonl 2> err.txt || fail "predict: $(cat err.txt)"
-"$mp2" predict afqmc questions.tsv --model model 2> err.txt | cmp - want.jsonl || fail "the tuned file answers otherwise: $(cat err.txt)"
+"$mp2" predict --machine.precision "$precision" run questions.tsv --task afqmc > want.jsonl 2> err.txt || fail "predict: $(cat err.txt)"
+"$mp2" predict --machine.precision "$precision" afqmc questions.tsv --model model 2> err.txt | cmp - want.jsonl || fail "the tuned file answers otherwise: $(cat err.txt)"
 "$mp2" checkpoint merge all afqmc.json ccpm.safetensors cmrc2018 > out.txt 2>&1 || fail "merge: $(cat out.txt)"
-mpi 2 "$mp2" predict all questions.tsv --task afqmc --model model 2> err.txt | cmp - want.jsonl || fail "joined, it answers otherwise: $(cat err.txt)"
-"$mp2" predict all questions.tsv --model model > out.txt 2>&1
+mpi 2 "$mp2" predict --machine.precision "$precision" all questions.tsv --task afqmc --model model 2> err.txt | cmp - want.jsonl || fail "joined, it answers otherwise: $(cat err.txt)"
+"$mp2" predict --machine.precision "$precision" all questions.tsv --model model > out.txt 2>&1
 [ $? = 2 ] && grep -q "afqmc ccpm cmrc2018" out.txt || fail "several tasks and none named: $(cat out.txt)"
 
 # Looked at.
@@ -36,7 +36,7 @@ sed 's/"encoder_digest": ".\{4\}/"encoder_digest": "0000/' afqmc.json > other.js
 cp afqmc.safetensors other.safetensors
 "$mp2" checkpoint merge mixed ccpm other > out.txt 2>&1
 [ $? = 2 ] && grep -q "another encoder" out.txt || fail "another encoder: $(cat out.txt)"
-"$mp2" predict other questions.tsv --model model > out.txt 2>&1
+"$mp2" predict --machine.precision "$precision" other questions.tsv --model model > out.txt 2>&1
 [ $? = 2 ] && grep -q "another encoder" out.txt || fail "predict over another encoder: $(cat out.txt)"
 printf '\001' | dd of=other.safetensors bs=1 seek=2000 conv=notrunc 2> /dev/null
 "$mp2" checkpoint verify other > out.txt 2>&1

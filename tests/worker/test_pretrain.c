@@ -20,7 +20,7 @@ static struct world {
     char folder[256];
     struct replica replica;
     struct pretrain_shape shape;
-    float u[GROUPS * U], head[2 * HIDDEN];
+    float u[GROUPS * U], head[GROUPS * 2 * HIDDEN];
 } world;
 
 static int open_world(void **state)
@@ -53,7 +53,7 @@ static int open_world(void **state)
                                        .longest = LONGEST};
     pretrain_shape_complete(&w->shape);
     for (int i = 0; i < GROUPS * U; i++) w->u[i] = (float)(random_uniform(key, (uint64_t)i) - 0.5);
-    for (int i = 0; i < 2 * HIDDEN; i++) w->head[i] = (float)(random_uniform(key, (uint64_t)(1000 + i)) - 0.5);
+    for (int i = 0; i < GROUPS * 2 * HIDDEN; i++) w->head[i] = (float)(random_uniform(key, (uint64_t)(1000 + i)) - 0.5);
     return 0;
 }
 
@@ -235,6 +235,7 @@ static void test_update(void **state)
 {
     const struct adamw adamw = adamw_at(1e-2, &(struct adamw_options){.beta1 = .9, .beta2 = .999, .eps = 1e-8}, 1);
     struct blocks blocks = blocks_make(COLUMNS, 1);
+    const double ones[GROUPS] = {1.0, 1.0};
     struct pretrain_worker *w[3];
     size_t bytes = columns_bytes(&blocks, 0, LAYERS, D);
 
@@ -242,7 +243,7 @@ static void test_update(void **state)
     for (int i = 0; i < 3; i++) {
         w[i] = worker_new(&blocks, 0);
         for (int j = 0; j < OWN_ROWS * COLUMNS; j++) w[i]->grad[j] = (float)(j % 7 - 3);
-        if (i < 2) pretrain_worker_update(w[i], world.u, &adamw);
+        if (i < 2) pretrain_worker_update(w[i], world.u, ones, &adamw);
         if (i < 1) pretrain_worker_flush(w[i]);
         pretrain_worker_compose(w[i], GROUPS, world.u);
     }

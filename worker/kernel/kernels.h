@@ -12,7 +12,7 @@
  *   - `type` is the type of matrix inputs and outputs (void pointers); the residual stream and its gradient are f32.
  *     bf16 is rounded to nearest, ties to even, and denormals to 0. It works in every set; only avx512bf16 is fast at
  *     it.
- *   - In place is fine where said, and otherwise arrays do not overlap. */
+ *   - In place is fine where stated, and otherwise arrays do not overlap. */
 #ifndef MP2_WORKER_KERNEL_KERNELS_H
 #define MP2_WORKER_KERNEL_KERNELS_H
 
@@ -23,7 +23,7 @@
 #include "cluster/base/status.h"
 #include "worker/kernel/adamw.h"
 
-enum number { NUMBER_F32, NUMBER_BF16, NUMBER_U8, NUMBER_S32 }; /* whole numbers: of int8 products alone */
+enum number { NUMBER_F32, NUMBER_BF16, NUMBER_U8, NUMBER_S32 }; /* integers: of int8 products alone */
 static inline size_t number_size(enum number type)
 {
     return type == NUMBER_U8 ? 1 : type == NUMBER_BF16 ? 2 : 4;
@@ -99,10 +99,15 @@ struct attention {
     uint32_t slot;
 };
 
-/* A product of whole numbers. A row x stands as q = x / x_scale + 128, 1..255, a column of W as -127..127 times
- * w_scale; what is summed up, sum[i][c] = q[i] . w[c], is exact, and y[i][c] = (sum[i][c] - offset[c]) * (x_scale[i]
- * w_scale[c]) + bias[c],    offset[c] = 128 sum(w[c]) Behind GELU, whose least value is -.16998, q = (x + INT8_FLOOR) /
- * x_scale, 0..255: the floor's part is in the bias, offset 0. */
+/* An int8 product. A row x, rotated (rotation R below), stands as q = x R / x_scale + 128, 1..255, a column
+ * of R^T W as -127..127 times w_scale; what is summed up, sum[i][c] = q[i] . w[c], is exact, and
+ *     y[i][c] = (sum[i][c] - offset[c]) * (x_scale[i] w_scale[c]) + bias[c],    offset[c] = 128 sum(w[c])
+ * After GELU, whose least value is -.16998, q = (x + INT8_FLOOR) / x_scale, 0..255, without rotation: the floor's part
+ * is in the bias, offset 0.
+ *
+ * R mixes numbers of a row, so that one large number does not make the steps of all others coarse: as long as 256 are
+ * left, every sixteenth of them by Hadamard's matrix of 16, over 4; then as long as 64 are left every sixteenth by that
+ * of 4, over 2; the rest stays. It is symmetric, so R R = 1 undoes it: R is folded into the packed weights. */
 #define INT8_FLOOR 0.17f
 struct int8_scales {
     const float *x_scale;        /* [rows] */
@@ -139,12 +144,12 @@ struct kernels {
     void (*norm_backward)(const struct norm *n, const float *d_a, const float *d_b, const void *xhat, const float *rstd,
                           float *d_h, void *d_y);
 
-    /* The embedding's: dropout stands behind its LayerNorm. d_sum (f32): the gradient of word + position + type. */
+    /* The embedding's: dropout comes after its LayerNorm. d_sum (f32): the gradient of word + position + type. */
     void (*embed_backward)(const struct norm *n, const float *d_a, const float *d_b, const void *xhat,
                            const float *rstd, float *d_sum);
 
     /* Gradients of gamma and beta over these rows, added row by row to d_gamma, d_beta [width]. d_out is the gradient
-     * behind the LayerNorm: d_a + d_b of norm_backward. dropped: 1 for the embedding's LayerNorm (dropout behind it).
+     * after the LayerNorm: d_a + d_b of norm_backward. dropped: 1 for the embedding's LayerNorm (dropout after it).
      */
     void (*norm_parameters)(const struct norm *n, int dropped, const float *d_a, const float *d_b, const void *xhat,
                             float *d_gamma, float *d_beta);
@@ -157,13 +162,20 @@ struct kernels {
 
     /* ---- int8 products ---- */
 
-    /* q and scale of rows of type. A row that is not finite gets the scale NaN, and so does what is made of it. */
-    void (*int8_quantize)(int64_t rows, int width, enum number type, const void *x, uint8_t *q, float *scale);
+    /* q and scale of rows of type, rotated on the way; scratch (width). A row that is not finite gets the scale NaN,
+     * and so does what is made of it. */
+    void (*int8_quantize)(int64_t rows, int width, enum number type, const void *x, uint8_t *q, float *scale,
+                          float *scratch);
     /* y of type from sums [rows][width] s32. */
     void (*int8_dequantize)(int64_t rows, int width, const struct int8_scales *s, const void *sums, enum number type,
                             void *y);
-    /* From the sums straight to q and scale of GELU(y). sums are destroyed. */
-    void (*int8_gelu)(int64_t rows, int width, const struct int8_scales *s, void *sums, uint8_t *q, float *scale);
+    /* From the sums straight to q and scale of GELU(y); y itself, of type, goes to pre (NULL: nowhere). sums are
+     * destroyed. */
+    void (*int8_gelu)(int64_t rows, int width, const struct int8_scales *s, void *sums, enum number type, void *pre,
+                      uint8_t *q, float *scale);
+    /* Likewise from the sums of a gradient dy to q and scale of dy GELU'(pre), rotated. */
+    void (*int8_gelu_backward)(int64_t rows, int width, const struct int8_scales *s, void *sums, enum number type,
+                               const void *pre, uint8_t *q, float *scale);
 
     /* ---- attention ---- */
 

@@ -47,7 +47,7 @@ VEC_INLINE void softmax_row(int pairs, enum number type, const struct attention 
             if (n - j < LANES) e = vec_keep(vec_in_row(j, n), e);
             sum[k] = vec_add(sum[k], e);
             if (a->drop.threshold) e = vec_keep(keep[j / LANES], e);
-            if (pairs) vec_store_bf16((uint16_t *)s + j, e); /* behind what is still to be read */
+            if (pairs) vec_store_bf16((uint16_t *)s + j, e); /* after what is still to be read */
             else vec_store(s + j, attention_operand(type, e));
         }
     stats[0] = most;

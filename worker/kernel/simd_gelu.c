@@ -2,18 +2,6 @@
 #include "worker/kernel/gelu.h"
 #include "worker/kernel/simd.h"
 
-/* Phi(x) + x phi(x). */
-VEC_INLINE vec gelu_slope(enum number type, vec x)
-{
-    static const float fit[] = {0.0449051929f,  -0.0368347424f, 0.0387537232f,   -0.042407855f, 0.0490075143f,
-                                -0.0505516333f, 0.0242759274f,  -0.00927480933f, 0.0292695553f, -0.0209599275f};
-    vec density = vec_set(0.3989422804014327f), e; /* 1 / sqrt(2 pi) */
-
-    if (type == NUMBER_BF16) return odd(fit, 9, 4.75f, x);
-    e = gauss(x);
-    return vec_fma(x, vec_mul(density, e), normal(x, e));
-}
-
 VEC_INLINE void forward_type(int64_t n, enum number x_type, const void *x, enum number y_type, void *y)
 {
     for (int64_t i = 0; i < n; i += LANES) {

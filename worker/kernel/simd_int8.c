@@ -1,4 +1,4 @@
-/* Rows on their way into and out of products of whole numbers (kernels.h: struct int8_scales). */
+/* Rows on their way into and out of int8 products (kernels.h: struct int8_scales). */
 #include "worker/kernel/gelu.h"
 #include "worker/kernel/simd.h"
 
@@ -11,31 +11,75 @@ VEC_INLINE vec not_finite(vec a)
 /* A step below which numbers count as 0: its inverse would not be finite. */
 static const float LEAST = 1e-30f;
 
-VEC_INLINE void quantize_row(int64_t width, enum number type, const void *x, uint8_t *q, float *scale)
+/* Hadamard's matrix over n vectors. */
+VEC_INLINE void mix(vec *v, int n)
 {
-    vec largest[4] = {vec_zero(), vec_zero(), vec_zero(), vec_zero()}, bad = vec_zero(), inverse;
+#pragma GCC unroll 4
+    for (int half = n / 2; half > 0; half /= 2)
+#pragma GCC unroll 16
+        for (int i = 0; i < n; i++)
+            if (!(i & half)) {
+                vec a = v[i], b = v[i + half];
 
-    for (int64_t i = 0; i < width; i += 4 * LANES)
-        for (int k = 0; k < 4; k++) {
-            vec a = vec_at_type(type, x, i + k * LANES, width);
-
-            largest[k] = vec_max(vec_abs(a), largest[k]);
-            bad = vec_add(bad, not_finite(a));
-        }
-    *scale = vec_largest(vec_max(vec_max(largest[0], largest[1]), vec_max(largest[2], largest[3]))) / 127.0f +
-             vec_sum(bad);
-    inverse = vec_set(*scale > LEAST ? 1.0f / *scale : 0.0f);
-    for (int64_t i = 0; i < width; i += LANES)
-        vec_put_u8(q, i, width, vec_fma(vec_at_type(type, x, i, width), inverse, vec_set(128.0f)));
+                v[i] = vec_add(a, b);
+                v[i + half] = vec_sub(a, b);
+            }
 }
 
-static void int8_quantize(int64_t rows, int width, enum number type, const void *x, uint8_t *q, float *scale)
+/* What quantize needs to know of the numbers that it has seen. */
+struct extent {
+    vec largest, bad;
+};
+
+VEC_INLINE void rotate_part(int n, float factor, int64_t i, int64_t width, enum number type, const void *x, float *out,
+                            struct extent *e)
+{
+    vec v[16];
+
+#pragma GCC unroll 16
+    for (int k = 0; k < n; k++) v[k] = vec_at_type(type, x, i + k * LANES, width);
+    mix(v, n);
+#pragma GCC unroll 16
+    for (int k = 0; k < n; k++) {
+        v[k] = vec_mul(v[k], vec_set(factor));
+        e->largest = vec_max(vec_abs(v[k]), e->largest);
+        e->bad = vec_add(e->bad, not_finite(v[k]));
+        vec_put(out, i + k * LANES, width, v[k]);
+    }
+}
+
+/* x R (kernels.h) of a row x of type; out may be x. */
+VEC_INLINE struct extent rotate_row(int64_t width, enum number type, const void *x, float *out)
+{
+    struct extent e = {vec_zero(), vec_zero()};
+    int64_t i = 0;
+
+    for (; i + 16 * LANES <= width; i += 16 * LANES) rotate_part(16, .25f, i, width, type, x, out, &e);
+    for (; i + 4 * LANES <= width; i += 4 * LANES) rotate_part(4, .5f, i, width, type, x, out, &e);
+    for (; i < width; i += LANES) rotate_part(1, 1, i, width, type, x, out, &e);
+    return e;
+}
+
+/* To integers of a scale, zero at 128. */
+VEC_INLINE void quantize_row(int64_t width, const float *x, const struct extent *e, uint8_t *q, float *scale)
+{
+    vec inverse;
+
+    *scale = vec_largest(e->largest) / 127.0f + vec_sum(e->bad);
+    inverse = vec_set(*scale > LEAST ? 1.0f / *scale : 0.0f);
+    for (int64_t i = 0; i < width; i += LANES)
+        vec_put_u8(q, i, width, vec_fma(vec_at(x, i, width), inverse, vec_set(128.0f)));
+}
+
+static void int8_quantize(int64_t rows, int width, enum number type, const void *x, uint8_t *q, float *scale,
+                          float *scratch)
 {
     for (int64_t row = 0; row < rows; row++) {
         const char *at = (const char *)x + (size_t)(row * width) * number_size(type);
+        struct extent e = type == NUMBER_BF16 ? rotate_row(width, NUMBER_BF16, at, scratch)
+                                              : rotate_row(width, NUMBER_F32, at, scratch);
 
-        if (type == NUMBER_BF16) quantize_row(width, NUMBER_BF16, at, q + row * width, scale + row);
-        else quantize_row(width, NUMBER_F32, at, q + row * width, scale + row);
+        quantize_row(width, scratch, &e, q + row * width, scale + row);
     }
 }
 
@@ -63,8 +107,9 @@ static void int8_dequantize(int64_t rows, int width, const struct int8_scales *s
     }
 }
 
-/* The row's floats take the place of its sums. */
-static void gelu_row(int64_t width, const struct int8_scales *s, vec x_scale, void *sums, uint8_t *q, float *scale)
+/* The row's floats take the place of its sums. pre: where y goes, in type; NULL: nowhere. */
+VEC_INLINE void gelu_row(int64_t width, const struct int8_scales *s, vec x_scale, void *sums, enum number type,
+                         void *pre, uint8_t *q, float *scale)
 {
     vec largest = vec_set(-INT8_FLOOR), bad = vec_zero(), floor = vec_set(INT8_FLOOR), inverse;
     float *row = sums;
@@ -74,6 +119,7 @@ static void gelu_row(int64_t width, const struct int8_scales *s, vec x_scale, vo
 
         bad = vec_add(bad, not_finite(g));
         largest = vec_max(vec_select(vec_in_row(c, width), g, largest), largest);
+        if (pre) vec_put_type(type, pre, c, width, y);
         vec_put(row, c, width, g);
     }
     *scale = (vec_largest(largest) + INT8_FLOOR) / 255.0f + vec_sum(bad);
@@ -82,10 +128,44 @@ static void gelu_row(int64_t width, const struct int8_scales *s, vec x_scale, vo
         vec_put_u8(q, c, width, vec_mul(vec_add(vec_at(row, c, width), floor), inverse));
 }
 
-static void int8_gelu(int64_t rows, int width, const struct int8_scales *s, void *sums, uint8_t *q, float *scale)
+static void int8_gelu(int64_t rows, int width, const struct int8_scales *s, void *sums, enum number type, void *pre,
+                      uint8_t *q, float *scale)
 {
-    for (int64_t row = 0; row < rows; row++)
-        gelu_row(width, s, vec_set(s->x_scale[row]), (int32_t *)sums + row * width, q + row * width, scale + row);
+    for (int64_t row = 0; row < rows; row++) {
+        int32_t *at = (int32_t *)sums + row * width;
+        char *y = pre ? (char *)pre + (size_t)(row * width) * number_size(type) : NULL;
+        vec x_scale = vec_set(s->x_scale[row]);
+
+        if (type == NUMBER_BF16) gelu_row(width, s, x_scale, at, NUMBER_BF16, y, q + row * width, scale + row);
+        else gelu_row(width, s, x_scale, at, NUMBER_F32, y, q + row * width, scale + row);
+    }
+}
+
+/* As above, then rotated in place. */
+VEC_INLINE void gelu_backward_row(int64_t width, const struct int8_scales *s, vec x_scale, void *sums, enum number type,
+                                  const void *pre, uint8_t *q, float *scale)
+{
+    float *row = sums;
+    struct extent e;
+
+    for (int64_t c = 0; c < width; c += LANES)
+        vec_put(row, c, width,
+                vec_mul(value_at(s, x_scale, sums, c, width), gelu_slope(type, vec_at_type(type, pre, c, width))));
+    e = rotate_row(width, NUMBER_F32, row, row);
+    quantize_row(width, row, &e, q, scale);
+}
+
+static void int8_gelu_backward(int64_t rows, int width, const struct int8_scales *s, void *sums, enum number type,
+                               const void *pre, uint8_t *q, float *scale)
+{
+    for (int64_t row = 0; row < rows; row++) {
+        int32_t *at = (int32_t *)sums + row * width;
+        const char *y = (const char *)pre + (size_t)(row * width) * number_size(type);
+        vec x_scale = vec_set(s->x_scale[row]);
+
+        if (type == NUMBER_BF16) gelu_backward_row(width, s, x_scale, at, NUMBER_BF16, y, q + row * width, scale + row);
+        else gelu_backward_row(width, s, x_scale, at, NUMBER_F32, y, q + row * width, scale + row);
+    }
 }
 
 void KERNEL(int8_kernels)(struct kernels *k)
@@ -93,4 +173,5 @@ void KERNEL(int8_kernels)(struct kernels *k)
     k->int8_quantize = int8_quantize;
     k->int8_dequantize = int8_dequantize;
     k->int8_gelu = int8_gelu;
+    k->int8_gelu_backward = int8_gelu_backward;
 }

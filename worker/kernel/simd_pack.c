@@ -2,7 +2,7 @@
 #include "worker/kernel/tile.h"
 
 #if TILE_PAIRS
-/* Units u.. of a row of bf16: its elements as they lie, zero behind the row. */
+/* Units u.. of a row of bf16: its elements as they lie, zero after the row. */
 VEC_INLINE vec raw_units(const void *row, int64_t u, int64_t width)
 {
     int64_t left = width - 2 * u;

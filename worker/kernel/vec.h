@@ -30,7 +30,7 @@ VEC_INLINE lanes vec_first(int64_t n)
     return (lanes)((1u << n) - 1u);
 }
 
-/* Lanes i.. of row x of n elements (zero behind its end), and the reverse. */
+/* Lanes i.. of row x of n elements (zero after its end), and the reverse. */
 VEC_INLINE vec vec_at(const float *x, int64_t i, int64_t n)
 {
     return n - i >= LANES ? vec_load(x + i) : n > i ? vec_load_part(x + i, vec_first(n - i)) : vec_zero();

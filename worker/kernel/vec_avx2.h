@@ -171,7 +171,7 @@ VEC_INLINE void vec_store_bf16_part(uint16_t *x, int n, vec a)
     memcpy(x, all, (size_t)n * sizeof *x);
 }
 
-/* ---- whole numbers ---- */
+/* ---- integers ---- */
 
 /* a - b of 32 bits each, as floats; 0 where m is not. */
 VEC_INLINE __m256 vec_half_difference(const int *a, const int *b, __m256i m)
@@ -186,7 +186,7 @@ VEC_INLINE vec vec_load_difference(const void *a, const void *b, lanes m)
     return (vec){vec_half_difference(x, y, vec_spread(m)), vec_half_difference(x + 8, y + 8, vec_spread(m >> 8))};
 }
 
-/* To whole numbers 0..255, to nearest even. */
+/* To integers 0..255, to nearest even. */
 VEC_INLINE void vec_store_u8(uint8_t *x, vec a)
 {
     __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)), 0xd8);

@@ -90,7 +90,7 @@ VEC_INLINE void vec_store_bf16_part(uint16_t *x, int n, vec a)
     _mm256_mask_storeu_epi16(x, (lanes)((1u << n) - 1u), vec_narrow(a));
 }
 
-/* ---- whole numbers ---- */
+/* ---- integers ---- */
 
 /* a - b of 32 bits each, as floats; 0 where m is not. */
 VEC_INLINE vec vec_load_difference(const void *a, const void *b, lanes m)
@@ -98,7 +98,7 @@ VEC_INLINE vec vec_load_difference(const void *a, const void *b, lanes m)
     return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_maskz_loadu_epi32(m, a), _mm512_maskz_loadu_epi32(m, b)));
 }
 
-/* To whole numbers 0..255, to nearest even. */
+/* To integers 0..255, to nearest even. */
 VEC_INLINE void vec_store_u8(uint8_t *x, vec a) { _mm_storeu_si128((__m128i *)x, _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(a))); }
 
 VEC_INLINE void vec_store_u8_part(uint8_t *x, lanes m, vec a)

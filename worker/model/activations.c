@@ -11,35 +11,35 @@ struct sizes {
     enum number type;
 };
 
-static void *take(struct layout *l, const struct sizes *s, int64_t rows, int64_t width)
+static void *take_rows(struct layout *l, const struct sizes *s, int64_t rows, int64_t width)
 {
     return layout_take(l, (size_t)(rows * width) * number_size(s->type));
 }
 
 static void lay_layer(struct layout *l, const struct sizes *s, int sink, struct layer_saved *out)
 {
-    out->qkv = take(l, s, s->rows, 3 * s->hidden);
+    out->qkv = take_rows(l, s, s->rows, 3 * s->hidden);
     out->stats = layout_floats(l, s->heads * s->rows * 2);
-    out->xhat1 = take(l, s, s->rows, s->hidden);
-    out->xhat2 = take(l, s, s->rows, s->hidden);
+    out->xhat1 = take_rows(l, s, s->rows, s->hidden);
+    out->xhat2 = take_rows(l, s, s->rows, s->hidden);
     out->rstd1 = layout_floats(l, s->rows);
     out->rstd2 = layout_floats(l, s->rows);
-    out->pre = take(l, s, s->rows, s->ffn);
+    out->pre = take_rows(l, s, s->rows, s->ffn);
     if (!sink) return;
-    out->in_qkv = take(l, s, s->rows, s->hidden);
-    out->ctx = take(l, s, s->rows, s->hidden);
-    out->in_up = take(l, s, s->rows, s->hidden);
+    out->in_qkv = take_rows(l, s, s->rows, s->hidden);
+    out->ctx = take_rows(l, s, s->rows, s->hidden);
+    out->in_up = take_rows(l, s, s->rows, s->hidden);
 }
 
 static void lay_sink(struct layout *l, const struct sizes *s, struct sink_saved *out)
 {
-    out->gelu = take(l, s, s->rows, s->ffn);
-    out->d_up = take(l, s, s->rows, s->ffn);
-    out->d_down = take(l, s, s->rows, s->hidden);
-    out->d_out = take(l, s, s->rows, s->hidden);
+    out->gelu = take_rows(l, s, s->rows, s->ffn);
+    out->d_up = take_rows(l, s, s->rows, s->ffn);
+    out->d_down = take_rows(l, s, s->rows, s->hidden);
+    out->d_out = take_rows(l, s, s->rows, s->hidden);
     out->d_norm1 = layout_floats(l, s->rows * s->hidden);
     out->d_norm2 = layout_floats(l, s->rows * s->hidden);
-    out->embed_xhat = take(l, s, s->rows, s->hidden);
+    out->embed_xhat = take_rows(l, s, s->rows, s->hidden);
     out->embed_rstd = layout_floats(l, s->rows);
 }
 
@@ -47,9 +47,9 @@ static void lay_sink(struct layout *l, const struct sizes *s, struct sink_saved 
 static void lay_layers(struct layout *l, const struct sizes *s, const struct encoder *e, struct activations *a)
 {
     struct layer_saved one = {0};
-    void *ctx = a->plan.sink ? NULL : take(l, s, s->rows, s->hidden);
+    void *ctx = a->plan.sink ? NULL : take_rows(l, s, s->rows, s->hidden);
 
-    if (!a->plan.keep) one.qkv = take(l, s, s->rows, 3 * s->hidden);
+    if (!a->plan.keep) one.qkv = take_rows(l, s, s->rows, 3 * s->hidden);
     for (int64_t i = 0; i < e->config.layers; i++) {
         if (a->plan.keep) lay_layer(l, s, a->plan.sink, &one);
         if (!a->plan.sink) one.ctx = ctx;
@@ -72,15 +72,17 @@ static size_t attention_bytes(const struct encoder *e, int64_t rows)
 
 static void lay_thread(struct layout *l, const struct sizes *s, const struct encoder *e, struct thread_scratch *t)
 {
-    t->narrow = take(l, s, ENCODER_BLOCK, s->hidden);
-    t->narrow2 = take(l, s, ENCODER_BLOCK, s->hidden);
-    t->wide = take(l, s, ENCODER_BLOCK, 2 * s->ffn); /* the second half: GELU's input in inference */
+    int64_t widest = s->ffn > 3 * s->hidden ? s->ffn : 3 * s->hidden;
+
+    t->narrow = take_rows(l, s, ENCODER_BLOCK, s->hidden);
+    t->narrow2 = take_rows(l, s, ENCODER_BLOCK, s->hidden);
+    t->wide = take_rows(l, s, ENCODER_BLOCK, 2 * s->ffn); /* the second half: GELU's input in inference */
     t->sum = layout_floats(l, ENCODER_BLOCK * s->hidden);
     t->attention = layout_take(l, attention_bytes(e, s->rows));
     if (!e->int8) return;
-    t->whole = layout_take(l, (size_t)(INT8_ROWS * (s->ffn > s->hidden ? s->ffn : s->hidden)));
+    t->integers = layout_take(l, (size_t)(INT8_ROWS * widest));
     t->scale = layout_floats(l, INT8_ROWS);
-    t->sums = layout_floats(l, INT8_ROWS * (s->ffn > 3 * s->hidden ? s->ffn : 3 * s->hidden));
+    t->sums = layout_floats(l, INT8_ROWS * widest);
 }
 
 /* base NULL: bytes only; a->layers and a->threads may then be NULL. */
@@ -99,8 +101,8 @@ static size_t lay_all(const struct encoder *e, struct activations *a, void *base
     lay_layers(&l, &s, e, a);
     if (p->keep) {
         a->gradient = layout_floats(&l, s.rows * s.hidden);
-        a->d_ctx = take(&l, &s, s.rows, s.hidden);
-        a->d_qkv = take(&l, &s, s.rows, 3 * s.hidden);
+        a->d_ctx = take_rows(&l, &s, s.rows, s.hidden);
+        a->d_qkv = take_rows(&l, &s, s.rows, 3 * s.hidden);
         a->by_example = layout_floats(&l, (int64_t)p->examples * p->prompt_tokens * s.hidden);
     }
     if (p->sink) lay_sink(&l, &s, &a->sink);
@@ -184,7 +186,7 @@ float *activations_gradient(struct activations *a)
 
 /* ---- a batch ----------------------------------------------------------------------------------------------------- */
 
-static void cut(struct activations *a, int32_t first, int32_t rows, int32_t size)
+static void cut_block(struct activations *a, int32_t first, int32_t rows, int32_t size)
 {
     for (int32_t row = 0; row < rows; row += size) {
         int32_t left = rows - row;
@@ -199,7 +201,7 @@ static void cut_evenly(struct activations *a, int32_t rows)
 {
     int32_t size = unit_batch_rows((rows + 4 * a->plan.threads - 1) / (4 * a->plan.threads), MATMUL_GRAIN);
 
-    cut(a, 0, rows, size < ENCODER_BLOCK ? size : ENCODER_BLOCK);
+    cut_block(a, 0, rows, size < ENCODER_BLOCK ? size : ENCODER_BLOCK);
 }
 
 static void cut_blocks(const struct encoder *e, struct activations *a, const struct unit_batch *b)
@@ -207,7 +209,7 @@ static void cut_blocks(const struct encoder *e, struct activations *a, const str
     a->block_count = 0;
     if (e->exact == EXACT_EXAMPLE)
         for (int32_t i = 0; i < b->examples; i++)
-            cut(a, b->row[i], unit_batch_rows(b->length[i], b->align), ENCODER_BLOCK);
+            cut_block(a, b->row[i], unit_batch_rows(b->length[i], b->align), ENCODER_BLOCK);
     else cut_evenly(a, b->rows);
 }
 

@@ -6,7 +6,7 @@
 #include "worker/model/encoder.h"
 
 enum { ENCODER_BLOCK = 128 }; /* rows that one thread takes through a layer at a time, at most */
-enum { INT8_ROWS = 64 };      /* and through a product of whole numbers, whose sums should stay in the second cache */
+enum { INT8_ROWS = 64 };      /* and through an int8 product, whose sums should stay in the second cache */
 
 struct row_block {
     int32_t first, rows;
@@ -37,7 +37,7 @@ struct thread_scratch {
     void *wide;             /* (ENCODER_BLOCK,F) t */
     float *sum;             /* (ENCODER_BLOCK,H) */
     void *attention;
-    uint8_t *whole; /* int8: (INT8_ROWS,F), with the scales of rows and the sums (INT8_ROWS, the widest product) */
+    uint8_t *integers; /* int8: a product's input (INT8_ROWS, max(F,3H)), the scales of its rows, its sums (as input) */
     float *scale;
     void *sums;
 };
@@ -64,7 +64,7 @@ struct activations {
 /* Local. Cut the batch's rows into blocks for so many threads, order its examples, clear the gaps. */
 void activations_prepare(const struct encoder *e, struct activations *a, const struct unit_batch *b);
 
-/* Local. Before a layer that goes on with some rows alone: keep these and count each example's; behind its attention:
+/* Local. Before a layer that goes on with some rows alone: keep these and count each example's; after its attention:
  * move their state to the front, cut them into blocks. rows ascend. On the way back: move their gradient from the front
  * to their places, 0 in all others, and cut all rows into blocks. */
 void activations_want(struct activations *a, const struct unit_batch *b, const int32_t *rows, int32_t count);

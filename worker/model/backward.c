@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "worker/model/fold.h"
+#include "worker/model/int8.h"
 #include "worker/model/pass.h"
 
 enum { SUM_SLICE = 4096 }; /* floats of a prompt that one thread sums at a time */
@@ -81,6 +82,10 @@ static void block_feed_forward_back(struct pass *p, int thread, const struct row
     }
     e->kernels.norm_backward(&n, a->gradient + at, back, row_at(saved->xhat2, e->precision, block->first, hidden),
                              saved->rstd2 + block->first, a->gradient + at, d_down);
+    if (e->int8) {
+        int8_feed_forward_back(p, thread, p->layer, block->rows, d_down, pre, t->sum);
+        return;
+    }
     pass_product(p, thread, PRODUCT_DOWN_BACK, p->layer, block->rows, d_down, d_up);
     e->kernels.gelu_backward(block->rows * ffn, e->precision, pre, e->precision, d_up, d_up);
     pass_product(p, thread, PRODUCT_UP_BACK, p->layer, block->rows, d_up, t->sum);

@@ -9,13 +9,13 @@
 /* Bounds far above any model, so that products of sizes stay within 64 bits. */
 enum { MOST_LAYERS = 1 << 10, MOST_WIDTH = 1 << 20, MOST_ROWS = 1 << 28 };
 
-struct reader {
+struct config_reader {
     const char *path;
     const json_t *root;
 };
 
 /* A null counts as absent, as it does in Python. */
-static const json_t *get(const struct reader *r, const char *key)
+static const json_t *get_value(const struct config_reader *r, const char *key)
 {
     const json_t *value = json_object_get(r->root, key);
 
@@ -23,9 +23,9 @@ static const json_t *get(const struct reader *r, const char *key)
 }
 
 /* standard < 0: the key must be there. */
-static status read_int(const struct reader *r, const char *key, int64_t most, int64_t standard, int64_t *out)
+static status read_int(const struct config_reader *r, const char *key, int64_t most, int64_t standard, int64_t *out)
 {
-    const json_t *value = get(r, key);
+    const json_t *value = get_value(r, key);
 
     *out = standard;
     if (!value && standard >= 0) return ST_OK;
@@ -38,9 +38,9 @@ static status read_int(const struct reader *r, const char *key, int64_t most, in
     return ST_OK;
 }
 
-static status read_real(const struct reader *r, const char *key, double standard, double *out)
+static status read_real(const struct config_reader *r, const char *key, double standard, double *out)
 {
-    const json_t *value = get(r, key);
+    const json_t *value = get_value(r, key);
 
     *out = value ? json_number_value(value) : standard;
     if (value && !json_is_number(value)) return fault(ST_INPUT, "%s: \"%s\" is no number", r->path, key);
@@ -49,9 +49,9 @@ static status read_real(const struct reader *r, const char *key, double standard
     return ST_OK;
 }
 
-static status read_flag(const struct reader *r, const char *key, int standard, int64_t *out)
+static status read_flag(const struct config_reader *r, const char *key, int standard, int64_t *out)
 {
-    const json_t *value = get(r, key);
+    const json_t *value = get_value(r, key);
 
     *out = value ? json_is_true(value) : standard;
     if (!value || json_is_boolean(value)) return ST_OK;
@@ -59,9 +59,9 @@ static status read_flag(const struct reader *r, const char *key, int standard, i
 }
 
 /* The text under key, or standard; it must be one of two (second may be NULL). */
-static status expect_text(const struct reader *r, const char *key, const char *standard, const char *second)
+static status expect_text(const struct config_reader *r, const char *key, const char *standard, const char *second)
 {
-    const json_t *value = get(r, key);
+    const json_t *value = get_value(r, key);
     const char *text = value ? json_string_value(value) : standard;
 
     if (text && (strcmp(text, standard) == 0 || (second && strcmp(text, second) == 0))) return ST_OK;
@@ -69,7 +69,7 @@ static status expect_text(const struct reader *r, const char *key, const char *s
                  text ? text : "no text", text ? "\"" : "", standard);
 }
 
-static status read_bert(const struct reader *r, struct model_config *c)
+static status read_bert(const struct config_reader *r, struct model_config *c)
 {
     int64_t width;
 
@@ -89,7 +89,7 @@ static status read_bert(const struct reader *r, struct model_config *c)
     TRY(read_flag(r, "use_task_id", 0, &c->task));
     TRY(read_flag(r, "tie_word_embeddings", 1, &c->says_untied));
     c->says_untied = !c->says_untied;
-    if (json_is_true(get(r, "is_decoder"))) return fault(ST_INPUT, "%s: a decoder, expected an encoder", r->path);
+    if (json_is_true(get_value(r, "is_decoder"))) return fault(ST_INPUT, "%s: a decoder, expected an encoder", r->path);
     if (width != c->hidden)
         return fault(ST_INPUT, "%s: \"embedding_size\" is %lld, expected \"hidden_size\" %lld", r->path,
                      (long long)width, (long long)c->hidden);
@@ -99,7 +99,7 @@ static status read_bert(const struct reader *r, struct model_config *c)
 
 /* CPT builds its encoder as a BERT of these sizes and BERT's defaults: eps, GELU and token types are not in the file.
  */
-static status read_cpt(const struct reader *r, struct model_config *c)
+static status read_cpt(const struct config_reader *r, struct model_config *c)
 {
     TRY(read_int(r, "d_model", MOST_WIDTH, -1, &c->hidden));
     TRY(read_int(r, "encoder_layers", MOST_LAYERS, -1, &c->layers));
@@ -113,13 +113,13 @@ static status read_cpt(const struct reader *r, struct model_config *c)
     return ST_OK;
 }
 
-static status read_config(const struct reader *r, struct model_config *c)
+static status read_config(const struct config_reader *r, struct model_config *c)
 {
-    const char *type = json_string_value(get(r, "model_type"));
-    int cpt = get(r, "d_model") &&
-              (!get(r, "hidden_size") || (type && (strcmp(type, "bart") == 0 || strcmp(type, "cpt") == 0)));
+    const char *type = json_string_value(get_value(r, "model_type"));
+    int cpt = get_value(r, "d_model") &&
+              (!get_value(r, "hidden_size") || (type && (strcmp(type, "bart") == 0 || strcmp(type, "cpt") == 0)));
 
-    if (!cpt && !get(r, "hidden_size"))
+    if (!cpt && !get_value(r, "hidden_size"))
         return fault(ST_INPUT, "%s: neither \"hidden_size\" (BERT) nor \"d_model\" (CPT)", r->path);
     TRY(cpt ? read_cpt(r, c) : read_bert(r, c));
     if (c->eps <= 0) return fault(ST_INPUT, "%s: \"layer_norm_eps\" is 0, expected more", r->path);
@@ -132,7 +132,7 @@ static status read_config(const struct reader *r, struct model_config *c)
 /* Consumes root. */
 static status read_root(const char *name, json_t *root, struct model_config *config)
 {
-    struct reader r = {.path = name, .root = root};
+    struct config_reader r = {.path = name, .root = root};
     status s;
 
     memset(config, 0, sizeof *config);

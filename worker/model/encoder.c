@@ -4,14 +4,14 @@
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
 
-static status prepare(struct encoder *e, const struct encoder_options *o, struct pool *pool)
+static status compile_products(struct encoder *e, const struct encoder_options *o, struct pool *pool)
 {
     struct matmul_spec specs[PRODUCT_COUNT];
 
     TRY(kernels_choose(o->isa, &e->kernels));
     if (e->int8) packed_weights_products_int8(&e->config, specs);
     else packed_weights_products(&e->config, e->precision, specs);
-    TRY(matmul_new(o->engine, specs, e->int8 ? PRODUCT_DOWN + 1 : PRODUCT_COUNT, o->threads, &e->matmul));
+    TRY(matmul_new(o->engine, specs, PRODUCT_COUNT, o->threads, &e->matmul));
     e->exact = EXACT_ROWS;
     return o->check && !e->int8 ? matmul_check(e->matmul, pool, &e->exact) : ST_OK;
 }
@@ -27,7 +27,7 @@ status encoder_new(const struct model_config *config, const struct encoder_optio
     e->config = *config;
     e->precision = options->precision;
     e->int8 = options->int8;
-    s = prepare(e, options, pool);
+    s = compile_products(e, options, pool);
     if (s != ST_OK) {
         encoder_destroy(&e);
         return s;

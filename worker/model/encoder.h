@@ -64,15 +64,15 @@ struct encoder_layer_view {
     int32_t layer, rows;
     const void *in[PRODUCT_DOWN + 1];    /* (T,k) of precision: input of QKV, OUT, UP, DOWN */
     const void *d_out[PRODUCT_DOWN + 1]; /* (T,n) of precision: gradient of their output */
-    const void *xhat1, *xhat2;           /* (T,H) of precision: normalised values behind attention, feed-forward */
-    const float *d_norm1, *d_norm2;      /* (T,H) gradients behind those two LayerNorms */
+    const void *xhat1, *xhat2;           /* (T,H) of precision: normalised values after attention, feed-forward */
+    const float *d_norm1, *d_norm2;      /* (T,H) gradients after those two LayerNorms */
 };
 
 /* The embedding block, after layer 0. */
 struct encoder_embedding_view {
     struct norm norm;   /* as embed_forward had it: for norm_parameters with dropped = 1 */
     const void *xhat;   /* (T,H) */
-    const float *d_out; /* (T,H) behind the dropout */
+    const float *d_out; /* (T,H) after the dropout */
     const float *d_sum; /* (T,H) gradient of word + position + type */
 };
 
@@ -132,7 +132,7 @@ status encoder_forward_range(const struct encoder *e, struct pool *pool, struct 
 float *activations_state(struct activations *a);
 
 /* From layer first (as above; above 0: inference only) to the end, for those who want the last hidden states of some
- * rows alone: rows (count), ascending, of any examples. Behind its attention's queries, keys and values the last layer
+ * rows alone: rows (count), ascending, of any examples. After its attention's queries, keys and values the last layer
  * computes only these. Afterwards row j of activations_hidden is that of rows[j], with the bits of encoder_forward, and
  * row j of activations_gradient, which backward takes, is its gradient: that of all others is 0. */
 status encoder_forward_rows(const struct encoder *e, struct pool *pool, struct activations *a,

@@ -1,4 +1,4 @@
-/* All parameters of a masked language model as one array of floats: the canonical tensors (names.h) one behind the
+/* All parameters of a masked language model as one array of floats: the canonical tensors (names.h) one after the
  * other, each starting at a multiple of 64 elements (zeros between). Gradients, moments and masters share the layout,
  * so that sums, ranges and messages need to know nothing of tensors. */
 #ifndef MP2_WORKER_MODEL_FLAT_H

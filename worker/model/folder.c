@@ -49,10 +49,10 @@ static status write_config(const char *folder, const struct model_folder *what)
 
 /* ---- the weights ------------------------------------------------------------------------------------------------- */
 
-struct writer {
+struct folder_writer {
     const struct model_folder *what;
     int64_t count;            /* tensors */
-    char (*names)[NAME_ROOM]; /* in the file; canonical ones stand behind bert. */
+    char (*names)[NAME_ROOM]; /* in the file; canonical ones come after bert. */
     struct tensor_spec *specs;
     float *buffer;
     uint16_t *narrow;
@@ -61,13 +61,13 @@ struct writer {
 /* Beside a decoder of its own transformers 5 looks for a bias of its own, too. */
 static const char decoder_bias[] = "cls.predictions.decoder.bias";
 
-static const char *canonical(const struct writer *w, int64_t i)
+static const char *canonical(const struct folder_writer *w, int64_t i)
 {
     if (strcmp(w->names[i], decoder_bias) == 0) return "cls.predictions.bias";
     return w->names[i] + (w->what->head && strncmp(w->names[i], "bert.", 5) == 0 ? 5 : 0);
 }
 
-static status name_tensors(struct writer *w)
+static status name_tensors(struct folder_writer *w)
 {
     const struct model_config *c = &w->what->config;
     char name[NAME_ROOM - 8];
@@ -90,7 +90,7 @@ static status name_tensors(struct writer *w)
     return ST_OK;
 }
 
-static status write_chunk(const struct writer *w, int64_t tensor, int64_t first, int64_t n, FILE *to)
+static status write_chunk(const struct folder_writer *w, int64_t tensor, int64_t first, int64_t n, FILE *to)
 {
     const void *from = w->buffer;
     size_t bytes = tensor_type_bytes(w->what->type);
@@ -104,7 +104,7 @@ static status write_chunk(const struct writer *w, int64_t tensor, int64_t first,
     return ST_OK;
 }
 
-static status write_tensors(const struct writer *w, const struct safetensors_layout *layout, FILE *to)
+static status write_tensors(const struct folder_writer *w, const struct safetensors_layout *layout, FILE *to)
 {
     if (fwrite(layout->header, 1, layout->header_bytes, to) != layout->header_bytes)
         return fault(ST_IO, "model.safetensors: cannot be written: %s", strerror(errno));
@@ -119,7 +119,7 @@ static status write_tensors(const struct writer *w, const struct safetensors_lay
     return ST_OK;
 }
 
-static status write_weights(const char *folder, struct writer *w)
+static status write_weights(const char *folder, struct folder_writer *w)
 {
     static const struct safetensors_text text = {"format", "pt"};
     struct safetensors_layout layout;
@@ -144,7 +144,7 @@ static status write_weights(const char *folder, struct writer *w)
 
 status model_folder_write(const char *folder, const struct model_folder *what)
 {
-    struct writer w = {.what = what};
+    struct folder_writer w = {.what = what};
     status s;
 
     if (what->type != TENSOR_F32 && what->type != TENSOR_F16 && what->type != TENSOR_BF16)

@@ -123,7 +123,7 @@ static void block_feed_forward(struct pass *p, int thread, const struct row_bloc
     void *xhat = saved->xhat2 ? row_at(saved->xhat2, e->precision, block->first, hidden) : NULL;
     float *rstd = saved->rstd2 ? saved->rstd2 + block->first : NULL;
 
-    if (e->int8) int8_feed_forward(p, thread, p->layer, block->rows, x, t->narrow);
+    if (e->int8) int8_feed_forward(p, thread, p->layer, block->rows, x, saved->pre ? pre : NULL, t->narrow);
     else {
         pass_product(p, thread, PRODUCT_UP, p->layer, block->rows, x, pre);
         e->kernels.gelu_forward(block->rows * ffn, e->precision, pre, e->precision, t->wide);

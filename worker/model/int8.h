@@ -1,14 +1,20 @@
-/* Forward products of whole numbers over rows of a block: quantized, multiplied, brought back (kernels.h: struct
- * int8_scales). Inside of the encoder; a failure is kept in p->failed. */
+/* Products in int8 over rows of a block: quantized, multiplied, brought back (kernels.h: struct int8_scales;
+ * worker/README.md, "int8"). Inside of the encoder; a failure is kept in p->failed. */
 #ifndef MP2_WORKER_MODEL_INT8_H
 #define MP2_WORKER_MODEL_INT8_H
 
 #include "worker/model/pass.h"
 
-/* Local. y (rows,n) = x (rows,k) W + b, both of the encoder's precision. */
+/* Local. y (rows,n) = x (rows,k) W + b, or with a backward product x W^T; x of the encoder's precision, y as
+ * packed_weights_products says. */
 void int8_product(struct pass *p, int thread, int product, int32_t layer, int32_t rows, const void *x, void *y);
 
-/* Local. y = GELU(x W_up + b_up) W_down + b_down: what lies between never becomes floats in memory. y may be x. */
-void int8_feed_forward(struct pass *p, int thread, int32_t layer, int32_t rows, const void *x, void *y);
+/* Local. y = GELU(x W_up + b_up) W_down + b_down: GELU's output never becomes floats in memory. y may be x. pre
+ * (rows,F): where GELU's input is kept for backward; NULL: nowhere. */
+void int8_feed_forward(struct pass *p, int thread, int32_t layer, int32_t rows, const void *x, void *pre, void *y);
+
+/* Local. d_x (rows,H) = ((d_y W_down^T) GELU'(pre)) W_up^T. */
+void int8_feed_forward_back(struct pass *p, int thread, int32_t layer, int32_t rows, const void *d_y, const void *pre,
+                            float *d_x);
 
 #endif

@@ -1,5 +1,5 @@
 /* Y = X W (+ b) on one thread, with weights packed once or taken plain: the one place that knows oneDNN (2.x and 3.x)
- * and, as the fallback, OpenBLAS (f32 only). Design.md 5a.1: every primitive is made and run on a single thread; the
+ * and, as the fallback, OpenBLAS (f32 only). Every primitive is made and run on a single thread; the
  * caller divides the rows. Everything is compiled and allocated by matmul_new; one packed layout serves all row counts
  * (asserted there).
  *

@@ -22,7 +22,7 @@ struct probe {
 };
 
 /* Cheap numbers in (-1,1) with full mantissas; bf16 takes their upper halves. */
-static void fill(void *out, int64_t n, enum number type, uint32_t seed)
+static void fill_numbers(void *out, int64_t n, enum number type, uint32_t seed)
 {
     for (int64_t i = 0; i < n; i++) {
         uint32_t bits;
@@ -47,9 +47,9 @@ static status probe_make(const struct matmul *m, int product, struct probe *p)
     TRY(mem_alloc((size_t)(s->k * s->n), sizeof *p->w, &p->w));
     TRY(mem_alloc((size_t)s->n, sizeof *p->bias, &p->bias));
     TRY(mem_alloc(matmul_packed_bytes(m, product), 1, &p->packed));
-    fill(p->x, CHECK_ROWS * s->k, s->in, seed);
-    fill(p->w, s->k * s->n, NUMBER_F32, seed + 1);
-    fill(p->bias, s->n, NUMBER_F32, seed + 2);
+    fill_numbers(p->x, CHECK_ROWS * s->k, s->in, seed);
+    fill_numbers(p->w, s->k * s->n, NUMBER_F32, seed + 1);
+    fill_numbers(p->bias, s->n, NUMBER_F32, seed + 2);
     return matmul_pack(m, product, p->w, 0, p->packed);
 }
 

@@ -8,19 +8,21 @@
 
 enum { TRIALS = 4, TRIAL_MS = 15 };
 
-struct rate {
+struct rate_trial {
     const struct matmul *m;
     char *x, *y;  /* (threads, x_bytes), (threads, y_bytes) */
     char *packed; /* of the largest product; all threads read it */
     float *bias;
     size_t x_bytes, y_bytes;
-    int rounds;
+    int rounds, by_cpu;
+    _Atomic double most; /* CPU seconds of a thread in the rounds */
     atomic_int failed;
 };
 
 static void multiply(void *arg, int thread, int threads)
 {
-    struct rate *r = arg;
+    struct rate_trial *r = arg;
+    double before = clock_thread(), mine, most = atomic_load(&r->most);
     (void)threads;
 
     for (int round = 0; round < r->rounds; round++)
@@ -28,15 +30,18 @@ static void multiply(void *arg, int thread, int threads)
             if (matmul_run(r->m, p, thread, MATMUL_ROWS, r->x + (size_t)thread * r->x_bytes, r->packed,
                            matmul_product(r->m, p)->bias ? r->bias : NULL, r->y + (size_t)thread * r->y_bytes) != ST_OK)
                 atomic_store(&r->failed, ST_SYSTEM);
+    mine = clock_thread() - before;
+    while (most < mine && !atomic_compare_exchange_weak(&r->most, &most, mine)) continue;
 }
 
-static double time_rounds(struct rate *r, struct pool *pool, int rounds)
+static double time_rounds(struct rate_trial *r, struct pool *pool, int rounds)
 {
     double t = clock_now();
 
     r->rounds = rounds;
+    atomic_store(&r->most, 0);
     pool_run(pool, multiply, r);
-    return (clock_now() - t) / rounds;
+    return (r->by_cpu ? atomic_load(&r->most) : clock_now() - t) / rounds;
 }
 
 static size_t larger(size_t a, size_t b)
@@ -44,7 +49,7 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-static status prepare(struct rate *r, int threads, double *flops)
+static status open_operands(struct rate_trial *r, int threads, double *flops)
 {
     size_t packed = 0, widest = 0;
 
@@ -65,11 +70,11 @@ static status prepare(struct rate *r, int threads, double *flops)
     return mem_alloc(widest, sizeof *r->bias, &r->bias);
 }
 
-status matmul_rate(const struct matmul *m, struct pool *pool, double *flops_per_second)
+static status find_rate(const struct matmul *m, struct pool *pool, int by_cpu, double *flops_per_second)
 {
-    struct rate r = {.m = m};
+    struct rate_trial r = {.m = m, .by_cpu = by_cpu};
     double flops = 0, once;
-    status s = prepare(&r, pool_threads(pool), &flops);
+    status s = open_operands(&r, pool_threads(pool), &flops);
 
     *flops_per_second = 0;
     if (s == ST_OK) {
@@ -86,4 +91,14 @@ status matmul_rate(const struct matmul *m, struct pool *pool, double *flops_per_
     mem_free(r.y);
     mem_free(r.x);
     return s;
+}
+
+status matmul_rate(const struct matmul *m, struct pool *pool, double *flops_per_second)
+{
+    return find_rate(m, pool, 0, flops_per_second);
+}
+
+status matmul_rate_cpu(const struct matmul *m, struct pool *pool, double *flops_per_second)
+{
+    return find_rate(m, pool, 1, flops_per_second);
 }

@@ -7,5 +7,8 @@
 /* Local. FLOP/s of all products of m in turn, MATMUL_ROWS rows at a time, every thread of the pool its own at the same
  * time; the best of some trials, a tenth of a second in all. `mp2 bench gemm` measures more carefully. */
 status matmul_rate(const struct matmul *m, struct pool *pool, double *flops_per_second);
+/* Local. The same by the CPU time of the thread that needs most of it: what the clock would say if nobody else used the
+ * cores. For comparisons on a machine that may have other work. */
+status matmul_rate_cpu(const struct matmul *m, struct pool *pool, double *flops_per_second);
 
 #endif

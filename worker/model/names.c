@@ -64,7 +64,7 @@ int64_t names_of(const struct model_config *config)
     return names_all(config->layers) + (config->untied != 0);
 }
 
-/* The text behind start when it starts so, else NULL. */
+/* The text after start when it starts so, else NULL. */
 static const char *after(const char *text, const char *start)
 {
     size_t n = strlen(start);
@@ -73,7 +73,7 @@ static const char *after(const char *text, const char *start)
 }
 
 /* gamma and beta are what LayerNorm's weight and bias were called in TensorFlow. */
-static int same(const char *name, const char *wanted, int foreign)
+static int same_name(const char *name, const char *wanted, int foreign)
 {
     const char *last = strstr(wanted, "LayerNorm.");
 
@@ -86,11 +86,11 @@ static int same(const char *name, const char *wanted, int foreign)
 static int64_t find_in(const struct row *rows, int64_t count, const char *name, int foreign)
 {
     for (int64_t i = 0; i < count; i++)
-        if (same(name, rows[i].name, foreign)) return i;
+        if (same_name(name, rows[i].name, foreign)) return i;
     return NAME_NONE;
 }
 
-/* A layer's number as files write it: no sign, no leading zero; *rest is behind the dot. */
+/* A layer's number as files write it: no sign, no leading zero; *rest is after the dot. */
 static int64_t layer_number(const char *text, const char **rest)
 {
     int64_t n = 0;

@@ -24,8 +24,8 @@ enum {
     NAME_TEXT = 256   /* bytes of struct name_parts' text */
 };
 
-/* A file's name for a tensor. Behind a wrapper (module., _orig_mod., model. …, also several) stands the encoder's
- * prefix, bert. or another one or none, and behind that the canonical name. */
+/* A file's name for a tensor. After a wrapper (module., _orig_mod., model. …, also several) stands the encoder's
+ * prefix, bert. or another one or none, and after that the canonical name. */
 struct name_parts {
     char text[NAME_TEXT]; /* without wrappers, also those inside; cut at its end when it is too long */
     size_t wrapper;       /* bytes of the wrapper at the start of the name */

@@ -13,7 +13,7 @@
 static const char MAGIC[8] = "mp2wts1";
 
 /* What must agree before a block is used; compared as bytes, so every byte of it is set. */
-struct header {
+struct weights_header {
     char magic[8];
     struct model_config config;
     int64_t precision;
@@ -35,13 +35,11 @@ void packed_weights_products(const struct model_config *c, enum number p, struct
     specs[PRODUCT_DOWN_BACK] = (struct matmul_spec){.k = h, .n = f, .in = p, .out = p, .bias = 0};
 }
 
-void packed_weights_products_int8(const struct model_config *c, struct matmul_spec specs[PRODUCT_DOWN + 1])
+void packed_weights_products_int8(const struct model_config *c, struct matmul_spec specs[PRODUCT_COUNT])
 {
-    struct matmul_spec all[PRODUCT_COUNT];
-
-    packed_weights_products(c, NUMBER_U8, all);
-    for (int i = 0; i <= PRODUCT_DOWN; i++)
-        specs[i] = (struct matmul_spec){.k = all[i].k, .n = all[i].n, .in = NUMBER_U8, .out = NUMBER_S32};
+    packed_weights_products(c, NUMBER_U8, specs);
+    for (int i = 0; i < PRODUCT_COUNT; i++)
+        specs[i] = (struct matmul_spec){.k = specs[i].k, .n = specs[i].n, .in = NUMBER_U8, .out = NUMBER_S32};
 }
 
 /* ---- the layout -------------------------------------------------------------------------------------------------- */
@@ -57,8 +55,10 @@ static void walk_layer(struct layout *w, const struct model_config *c, const str
     int64_t h = c->hidden;
 
     for (int i = 0; i < matmul_count(m); i++) l->packed[i] = layout_take(w, matmul_packed_bytes(m, i));
-    for (int i = 0; i <= PRODUCT_DOWN; i++) l->bias[i] = layout_floats(w, matmul_product(m, i)->n);
-    for (int i = 0; i <= PRODUCT_DOWN && is_int8(m); i++) {
+    memset(l->bias, 0, sizeof l->bias);
+    for (int i = 0; i < (is_int8(m) ? PRODUCT_COUNT : PRODUCT_DOWN + 1); i++)
+        l->bias[i] = layout_floats(w, matmul_product(m, i)->n);
+    for (int i = 0; i < PRODUCT_COUNT && is_int8(m); i++) {
         l->scale[i] = layout_floats(w, matmul_product(m, i)->n);
         l->offset[i] = layout_take(w, (size_t)matmul_product(m, i)->n * sizeof(int32_t));
     }
@@ -75,7 +75,7 @@ static size_t walk_all(const struct model_config *c, enum number p, const struct
     struct layout w = {.base = base};
     struct packed_weights_layer layer;
 
-    layout_take(&w, sizeof(struct header));
+    layout_take(&w, sizeof(struct weights_header));
     out->word = layout_take(&w, (size_t)(c->vocab * c->hidden) * number_size(p));
     out->position = layout_floats(&w, c->positions * c->hidden);
     out->type = layout_floats(&w, c->types * c->hidden);
@@ -92,7 +92,7 @@ size_t packed_weights_bytes(const struct model_config *c, enum number p, const s
     return walk_all(c, p, m, NULL, &unused);
 }
 
-static void header_make(struct header *h, const struct model_config *c, enum number p, const struct matmul *m)
+static void header_make(struct weights_header *h, const struct model_config *c, enum number p, const struct matmul *m)
 {
     memset(h, 0, sizeof *h);
     memcpy(h->magic, MAGIC, sizeof MAGIC);
@@ -116,7 +116,7 @@ static status attach(const struct model_config *c, enum number p, const struct m
 status packed_weights_attach(const struct model_config *c, enum number p, const struct matmul *m, void *memory,
                              struct packed_weights *out)
 {
-    struct header expected;
+    struct weights_header expected;
 
     memset(out, 0, sizeof *out);
     header_make(&expected, c, p, m);
@@ -139,7 +139,8 @@ struct packer {
     const struct matmul *matmul;
     const struct packed_weights_source *source;
     struct kernels kernels;
-    float *matrix; /* room for the largest matrix of a layer */
+    float *matrix;   /* room for the largest matrix of a layer */
+    float *integers; /* int8: likewise, for the integers that it becomes */
     char name[160];
 };
 
@@ -149,33 +150,101 @@ static status read_layer(struct packer *p, int64_t layer, const char *name, int6
     return p->source->read(p->source->arg, p->name, 0, rows, width, out);
 }
 
-/* Rows of the matrix, which are W's columns, to whole numbers of their scale. What q's zero adds to a sum goes off
- * again. */
-static void whole_rows(struct packer *p, struct packed_weights_layer *l, int product)
+/* Hadamard's matrix of n, times factor, over n numbers that stand `step` apart: in each of `count` neighbours. */
+static void mix(float *x, int n, float factor, int64_t step, int64_t count)
+{
+    for (int half = n / 2; half > 0; half /= 2)
+        for (int i = 0; i < n; i++) {
+            float *a = x + i * step, *b = a + half * step;
+
+            if (i & half) continue;
+            for (int64_t j = 0; j < count; j++) {
+                float sum = a[j] + b[j];
+
+                b[j] = a[j] - b[j];
+                a[j] = sum;
+            }
+        }
+    for (int i = 0; i < n; i++)
+        for (int64_t j = 0; j < count; j++) x[i * step + j] *= factor;
+}
+
+/* The rotation of rows of products in int8 (kernels.h), over an axis of n numbers that stand `width` apart (a matrix's
+ * first axis; 1: a vector). */
+static void rotate(float *x, int64_t n, int64_t width)
+{
+    enum { LANES = 16 };
+    int64_t i = 0;
+
+    for (; i + 16 * LANES <= n; i += 16 * LANES) mix(x + i * width, 16, .25f, LANES * width, LANES * width);
+    for (; i + 4 * LANES <= n; i += 4 * LANES) mix(x + i * width, 4, .5f, LANES * width, LANES * width);
+}
+
+/* The matrix [rows,width] by W's rows, into p->integers: what a rotated row is multiplied by. */
+static void rotate_matrix(struct packer *p, int64_t rows, int64_t width, int product)
+{
+    memcpy(p->integers, p->matrix, (size_t)(rows * width) * sizeof *p->integers);
+    if (product > PRODUCT_DOWN) rotate(p->integers, rows, width);
+    else if (product != PRODUCT_DOWN)
+        for (int64_t i = 0; i < rows; i++) rotate(p->integers + i * width, width, 1);
+}
+
+/* Largest magnitude of each row (by_row) or column of the matrix [rows,width]; infinite where one is not finite. */
+static void measure_columns(const float *matrix, int64_t rows, int64_t width, int by_row, float *largest)
+{
+    memset(largest, 0, (size_t)(by_row ? rows : width) * sizeof *largest);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < width; j++) {
+            float a = fabsf(matrix[i * width + j]), *most = &largest[by_row ? i : j];
+
+            if (!(a <= *most)) *most = isfinite(a) ? a : INFINITY;
+        }
+}
+
+/* The matrix [n,k] of a forward product as integers: W's columns are its rows, those of the backward product's W^T
+ * its columns. What q's zero adds to a column's sum goes off again. */
+static void round_matrix(struct packer *p, struct packed_weights_layer *l, int product)
 {
     const struct matmul_spec *s = matmul_product(p->matmul, product);
+    int backward = product > PRODUCT_DOWN;
+    int64_t rows = backward ? s->k : s->n, width = backward ? s->n : s->k;
+    float *scale = l->scale[product], *bias = l->bias[product];
+    int32_t *sum = l->offset[product];
 
-    for (int64_t i = 0; i < s->n; i++) {
-        float *row = p->matrix + i * s->k, largest = 0;
-        double sum = 0;
+    rotate_matrix(p, rows, width, product);
+    measure_columns(p->integers, rows, width, !backward, scale);
+    memset(sum, 0, (size_t)s->n * sizeof *sum);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < width; j++) {
+            int64_t c = backward ? j : i, at = i * width + j;
+            float most = scale[c];
 
-        for (int64_t j = 0; j < s->k; j++) largest = fmaxf(largest, isfinite(row[j]) ? fabsf(row[j]) : INFINITY);
-        l->scale[product][i] = isfinite(largest) ? largest / 127 : NAN;
-        for (int64_t j = 0; j < s->k; j++) {
-            row[j] = isfinite(largest) && largest > 0 ? rintf(row[j] * (127 / largest)) : 0;
-            sum += row[j];
+            p->integers[at] = most > 0 && most < INFINITY ? rintf(p->integers[at] * (127 / most)) : 0;
+            sum[c] += (int32_t)p->integers[at];
         }
-        l->offset[product][i] = product == PRODUCT_DOWN ? 0 : (int32_t)(128 * sum);
-        if (product == PRODUCT_DOWN) l->bias[product][i] -= (float)(INT8_FLOOR * (double)l->scale[product][i] * sum);
+    for (int64_t c = 0; c < s->n; c++) {
+        scale[c] = scale[c] < INFINITY ? scale[c] / 127 : NAN;
+        if (product == PRODUCT_DOWN) bias[c] -= (float)(INT8_FLOOR * (double)scale[c] * sum[c]);
+        if (backward) bias[c] = 0;
+        sum[c] = product == PRODUCT_DOWN ? 0 : 128 * sum[c];
     }
+}
+
+static status pack_int8(struct packer *p, struct packed_weights_layer *l, int product)
+{
+    round_matrix(p, l, product);
+    return matmul_pack(p->matmul, product, p->integers, product <= PRODUCT_DOWN, l->packed[product]);
 }
 
 /* The matrix [n,k], its bias known, into a forward product and the backward one that multiplies by its transpose. */
 static status pack_products(struct packer *p, struct packed_weights_layer *l, int forward, int backward)
 {
-    if (is_int8(p->matmul)) whole_rows(p, l, forward);
+    if (is_int8(p->matmul)) {
+        TRY(pack_int8(p, l, forward));
+        return pack_int8(p, l, backward);
+    }
     TRY(matmul_pack(p->matmul, forward, p->matrix, 1, l->packed[forward]));
-    return is_int8(p->matmul) ? ST_OK : matmul_pack(p->matmul, backward, p->matrix, 0, l->packed[backward]);
+    return matmul_pack(p->matmul, backward, p->matrix, 0, l->packed[backward]);
 }
 
 static status pack_matrix(struct packer *p, struct packed_weights_layer *l, int64_t layer, const char *name,
@@ -286,22 +355,29 @@ static int64_t matrix_floats(const struct model_config *c)
     return (c->feed_forward > 3 * c->hidden ? c->feed_forward : 3 * c->hidden) * c->hidden;
 }
 
+/* A thread's room for a matrix, in int8 beside its integers. */
+static int64_t room_floats(const struct packer *p)
+{
+    return matrix_floats(p->config) * (is_int8(p->matmul) ? 2 : 1);
+}
+
 static void fill_job(void *arg, int thread, int threads)
 {
     struct filling *f = arg;
     struct packer p = f->packer;
-    int64_t n = matrix_floats(p.config), part;
+    int64_t n = room_floats(&p), part;
     status s = ST_OK;
 
     (void)threads;
     p.matrix = f->room + (f->room ? thread * n : 0);
     if (!f->room) s = mem_alloc((size_t)n, sizeof *p.matrix, &p.matrix);
+    if (s == ST_OK && is_int8(p.matmul)) p.integers = p.matrix + matrix_floats(p.config);
     while (s == ST_OK && (part = atomic_fetch_add(&f->next, 1)) < part_count(f)) s = pack_part(f, &p, part);
     if (s != ST_OK) atomic_store(&f->failed, (int)s);
     if (!f->room) mem_free(p.matrix);
 }
 
-static status fill(struct filling *f, struct pool *pool)
+static status fill_parts(struct filling *f, struct pool *pool)
 {
     const struct model_config *c = f->packer.config;
 
@@ -320,7 +396,7 @@ status packed_weights_fill(const struct model_config *c, enum number precision, 
     status s;
 
     TRY(attach(c, precision, m, memory, &w));
-    s = fill(&f, pool);
+    s = fill_parts(&f, pool);
     if (s == ST_OK) header_make(memory, c, precision, m);
     packed_weights_fini(&w);
     return s;
@@ -332,9 +408,9 @@ status packed_weights_refill(struct packed_weights *w, const struct matmul *m,
     struct filling f = {.packer = {.config = &w->config, .matmul = m, .source = source}, .out = w};
 
     if (!w->room)
-        TRY(mem_alloc((size_t)pool_threads(pool) * (size_t)matrix_floats(&w->config), sizeof *w->room, &w->room));
+        TRY(mem_alloc((size_t)pool_threads(pool) * (size_t)room_floats(&f.packer), sizeof *w->room, &w->room));
     f.room = w->room;
-    return fill(&f, pool);
+    return fill_parts(&f, pool);
 }
 
 /* ---- sources ----------------------------------------------------------------------------------------------------- */

@@ -1,7 +1,8 @@
 /* The frozen encoder's weights, packed for the products, in one relocatable block of memory: offsets only, so that the
  * ranks of a node map one copy (worker/README.md, "Memory"). A layer holds each matrix twice: W for forward, W^T for
- * the activation gradients; of whole numbers (int8, for inference) once. Layout: header, tables, then layer after
- * layer; every part 64-byte aligned. */
+ * the activation gradients. Layout: header, tables, then layer after layer; every part 64-byte aligned.
+ *
+ * In int8 W's columns have a scale each, and so have W^T's: both are rounded from the floats. */
 #ifndef MP2_WORKER_MODEL_PACKED_WEIGHTS_H
 #define MP2_WORKER_MODEL_PACKED_WEIGHTS_H
 
@@ -30,11 +31,11 @@ enum packed_weights_product {
 
 struct packed_weights_layer {
     void *packed[PRODUCT_COUNT];
-    float *bias[PRODUCT_DOWN + 1];     /* of the four forward products */
-    float *scale[PRODUCT_DOWN + 1];    /* int8: of W's columns, and what is taken off their sums (kernels.h: struct */
-    int32_t *offset[PRODUCT_DOWN + 1]; /* int8_scales); else NULL */
-    float *norm1_weight, *norm1_bias;  /* (H) after attention */
-    float *norm2_weight, *norm2_bias;  /* (H) after the feed-forward part */
+    float *bias[PRODUCT_COUNT];       /* of the four forward products; in int8 0 for the others, else NULL */
+    float *scale[PRODUCT_COUNT];      /* int8: of W's columns, and what is taken off their sums (kernels.h: struct */
+    int32_t *offset[PRODUCT_COUNT];   /* int8_scales); else NULL */
+    float *norm1_weight, *norm1_bias; /* (H) after attention */
+    float *norm2_weight, *norm2_bias; /* (H) after the feed-forward part */
 };
 
 struct packed_weights {
@@ -59,10 +60,9 @@ struct packed_weights_source packed_weights_from_model(const struct model_source
 /* Seeded, nearly normal numbers of deviation .02, biases 0, LayerNorm 1 and 0. key stays the caller's. */
 struct packed_weights_source packed_weights_from_random(const struct random_key *key);
 
-/* Local. The eight products of a config; or its four forward ones in whole numbers. A block of those holds nothing for
- * backward. */
+/* Local. The eight products of a config; the same in int8. */
 void packed_weights_products(const struct model_config *c, enum number p, struct matmul_spec specs[PRODUCT_COUNT]);
-void packed_weights_products_int8(const struct model_config *c, struct matmul_spec specs[PRODUCT_DOWN + 1]);
+void packed_weights_products_int8(const struct model_config *c, struct matmul_spec specs[PRODUCT_COUNT]);
 
 /* Local. Bytes of the block. */
 size_t packed_weights_bytes(const struct model_config *c, enum number p, const struct matmul *m);

@@ -32,7 +32,7 @@ status pass_phase(struct pass *p, pool_job *job);
 /* Local. The next of count pieces of work; -1 when all are dealt. */
 int32_t pass_deal(struct pass *p, int32_t count);
 
-/* Local. Whether the phase's layer goes on with the wanted rows alone behind its keys and values. */
+/* Local. Whether the phase's layer goes on with the wanted rows alone after its keys and values. */
 int pass_narrows(const struct pass *p);
 
 /* Local. The prompt added before a layer (P,H); NULL: none. */

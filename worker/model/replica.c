@@ -26,18 +26,44 @@ static status agree_isa(struct comm *c, const struct replica_options *o, enum is
     return ST_OK;
 }
 
-static status choose_precision(const struct replica_options *o, enum isa isa, int speak, enum number *precision)
+/* Whether all workers can multiply in int8. */
+static status agree_int8(struct comm *c, const struct replica_options *o)
 {
-    if (o->precision == PRECISION_BF16 && isa != ISA_AVX512BF16) {
-        if (!speak) return ST_INPUT;
+    int64_t missing = comm_is_worker(c) && !matmul_has_int8();
+
+    TRY(comm_max(c, &missing, 1));
+    if (!missing && o->engine == ENGINE_ONEDNN) return ST_OK;
+    if (!comm_is_coordinator(c)) return ST_INPUT;
+    if (missing)
+        return fault(ST_INPUT, "precision: int8 asked for, a worker's CPU has no AVX-512 VNNI: expected f32 or auto");
+    return fault(ST_INPUT, "precision: int8 asked for, engine openblas computes in f32 only");
+}
+
+/* Collective. auto: what is recorded, where the CPUs can do it; else what is faster here. int8 leaves activations in
+ * the better precision that the CPUs have. */
+static status choose_precision(struct comm *c, const struct replica_options *o, struct replica *r)
+{
+    const struct encoder_options options = {.isa = r->facts.isa, .engine = o->engine, .threads = o->threads};
+    int has_bf16 = r->facts.isa == ISA_AVX512BF16, both = has_bf16 && o->engine == ENGINE_ONEDNN;
+    enum precision_choice choice = o->precision == PRECISION_AUTO && both ? o->recorded : o->precision;
+
+    if (choice == PRECISION_BF16 && !has_bf16) {
+        if (!comm_is_coordinator(c)) return ST_INPUT;
         return fault(ST_INPUT, "precision: bf16 asked for, the workers' CPUs have %s: expected f32 or auto",
-                     isa_name(isa));
+                     isa_name(r->facts.isa));
     }
-    *precision = o->precision == PRECISION_BF16 ||
-                         (o->precision == PRECISION_AUTO && isa == ISA_AVX512BF16 && o->engine == ENGINE_ONEDNN)
-                     ? NUMBER_BF16
-                     : NUMBER_F32;
+    r->facts.int8 = choice == PRECISION_INT8;
+    if (r->facts.int8) TRY(agree_int8(c, o));
+    r->facts.precision = choice == PRECISION_BF16 || (r->facts.int8 && has_bf16) ? NUMBER_BF16 : NUMBER_F32;
+    if (choice != PRECISION_AUTO || !both) return ST_OK;
+    TRY(precision_measure(c, &r->facts.config, &options, r->pool, &r->facts.measured));
+    r->facts.precision = precision_choose(&r->facts.measured);
     return ST_OK;
+}
+
+const char *replica_precision(const struct replica_facts *f)
+{
+    return f->int8 ? "int8" : number_name(f->precision);
 }
 
 /* Which worker of this node comes first: its rank in c->node, on all ranks of the node. */
@@ -53,13 +79,13 @@ static status first_of_node(struct comm *c, int *first)
 }
 
 /* Weights of an encoder, and where they stand. */
-struct weights {
+struct replica_weights {
     const struct replica_facts *facts;
     struct encoder *encoder;
     struct arena *arena;
 };
 
-static status pack(struct comm *c, const struct replica_options *o, const struct weights *w)
+static status pack(struct comm *c, const struct replica_options *o, const struct replica_weights *w)
 {
     const struct arena_part part = {"weights", encoder_weights_bytes(w->encoder), 4096};
     struct model_config config;
@@ -86,7 +112,7 @@ static status pack(struct comm *c, const struct replica_options *o, const struct
     return s;
 }
 
-static status gather_weights(struct comm *c, const struct replica_options *o, const struct weights *w)
+static status gather_weights(struct comm *c, const struct replica_options *o, const struct replica_weights *w)
 {
     char path[ARENA_PATH_BYTES] = "";
     MPI_Request request;
@@ -110,18 +136,6 @@ static status gather_weights(struct comm *c, const struct replica_options *o, co
     return s;
 }
 
-/* The second encoder; its weights take the way of the first one's. */
-static status open_int8(struct comm *c, const struct replica_options *o, struct encoder_options options,
-                        struct replica *r)
-{
-    status s = ST_OK;
-
-    options.int8 = 1;
-    if (comm_is_worker(c)) s = encoder_new(&r->facts.config, &options, r->pool, &r->int8);
-    TRY(comm_agree(c, s));
-    return gather_weights(c, o, &(struct weights){&r->facts, r->int8, &r->int8_arena});
-}
-
 static status check_exact(struct comm *c, const struct replica_options *o, struct replica *r)
 {
     int64_t weakest = comm_is_worker(c) ? (int64_t)r->encoder->exact : 0;
@@ -139,23 +153,21 @@ status replica_open(struct comm *c, const struct replica_options *o, const struc
                     struct replica *r)
 {
     struct encoder_options options = {.engine = o->engine, .threads = o->threads, .check = 1};
-    status s = ST_OK;
+    status s;
 
     memset(r, 0, sizeof *r);
     if (model) r->facts.config = *model_source_config(model);
     TRY(comm_broadcast(c, &r->facts.config, sizeof r->facts.config, 0));
     TRY(agree_isa(c, o, &r->facts.isa));
-    TRY(choose_precision(o, r->facts.isa, comm_is_coordinator(c), &r->facts.precision));
+    s = comm_agree(c, comm_is_worker(c) ? pool_new(o->threads, &r->pool) : ST_OK);
+    if (s == ST_OK) s = choose_precision(c, o, r);
     options.isa = r->facts.isa;
     options.precision = r->facts.precision;
-    if (comm_is_worker(c)) {
-        s = pool_new(o->threads, &r->pool);
-        if (s == ST_OK) s = encoder_new(&r->facts.config, &options, r->pool, &r->encoder);
-    }
-    s = comm_agree(c, s);
+    options.int8 = r->facts.int8;
+    if (s == ST_OK)
+        s = comm_agree(c, comm_is_worker(c) ? encoder_new(&r->facts.config, &options, r->pool, &r->encoder) : ST_OK);
     if (s == ST_OK) s = check_exact(c, o, r);
-    if (s == ST_OK) s = gather_weights(c, o, &(struct weights){&r->facts, r->encoder, &r->arena});
-    if (s == ST_OK && o->int8) s = open_int8(c, o, options, r);
+    if (s == ST_OK) s = gather_weights(c, o, &(struct replica_weights){&r->facts, r->encoder, &r->arena});
     if (s != ST_OK) replica_close(r);
     return s;
 }
@@ -171,8 +183,6 @@ int replica_threads(const struct comm *c)
 void replica_close(struct replica *r)
 {
     encoder_destroy(&r->encoder);
-    encoder_destroy(&r->int8);
-    arena_close(&r->int8_arena);
     arena_close(&r->arena);
     pool_destroy(&r->pool);
 }

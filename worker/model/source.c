@@ -5,8 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <xxhash.h>
-
+#include "cluster/base/digest.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
@@ -206,7 +205,7 @@ static status refuse_adapter(const char *folder)
                  path);
 }
 
-static status load(struct model_source *m)
+static status load_files(struct model_source *m)
 {
     char path[4096];
 
@@ -236,7 +235,7 @@ status model_source_open(const char *folder, struct model_source **out)
     if (!file_is_folder(folder)) return fault(ST_INPUT, "%.900s: is no folder, expected a model's", folder);
     TRY(mem_alloc(1, sizeof *m, &m));
     s = file_keep_path(m->folder, sizeof m->folder, folder);
-    if (s == ST_OK) s = load(m);
+    if (s == ST_OK) s = load_files(m);
     if (s != ST_OK) {
         model_source_close(&m);
         return s;
@@ -268,7 +267,7 @@ const char *model_source_folder(const struct model_source *source)
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-static status find(const struct model_source *m, const char *name, const struct weight **out)
+static status find_weight(const struct model_source *m, const char *name, const struct weight **out)
 {
     int64_t slot = names_find(name, m->config.layers);
 
@@ -316,7 +315,7 @@ status model_source_read(const struct model_source *source, const char *name, fl
 {
     const struct weight *w;
 
-    TRY(find(source, name, &w));
+    TRY(find_weight(source, name, &w));
     return read_elements(source, w, 0, w->tensor.count, out);
 }
 
@@ -326,7 +325,7 @@ status model_source_read_rows(const struct model_source *source, const char *nam
     const struct weight *w;
     int64_t width;
 
-    TRY(find(source, name, &w));
+    TRY(find_weight(source, name, &w));
     width = w->tensor.shape[0] > 0 ? w->tensor.count / w->tensor.shape[0] : 0;
     if (first < 0 || rows < 0 || first > w->tensor.shape[0] || rows > w->tensor.shape[0] - first)
         return fault(ST_INPUT, "%s: rows %lld to %lld of tensor %.200s, it has %lld", w->path, (long long)first,
@@ -344,45 +343,43 @@ status model_source_read_layer(const struct model_source *source, int64_t layer,
 
 /* ---- digest ------------------------------------------------------------------------------------------------------ */
 
-static status digest_tensor(const struct model_source *m, int64_t slot, float *buffer, XXH3_state_t *state)
+static status digest_tensor(const struct model_source *m, int64_t slot, float *buffer, struct digest *d)
 {
     const struct tensor *t = &m->slots[slot]->tensor;
     char name[NAME_ROOM];
 
     names_text(slot, m->config.layers, name, sizeof name);
-    XXH3_128bits_update(state, name, strlen(name) + 1);
-    XXH3_128bits_update(state, t->shape, (size_t)t->rank * sizeof *t->shape);
+    digest_add(d, name, strlen(name) + 1);
+    digest_add(d, t->shape, (size_t)t->rank * sizeof *t->shape);
     for (int64_t i = 0; i < t->count; i += CHUNK) {
         int64_t n = t->count - i < CHUNK ? t->count - i : CHUNK;
         TRY(read_plain(m, m->slots[slot], i, n, buffer));
-        XXH3_128bits_update(state, buffer, (size_t)n * sizeof *buffer);
+        digest_add(d, buffer, (size_t)n * sizeof *buffer);
     }
     return ST_OK;
 }
 
-static status digest(const struct model_source *m, float *buffer, XXH3_state_t *state, char out[33])
+static status digest_all(const struct model_source *m, float *buffer, struct digest *d, char out[33])
 {
     double numbers[5] = {(double)m->config.layers, (double)m->config.heads, m->config.eps, m->config.hidden_dropout,
                          m->config.attention_dropout};
-    XXH128_hash_t h;
 
-    XXH3_128bits_reset(state);
-    XXH3_128bits_update(state, numbers, sizeof numbers);
-    for (int64_t i = 0; i < names_encoder(m->config.layers); i++) TRY(digest_tensor(m, i, buffer, state));
-    h = XXH3_128bits_digest(state);
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+    digest_add(d, numbers, sizeof numbers);
+    for (int64_t i = 0; i < names_encoder(m->config.layers); i++) TRY(digest_tensor(m, i, buffer, d));
+    digest_read_text(d, out);
     return ST_OK;
 }
 
 status model_source_digest(const struct model_source *source, char out[33])
 {
-    XXH3_state_t *state = XXH3_createState();
+    struct digest d;
     float *buffer = NULL;
-    status s = state ? mem_alloc(CHUNK, sizeof *buffer, &buffer) : fault(ST_MEMORY, "out of memory: digest");
+    status s = digest_init(&d);
 
-    if (s == ST_OK) s = digest(source, buffer, state, out);
+    if (s == ST_OK) s = mem_alloc(CHUNK, sizeof *buffer, &buffer);
+    if (s == ST_OK) s = digest_all(source, buffer, &d, out);
     mem_free(buffer);
-    XXH3_freeState(state);
+    digest_fini(&d);
     return s;
 }
 
@@ -390,7 +387,7 @@ status model_source_digest(const struct model_source *source, char out[33])
 
 /* Whether two tensors of one shape have the same values; views of one storage, as torch keeps tied ones, need no look.
  */
-static status compare(const struct weight *a, const struct weight *b, int *same)
+static status compare_weights(const struct weight *a, const struct weight *b, int *same)
 {
     enum { PART = 4096 };
     float x[PART], y[PART];
@@ -421,7 +418,7 @@ static status find_bias(struct model_source *m)
                  "cls.predictions.bias is used, as in transformers 4; transformers 5 has none then\"",
                  m->folder);
     if (!other || other == *bias) return ST_OK;
-    TRY(compare(*bias, other, &same));
+    TRY(compare_weights(*bias, other, &same));
     *bias = other;
     if (!same)
         log_warn(
@@ -446,7 +443,7 @@ static status find_decoder(struct model_source *m)
             m->folder);
     if (!*decoder) return ST_OK;
     TRY(check_slot(m, m->slot_count - 1));
-    TRY(compare(*decoder, m->slots[NAME_WORD], &same));
+    TRY(compare_weights(*decoder, m->slots[NAME_WORD], &same));
     if (same) *decoder = NULL;
     m->config.untied = !same;
     if (!same && !m->config.says_untied)

@@ -27,7 +27,7 @@
 
 struct model_source;
 
-/* Local. ST_INPUT (said once) when the folder, its config or its weights are not what the list above asks for. Reads
+/* Local. ST_INPUT (reported) when the folder, its config or its weights are not what the list above asks for. Reads
  * headers only. */
 status model_source_open(const char *folder, struct model_source **out);
 void model_source_close(struct model_source **source);

@@ -20,7 +20,7 @@ struct weights {
     struct torch_file *torch; /* NULL unless the .bin is what was found */
 };
 
-/* Local. ST_INPUT (said once) when no file is there or one is bad; then there is nothing to close. */
+/* Local. ST_INPUT (reported) when no file is there or one is bad; then there is nothing to close. */
 status weights_open(const char *folder, struct weights *weights);
 void weights_close(struct weights *weights);
 

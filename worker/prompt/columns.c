@@ -1,4 +1,4 @@
-/* Every function walks the blocks; threads share them in whole blocks (layers where a tree is summed), so no sum
+/* Every function iterates over blocks; each thread gets whole blocks (whole layers where a tree is summed), so no sum
  * depends on the number of threads. */
 #include "worker/prompt/columns.h"
 
@@ -69,13 +69,13 @@ static int block_width(const struct columns *c, int block)
     return (int)(blocks_column(&c->blocks, block + 1) - blocks_column(&c->blocks, block));
 }
 
-/* The group's vector of a layer in an array (groups, layers, n). */
+/* Offset of a group's vector of a layer in an array (groups, layers, n). */
 static size_t at(const struct columns *c, int group, int layer, int64_t n)
 {
     return ((size_t)group * (size_t)c->layers + (size_t)layer) * (size_t)n;
 }
 
-/* u of one layer, the groups next to each other (groups, d). */
+/* u of one layer, groups contiguous: (groups, d). */
 static void gather_u(const struct columns *c, int groups, int layer, const float *u, float *out)
 {
     for (int g = 0; g < groups; g++)
@@ -164,7 +164,7 @@ void columns_compose(struct columns *c, int groups, const float *u, float *promp
     pool_run(c->pool, compose_job, &(struct walk){.c = c, .groups = groups, .u = u, .out = prompt});
 }
 
-/* Threads share layers, not blocks: a layer's tree is summed by one thread. */
+/* Threads split layers, not blocks: a layer's tree is summed by one thread. */
 static void grad_u_job(void *arg, int thread, int threads)
 {
     struct walk *k = arg;

@@ -1,9 +1,9 @@
-/* A worker's columns of A with their AdamW moments, and the work on them (worker/README.md, "Exact gradients";
+/* A worker's columns of A with their AdamW moments, and the operations on them (worker/README.md, "Exact gradients";
  * cluster/README.md, "Columns and blocks").
  *
- * Memory is one relocatable piece, [layers][blocks][3: A, m, v][d][64] f32, the ragged last block padded with zeros
- * that stay zero: a block is contiguous, so that it can be checked, moved or rebuilt by itself. dA is never formed: a
- * group's gradient is the product u^T G, and AdamW builds it element by element. */
+ * Memory is one relocatable array, [layers][blocks][3: A, m, v][d][64] f32; a narrower last block is padded with zeros
+ * that stay zero. A block is contiguous, so that it can be checked, moved or rebuilt independently. dA is never formed:
+ * a group's gradient is the product u^T G, and AdamW builds it element by element. */
 #ifndef MP2_WORKER_PROMPT_COLUMNS_H
 #define MP2_WORKER_PROMPT_COLUMNS_H
 
@@ -21,20 +21,20 @@ struct columns {
     struct pool *pool;
     struct blocks blocks;
     int layers, d;
-    int first, last;             /* blocks [first, last) of every layer are here */
-    int64_t first_column, local; /* their columns: first one, and how many */
-    float *data;                 /* the caller's memory, columns_bytes */
-    struct tree_sum *grad_u;     /* one a layer, over all blocks of a layer */
+    int first, last;             /* blocks [first, last) of every layer are local */
+    int64_t first_column, local; /* their columns: the first one, and the number */
+    float *data;                 /* memory owned by the caller, columns_bytes */
+    struct tree_sum *grad_u;     /* one per layer, over all blocks of a layer */
     float *scratch;              /* per thread */
-    size_t scratch_room;         /* floats a thread */
+    size_t scratch_room;         /* floats per thread */
     int groups_most;
 };
 
-/* Local. Bytes that a worker's share needs. */
+/* Local. Bytes that a worker's columns need. */
 size_t columns_bytes(const struct blocks *b, int worker, int layers, int d);
 
-/* Local. data: columns_bytes of 64-byte aligned memory, the caller's, kept as it is. groups_most: the largest
- * `groups`. */
+/* Local. data: columns_bytes of 64-byte aligned memory, owned by the caller, contents left unchanged. groups_most: the
+ * largest `groups`. */
 status columns_open(const struct kernels *kernels, struct pool *pool, const struct blocks *b, int worker, int layers,
                     int d, int groups_most, float *data, struct columns *c);
 void columns_close(struct columns *c);
@@ -43,15 +43,15 @@ void columns_close(struct columns *c);
  * column); m = v = 0. */
 void columns_init(struct columns *c, uint64_t seed);
 
-/* Local. prompt (groups, layers, local) = u (groups, layers, d) times the columns here. */
+/* Local. prompt (groups, layers, local) = u (groups, layers, d) times the local columns. */
 void columns_compose(struct columns *c, int groups, const float *u, float *prompt);
 
 /* Local. This worker's part of g = A G. grad (groups, layers, local). Afterwards the nodes of c->grad_u[l] (the same
  * ones in every layer) hold vectors (groups, d) of double. */
 status columns_grad_u(struct columns *c, int groups, const float *grad);
 
-/* Local. One AdamW update with the gradient sum over groups u^T grad; the count of w is the step's. With next_prompt,
- * also composes the next step's prompts from the updated columns, in the same pass over memory. */
+/* Local. One AdamW update with the gradient sum over groups u^T grad; the count of w is that of the step. With
+ * next_prompt, also composes the next step's prompts from the updated columns, in the same pass over memory. */
 void columns_update(struct columns *c, const struct adamw *w, int groups, const float *u, const float *grad,
                     int next_groups, const float *next_u, float *next_prompt);
 

@@ -34,7 +34,7 @@ void marks_read(const struct answer_marks *m, int32_t length, char *read);
 /* How many tokens these are. */
 int32_t marks_tokens(const struct answer_marks *m, int32_t length);
 
-/* As 32-bit words of a message. put: returns the word behind. take: the options stay in the words; returns how many
+/* As 32-bit words of a message. put: returns the word after. take: the options stay in the words; returns how many
  * words were used, 0 when they end early. */
 size_t marks_words(const struct answer_marks *m);
 int32_t *marks_put(const struct answer_marks *m, int32_t *to);

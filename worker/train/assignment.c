@@ -10,7 +10,7 @@ enum { HEAD_WORDS = 4, BLOCK_WORDS = 4, EXAMPLE_WORDS = 6 };
 
 /* ---- the message ---- */
 
-static status put(struct assignment_message *m, const int32_t *words, size_t n)
+static status put_words(struct assignment_message *m, const int32_t *words, size_t n)
 {
     TRY(mem_grow(&m->words, &m->room, m->count + n, sizeof *m->words));
     memcpy(m->words + m->count, words, n * sizeof *words);
@@ -23,22 +23,23 @@ status assignment_message_begin(struct assignment_message *m, const struct deal 
     int32_t head[HEAD_WORDS] = {deal->groups, deal->batch, deal->workers, (int32_t)deal->count};
 
     m->count = 0;
-    TRY(put(m, head, HEAD_WORDS));
+    TRY(put_words(m, head, HEAD_WORDS));
     for (size_t i = 0; i < deal->count; i++) {
         struct deal_block b = deal->blocks[i];
 
-        TRY(put(m, (int32_t[BLOCK_WORDS]){b.group, b.worker, b.node.first, b.node.size}, BLOCK_WORDS));
+        TRY(put_words(m, (int32_t[BLOCK_WORDS]){b.group, b.worker, b.node.first, b.node.size}, BLOCK_WORDS));
     }
     return ST_OK;
 }
 
 status assignment_message_add(struct assignment_message *m, const struct assignment_example *e)
 {
-    TRY(put(m, (int32_t[EXAMPLE_WORDS]){e->group, e->slot, e->length, e->width, e->start, e->end}, EXAMPLE_WORDS));
+    TRY(put_words(m, (int32_t[EXAMPLE_WORDS]){e->group, e->slot, e->length, e->width, e->start, e->end},
+                  EXAMPLE_WORDS));
     TRY(mem_grow(&m->words, &m->room, m->count + marks_words(&e->marks), sizeof *m->words));
     marks_put(&e->marks, m->words + m->count);
     m->count += marks_words(&e->marks);
-    return put(m, e->ids, (size_t)e->length);
+    return put_words(m, e->ids, (size_t)e->length);
 }
 
 /* An option has two words and at least two tokens, its own and the separator's. */

@@ -152,7 +152,7 @@ status compute_assignment(struct compute *c, const struct assignment *s, const f
         if (s->count - at < (size_t)block.node.size) return mismatch();
         p.in = (struct unit_inputs){.prompts = {layers, tokens, prompts + (size_t)block.group * bank},
                                     .dropout = dropout[block.group],
-                                    .head = head,
+                                    .head = head + (size_t)block.group * 2 * (size_t)c->encoder->config.hidden,
                                     .batch_examples = c->divide,
                                     .marks = c->marks,
                                     .loss = c->over};

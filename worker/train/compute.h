@@ -51,8 +51,8 @@ struct compute_options {
 status compute_open(const struct encoder *e, struct pool *pool, const struct compute_options *o, struct compute *c);
 void compute_close(struct compute *c);
 
-/* Local. All units of the assignment. prompts (groups,layers,P,H); head (2,H); dropout: one key a group, off when on is
- * 0. */
+/* Local. All units of the assignment. prompts (groups,layers,P,H); head (groups,2,H); dropout: one key a group, off
+ * when on is 0. */
 status compute_assignment(struct compute *c, const struct assignment *s, const float *prompts, int32_t layers,
                           int32_t tokens, const float *head, const struct encoder_dropout *dropout);
 

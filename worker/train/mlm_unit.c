@@ -80,8 +80,8 @@ status mlm_attach(struct mlm_unit *u, struct pool *pool, const float *values, vo
 
 /* ---- the whole ---- */
 
-static status run(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs *in, float *grad, float *logits,
-                  struct mlm_score *out)
+static status run_unit(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs *in, float *grad, float *logits,
+                       struct mlm_score *out)
 {
     int64_t h = u->e->config.hidden;
     struct vocabulary_run head = {.values = u->values,
@@ -116,7 +116,7 @@ status mlm_train(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs 
 
     TRY(encoder_gradient_begin(&u->gradient, pool, in->batch, in->token_type, grad, in->watch, &sink));
     sink.lowest = u->sizes.frozen;
-    TRY(run(u, pool, in, grad, NULL, out));
+    TRY(run_unit(u, pool, in, grad, NULL, out));
     if (u->sizes.frozen > 0) memset(grad, 0, (size_t)flat_layer(u->flat, u->sizes.frozen, FLAT_QUERY) * sizeof *grad);
     if (in->watch) in->watch->part(in->watch->arg);
     TRY(encoder_backward(u->e, pool, u->activations, in->batch, NULL, &in->dropout, NULL, &sink));
@@ -127,7 +127,7 @@ status mlm_train(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs 
 status mlm_evaluate(struct mlm_unit *u, struct pool *pool, const struct mlm_inputs *in, float *logits,
                     struct mlm_score *out)
 {
-    return run(u, pool, in, NULL, logits, out);
+    return run_unit(u, pool, in, NULL, logits, out);
 }
 
 double mlm_flops(const struct model_config *c, int64_t examples, int64_t length, int64_t targets)

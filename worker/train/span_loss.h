@@ -1,5 +1,5 @@
 /* The span loss: softmax cross entropy of the start and the end position over an example's candidate positions
- * (worker/README.md, "Scores"). In double inside, so that the loss of an example does not depend on how logits were
+ * (worker/README.md, "Loss"). In double inside, so that the loss of an example does not depend on how logits were
  * summed. */
 #ifndef MP2_WORKER_TRAIN_SPAN_LOSS_H
 #define MP2_WORKER_TRAIN_SPAN_LOSS_H

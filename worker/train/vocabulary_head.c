@@ -339,7 +339,7 @@ status vocabulary_head_run(struct vocabulary_head *h, struct pool *pool, const s
     return (status)atomic_load(&h->failed);
 }
 
-/* Rows behind the last target: products take them, so they must be nothing. */
+/* Rows after the last target: products take them, so they must be nothing. */
 static void clear_rest(struct vocabulary_head *h)
 {
     int64_t width = h->e->config.hidden, first = h->run->count, rows = h->room - first;

@@ -78,7 +78,7 @@ static status check_keys(const char *path, const struct torch_value *dict)
 
 /* ---- opening --------------------------------------------------------------------------------------------------- */
 
-static status load(struct torch_file *file, const struct zip_map *zip, struct pickle *p)
+static status load_pickle(struct torch_file *file, const struct zip_map *zip, struct pickle *p)
 {
     const struct zip_entry *e;
 
@@ -98,7 +98,7 @@ static status refuse_old_forms(const char *path, const unsigned char *data, size
 {
     static const unsigned char magic[] = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
 
-    /* Behind the protocol, and from protocol 4 on behind a frame. */
+    /* After the protocol, and from protocol 4 on after a frame. */
     if ((size > 0 && data[0] == 0x80 && memmem(data, size < 64 ? size : 64, magic, sizeof magic)) ||
         (size > 262 && memcmp(data + 257, "ustar", 5) == 0))
         return fault(
@@ -112,7 +112,7 @@ static status refuse_old_forms(const char *path, const unsigned char *data, size
     return ST_OK;
 }
 
-static status parse(struct torch_file *file, const unsigned char *data, size_t size)
+static status parse_file(struct torch_file *file, const unsigned char *data, size_t size)
 {
     struct pickle p = {.path = file->path};
     struct zip_map zip;
@@ -121,7 +121,7 @@ static status parse(struct torch_file *file, const unsigned char *data, size_t s
     TRY(refuse_old_forms(file->path, data, size));
     TRY(zip_map_open(file->path, data, size, &zip));
     p.zip = &zip;
-    s = load(file, &zip, &p);
+    s = load_pickle(file, &zip, &p);
     pickle_fini(&p);
     zip_map_close(&zip);
     file->memory = p.memory;
@@ -147,7 +147,7 @@ status torch_open_bytes(const char *name, const void *data, size_t size, struct 
 
     memset(file, 0, sizeof *file);
     TRY(file_keep_path(file->path, sizeof file->path, name));
-    s = parse(file, data, size);
+    s = parse_file(file, data, size);
     if (s != ST_OK) torch_close(file);
     return s;
 }

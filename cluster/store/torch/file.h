@@ -49,7 +49,7 @@ struct torch_file {
     void *memory;
 };
 
-/* Local. ST_INPUT (said once) when anything is wrong; then there is nothing to close. Bounds: 16 MiB of pickle, 2^18
+/* Local. ST_INPUT (reported) when anything is wrong; then there is nothing to close. Bounds: 16 MiB of pickle, 2^18
  * entries, 2^22 values. */
 status torch_open(const char *path, struct torch_file *file);
 /* The same over bytes in memory, which stay the caller's and must outlive file. */

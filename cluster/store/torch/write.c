@@ -41,7 +41,7 @@ void torch_writer_destroy(struct torch_writer **writer)
 
 /* ---- pickle ---------------------------------------------------------------------------------------------------- */
 
-static void put(struct torch_writer *w, const void *bytes, size_t n)
+static void put_bytes(struct torch_writer *w, const void *bytes, size_t n)
 {
     if (w->state == ST_OK) w->state = mem_grow(&w->pickle, &w->room, w->size + n, 1);
     if (w->state != ST_OK) return;
@@ -51,7 +51,7 @@ static void put(struct torch_writer *w, const void *bytes, size_t n)
 
 static void put_string(struct torch_writer *w, const char *bytes)
 {
-    put(w, bytes, strlen(bytes));
+    put_bytes(w, bytes, strlen(bytes));
 }
 
 status torch_writer_new(struct torch_writer **out)
@@ -66,7 +66,7 @@ static void put_number(struct torch_writer *w, uint64_t x, int bytes)
     unsigned char b[8];
 
     for (int i = 0; i < bytes; i++) b[i] = (unsigned char)(x >> (8 * i));
-    put(w, b, (size_t)bytes);
+    put_bytes(w, b, (size_t)bytes);
 }
 
 static void put_open(struct torch_writer *w, const char *start, char end)
@@ -91,7 +91,7 @@ void torch_put_list(struct torch_writer *w)
 
 void torch_put_end(struct torch_writer *w)
 {
-    if (w->depth > 0) put(w, &w->open[--w->depth], 1);
+    if (w->depth > 0) put_bytes(w, &w->open[--w->depth], 1);
 }
 
 void torch_put_text(struct torch_writer *w, const char *text)
@@ -100,7 +100,7 @@ void torch_put_text(struct torch_writer *w, const char *text)
 
     put_string(w, "X");
     put_number(w, n, 4);
-    put(w, text, n);
+    put_bytes(w, text, n);
 }
 
 void torch_put_int(struct torch_writer *w, int64_t x)
@@ -121,7 +121,7 @@ void torch_put_real(struct torch_writer *w, double x)
 
     memcpy(&bits, &x, 8);
     for (int i = 0; i < 8; i++) b[8 - i] = (unsigned char)(bits >> (8 * i));
-    put(w, b, 9);
+    put_bytes(w, b, 9);
 }
 
 void torch_put_bool(struct torch_writer *w, int x)

@@ -52,7 +52,7 @@ static status load_keys(struct monitor_args *args)
 }
 
 /* Options may stand anywhere; the others move to the front of argv. */
-static status parse(int argc, char **argv, struct monitor_args *args)
+static status parse_args(int argc, char **argv, struct monitor_args *args)
 {
     const struct {
         const char *name;
@@ -85,7 +85,7 @@ static status run_command(int argc, char **argv, struct monitor_args *args)
 {
     for (int i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].name) != 0) continue;
-        TRY(parse(argc - 2, argv + 2, args));
+        TRY(parse_args(argc - 2, argv + 2, args));
         if (args->count < commands[i].least || args->count > commands[i].most)
             return fault(ST_USAGE, "usage: mp2-monitor %s %s", commands[i].name, commands[i].usage);
         return commands[i].run(args);

@@ -69,7 +69,7 @@ static void *follow_run(void *arg)
     struct run *r = arg;
 
     while (!atomic_load(&r->all->stop)) {
-        /* What was wrong has been said; a file that is being replaced is whole at the next look. */
+        /* What was wrong has been reported; a file that is being replaced is whole at the next look. */
         if (source_wait(r->source, WAIT_MS) != ST_OK) sleep(1);
         pthread_mutex_lock(&r->lock);
         r->state = source_state(r->source);

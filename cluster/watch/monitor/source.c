@@ -80,7 +80,7 @@ static status follow_address(struct source *s, const char *address)
 }
 
 /* Look at a folder once a second: a new publisher's name, or more lines. */
-static status look(struct source *s)
+static status check_folder(struct source *s)
 {
     char name[300];
     double now = clock_now();
@@ -115,7 +115,7 @@ static status open_source(struct source *s, const char *spec)
     if (!file_exists(s->metrics) && !file_exists(s->stream))
         return fault(ST_INPUT, "%s: no run folder: expected metrics.jsonl or stream in it", spec);
     s->looked = -LOOK_EVERY;
-    return look(s);
+    return check_folder(s);
 }
 
 status source_open(const char *spec, const struct follow_keys *keys, const struct repair_sink *sink,
@@ -146,7 +146,7 @@ void source_close(struct source **source)
 
 status source_wait(struct source *s, int milliseconds)
 {
-    if (s->folder) TRY(look(s));
+    if (s->folder) TRY(check_folder(s));
     if (s->follow && follow_state(s->follow) == FOLLOW_LIVE) s->heard = clock_now();
     if (s->follow) return follow_wait(s->follow, milliseconds);
     usleep((useconds_t)milliseconds * 1000);
@@ -166,7 +166,7 @@ status source_read_all(const struct source *s, int *all)
 {
     enum source_state state = source_state(s);
 
-    *all = state >= SOURCE_SILENT || (state == SOURCE_LIVE && follow_whole(s->follow));
+    *all = state >= SOURCE_SILENT || (state == SOURCE_LIVE && follow_complete(s->follow));
     if (state != SOURCE_CONNECTING || clock_now() - s->heard < SILENT_AFTER) return ST_OK;
     return fault(ST_INPUT, "%s: no publisher answers there", s->spec);
 }

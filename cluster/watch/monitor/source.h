@@ -27,8 +27,9 @@ status source_wait(struct source *s, int milliseconds);
 /* Local. The state now, the counts so far, what the source was named by (lives as long as the source). */
 enum source_state source_state(const struct source *s);
 const char *source_state_text(enum source_state state);
-/* Local. *all: everything that is known was handed on: the file to its end where nobody publishes, else a whole
- * picture of the stream. ST_INPUT (reported) when an address has not answered within 5 seconds. */
+/* Local. *all: everything that is known was handed on: the file to its end where nobody publishes, else all
+ * that had been posted when we began to listen. ST_INPUT (reported) when an address has not answered within 5 seconds.
+ */
 status source_read_all(const struct source *s, int *all);
 void source_stats(const struct source *s, struct repair_stats *out);
 const char *source_spec(const struct source *s);

@@ -34,7 +34,7 @@ void summary_fini(struct summary *s)
     summary_clear(s);
 }
 
-static void keep(Mp2__Progress **slot, const unsigned char *bytes, size_t size)
+static void keep_message(Mp2__Progress **slot, const unsigned char *bytes, size_t size)
 {
     Mp2__Progress *copy = mp2__progress__unpack(NULL, size, bytes);
 
@@ -83,7 +83,7 @@ static void take_event(struct summary *s, const unsigned char *bytes, size_t siz
         memmove(s->events, s->events + 1, (SUMMARY_EVENTS - 1) * sizeof *s->events);
         s->events[--s->event_count] = NULL;
     }
-    keep(&s->events[s->event_count], bytes, size);
+    keep_message(&s->events[s->event_count], bytes, size);
     s->event_count += s->events[s->event_count] != NULL;
 }
 
@@ -93,31 +93,31 @@ status summary_take(struct summary *s, const Mp2__Progress *m, const unsigned ch
 
     switch (m->body_case) {
     case MP2__PROGRESS__BODY_RUN:
-        keep(&s->run, bytes, size);
-        if (m->run->config[0] || m->run->n_tasks) keep(&s->first_run, bytes, size);
+        keep_message(&s->run, bytes, size);
+        if (m->run->config[0] || m->run->n_tasks) keep_message(&s->first_run, bytes, size);
         break;
     case MP2__PROGRESS__BODY_STEP:
         take_step(s, m->step);
-        keep(&s->step, bytes, size);
+        keep_message(&s->step, bytes, size);
         break;
     case MP2__PROGRESS__BODY_TASK:
         slot = task_slot(s, m->task->task);
         if (!slot) break;
-        keep(slot, bytes, size);
+        keep_message(slot, bytes, size);
         s->task_count += *slot && slot == &s->tasks[s->task_count];
         break;
     case MP2__PROGRESS__BODY_WORKER:
         slot = worker_slot(s, m->worker->rank);
         if (!slot) break;
-        keep(slot, bytes, size);
+        keep_message(slot, bytes, size);
         s->worker_count += *slot && slot == &s->workers[s->worker_count];
         break;
-    case MP2__PROGRESS__BODY_EVAL: keep(&s->eval, bytes, size); break;
+    case MP2__PROGRESS__BODY_EVAL: keep_message(&s->eval, bytes, size); break;
     case MP2__PROGRESS__BODY_CHECKPOINT:
-        if (m->checkpoint->state == MP2__CHECKPOINT__STATE__COMPLETE) keep(&s->checkpoint, bytes, size);
+        if (m->checkpoint->state == MP2__CHECKPOINT__STATE__COMPLETE) keep_message(&s->checkpoint, bytes, size);
         break;
     case MP2__PROGRESS__BODY_EVENT: take_event(s, bytes, size); break;
-    case MP2__PROGRESS__BODY_STREAM: keep(&s->stream, bytes, size); break;
+    case MP2__PROGRESS__BODY_STREAM: keep_message(&s->stream, bytes, size); break;
     default: break;
     }
     return ST_OK;

@@ -17,7 +17,7 @@ struct tfevents {
 /* Local. A new file events.out.tfevents.TIME.mp2 in folder, with its first record. time: Unix seconds, of the run. */
 status tfevents_open(const char *folder, double time, struct tfevents *t);
 
-/* Local. One number under a tag ("loss", "eval/afqmc"). ST_IO said. */
+/* Local. One number under a tag ("loss", "eval/afqmc"). ST_IO (reported). */
 status tfevents_scalar(struct tfevents *t, double time, uint64_t step, const char *tag, double value);
 
 /* Local. ST_IO (reported) when not all could be written; after close the struct is empty. */

@@ -19,7 +19,8 @@ static const double LINE_EVERY = 5;
 struct watch {
     struct summary summary;
     int plain;
-    double said; /* monotonic seconds: the last progress line */
+    double said;    /* monotonic seconds: the last progress line */
+    char line[512]; /* that line */
     Mp2__Run__State run_state;
     const char *state;
 };
@@ -42,7 +43,7 @@ static void show_metric(const struct summary *s, const char *name, size_t i, cha
 static void print_progress(struct watch *w)
 {
     const struct summary *s = &w->summary;
-    char loss[32], tokens[32], remaining[32], limit[32];
+    char loss[32], tokens[32], remaining[32], limit[32], line[sizeof w->line];
     double now = clock_now();
 
     if (now - w->said < LINE_EVERY || (!s->step && !s->run)) return;
@@ -51,9 +52,12 @@ static void print_progress(struct watch *w)
     show_metric(s, "mp2_tokens_per_second", 0, tokens, sizeof tokens);
     show_metric(s, "mp2_run_remaining_seconds", 0, remaining, sizeof remaining);
     show_metric(s, "mp2_compute_limit_ratio", 0, limit, sizeof limit);
-    printf("%s %s %llu/%llu loss %s %s tokens/s (%s of the machine) remaining %s\n", summary_name(s),
-           summary_run_state(s), (unsigned long long)summary_done(s), (unsigned long long)summary_total(s), loss,
-           tokens, limit, remaining);
+    snprintf(line, sizeof line, "%s %s %llu/%llu loss %s %s tokens/s (%s of the machine) remaining %s", summary_name(s),
+             summary_run_state(s), (unsigned long long)summary_done(s), (unsigned long long)summary_total(s), loss,
+             tokens, limit, remaining);
+    if (w->run_state > MP2__RUN__STATE__EVALUATING && strcmp(line, w->line) == 0) return; /* over: nothing new */
+    memcpy(w->line, line, sizeof line);
+    printf("%s\n", line);
     fflush(stdout);
 }
 
@@ -63,8 +67,10 @@ static void print_message(struct watch *w, const Mp2__Progress *m)
 
     switch (m->body_case) {
     case MP2__PROGRESS__BODY_EVAL:
-        printf("eval %s step %llu mean %.4f best %.4f at %llu\n", m->eval->split, (unsigned long long)m->eval->step,
-               m->eval->mean, m->eval->best_mean, (unsigned long long)m->eval->best_step);
+        printf("eval %s step %llu mean %.4f", m->eval->split, (unsigned long long)m->eval->step, m->eval->mean);
+        if (isfinite(m->eval->best_mean)) /* not in an evaluation that does not compete */
+            printf(" best %.4f at %llu", m->eval->best_mean, (unsigned long long)m->eval->best_step);
+        printf("\n");
         break;
     case MP2__PROGRESS__BODY_EVENT:
         screen_clip(m->event->text, 400, text, sizeof text);
@@ -207,7 +213,7 @@ static void draw_events(struct screen *sc, const struct summary *s, int most)
     }
 }
 
-static status draw(struct screen *sc, const struct watch *w)
+static status draw_screen(struct screen *sc, const struct watch *w)
 {
     const struct summary *s = &w->summary;
     int left;
@@ -249,7 +255,7 @@ static status watch_until_stop(struct watch *w, struct source *source, struct sc
         if (args->once) TRY(source_read_all(source, &all));
         if (all) w->said = -LINE_EVERY;
         if (w->plain) print_progress(w);
-        else TRY(draw(screen, w));
+        else TRY(draw_screen(screen, w));
     }
     return ST_OK;
 }

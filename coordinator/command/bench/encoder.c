@@ -1,4 +1,4 @@
-/* CPT-large with random weights, and the rates of its products. */
+/* An encoder with random weights, and the rates of its products. */
 #include "coordinator/command/bench/encoder.h"
 
 #include <stdatomic.h>
@@ -29,15 +29,38 @@ static status parse_word(const char *flag, const char *text, const char *first, 
     return ST_OK;
 }
 
+/* int8: products in int8, activations as in the best of the other two. */
+static status parse_precision(const char *text, struct bench_options *o)
+{
+    static const char *const names[] = {"f32", "bf16", "int8"};
+    size_t i = 0;
+
+    while (i < 3 && strcmp(text, names[i]) != 0) i++;
+    if (i == 3) return fault(ST_USAGE, "--precision: found \"%s\", expected f32, bf16 or int8", text);
+    o->int8 = i == 2;
+    o->both = 0;
+    if (i < 2) o->precision = i == 1 ? NUMBER_BF16 : NUMBER_F32;
+    return ST_OK;
+}
+
+static status parse_hidden(const char *text, struct bench_options *o)
+{
+    long n;
+
+    TRY(parse_number("--hidden", text, 1 << 16, &n));
+    if (n % 64) return fault(ST_USAGE, "--hidden: found %ld, expected a multiple of 64: heads are 64 wide", n);
+    o->hidden = (int)n;
+    return ST_OK;
+}
+
 static status parse_option(const char *flag, const char *value, struct bench_options *o)
 {
     int second = 0;
     long n;
 
-    if (strcmp(flag, "--precision") == 0) {
-        TRY(parse_word(flag, value, "f32", "bf16", &second));
-        o->precision = second ? NUMBER_BF16 : NUMBER_F32;
-    } else if (strcmp(flag, "--engine") == 0) {
+    if (strcmp(flag, "--precision") == 0) return parse_precision(value, o);
+    if (strcmp(flag, "--hidden") == 0) return parse_hidden(value, o);
+    if (strcmp(flag, "--engine") == 0) {
         TRY(parse_word(flag, value, "onednn", "openblas", &second));
         o->engine = second ? ENGINE_OPENBLAS : ENGINE_ONEDNN;
     } else if (strcmp(flag, "--case") == 0) {
@@ -60,21 +83,29 @@ status bench_options_parse(int argc, char **argv, struct bench_options *out)
 {
     *out = (struct bench_options){.precision = matmul_has_bf16() ? NUMBER_BF16 : NUMBER_F32,
                                   .layers = 24,
+                                  .hidden = 1024,
                                   .threads = (int)sysconf(_SC_NPROCESSORS_ONLN),
                                   .budget = (size_t)2048 << 20};
+    out->both = matmul_has_bf16();
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc) return fault(ST_USAGE, "%s: a value is missing", argv[i]);
         TRY(parse_option(argv[i], argv[i + 1], out));
     }
+    if (out->engine != ENGINE_ONEDNN) out->both = 0;
     return ST_OK;
+}
+
+const char *bench_precision_name(const struct bench_options *o)
+{
+    return o->int8 ? "int8" : number_name(o->precision);
 }
 
 static status open_encoder(const struct bench_options *o, int64_t vocabulary, struct bench_encoder *b)
 {
     const struct model_config config = {.layers = o->layers,
-                                        .hidden = 1024,
-                                        .heads = 16,
-                                        .feed_forward = 4096,
+                                        .hidden = o->hidden,
+                                        .heads = o->hidden / 64,
+                                        .feed_forward = 4 * (int64_t)o->hidden,
                                         .positions = 512,
                                         .vocab = vocabulary,
                                         .types = 2,
@@ -116,7 +147,7 @@ void bench_encoder_close(struct bench_encoder *b)
 
 /* ---- rates ------------------------------------------------------------------------------------------------------- */
 
-struct rate {
+struct product_trial {
     const struct bench_encoder *b;
     int product, rows, layers, rounds;
     char *x, *y; /* one after the other for every thread */
@@ -126,7 +157,7 @@ struct rate {
 
 static void rate_job(void *arg, int thread, int threads)
 {
-    struct rate *r = arg;
+    struct product_trial *r = arg;
     const struct encoder *e = r->b->encoder;
 
     (void)threads;
@@ -141,7 +172,7 @@ static void rate_job(void *arg, int thread, int threads)
 }
 
 /* Seconds of a round: by the clock, and of CPU time a thread. */
-static struct bench_rate time_rounds(struct rate *r, int rounds)
+static struct bench_rate time_rounds(struct product_trial *r, int rounds)
 {
     double started = clock_now(), worked = clock_cpu();
 
@@ -158,7 +189,7 @@ static void keep_best(double flops, const struct bench_rate *seconds, struct ben
 }
 
 /* Small numbers that are not zero: bf16 1.0 is 0x3f80, and as a half of an f32 as good as any. */
-static void fill(char *x, size_t bytes)
+static void fill_small(char *x, size_t bytes)
 {
     for (size_t i = 0; i < bytes / 2; i++) ((uint16_t *)(void *)x)[i] = (uint16_t)(0x3c00 + i % 251);
 }
@@ -169,18 +200,18 @@ status bench_product_rate(const struct bench_encoder *b, int product, int rows, 
     int threads = pool_threads(b->pool), rounds;
     double flops = 2.0 * rows * (double)s->k * (double)s->n * threads;
     struct bench_rate seconds;
-    struct rate r = {.b = b,
-                     .product = product,
-                     .rows = rows,
-                     .layers = layers,
-                     .x_bytes = (size_t)(rows * s->k) * number_size(s->in),
-                     .y_bytes = (size_t)(rows * s->n) * number_size(s->out)};
+    struct product_trial r = {.b = b,
+                              .product = product,
+                              .rows = rows,
+                              .layers = layers,
+                              .x_bytes = (size_t)(rows * s->k) * number_size(s->in),
+                              .y_bytes = (size_t)(rows * s->n) * number_size(s->out)};
     status state = mem_alloc((size_t)threads, r.x_bytes, &r.x);
 
     *out = (struct bench_rate){0, 0};
     if (state == ST_OK) state = mem_alloc((size_t)threads, r.y_bytes, &r.y);
     if (state == ST_OK) {
-        fill(r.x, (size_t)threads * r.x_bytes);
+        fill_small(r.x, (size_t)threads * r.x_bytes);
         time_rounds(&r, layers);
         rounds = 1 + (int)(.04 / time_rounds(&r, 2 * layers).clock);
         for (int trial = 0; trial < 5; trial++) {
@@ -210,4 +241,22 @@ status bench_layer_rate(const struct bench_encoder *b, struct bench_rate *out)
     }
     *out = (struct bench_rate){flops / seconds.clock, flops / seconds.cpu};
     return ST_OK;
+}
+
+status bench_other_rate(const struct bench_options *options, double *out)
+{
+    struct bench_options o = *options;
+    struct bench_rate rate = {0, 0};
+    struct bench_encoder b;
+    status s;
+
+    *out = 0;
+    if (!matmul_has_bf16() || o.engine != ENGINE_ONEDNN || o.int8) return ST_OK;
+    o.precision = o.precision == NUMBER_BF16 ? NUMBER_F32 : NUMBER_BF16;
+    o.layers = 1;
+    TRY(bench_encoder_open(&o, 16, &b));
+    s = bench_layer_rate(&b, &rate);
+    bench_encoder_close(&b);
+    *out = rate.clock;
+    return s;
 }

@@ -9,15 +9,14 @@
 
 enum { STEP_ROWS = 128 };
 
-status cmd_bench_gemm(int argc, char **argv)
+static status run(const struct bench_options *o)
 {
     static const char *const names[PRODUCT_COUNT] = {"qkv",      "out",      "up",      "down",
                                                      "qkv back", "out back", "up back", "down back"};
-    struct bench_options options;
+    struct bench_options options = *o;
     struct bench_encoder b;
     status s = ST_OK;
 
-    TRY(bench_options_parse(argc, argv, &options));
     if (options.layers > 6) options.layers = 6;
     TRY(bench_encoder_open(&options, 16, &b));
     for (int i = 0; i < PRODUCT_COUNT && s == ST_OK; i++) {
@@ -40,4 +39,15 @@ status cmd_bench_gemm(int argc, char **argv)
     }
     bench_encoder_close(&b);
     return s;
+}
+
+status cmd_bench_gemm(int argc, char **argv)
+{
+    struct bench_options options;
+
+    TRY(bench_options_parse(argc, argv, &options));
+    TRY(run(&options));
+    if (!options.both) return ST_OK;
+    options.precision = NUMBER_F32;
+    return run(&options);
 }

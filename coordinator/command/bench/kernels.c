@@ -246,7 +246,7 @@ static double peak_rate(struct bench_memory *m, enum number type)
     return best;
 }
 
-static void fill(struct bench_memory *m)
+static void fill_memory(struct bench_memory *m)
 {
     const size_t n = (size_t)ROWS * FEED;
 
@@ -282,13 +282,13 @@ static status all_cases(struct bench_memory *m)
     m->drop = dropout_make(random_seed(1, RANDOM_DROPOUT), 0.0);
     longest = head_of(m, NUMBER_F32, 512, 0);
     TRY(mem_alloc(m->k.attention_scratch(&longest), 1, &m->scratch));
-    fill(m);
+    fill_memory(m);
     m->copy = rate(m, &copy, NUMBER_F32);
     for (int type = 0; type < 2; type++) m->flops[type] = peak_rate(m, (enum number)type);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int type = 0; type < 2; type++) {
             if (type == NUMBER_BF16 && (cases[i].run == run_adamw || cases[i].rows == BLOCKS)) continue;
-            fill(m);
+            fill_memory(m);
             TRY(measure(m, &cases[i], (enum number)type));
         }
     return ST_OK;

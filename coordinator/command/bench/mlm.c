@@ -98,7 +98,7 @@ static void update_job(void *arg, int thread, int threads)
     w->b.encoder->kernels.adamw(&a, last - first, w->grad + first, w->values + first, w->m + first, w->v + first);
 }
 
-static status step(struct bench_work *w, int number)
+static status train_step(struct bench_work *w, int number)
 {
     struct mlm_inputs in = {.batch = &w->batch,
                             .rows = w->rows,
@@ -126,7 +126,7 @@ static status measure(const struct bench_options *o, const struct bench_case *c,
     for (int i = 0; i < c->warm + c->steps; i++) {
         double began = clock_now(), began_cpu = clock_cpu();
 
-        TRY(step(w, i));
+        TRY(train_step(w, i));
         if (i < c->warm) continue;
         if (clock_now() - began < clock) clock = clock_now() - began;
         if (clock_cpu() - began_cpu < cpu) cpu = clock_cpu() - began_cpu;

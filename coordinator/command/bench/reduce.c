@@ -88,7 +88,7 @@ struct traffic {
     float *local, *whole;
 };
 
-static status fill(struct traffic *t)
+static status fill_gradients(struct traffic *t)
 {
     tree_sum_clear(&t->sum, BATCH);
     for (size_t i = 0; i < t->deal.count; i++) {
@@ -106,7 +106,7 @@ static status exchange_once(struct traffic *t)
 {
     TRY(reduce_gather_prompts(&t->reduce, 1, t->local, t->whole));
     TRY(reduce_scatter_grad(&t->reduce, &t->deal, t->partial, t->local));
-    return reduce_collect(&t->reduce, 1, t->local, t->whole);
+    return reduce_gather_grad(&t->reduce, 1, t->local, t->whole);
 }
 
 /* The same number of bytes, handed on to the next rank in one message. */
@@ -170,7 +170,7 @@ static status measure(struct traffic *t)
     mem_free(speed);
     if (s == ST_OK) s = mem_alloc((size_t)LAYERS * COLUMNS, sizeof(float), &t->local);
     if (s == ST_OK) s = mem_alloc((size_t)LAYERS * COLUMNS, sizeof(float), &t->whole);
-    if (s == ST_OK) s = fill(t);
+    if (s == ST_OK) s = fill_gradients(t);
     TRY(comm_agree(&t->comm, s));
     return time_traffic(t);
 }

@@ -20,10 +20,10 @@
 
 enum { BATCH = 32, TOKENS = 50, D = 300, VOCABULARY = 21128 };
 
-static const struct bench_case {
+static const struct step_case {
     const char *name;
     int32_t lengths[BATCH]; /* longest first: slots are given by length */
-    int32_t context;        /* its first token (a question is behind it); 0: two options at the end */
+    int32_t context;        /* its first token (a question is after it); 0: two options at the end */
 } cases[] = {
     {"afqmc",
      {125, 121, 119, 117, 117, 114, 111, 108, 108, 106, 106, 104, 103, 102, 102, 101,
@@ -40,6 +40,7 @@ enum { CASE_COUNT = sizeof cases / sizeof *cases };
 struct step {
     const struct bench_options *options;
     struct bench_encoder bench;
+    double other_limit; /* of the precision that is not benched */
     struct columns columns;
     float *a; /* A, m, v */
     float *u, *prompts, *grad_prompts, *node, *head, *grad_head;
@@ -103,7 +104,7 @@ static void close_step(struct step *s)
 }
 
 /* The largest aligned blocks of which even the longest fits the budget. */
-static status plan_units(struct step *s, const struct bench_case *c)
+static status plan_units(struct step *s, const struct step_case *c)
 {
     const struct encoder *e = s->bench.encoder;
     int threads = s->options->threads;
@@ -123,7 +124,7 @@ static status plan_units(struct step *s, const struct bench_case *c)
 }
 
 /* What the answer of the example at `place` of the batch can be. */
-static void mark(struct step *s, const struct bench_case *c, int32_t place, int32_t length)
+static void mark(struct step *s, const struct step_case *c, int32_t place, int32_t length)
 {
     int32_t(*option)[2] = s->option[place];
 
@@ -141,7 +142,7 @@ static void mark(struct step *s, const struct bench_case *c, int32_t place, int3
     s->marks[place].option = (const int32_t(*)[2])option;
 }
 
-static void fill_batch(struct step *s, const struct bench_case *c, int32_t first)
+static void fill_batch(struct step *s, const struct step_case *c, int32_t first)
 {
     int32_t ids[512];
 
@@ -158,7 +159,7 @@ struct times {
     double total, encoder, cpu;
 }; /* seconds; cpu: of all threads together */
 
-static status run_step(struct step *s, const struct bench_case *c, uint32_t number, struct times *t)
+static status run_step(struct step *s, const struct step_case *c, uint32_t number, struct times *t)
 {
     const struct adamw w = {
         .lr = 1e-4, .beta1 = .9, .beta2 = .999, .eps = 1e-8, .decay = .01, .correction1 = .1, .correction2 = .001};
@@ -187,7 +188,7 @@ static status run_step(struct step *s, const struct bench_case *c, uint32_t numb
     return ST_OK;
 }
 
-static double step_flops(struct step *s, const struct bench_case *c)
+static double step_flops(struct step *s, const struct step_case *c)
 {
     double flops = 0;
 
@@ -206,15 +207,18 @@ static double peak_bytes(void)
     return getrusage(RUSAGE_SELF, &u) == 0 ? (double)u.ru_maxrss * 1024 : 0;
 }
 
-static status report(struct step *s, const struct bench_case *c, const struct times *t, const struct bench_rate *limit)
+static status report(struct step *s, const struct step_case *c, const struct times *t, const struct bench_rate *limit)
 {
     struct bench_figure f = {
         .bench = "step", .limit = limit->clock, .unit = "flop/s", .value = step_flops(s, c) / t->total};
+    int bf16 = s->options->precision == NUMBER_BF16;
     double tokens = 0, sent2, sent8;
-    char what[96];
+    char what[96], model[32];
 
     for (int i = 0; i < BATCH; i++) tokens += c->lengths[i];
-    snprintf(what, sizeof what, "cpt-large deep %s %s", s->options->precision == NUMBER_BF16 ? "bf16" : "f32", c->name);
+    if (s->options->layers == 24 && s->options->hidden == 1024) snprintf(model, sizeof model, "cpt-large");
+    else snprintf(model, sizeof model, "%dx%d", s->options->layers, s->options->hidden);
+    snprintf(what, sizeof what, "%s deep %s %s", model, bench_precision_name(s->options), c->name);
     f.what = what;
     TRY(bench_bytes_sent(2, &sent2));
     TRY(bench_bytes_sent(8, &sent8));
@@ -223,15 +227,16 @@ static status report(struct step *s, const struct bench_case *c, const struct ti
                        "\"tokens_per_second\":%.1f,\"cpu_seconds\":%.3f,\"ratio_cpu\":%.4f,\"flops\":%.4g,"
                        "\"threads\":%d,\"unit_examples\":%d,"
                        "\"peak_bytes\":%.0f,\"bytes_sent_2_workers\":%.0f,\"bytes_sent_8_workers\":%.0f,"
-                       "\"kernels\":\"%s\",\"engine\":\"%s\"",
+                       "\"limit_f32\":%.6g,\"limit_bf16\":%.6g,\"kernels\":\"%s\",\"engine\":\"%s\"",
                        s->options->layers, BATCH, tokens, t->total, t->encoder, tokens / t->total, t->cpu,
                        step_flops(s, c) * s->options->threads / t->cpu / limit->cpu, step_flops(s, c),
                        s->options->threads, s->unit_examples, peak_bytes(), sent2, sent8,
+                       bf16 ? s->other_limit : limit->clock, bf16 ? limit->clock : s->other_limit,
                        s->bench.encoder->kernels.name, matmul_about(s->bench.encoder->matmul));
 }
 
 /* One unit to touch all memory, then a step between two measurements of the limit. */
-static status run_case(struct step *s, const struct bench_case *c)
+static status run_case(struct step *s, const struct step_case *c)
 {
     struct unit_inputs in = {.batch = &s->batch,
                              .prompts = {s->options->layers, TOKENS, s->prompts},
@@ -257,10 +262,13 @@ status cmd_bench_step(int argc, char **argv)
 {
     struct bench_options options;
     struct step step;
+    double other;
     status s;
 
     TRY(bench_options_parse(argc, argv, &options));
+    TRY(bench_other_rate(&options, &other)); /* before, so that the peak of memory is the step's */
     s = open_step(&step, &options);
+    step.other_limit = other;
     for (int i = 0; i < CASE_COUNT && s == ST_OK; i++)
         if (!options.only || strcmp(options.only, cases[i].name) == 0) s = run_case(&step, &cases[i]);
     close_step(&step);

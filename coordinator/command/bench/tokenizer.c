@@ -22,7 +22,7 @@ enum {
     ENDINGS = 200
 };
 
-struct lines {
+struct bench_lines {
     char *text;
     size_t *ends, count, room, bytes;
 };
@@ -31,7 +31,7 @@ struct drawer {
     uint64_t next;
 };
 
-static uint32_t draw(struct drawer *d, uint32_t n)
+static uint32_t draw_number(struct drawer *d, uint32_t n)
 {
     return random_word(d->key, d->next++) % n;
 }
@@ -83,33 +83,33 @@ static status make_vocabulary(struct vocabulary **out)
 
 static size_t put_word(struct drawer *d, char *out)
 {
-    size_t n = put_stem(out, draw(d, STEMS));
+    size_t n = put_stem(out, draw_number(d, STEMS));
 
-    if (draw(d, 2)) n += put_ending(out + n, draw(d, ENDINGS));
-    if (draw(d, 6) == 0) out[0] = (char)(out[0] - 'a' + 'A');
+    if (draw_number(d, 2)) n += put_ending(out + n, draw_number(d, ENDINGS));
+    if (draw_number(d, 6) == 0) out[0] = (char)(out[0] - 'a' + 'A');
     return n;
 }
 
 /* One line of 20 to 180 characters or words. latin: how many of 100 are words of letters. */
 static size_t put_line(struct drawer *d, uint32_t latin, char *out)
 {
-    uint32_t parts = 20 + draw(d, latin > 50 ? 40 : 160);
+    uint32_t parts = 20 + draw_number(d, latin > 50 ? 40 : 160);
     size_t n = 0;
 
     for (uint32_t i = 0; i < parts; i++) {
-        if (draw(d, 100) < latin) {
+        if (draw_number(d, 100) < latin) {
             n += put_word(d, out + n);
-            out[n++] = draw(d, 10) ? ' ' : ',';
+            out[n++] = draw_number(d, 10) ? ' ' : ',';
         } else {
-            uint64_t u = draw(d, CHINESE_COUNT);
+            uint64_t u = draw_number(d, CHINESE_COUNT);
             n += utf8_encode(CHINESE + (uint32_t)(u * u / CHINESE_COUNT), out + n);
-            if (draw(d, 12) == 0) n += (size_t)sprintf(out + n, "%s", draw(d, 2) ? "，" : "。");
+            if (draw_number(d, 12) == 0) n += (size_t)sprintf(out + n, "%s", draw_number(d, 2) ? "，" : "。");
         }
     }
     return n;
 }
 
-static status make_lines(uint32_t latin, struct lines *lines)
+static status make_lines(uint32_t latin, struct bench_lines *lines)
 {
     struct drawer d = {random_derive(random_seed(1, RANDOM_DEMO), latin, 0, 0, 0), 0};
 
@@ -123,14 +123,14 @@ static status make_lines(uint32_t latin, struct lines *lines)
     return ST_OK;
 }
 
-static void free_lines(struct lines *lines)
+static void free_lines(struct bench_lines *lines)
 {
     mem_free(lines->text);
     mem_free(lines->ends);
 }
 
 /* Seconds to encode all lines, each into the same list; *tokens: how many in all. */
-static status time_encode(const struct vocabulary *v, const struct lines *lines, double *seconds, size_t *tokens)
+static status time_encode(const struct vocabulary *v, const struct bench_lines *lines, double *seconds, size_t *tokens)
 {
     struct token_list list = {0};
     double start = clock_now();
@@ -148,7 +148,7 @@ static status time_encode(const struct vocabulary *v, const struct lines *lines,
 }
 
 /* Seconds to read the text and write that many tokens. */
-static double time_limit(const struct lines *lines, struct token *out, size_t tokens)
+static double time_limit(const struct bench_lines *lines, struct token *out, size_t tokens)
 {
     double start = clock_now();
     uint64_t sum = 0, word;
@@ -162,7 +162,7 @@ static double time_limit(const struct lines *lines, struct token *out, size_t to
     return clock_now() - start;
 }
 
-static status run_lines(const struct vocabulary *v, const char *what, const struct lines *lines)
+static status run_lines(const struct vocabulary *v, const char *what, const struct bench_lines *lines)
 {
     struct bench_figure figure = {"tokenizer", what, 0, 0, "byte/s"};
     double best = 1e9, least = 1e9, seconds;
@@ -199,7 +199,7 @@ status cmd_bench_tokenizer(int argc, char **argv)
     TRY(make_vocabulary(&v));
     s = ST_OK;
     for (size_t i = 0; i < sizeof cases / sizeof *cases && s == ST_OK; i++) {
-        struct lines lines;
+        struct bench_lines lines;
 
         s = make_lines(cases[i].latin, &lines);
         if (s == ST_OK) s = run_lines(v, cases[i].what, &lines);

@@ -21,11 +21,11 @@
 #include "cluster/store/safetensors.h"
 #include "coordinator/tune/tuned.h"
 
-struct config {
+struct adapter_config {
     const char *out, *task;
 };
 
-#define AT(field) offsetof(struct config, field)
+#define AT(field) offsetof(struct adapter_config, field)
 static const struct option table[] = {
     TEXT_OPTION("out", AT(out), NULL, RESULT, "folder to write"),
     TEXT_OPTION("task", AT(task), "", RESULT, "id of the task; empty: the only one"),
@@ -117,7 +117,7 @@ static status write_folder(const char *folder, const struct tuned *f, const stru
 
 static status export_adapter(const struct args *args, void *options)
 {
-    const struct config *c = options;
+    const struct adapter_config *c = options;
     const struct tuned_task *t;
     struct tuned f;
     status s;
@@ -134,7 +134,7 @@ status cmd_checkpoint_export_adapter(int argc, char **argv)
 {
     const struct args_form form = {
         .words = {1, 1, "mp2 checkpoint export-adapter TUNED --out DIR [--task ID]"}, .table = table, .count = ROWS};
-    struct config config;
+    struct adapter_config config;
 
     return args_run(argc, argv, &form, &config, export_adapter);
 }

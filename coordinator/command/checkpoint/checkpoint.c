@@ -9,8 +9,8 @@
 static const struct command commands[] = {
     {"info", "CHECKPOINT", "what it holds and belongs to, and its sha256 (cat step-N/* | sha256sum)",
      .run = cmd_checkpoint_info, .least = 1, .most = 1},
-    {"verify", "CHECKPOINT", "read it as a resumed run would, checking every byte", .run = cmd_checkpoint_verify,
-     .least = 1, .most = 1},
+    {"verify", "CHECKPOINT|RUN", "check every byte of a checkpoint, or of all of a run's and of its journal",
+     .run = cmd_checkpoint_verify, .least = 1, .most = 1},
     {"diff", "A B", "compare bit by bit: exit status 0 when equal, 1 when not", .run = cmd_checkpoint_diff, .least = 2,
      .most = 2},
     {"export", "CHECKPOINT --out FILE", "write it as the reference's best.th (a torch file)",

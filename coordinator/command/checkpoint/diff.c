@@ -22,7 +22,7 @@ struct difference {
     double largest; /* -1: none of the differing pairs has a distance (NaN) */
 };
 
-static void note(struct difference *d, int64_t at, float a, float b)
+static void note_difference(struct difference *d, int64_t at, float a, float b)
 {
     double distance = fabs((double)a - (double)b);
 
@@ -57,7 +57,7 @@ static status compare_run(const struct tensor *a, const struct tensor *b, int64_
         }
         for (int64_t i = 0; i < m; i++)
             if (memcmp(a->data + (size_t)(at + i) * item, b->data + (size_t)(at + i) * item, item) != 0)
-                note(d, at + i, numbers ? x[i] : NAN, numbers ? y[i] : NAN);
+                note_difference(d, at + i, numbers ? x[i] : NAN, numbers ? y[i] : NAN);
     }
     return ST_OK;
 }
@@ -207,7 +207,7 @@ static status compare_folders(const char *folder_a, const char *folder_b, const 
     return ST_OK;
 }
 
-static status compare(const char *name_a, const char *name_b, int *differ)
+static status compare_checkpoints(const char *name_a, const char *name_b, int *differ)
 {
     char folder_a[CHECKPOINT_PATH_BYTES], folder_b[CHECKPOINT_PATH_BYTES];
     struct state a, b;
@@ -237,7 +237,7 @@ status cmd_checkpoint_diff(int argc, char **argv)
     int differ = 0;
 
     (void)argc;
-    TRY(compare(argv[1], argv[2], &differ));
+    TRY(compare_checkpoints(argv[1], argv[2], &differ));
     if (!differ) printf("equal\n");
     return differ ? ST_DIFFERENT : ST_OK;
 }

@@ -14,13 +14,13 @@
 #include "cluster/store/prompts_file.h"
 #include "cluster/store/torch/prompts.h"
 
-struct config {
+struct export_config {
     const char *out;
     int optimizer;
     double router_rate, other_rate;
 };
 
-#define AT(field) offsetof(struct config, field)
+#define AT(field) offsetof(struct export_config, field)
 static const struct option table[] = {
     TEXT_OPTION("out", AT(out), NULL, RESULT, "file to write, such as best.th"),
     BOOL_OPTION("optimizer", AT(optimizer), "false", RESULT, "with the moments of AdamW"),
@@ -84,7 +84,7 @@ static status add_optimizer(const struct safetensors *file, int64_t tasks, const
 }
 
 static status write_file(const char *folder, const struct state *state, const struct prompts_file *p,
-                         const struct config *c)
+                         const struct export_config *c)
 {
     struct prompts_tensors t = {.value = {*p->a, *p->z, *p->router, *p->head}};
     struct safetensors optimizer = {.count = 0};
@@ -101,7 +101,7 @@ static status write_file(const char *folder, const struct state *state, const st
     return s;
 }
 
-static status export_state(const char *folder, const struct state *state, const struct config *c)
+static status export_state(const char *folder, const struct state *state, const struct export_config *c)
 {
     char path[CHECKPOINT_PATH_BYTES];
     struct prompts_file p;
@@ -109,7 +109,10 @@ static status export_state(const char *folder, const struct state *state, const 
 
     TRY(file_join(path, sizeof path, folder, "prompts.safetensors"));
     TRY(prompts_file_open(path, 0, 0, &p));
-    if ((size_t)p.tasks != state->task_count)
+    if (p.span_head != p.head)
+        s = fault(ST_INPUT, "%s: a head of its own for spans (prompt.heads: kinds), the reference's file has one head",
+                  path);
+    else if ((size_t)p.tasks != state->task_count)
         s = fault(ST_INPUT, "%s: %lld router rows, state.pb names %zu tasks", path, (long long)p.tasks,
                   state->task_count);
     else s = write_file(folder, state, &p, c);
@@ -124,7 +127,7 @@ static status export_state(const char *folder, const struct state *state, const 
 
 static status export_checkpoint(const struct args *args, void *options)
 {
-    const struct config *c = options;
+    const struct export_config *c = options;
     char folder[CHECKPOINT_PATH_BYTES];
     struct state state;
     status s;
@@ -140,7 +143,7 @@ status cmd_checkpoint_export(int argc, char **argv)
 {
     const struct args_form form = {
         .words = {1, 1, "mp2 checkpoint export CHECKPOINT --out FILE [--optimizer]"}, .table = table, .count = ROWS};
-    struct config config;
+    struct export_config config;
 
     return args_run(argc, argv, &form, &config, export_checkpoint);
 }

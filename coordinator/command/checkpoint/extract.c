@@ -7,11 +7,11 @@
 #include "coordinator/command/checkpoint/commands.h"
 #include "coordinator/predict/pretrained_task.h"
 
-struct config {
+struct extract_config {
     const char *out, *task, *model, *data;
 };
 
-#define AT(field) offsetof(struct config, field)
+#define AT(field) offsetof(struct extract_config, field)
 static const struct option table[] = {
     TEXT_OPTION("out", AT(out), NULL, RESULT, "name of the tuned file: NAME.safetensors and NAME.json are written"),
     TEXT_OPTION("task", AT(task), "", RESULT, "id of the task; empty: the only one"),
@@ -27,7 +27,7 @@ void cmd_checkpoint_extract_help(void)
 
 static status extract_task(const struct args *args, void *options)
 {
-    const struct config *c = options;
+    const struct extract_config *c = options;
     struct tuned tuned;
     struct pretrained_task seen;
     status s;
@@ -43,7 +43,7 @@ status cmd_checkpoint_extract(int argc, char **argv)
 {
     const struct args_form form = {
         .words = {1, 1, "mp2 checkpoint extract CHECKPOINT --task ID --out NAME"}, .table = table, .count = ROWS};
-    struct config config;
+    struct extract_config config;
 
     return args_run(argc, argv, &form, &config, extract_task);
 }

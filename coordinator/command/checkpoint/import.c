@@ -18,14 +18,14 @@
 #include "coordinator/text/vocabulary.h"
 #include "worker/model/source.h"
 
-struct config {
+struct torch_import_config {
     const char *out, *model, *catalogue;
     struct option_list without;
     int optimizer, form;
     int64_t step, first_placeholder;
 };
 
-#define AT(field) offsetof(struct config, field)
+#define AT(field) offsetof(struct torch_import_config, field)
 static const struct option table[] = {
     TEXT_OPTION("out", AT(out), NULL, RESULT, "folder to put step-N into, made when missing"),
     TEXT_OPTION("model", AT(model), "", RESULT,
@@ -48,7 +48,7 @@ void cmd_checkpoint_import_help(void)
 }
 
 struct import {
-    const struct config *config;
+    const struct torch_import_config *config;
     struct torch_prompts file;
     struct prompts_sizes sizes;
     struct checkpoint_rows rows;
@@ -62,7 +62,7 @@ struct import {
 
 static status name_rows(struct import *m)
 {
-    const struct config *c = m->config;
+    const struct torch_import_config *c = m->config;
 
     TRY(checkpoint_rows_load(c->catalogue, &c->without, c->form, &m->rows));
     if ((int64_t)m->rows.count == m->sizes.tasks) return ST_OK;
@@ -155,7 +155,7 @@ static status list_tensors(struct import *m)
 
 static status write_checkpoint(struct import *m, struct comm *c)
 {
-    const struct config *config = m->config;
+    const struct torch_import_config *config = m->config;
     struct state_value values[2] = {
         {.name = "applied",
          .type = STATE_WHOLE,
@@ -210,7 +210,7 @@ static status run_open(struct import *m)
 
 static status import_file(const struct args *args, void *options)
 {
-    const struct config *config = options;
+    const struct torch_import_config *config = options;
     struct import m = {.config = config};
     status s;
 
@@ -230,7 +230,7 @@ status cmd_checkpoint_import(int argc, char **argv)
         .words = {1, 1, "mp2 checkpoint import FILE --out RUN [--model DIR] [--without ID] [--optimizer]"},
         .table = table,
         .count = ROWS};
-    struct config config;
+    struct torch_import_config config;
 
     return args_run(argc, argv, &form, &config, import_file);
 }

@@ -12,9 +12,12 @@
 #include "cluster/base/bar.h"
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
+#include "cluster/base/memory.h"
 #include "coordinator/command/checkpoint/commands.h"
 #include "coordinator/command/checkpoint/tuned.h"
 #include "cluster/store/checkpoint.h"
+#include "cluster/store/journal.h"
+#include "cluster/store/run_folder.h"
 #include "coordinator/tune/tuned.h"
 
 enum { READ_BYTES = 1 << 20 };
@@ -151,7 +154,7 @@ status cmd_checkpoint_info(int argc, char **argv)
 
 /* ---- verify ---- */
 
-static void show(void *arg, uint64_t done, uint64_t total)
+static void show_progress(void *arg, uint64_t done, uint64_t total)
 {
     struct bar *bar = arg;
 
@@ -159,19 +162,15 @@ static void show(void *arg, uint64_t done, uint64_t total)
     bar_show(bar, done < total ? done : total, "%s", "");
 }
 
-status cmd_checkpoint_verify(int argc, char **argv)
+static status verify_folder(const char *folder)
 {
-    char folder[CHECKPOINT_PATH_BYTES];
     uint64_t bytes = 0;
     struct state state;
     struct bar bar;
     status s;
 
-    (void)argc;
-    if (tuned_is_file(argv[1])) return tuned_verify(argv[1]);
-    TRY(checkpoint_resolve(argv[1], folder));
     bar_open(&bar, "verify", 0, "bytes");
-    s = checkpoint_verify(folder, show, &bar, &state);
+    s = checkpoint_verify(folder, show_progress, &bar, &state);
     bar_close(&bar, 0);
     if (s != ST_OK) return s;
     for (size_t i = 0; i < state.file_count; i++) bytes += state.files[i].bytes;
@@ -179,4 +178,60 @@ status cmd_checkpoint_verify(int argc, char **argv)
            state.step, bytes, state.file_count);
     state_fini(&state);
     return ST_OK;
+}
+
+/* A torn end is what a crash leaves, and what a run at work may be writing. */
+static status verify_journal(const char *run)
+{
+    char folder[CHECKPOINT_PATH_BYTES];
+    struct journal_facts f;
+
+    TRY(file_join(folder, sizeof folder, run, "journal"));
+    if (!file_exists(folder)) return ST_OK;
+    TRY(journal_verify(folder, &f));
+    if (f.torn > 0 && !run_folder_is_held(run, "run.lock"))
+        return fault(ST_INPUT,
+                     "%s: the last %" PRIu64
+                     " bytes are no whole record, torn by a crash or damaged: what stands behind "
+                     "step %" PRIu64 " is computed again when the run goes on",
+                     folder, f.torn, f.last_step);
+    printf("%s: valid: %" PRIu64 " records in %" PRIu64 " segments, steps %" PRIu64 " to %" PRIu64 ", epoch %" PRIu64
+           ", %" PRIu64 " bytes\n",
+           folder, f.records, f.segments, f.first_step, f.last_step, f.epoch, f.bytes);
+    return ST_OK;
+}
+
+/* Every checkpoint that is kept, and the journal; all that is bad is said. */
+static status verify_run(const char *run, const uint64_t *steps, size_t count)
+{
+    char folder[CHECKPOINT_PATH_BYTES];
+    status worst = ST_OK, s;
+
+    for (size_t i = 0; i < count; i++) {
+        s = checkpoint_path(run, steps[i], folder);
+        if (s == ST_OK) s = verify_folder(folder);
+        if (s != ST_OK) worst = s;
+    }
+    s = verify_journal(run);
+    return s != ST_OK ? s : worst;
+}
+
+status cmd_checkpoint_verify(int argc, char **argv)
+{
+    char folder[CHECKPOINT_PATH_BYTES];
+    uint64_t *steps = NULL;
+    size_t count = 0;
+    status s;
+
+    (void)argc;
+    if (tuned_is_file(argv[1])) return tuned_verify(argv[1]);
+    if (file_is_folder(argv[1])) TRY(checkpoint_list(argv[1], &steps, &count));
+    if (count > 0) {
+        s = verify_run(argv[1], steps, count);
+    } else {
+        s = checkpoint_resolve(argv[1], folder);
+        if (s == ST_OK) s = verify_folder(folder);
+    }
+    mem_free(steps);
+    return s;
 }

@@ -13,7 +13,7 @@ void cmd_data_demo_help(void)
          "  --size small|normal   small: a fifth of the rows, for tests (default normal)");
 }
 
-static status parse(int argc, char **argv, const char **dir, uint64_t *seed, enum demo_size *size)
+static status parse_args(int argc, char **argv, const char **dir, uint64_t *seed, enum demo_size *size)
 {
     for (int i = 1; i < argc; i++) {
         char *end = "";
@@ -44,7 +44,7 @@ status cmd_data_demo(int argc, char **argv)
     enum demo_size size = DEMO_NORMAL;
     int count;
 
-    TRY(parse(argc, argv, &dir, &seed, &size));
+    TRY(parse_args(argc, argv, &dir, &seed, &size));
     TRY(demo_write(dir, seed, size));
     demo_tasks(&count);
     printf("%s: %d tasks in their published forms, text/, vocab.txt and encoder/, seed %llu\n", dir, count,

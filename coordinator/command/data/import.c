@@ -8,13 +8,13 @@
 #include "coordinator/command/data/commands.h"
 #include "coordinator/data/import.h"
 
-struct config {
+struct import_config {
     const char *raw, *data, *vocab, *catalogue;
     struct option_list tasks;
     int strict;
 };
 
-#define AT(field) offsetof(struct config, field)
+#define AT(field) offsetof(struct import_config, field)
 static const struct option table[] = {
     TEXT_OPTION("raw", AT(raw), NULL, RESULT, "folder of the published data, one folder a data set"),
     TEXT_OPTION("data", AT(data), NULL, PLACEMENT, "folder of the shards, made when missing"),
@@ -37,7 +37,7 @@ static void show_reasons(const struct tally *t)
                t->line[i].first[0] ? " (first: " : "", t->line[i].first, t->line[i].first[0] ? ")" : "");
 }
 
-static void show(void *arg, const struct import_report *r)
+static void show_report(void *arg, const struct import_report *r)
 {
     struct totals *sum = arg;
 
@@ -64,7 +64,7 @@ static void show(void *arg, const struct import_report *r)
 
 static status import(const struct args *args, void *config)
 {
-    const struct config *c = config;
+    const struct import_config *c = config;
     const struct import_options options = {c->raw, c->data, c->tasks, c->strict};
     struct totals sum = {0};
     struct vocabulary *vocabulary;
@@ -75,7 +75,7 @@ static status import(const struct args *args, void *config)
     TRY(catalogue_load(c->catalogue, &catalogue));
     s = vocabulary_load(c->vocab, &vocabulary);
     if (s == ST_OK) {
-        s = import_run(&catalogue, vocabulary, &options, show, &sum);
+        s = import_run(&catalogue, vocabulary, &options, show_report, &sum);
         vocabulary_destroy(&vocabulary);
     }
     catalogue_free(&catalogue);
@@ -94,7 +94,7 @@ void cmd_data_import_help(void)
 status cmd_data_import(int argc, char **argv)
 {
     const struct args_form form = {.words = {.most = 1}, .file = 1, .table = table, .count = ROWS};
-    struct config config;
+    struct import_config config;
 
     return args_run(argc, argv, &form, &config, import);
 }

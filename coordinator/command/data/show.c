@@ -78,7 +78,7 @@ static status show_rows(const struct data_view *view, const struct vocabulary *v
     return s;
 }
 
-static status show(const struct data_view *view)
+static status show_task(const struct data_view *view)
 {
     struct vocabulary *vocabulary;
     enum split split;
@@ -94,5 +94,5 @@ static status show(const struct data_view *view)
 
 status cmd_data_show(int argc, char **argv)
 {
-    return data_view_run(argc, argv, VIEW_TASK_WORD, show);
+    return data_view_run(argc, argv, VIEW_TASK_WORD, show_task);
 }

@@ -120,7 +120,7 @@ static status show_tables(const struct dataset *d, json_t *const *report)
     return ST_OK;
 }
 
-static status show(const struct data_view *v)
+static status show_stats(const struct data_view *v)
 {
     int tasks = dataset_tasks(v->dataset);
     json_t **report;
@@ -138,5 +138,5 @@ static status show(const struct data_view *v)
 
 status cmd_data_stats(int argc, char **argv)
 {
-    return data_view_run(argc, argv, VIEW_EVERY, show);
+    return data_view_run(argc, argv, VIEW_EVERY, show_stats);
 }

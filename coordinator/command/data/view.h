@@ -18,7 +18,7 @@ struct data_view {
     struct dataset *dataset;
 };
 
-/* Where neither --task nor --tasks says what to look at: what a run would take, a task must be said as a word, or all
+/* Where neither --task nor --tasks says what to look at: what a run would take, a task must be given as a word, or all
  * there is. */
 enum view_scope { VIEW_UPSTREAM, VIEW_TASK_WORD, VIEW_EVERY };
 

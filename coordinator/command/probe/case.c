@@ -6,7 +6,7 @@
 #include "cluster/base/memory.h"
 #include "coordinator/command/probe/probe.h"
 
-struct reader {
+struct case_reader {
     const char *path;
     struct safetensors file;
     const struct model_config *model;
@@ -15,8 +15,8 @@ struct reader {
 };
 
 /* A named I64 tensor of this shape as int32, each in [least, most]. */
-static status read_integers(const struct reader *r, const char *name, int rank, const int64_t *shape, int64_t least,
-                            int64_t most, int32_t *out)
+static status read_integers(const struct case_reader *r, const char *name, int rank, const int64_t *shape,
+                            int64_t least, int64_t most, int32_t *out)
 {
     const struct tensor *t;
 
@@ -33,7 +33,7 @@ static status read_integers(const struct reader *r, const char *name, int rank, 
     return ST_OK;
 }
 
-static status read_sizes(struct reader *r)
+static status read_sizes(struct case_reader *r)
 {
     static const int64_t any[2] = {-1, -1};
     const int64_t prompt = 1 + r->prompts->tokens;
@@ -54,7 +54,7 @@ static status read_sizes(struct reader *r)
     return ST_OK;
 }
 
-static status read_rows(struct reader *r)
+static status read_rows(struct case_reader *r)
 {
     struct probe_case *c = r->c;
     const int64_t grid[2] = {c->examples, c->width};
@@ -79,7 +79,7 @@ static status read_rows(struct reader *r)
     return ST_OK;
 }
 
-static status read_task(struct reader *r)
+static status read_task(struct case_reader *r)
 {
     static const int64_t one[1] = {1};
     int32_t task = 0;
@@ -89,7 +89,7 @@ static status read_task(struct reader *r)
     return ST_OK;
 }
 
-static status read_uniform(struct reader *r)
+static status read_uniform(struct case_reader *r)
 {
     const int64_t shape[2] = {r->prompts->layers, r->prompts->modules};
     const double least = 0x1p-23;
@@ -112,14 +112,14 @@ static status read_uniform(struct reader *r)
 
 /* ---- what answers can be ---- */
 
-static status wrong_answer(const struct reader *r, const char *name, int64_t row)
+static status wrong_answer(const struct case_reader *r, const char *name, int64_t row)
 {
     return fault(ST_INPUT, "%s: %s, row %lld: the targets %d and %d are none of its answers", r->path, name,
                  (long long)row, r->c->start[row], r->c->end[row]);
 }
 
 /* A row's options among `most` places. */
-static status check_options(const struct reader *r, int64_t row, int32_t most, struct answer_marks *m)
+static status check_options(const struct case_reader *r, int64_t row, int32_t most, struct answer_marks *m)
 {
     const struct probe_case *c = r->c;
     int32_t(*option)[2] = c->option + row * most, last = -1;
@@ -146,7 +146,7 @@ static status check_options(const struct reader *r, int64_t row, int32_t most, s
     return ST_OK;
 }
 
-static status read_options(struct reader *r)
+static status read_options(struct case_reader *r)
 {
     struct probe_case *c = r->c;
     const int64_t shape[3] = {c->examples, -1, 2};
@@ -163,7 +163,7 @@ static status read_options(struct reader *r)
 }
 
 /* Two tokens a row: the context's, then those of "no answer". */
-static status read_context(struct reader *r)
+static status read_context(struct case_reader *r)
 {
     struct probe_case *c = r->c;
     const int64_t shape[2] = {c->examples, 2};
@@ -193,7 +193,7 @@ static status read_context(struct reader *r)
     return ST_OK;
 }
 
-static status read_marks(struct reader *r)
+static status read_marks(struct case_reader *r)
 {
     int options = safetensors_find(&r->file, "options") != NULL;
 
@@ -206,7 +206,7 @@ static status read_marks(struct reader *r)
 status probe_case_load(const char *path, const struct model_config *model, const struct prompts_file *prompts,
                        enum loss_over loss, struct probe_case *out)
 {
-    struct reader r = {.path = path, .model = model, .prompts = prompts, .c = out};
+    struct case_reader r = {.path = path, .model = model, .prompts = prompts, .c = out};
     status s;
 
     memset(out, 0, sizeof *out);

@@ -30,6 +30,17 @@ static status parse_choice(const char *flag, const char *text, const char *first
     return ST_OK;
 }
 
+/* int8: the activations are as a run's would be here. */
+static status parse_precision(const char *text, struct probe_options *o)
+{
+    int second = 0;
+
+    o->int8 = strcmp(text, "int8") == 0;
+    if (!o->int8 && parse_choice("--precision", text, "f32", "bf16", &second) != ST_OK) return ST_USAGE;
+    o->precision = second || (o->int8 && matmul_has_bf16()) ? NUMBER_BF16 : NUMBER_F32;
+    return ST_OK;
+}
+
 static status parse_value(const char *flag, const char *value, struct probe_options *o)
 {
     int second = 0;
@@ -40,10 +51,8 @@ static status parse_value(const char *flag, const char *value, struct probe_opti
     else if (strcmp(flag, "--out") == 0) o->out = value;
     else if (strcmp(flag, "--updates") == 0) return parse_count(flag, value, 1000000, &o->updates);
     else if (strcmp(flag, "--threads") == 0) return parse_count(flag, value, 1024, &o->threads);
-    else if (strcmp(flag, "--precision") == 0) {
-        TRY(parse_choice(flag, value, "f32", "bf16", &second));
-        o->precision = second ? NUMBER_BF16 : NUMBER_F32;
-    } else if (strcmp(flag, "--loss") == 0) {
+    else if (strcmp(flag, "--precision") == 0) return parse_precision(value, o);
+    else if (strcmp(flag, "--loss") == 0) {
         TRY(parse_choice(flag, value, "all", "answers", &second));
         o->loss = second ? LOSS_ANSWERS : LOSS_ALL;
     } else if (strcmp(flag, "--engine") == 0) {
@@ -53,7 +62,7 @@ static status parse_value(const char *flag, const char *value, struct probe_opti
     return ST_OK;
 }
 
-static status parse(int argc, char **argv, struct probe_options *o)
+static status parse_args(int argc, char **argv, struct probe_options *o)
 {
     const char *const *needed[] = {&o->model, &o->prompts, &o->probe_case, &o->out};
     static const char *const names[] = {"--model DIR", "--prompts FILE", "--case FILE", "--out FILE"};
@@ -104,7 +113,9 @@ static status check_limits(const struct probe_options *o, const struct model_con
                      ROUTER_MODULES_MOST);
     if (o->precision == NUMBER_BF16 && !matmul_has_bf16())
         return fault(ST_INPUT, "this CPU cannot multiply bf16 (AVX-512 BF16 is missing): use --precision f32");
-    if (o->precision == NUMBER_BF16 && o->engine == ENGINE_OPENBLAS)
+    if (o->int8 && !matmul_has_int8())
+        return fault(ST_INPUT, "this CPU cannot multiply in int8 (AVX-512 VNNI is missing): use --precision f32");
+    if ((o->int8 || o->precision == NUMBER_BF16) && o->engine == ENGINE_OPENBLAS)
         return fault(ST_USAGE, "--engine openblas computes in f32 only");
     return ST_OK;
 }
@@ -156,7 +167,7 @@ status cmd_probe(int argc, char **argv)
     struct prompts_file prompts;
     status s;
 
-    TRY(parse(argc, argv, &o));
+    TRY(parse_args(argc, argv, &o));
     TRY(check_out(o.out));
     TRY(model_source_open(o.model, &source));
     s = prompts_file_open(o.prompts, model_source_config(source)->layers, model_source_config(source)->hidden,
@@ -176,7 +187,7 @@ void cmd_probe_help(void)
          "  --case FILE        safetensors: input_ids, lengths, start_positions, end_positions, task_id[, "
          "router_uniform]\n"
          "  --out FILE         safetensors to write: loss, logits, gradients[, updated parameters]\n"
-         "  --precision P      f32 (default) or bf16\n"
+         "  --precision P      f32 (default), bf16 or int8\n"
          "  --loss L           all (default): over all tokens; answers: over what can be the answer, which the\n"
          "                     case tells by options [B,N,2], or context [B,2][, no_answer [B,2]]: first and\n"
          "                     last tokens, -1 where there is none\n"

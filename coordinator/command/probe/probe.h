@@ -1,4 +1,4 @@
-/* mp2 probe: one batch through forward, backward and AdamW, for comparison with other programs (README "Probe"). What
+/* mp2 probe: one batch through forward, backward and AdamW, for comparison with other programs. What
  * its files share: the case, the pass over it, the result. */
 #ifndef MP2_COORDINATOR_COMMAND_PROBE_PROBE_H
 #define MP2_COORDINATOR_COMMAND_PROBE_PROBE_H
@@ -16,6 +16,7 @@
 struct probe_options {
     const char *model, *prompts, *probe_case, *out;
     enum number precision;
+    int int8; /* products in int8; precision is that of activations */
     enum matmul_engine engine;
     int attend_padding, updates, threads;
     enum loss_over loss;
@@ -34,7 +35,7 @@ struct probe_case {
 
 /* Local. Read and check a case against the model and the prompts. ST_INPUT (reported) when anything is wrong. loss
  * LOSS_ANSWERS: with what answers can be:
- *   options     [B,N,2] first and last token of each, one after the other; -1, -1 behind those of a row that has fewer
+ *   options     [B,N,2] first and last token of each, one after the other; -1, -1 after those of a row that has fewer
  *   or context  [B,2] its first and last token, and no_answer [B,2] (may be missing; -1, -1: there must be one) */
 status probe_case_load(const char *path, const struct model_config *model, const struct prompts_file *prompts,
                        enum loss_over loss, struct probe_case *out);

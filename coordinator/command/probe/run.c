@@ -104,7 +104,8 @@ static status open_all(struct probe_run *r, const struct model_source *source)
                                             .isa = ISA_AUTO,
                                             .engine = r->options->engine,
                                             .threads = r->options->threads,
-                                            .check = 1};
+                                            .check = 1,
+                                            .int8 = r->options->int8};
     const struct packed_weights_source weights = packed_weights_from_model(source);
 
     TRY(pool_new(options.threads, &r->pool));

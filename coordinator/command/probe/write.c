@@ -10,7 +10,7 @@
 
 enum { SPECS_MOST = 11 };
 
-struct writer {
+struct probe_writer {
     const struct probe_run *run;
     const struct probe_result *first;
     struct file_out out;
@@ -44,7 +44,7 @@ static size_t list_specs(const struct probe_run *r, struct tensor_spec *specs)
 }
 
 /* Huge inputs, each of them finite, may have led to infinities on the way: an answer of NaN would be no answer. */
-static status check_finite(const struct writer *w, const char *name, const float *data, int64_t count)
+static status check_finite(const struct probe_writer *w, const char *name, const float *data, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)
         if (!isfinite(data[i]))
@@ -55,7 +55,7 @@ static status check_finite(const struct writer *w, const char *name, const float
     return ST_OK;
 }
 
-static status put(struct writer *w, const char *name, const float *data, int64_t count)
+static status put_tensor(struct probe_writer *w, const char *name, const float *data, int64_t count)
 {
     TRY(check_finite(w, name, data, count));
     if (fwrite(data, sizeof *data, (size_t)count, w->out.stream) != (size_t)count)
@@ -64,7 +64,7 @@ static status put(struct writer *w, const char *name, const float *data, int64_t
 }
 
 /* dA = u^T G, row by row. */
-static status put_gradient_a(struct writer *w)
+static status put_gradient_a(struct probe_writer *w)
 {
     const struct prompts_file *p = w->run->prompts;
     int64_t n = p->tokens * p->hidden;
@@ -73,12 +73,12 @@ static status put_gradient_a(struct writer *w)
         const float *g = w->first->grad_prompts + i / p->intrinsic * n;
 
         for (int64_t j = 0; j < n; j++) w->row[j] = (float)(w->first->u[i] * (double)g[j]);
-        TRY(put(w, "grad.A", w->row, n));
+        TRY(put_tensor(w, "grad.A", w->row, n));
     }
     return ST_OK;
 }
 
-static status put_updated_a(struct writer *w)
+static status put_updated_a(struct probe_writer *w)
 {
     const struct columns *c = &w->run->columns;
     const struct prompts_file *p = w->run->prompts;
@@ -91,13 +91,13 @@ static status put_updated_a(struct writer *w)
 
             memcpy(w->row + first, block, (size_t)(next - first) * sizeof *w->row);
         }
-        TRY(put(w, "updated.A", w->row, n));
+        TRY(put_tensor(w, "updated.A", w->row, n));
     }
     return ST_OK;
 }
 
 /* The gradient of the whole router: 0 but for the case's task. */
-static status put_gradient_router(struct writer *w)
+static status put_gradient_router(struct probe_writer *w)
 {
     const struct prompts_file *p = w->run->prompts;
     int64_t n = p->layers * p->modules;
@@ -106,33 +106,33 @@ static status put_gradient_router(struct writer *w)
 
     TRY(mem_alloc((size_t)n, sizeof *zeros, &zeros));
     for (int64_t t = 0; t < p->tasks && s == ST_OK; t++)
-        s = put(w, "grad.router", t == w->run->probe_case->task ? w->first->grad_router : zeros, n);
+        s = put_tensor(w, "grad.router", t == w->run->probe_case->task ? w->first->grad_router : zeros, n);
     mem_free(zeros);
     return s;
 }
 
-static status put_all(struct writer *w)
+static status put_all(struct probe_writer *w)
 {
     const struct probe_run *r = w->run;
     const struct prompts_file *p = r->prompts;
     int64_t grid = r->probe_case->examples * r->probe_case->width;
     const float loss = (float)w->first->loss;
 
-    TRY(put(w, "loss", &loss, 1));
-    TRY(put(w, "start_logits", w->first->start_logits, grid));
-    TRY(put(w, "end_logits", w->first->end_logits, grid));
+    TRY(put_tensor(w, "loss", &loss, 1));
+    TRY(put_tensor(w, "start_logits", w->first->start_logits, grid));
+    TRY(put_tensor(w, "end_logits", w->first->end_logits, grid));
     TRY(put_gradient_a(w));
-    TRY(put(w, "grad.z", w->first->grad_z, p->z->count));
+    TRY(put_tensor(w, "grad.z", w->first->grad_z, p->z->count));
     TRY(put_gradient_router(w));
-    TRY(put(w, "grad.head.weight", w->first->grad_head, p->head->count));
+    TRY(put_tensor(w, "grad.head.weight", w->first->grad_head, p->head->count));
     if (r->options->updates == 0) return ST_OK;
     TRY(put_updated_a(w));
-    TRY(put(w, "updated.z", r->z, p->z->count));
-    TRY(put(w, "updated.router", r->router, p->router->count));
-    return put(w, "updated.head.weight", r->head, p->head->count);
+    TRY(put_tensor(w, "updated.z", r->z, p->z->count));
+    TRY(put_tensor(w, "updated.router", r->router, p->router->count));
+    return put_tensor(w, "updated.head.weight", r->head, p->head->count);
 }
 
-static status write_file(struct writer *w, const struct safetensors_layout *layout)
+static status write_file(struct probe_writer *w, const struct safetensors_layout *layout)
 {
     status s;
 
@@ -150,7 +150,7 @@ static status write_file(struct writer *w, const struct safetensors_layout *layo
 
 status probe_write(const struct probe_run *r, const struct probe_result *first)
 {
-    struct writer w = {.run = r, .first = first};
+    struct probe_writer w = {.run = r, .first = first};
     struct tensor_spec specs[SPECS_MOST];
     size_t count = list_specs(r, specs);
     struct safetensors_layout layout;

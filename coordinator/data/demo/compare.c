@@ -11,8 +11,8 @@ static struct demo_word either(struct demo_dice *d, struct demo_word item)
 
 static const char *const asking = "怎么$0$1 如何$0$1 $1怎样$0 我想$0$1 $1可以$0吗 哪里能$0$1";
 
-static void ask(struct demo_dice *d, struct demo_word frame, struct demo_word act, struct demo_word thing,
-                struct demo_text *out)
+static void ask_question(struct demo_dice *d, struct demo_word frame, struct demo_word act, struct demo_word thing,
+                         struct demo_text *out)
 {
     struct demo_word w[2] = {either(d, act), either(d, thing)};
 
@@ -25,10 +25,10 @@ static void ask_twice(struct demo_dice *d, const struct demo_matter *m, int othe
 {
     struct demo_word thing = demo_pick(d, m->a), act = demo_pick(d, m->b), frame = demo_frame(d, asking);
 
-    ask(d, frame, act, thing, &row->field[0]);
+    ask_question(d, frame, act, thing, &row->field[0]);
     if (other_thing) thing = demo_pick_other(d, m->a, thing);
     if (other_act) act = demo_pick_other(d, m->b, act);
-    ask(d, demo_chance(d, 70) ? frame : demo_frame(d, asking), act, thing, &row->field[1]);
+    ask_question(d, demo_chance(d, 70) ? frame : demo_frame(d, asking), act, thing, &row->field[1]);
 }
 
 void demo_make_degree(struct demo_dice *d, const struct demo_matter *m, struct demo_row *row)

@@ -55,23 +55,23 @@ enum {
     NOTHING
 };
 
-/* Sizes that components have behind the LayerNorms, measured: a character's, a slot's, a row's place in the first
+/* Sizes that components have after the LayerNorms, measured: a character's, a slot's, a row's place in the first
  * layer's feed-forward; [CLS]'s mark a step's flag in the second layer. */
 static const double WORD_SIZE = 1.15, SLOT_SIZE = 1, PLACE_SIZE = 1.2, START_SIZE = 9.8, STEP_SIZE = 2,
                     WAVE_SIZE = 1.15;
 
-struct table {
+struct encoder_table {
     char name[96];
     float *at;
     int64_t count;
 };
 
-struct maker {
+struct encoder_maker {
     struct random_key key;
     uint64_t next;
-    struct table table[TENSORS];
+    struct encoder_table table[TENSORS];
     int tables;
-    double width; /* a component's size behind the embedding's LayerNorm */
+    double width; /* a component's size after the embedding's LayerNorm */
     int vocab;
 };
 
@@ -80,14 +80,14 @@ struct head {
     float *query, *key, *value, *out, *query_bias;
 };
 
-static double normal(struct maker *m)
+static double normal(struct encoder_maker *m)
 {
     return random_normal(m->key, m->next++);
 }
 
-static status add(struct maker *m, int layer, const char *name, int64_t count, float fill)
+static status add_tensor(struct encoder_maker *m, int layer, const char *name, int64_t count, float fill)
 {
-    struct table *t = &m->table[m->tables++];
+    struct encoder_table *t = &m->table[m->tables++];
 
     if (layer < 0) snprintf(t->name, sizeof t->name, "embeddings.%s", name);
     else snprintf(t->name, sizeof t->name, "encoder.layer.%d.%s", layer, name);
@@ -97,7 +97,7 @@ static status add(struct maker *m, int layer, const char *name, int64_t count, f
     return ST_OK;
 }
 
-static float *find(struct maker *m, int layer, const char *name)
+static float *find_tensor(struct encoder_maker *m, int layer, const char *name)
 {
     char full[96];
 
@@ -108,7 +108,7 @@ static float *find(struct maker *m, int layer, const char *name)
     abort(); /* no such table: a slip of this file's */
 }
 
-static status make_tables(struct maker *m)
+static status make_tables(struct encoder_maker *m)
 {
     static const struct {
         const char *name;
@@ -133,13 +133,13 @@ static status make_tables(struct maker *m)
         {"output.LayerNorm.bias", HIDDEN, 0},
     };
 
-    TRY(add(m, -1, "word_embeddings.weight", (int64_t)m->vocab * HIDDEN, 0));
-    TRY(add(m, -1, "position_embeddings.weight", POSITIONS * HIDDEN, 0));
-    TRY(add(m, -1, "token_type_embeddings.weight", TYPES * HIDDEN, 0));
-    TRY(add(m, -1, "LayerNorm.weight", HIDDEN, 1));
-    TRY(add(m, -1, "LayerNorm.bias", HIDDEN, 0));
+    TRY(add_tensor(m, -1, "word_embeddings.weight", (int64_t)m->vocab * HIDDEN, 0));
+    TRY(add_tensor(m, -1, "position_embeddings.weight", POSITIONS * HIDDEN, 0));
+    TRY(add_tensor(m, -1, "token_type_embeddings.weight", TYPES * HIDDEN, 0));
+    TRY(add_tensor(m, -1, "LayerNorm.weight", HIDDEN, 1));
+    TRY(add_tensor(m, -1, "LayerNorm.bias", HIDDEN, 0));
     for (int l = 0; l < LAYERS; l++)
-        for (int i = 0; i < 16; i++) TRY(add(m, l, rows[i].name, rows[i].count, rows[i].fill));
+        for (int i = 0; i < 16; i++) TRY(add_tensor(m, l, rows[i].name, rows[i].count, rows[i].fill));
     return ST_OK;
 }
 
@@ -148,9 +148,10 @@ static double wave(int i)
     return exp(-log(300) * i / (WAVES - 1));
 }
 
-static void set_embeddings(struct maker *m)
+static void set_embeddings(struct encoder_maker *m)
 {
-    float *word = find(m, -1, "word_embeddings.weight"), *position = find(m, -1, "position_embeddings.weight");
+    float *word = find_tensor(m, -1, "word_embeddings.weight"),
+          *position = find_tensor(m, -1, "position_embeddings.weight");
     double mark = .7 * sqrt(WORDS);
 
     for (int v = 0; v < m->vocab; v++) {
@@ -178,13 +179,13 @@ static void set_embeddings(struct maker *m)
     m->width = sqrt((double)HIDDEN / (WORDS + WAVES));
 }
 
-static struct head head_at(struct maker *m, int layer, int h)
+static struct head head_at(struct encoder_maker *m, int layer, int h)
 {
-    struct head head = {find(m, layer, "attention.self.query.weight") + h * WIDE * HIDDEN,
-                        find(m, layer, "attention.self.key.weight") + h * WIDE * HIDDEN,
-                        find(m, layer, "attention.self.value.weight") + h * WIDE * HIDDEN,
-                        find(m, layer, "attention.output.dense.weight") + h * WIDE,
-                        find(m, layer, "attention.self.query.bias") + h * WIDE};
+    struct head head = {find_tensor(m, layer, "attention.self.query.weight") + h * WIDE * HIDDEN,
+                        find_tensor(m, layer, "attention.self.key.weight") + h * WIDE * HIDDEN,
+                        find_tensor(m, layer, "attention.self.value.weight") + h * WIDE * HIDDEN,
+                        find_tensor(m, layer, "attention.output.dense.weight") + h * WIDE,
+                        find_tensor(m, layer, "attention.self.query.bias") + h * WIDE};
     return head;
 }
 
@@ -196,7 +197,7 @@ static void carry(struct head h, int row, int from, int to, double gain)
 }
 
 /* The head's first rows carry what character it sees to a slot, by a random projection. */
-static void carry_word(struct maker *m, struct head h, int to)
+static void carry_word(struct encoder_maker *m, struct head h, int to)
 {
     for (int r = 0; r < SLOT; r++) {
         for (int i = 0; i < WORDS; i++) h.value[r * HIDDEN + i] = (float)(normal(m) / sqrt(WORDS));
@@ -205,7 +206,7 @@ static void carry_word(struct maker *m, struct head h, int to)
 }
 
 /* Look at the place `offset` ahead, by the fast waves. size: of the waves' components. */
-static void look(struct head h, int offset, double size)
+static void look_at_offset(struct head h, int offset, double size)
 {
     double g = sqrt(24 * sqrt(WIDE) / NEAR) / size;
 
@@ -221,7 +222,7 @@ static void look(struct head h, int offset, double size)
 }
 
 /* rows orthonormal rows of n numbers (Gram-Schmidt). */
-static void orthonormal(struct maker *m, int rows, int n, double *out)
+static void orthonormal(struct encoder_maker *m, int rows, int n, double *out)
 {
     for (int r = 0; r < rows; r++) {
         double *x = out + r * n, square = 0;
@@ -255,7 +256,7 @@ static void prefer(struct head h, int row, int flag, double much)
 }
 
 /* Look for the same; at [CLS] when there is none, which raises the flag. */
-static void match(struct maker *m, struct head h, const struct sought *what, int flag, double gain)
+static void match(struct encoder_maker *m, struct head h, const struct sought *what, int flag, double gain)
 {
     double projection[WIDE * WORDS], peak = 24, away = sqrt(peak / 2 * sqrt(WIDE) / AWAY) / WAVE_SIZE, g;
     int most = WIDE - 2 - (what->apart ? 2 * AWAY : 0), rows = most < what->n ? most : what->n;
@@ -276,7 +277,7 @@ static void match(struct maker *m, struct head h, const struct sought *what, int
     carry(h, 0, START, FLAGS + flag, gain);
 }
 
-static void randomize(struct maker *m, struct head h)
+static void randomize(struct encoder_maker *m, struct head h)
 {
     for (int r = 0; r < WIDE; r++)
         for (int i = 0; i < HIDDEN; i++) {
@@ -288,7 +289,7 @@ static void randomize(struct maker *m, struct head h)
 }
 
 /* Look at the quotation marks, all alike or (last) at the last one, and carry where that is. */
-static void look_for_quotes(struct maker *m, struct head h, int last, int flag)
+static void look_for_quotes(struct encoder_maker *m, struct head h, int last, int flag)
 {
     double quote = sqrt((double)HIDDEN / (WORDS * 1.49 + WAVES)); /* a component's size in its row */
 
@@ -299,13 +300,13 @@ static void look_for_quotes(struct maker *m, struct head h, int last, int flag)
     h.value[FLAGS + NOTHING] = -1;
 }
 
-static void set_heads(struct maker *m)
+static void set_heads(struct encoder_maker *m)
 {
     struct head h = head_at(m, 0, 0);
 
-    look(h, -2, m->width);
+    look_at_offset(h, -2, m->width);
     carry_word(m, h, BACK2);
-    look(h = head_at(m, 0, 1), -1, m->width);
+    look_at_offset(h = head_at(m, 0, 1), -1, m->width);
     carry_word(m, h, BACK1);
     carry(h, SLOT, SEPARATOR, FLAGS + AFTER_SEPARATOR, .5);
     look_for_quotes(m, head_at(m, 0, 2), 1, LAST_QUOTE);
@@ -314,13 +315,13 @@ static void set_heads(struct maker *m)
     match(m, head_at(m, 1, 0), &(struct sought){0, WORDS, WORD_SIZE, BEHIND, -1, 0}, ALONE, .7);
     match(m, head_at(m, 1, 1), &(struct sought){BACK2, SLOT, SLOT_SIZE, BEHIND, 1, 1}, ALONE2, .5);
     match(m, head_at(m, 1, 2), &(struct sought){0, WORDS, WORD_SIZE, SECOND, -1, 0}, NEW, .7);
-    look(h = head_at(m, 1, 3), 1, WAVE_SIZE);
+    look_at_offset(h = head_at(m, 1, 3), 1, WAVE_SIZE);
     carry_word(m, h, AHEAD1);
 
-    look(h = head_at(m, 2, 0), -1, WAVE_SIZE);
+    look_at_offset(h = head_at(m, 2, 0), -1, WAVE_SIZE);
     carry(h, 0, FLAGS + ALONE, FLAGS + LEFT, 1);
     carry(h, 1, FLAGS + ALONE2, FLAGS + LEFT2, 1);
-    look(h = head_at(m, 2, 1), 1, WAVE_SIZE);
+    look_at_offset(h = head_at(m, 2, 1), 1, WAVE_SIZE);
     carry(h, 0, FLAGS + ALONE, FLAGS + RIGHT, 1);
     carry(h, 1, FLAGS + ALONE2, FLAGS + RIGHT2, 1);
     h = head_at(m, 2, 2); /* the mean over the second part of what is quoted */
@@ -330,11 +331,11 @@ static void set_heads(struct maker *m)
     randomize(m, head_at(m, 2, 3));
 }
 
-/* Two units of the first layer's feed-forward make a step: a flag goes up where a place lies behind a carried one. */
-static void set_step(struct maker *m, int unit, int carried, int flag)
+/* Two units of the first layer's feed-forward make a step: a flag goes up where a place lies after a carried one. */
+static void set_step(struct encoder_maker *m, int unit, int carried, int flag)
 {
-    float *in = find(m, 0, "intermediate.dense.weight"), *bias = find(m, 0, "intermediate.dense.bias"),
-          *out = find(m, 0, "output.dense.weight");
+    float *in = find_tensor(m, 0, "intermediate.dense.weight"), *bias = find_tensor(m, 0, "intermediate.dense.bias"),
+          *out = find_tensor(m, 0, "output.dense.weight");
     double token = wave(WAVES - 1) * PLACE_SIZE, sharp = 4;
 
     for (int i = unit; i < unit + 2; i++) {
@@ -347,13 +348,13 @@ static void set_step(struct maker *m, int unit, int carried, int flag)
     }
 }
 
-static void set_feed_forward(struct maker *m)
+static void set_feed_forward(struct encoder_maker *m)
 {
     static const double loud[LAYERS] = {.15, .15, .5};
-    float *last = find(m, LAYERS - 1, "output.LayerNorm.weight");
+    float *last = find_tensor(m, LAYERS - 1, "output.LayerNorm.weight");
 
     for (int l = 0; l < LAYERS; l++) {
-        float *in = find(m, l, "intermediate.dense.weight"), *out = find(m, l, "output.dense.weight");
+        float *in = find_tensor(m, l, "intermediate.dense.weight"), *out = find_tensor(m, l, "output.dense.weight");
 
         for (int i = 0; i < HIDDEN * FEED; i++) in[i] = (float)(normal(m) / sqrt(HIDDEN));
         for (int i = 0; i < HIDDEN * FEED; i++) out[i] = (float)(loud[l] * normal(m) / sqrt(FEED));
@@ -368,7 +369,7 @@ static void set_feed_forward(struct maker *m)
 
 static status read_table(void *arg, const char *name, int64_t first, int64_t count, float *out)
 {
-    struct maker *m = arg;
+    struct encoder_maker *m = arg;
 
     for (int i = 0; i < m->tables; i++)
         if (strcmp(m->table[i].name, name) == 0) memcpy(out, m->table[i].at + first, (size_t)count * sizeof *out);
@@ -388,7 +389,7 @@ static status write_words(const char *vocab, const char *dir)
 
 status demo_encoder_write(const char *dir, struct random_key key, const char *vocab)
 {
-    struct maker m = {.key = key, .vocab = demo_vocabulary_size()};
+    struct encoder_maker m = {.key = key, .vocab = demo_vocabulary_size()};
     struct model_folder folder = {
         .config = {.layers = LAYERS,
                    .hidden = HIDDEN,

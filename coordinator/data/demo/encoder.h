@@ -5,8 +5,8 @@
  * in the text, a question's in the reply. So
  *   layer 1   heads look two and one back and copy what they see into slots of their own; two look at the quotation
  *             marks and carry where the last one stands, and the middle of all; two units of the feed-forward each turn
- *             these into flags: behind what is quoted (options, questions), in its second half
- *   layer 2   heads look for the same character in what is quoted; for what stood two before, behind it (a question and
+ *             these into flags: after what is quoted (options, questions), in its second half
+ *   layer 2   heads look for the same character in what is quoted; for what stood two before, after it (a question and
  *             its answer); for the same character in the first half. Where there is none they see [CLS], and how much
  *             of it is a flag. One looks one ahead
  *   layer 3   the neighbours' flags; the mean, over the second half, of what was not in the first; one random head

@@ -59,14 +59,14 @@ static void write_character(void *arg, int id, const char *s, int bytes)
     fprintf(arg, "%.*s\n", bytes, s);
 }
 
-struct search {
+struct syllable_search {
     const char *wanted;
     int id;
 };
 
 static void compare_character(void *arg, int id, const char *s, int bytes)
 {
-    struct search *search = arg;
+    struct syllable_search *search = arg;
 
     if (strncmp(s, search->wanted, (size_t)bytes) == 0) search->id = id;
 }
@@ -83,7 +83,7 @@ int demo_vocabulary_size(void)
 
 int demo_vocabulary_id(const char *character)
 {
-    struct search search = {character, DEMO_UNK};
+    struct syllable_search search = {character, DEMO_UNK};
 
     walk(compare_character, &search);
     return search.id;

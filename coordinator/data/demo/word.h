@@ -1,4 +1,4 @@
-/* The demo grammar's small change: words, lists of words, dice, and texts put together from frames.
+/* The demo grammar's helpers: words, lists of words, dice, and texts put together from frames.
  *
  * A list is one string, its items separated by spaces: "球队 教练 前锋". An item may have two forms, "提高/提升". A
  * frame is an item with places for words: "$0和$1很受关注". All tables of the grammar are such strings, so that a table

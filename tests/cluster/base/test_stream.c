@@ -1,4 +1,4 @@
-/* The stream reader: the same lines from plain, gzip and xz; pieces; damage, truncation and shrinking are said. */
+/* The stream reader: the same lines from plain, gzip and xz; pieces; damage, truncation and shrinking are reported. */
 #include "tests/support/support.h"
 
 #include <lzma.h>
@@ -43,7 +43,7 @@ static size_t gz_of(const char *text, size_t n, unsigned char *out)
     return n;
 }
 
-/* Line i: its number, then i % 97 letters, no \n behind the last. */
+/* Line i: its number, then i % 97 letters, no \n after the last. */
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
@@ -134,7 +134,7 @@ static void test_bytes_and_lines_mix(void **state)
     stream_close(&s);
 }
 
-/* Members and streams behind one another are one text; anything else behind them is damage. */
+/* Members and streams one after the other are one text; anything else after them is damage. */
 static void test_concatenated(void **state)
 {
     struct fixture *f = *state;

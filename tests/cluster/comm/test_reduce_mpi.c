@@ -74,14 +74,14 @@ static void check_batch(int batch)
                 float want = plain(g, 0, size, batch, l * COLUMNS + c);
                 assert_memory_equal(&local[(g * LAYERS + l) * (last - first) + c - first], &want, sizeof want);
             }
-    assert_int_equal(reduce_collect(&r, GROUPS, local, whole), ST_OK);
+    assert_int_equal(reduce_gather_grad(&r, GROUPS, local, whole), ST_OK);
     for (int64_t i = 0; comm_is_coordinator(&comm) && i < GROUPS * LAYERS * COLUMNS; i++) {
         float want = plain((int)(i / (LAYERS * COLUMNS)), 0, size, batch, i % (LAYERS * COLUMNS));
         assert_memory_equal(&whole[i], &want, sizeof want);
     }
     assert_int_equal(comm_broadcast(&comm, whole, GROUPS * LAYERS * COLUMNS * sizeof *whole, 0), ST_OK);
     memset(again, 0, GROUPS * LAYERS * COLUMNS * sizeof *again);
-    assert_int_equal(reduce_distribute(&r, GROUPS, whole, again), ST_OK);
+    assert_int_equal(reduce_scatter_to_owners(&r, GROUPS, whole, again), ST_OK);
     assert_memory_equal(again, local, (size_t)(GROUPS * LAYERS * (last - first)) * sizeof *again);
     memset(again, 0, GROUPS * LAYERS * COLUMNS * sizeof *again);
     assert_int_equal(reduce_gather_prompts(&r, GROUPS, local, again), ST_OK);

@@ -113,7 +113,7 @@ static void test_killed_while_writing(void **unused)
     test_folder_remove(folder);
 }
 
-/* The second checkpoint does not fit: said, nothing half-written, the first one still there. In a child, since MPI
+/* The second checkpoint does not fit: reported, nothing half-written, the first one still there. In a child, since MPI
  * may start only once a process. */
 static void write_until_full(const char *run)
 {

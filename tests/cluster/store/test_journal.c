@@ -200,16 +200,23 @@ static void test_flipped_bytes(void **unused)
     assert_int_equal(file_make_folder(bad), ST_OK);
     for (off_t at = 0; at < size; at++) {
         struct journal *j = NULL;
+        struct journal_facts facts;
         unsigned char byte;
+        status verified;
         uint64_t n;
         int fd;
 
         copy_file(from, to, (size_t)size);
+        assert_int_equal(journal_verify(bad, &facts), ST_OK);
+        assert_int_equal(facts.torn, 0);
+        assert_int_equal(facts.records, 4);
         fd = open(to, O_RDWR);
         assert_int_equal(pread(fd, &byte, 1, at), 1);
         byte ^= (unsigned char)(1 << (at % 8));
         assert_int_equal(pwrite(fd, &byte, 1, at), 1);
         close(fd);
+        verified = journal_verify(bad, &facts);
+        assert_true(verified == ST_INPUT || (at >= last && facts.torn > 0)); /* every flipped bit is found */
         n = count_steps(bad, 1, &end);
         if (n == 4) { /* padding of the records: zeros that nobody reads */
             assert_int_equal(end, ST_END);
@@ -286,7 +293,7 @@ static void test_order(void **unused)
 static void test_newer_version(void **unused)
 {
     char folder[256], path[400], out[1024];
-    uint32_t version = 2;
+    uint32_t version = 3;
     int fd, saved, pipes[2];
     struct journal *j;
     ssize_t n;
@@ -309,7 +316,131 @@ static void test_newer_version(void **unused)
     close(pipes[0]);
     assert_true(n > 0);
     out[n] = 0;
-    assert_non_null(strstr(out, "journal version 2, this program reads up to 1"));
+    assert_non_null(strstr(out, "journal version 3, this program reads up to 2"));
+    test_folder_remove(folder);
+}
+
+static struct journal *open_epoch(const char *folder, uint64_t epoch)
+{
+    struct journal_options o = {.epoch = epoch};
+    struct journal *j;
+
+    assert_int_equal(journal_open(folder, 1, &o, &j), ST_OK);
+    return j;
+}
+
+static uint32_t version_of(const char *folder, uint64_t segment)
+{
+    char path[400];
+    uint32_t version;
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/segment-%llu.bin", folder, (unsigned long long)segment);
+    f = fopen(path, "rb");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, 8, SEEK_SET), 0);
+    assert_int_equal(fread(&version, sizeof version, 1, f), 1);
+    fclose(f);
+    return version;
+}
+
+/* A newer epoch takes the journal over while an older one still has it open: what that appends is void, and it is told;
+ * an epoch that comes too late is refused. */
+static void test_epochs(void **unused)
+{
+    char folder[256];
+    struct journal_options late = {.epoch = 2};
+    struct journal *old, *new;
+    status end;
+
+    (void)unused;
+    test_folder(folder, sizeof folder);
+    make(folder, 1, 3, 0); /* without an epoch */
+    assert_int_equal(version_of(folder, 1), 1);
+    assert_int_equal(journal_epoch(folder), 0);
+    old = open_epoch(folder, 2);
+    assert_int_equal(version_of(folder, 4), 2);
+    for (uint64_t step = 4; step <= 6; step++) assert_int_equal(append(old, step), ST_OK);
+    assert_int_equal(journal_wait_durable(old, 6), ST_OK);
+    assert_int_equal(journal_epoch(folder), 2);
+    new = open_epoch(folder, 3);
+    assert_int_equal(journal_epoch(folder), 3);
+    assert_int_equal(journal_last_step(new), 6);
+    assert_int_equal(append(old, 7), ST_OK); /* it does not look every time: void all the same */
+    assert_int_equal(append(old, 8), ST_OK);
+    assert_int_equal(append(new, 7), ST_OK);
+    assert_int_equal(journal_wait_durable(new, 7), ST_OK);
+    assert_int_equal(count_steps(folder, 1, &end), 7);
+    assert_int_equal(end, ST_END);
+    assert_int_equal(count_steps(folder, 5, &end), 3);
+    log_init('-', -1, LOG_SILENT);
+    usleep(150000);
+    assert_int_equal(append(old, 9), ST_PEER);
+    assert_int_equal(journal_check_owner(old), ST_PEER);
+    {
+        struct journal_facts facts;
+
+        assert_int_equal(journal_verify(folder, &facts), ST_OK); /* void records are none */
+        assert_int_equal(facts.records, 7);
+        assert_int_equal(facts.segments, 3);
+        assert_int_equal(facts.epoch, 3);
+    }
+    assert_int_equal(journal_check_owner(new), ST_OK);
+    assert_int_equal(journal_roll(old, 9), ST_PEER);
+    assert_int_equal(journal_close(&old), ST_OK);
+    assert_int_equal(journal_close(&new), ST_OK);
+    assert_int_equal(journal_open(folder, 1, &late, &old), ST_INPUT);
+    log_init('-', -1, LOG_WARN);
+    new = open_epoch(folder, 0); /* by hand: the epoch that is there */
+    assert_int_equal(append(new, 8), ST_OK);
+    assert_int_equal(journal_roll(new, 9), ST_OK);
+    assert_int_equal(version_of(folder, 9), 2);
+    assert_int_equal(journal_close(&new), ST_OK);
+    assert_int_equal(count_steps(folder, 1, &end), 8);
+    test_folder_remove(folder);
+}
+
+/* Epoch after epoch without a step, each with a record of its start under the next one; then a checkpoint of the last
+ * step. */
+static void test_epochs_without_steps(void **unused)
+{
+    char folder[256];
+    struct journal *before = NULL, *j;
+    status end;
+
+    (void)unused;
+    test_folder(folder, sizeof folder);
+    make(folder, 1, 3, 0);
+    for (uint64_t epoch = 1; epoch <= 4; epoch++) {
+        j = open_epoch(folder, epoch);
+        assert_int_equal(append(j, 4), ST_OK);
+        assert_int_equal(journal_wait_durable(j, 4), ST_OK);
+        log_init('-', -1, LOG_SILENT);
+        if (before) assert_int_equal(journal_check_owner(before), ST_PEER);
+        log_init('-', -1, LOG_WARN);
+        if (before) assert_int_equal(journal_close(&before), ST_OK);
+        before = j;
+    }
+    assert_int_equal(journal_roll(before, 4), ST_OK);
+    assert_int_equal(append(before, 4), ST_OK);
+    assert_int_equal(append(before, 5), ST_OK);
+    assert_int_equal(journal_prune(before, 3), ST_OK);
+    assert_int_equal(journal_close(&before), ST_OK);
+    {
+        struct journal_reader *r;
+        struct journal_record record;
+        uint64_t starts = 0, last = 0;
+
+        assert_int_equal(journal_reader_open(folder, 4, &r), ST_OK);
+        while ((end = journal_reader_next(r, &record)) == ST_OK) {
+            starts += record.step == 4;
+            last = record.step;
+        }
+        assert_int_equal(end, ST_END);
+        assert_int_equal(starts, 5);
+        assert_int_equal(last, 5);
+        journal_reader_close(&r);
+    }
     test_folder_remove(folder);
 }
 
@@ -336,7 +467,7 @@ static void test_interval(void **unused)
     test_folder_remove(folder);
 }
 
-/* Append until the disk is full: the failure is said, whole records remain, and with room again it goes on. */
+/* Append until the disk is full: the failure is reported, whole records remain, and with room again it goes on. */
 static void fill_and_go_on(const char *folder, void (*make_room)(void *), void *arg)
 {
     static unsigned char big[100000];
@@ -457,10 +588,11 @@ static void test_killed_writer(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_append_and_read), cmocka_unit_test(test_torn_at_every_byte),
-        cmocka_unit_test(test_flipped_bytes),   cmocka_unit_test(test_order),
-        cmocka_unit_test(test_newer_version),   cmocka_unit_test(test_interval),
-        cmocka_unit_test(test_size_limit),      cmocka_unit_test(test_disk_full),
+        cmocka_unit_test(test_append_and_read),      cmocka_unit_test(test_torn_at_every_byte),
+        cmocka_unit_test(test_flipped_bytes),        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_newer_version),        cmocka_unit_test(test_epochs),
+        cmocka_unit_test(test_epochs_without_steps), cmocka_unit_test(test_interval),
+        cmocka_unit_test(test_size_limit),           cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_killed_writer)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

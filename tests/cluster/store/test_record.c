@@ -52,6 +52,7 @@ static void test_step(void **unused)
     assert_int_equal(record_decode_step("test", b.data, b.bytes, &back), ST_OK);
     assert_int_equal(back.step, 42);
     assert_int_equal(back.group_count, 2);
+    assert_int_equal(back.heads, 1);
     assert_int_equal(back.groups[0].visit, 1234567890123);
     assert_int_equal(back.groups[0].position, 99);
     assert_memory_equal(back.groups[0].u, u, sizeof u);
@@ -66,6 +67,28 @@ static void test_step(void **unused)
     record_step_fini(&back);
     record_step_fini(&back);
     record_buffer_fini(&again);
+    record_buffer_fini(&b);
+}
+
+/* Several heads: a version that programs which know one refuse. */
+static void test_heads(void **unused)
+{
+    static double heads[4 * H];
+    struct record_group groups[2];
+    struct record_step step = make_step(groups), back;
+    struct record_buffer b = {0};
+
+    (void)unused;
+    for (int i = 0; i < 4 * H; i++) heads[i] = i;
+    step.heads = 2;
+    step.head_gradient = heads;
+    assert_int_equal(record_encode_step(&step, &b), ST_OK);
+    assert_int_equal(b.data[0], 0x08); /* field 1, the version */
+    assert_int_equal(b.data[1], 2);
+    assert_int_equal(record_decode_step("test", b.data, b.bytes, &back), ST_OK);
+    assert_int_equal(back.heads, 2);
+    assert_memory_equal(back.head_gradient, heads, sizeof heads);
+    record_step_fini(&back);
     record_buffer_fini(&b);
 }
 
@@ -108,7 +131,7 @@ static void test_refused(void **unused)
     assert_int_equal(record_encode_step(&step, &b), ST_OK);
     assert_int_equal(record_decode_step("test", b.data, b.bytes - 1, &back), ST_INPUT);
     assert_int_equal(b.data[0], 0x08); /* field 1, the version */
-    b.data[1] = 2;
+    b.data[1] = 3;
     assert_int_equal(record_decode_step("test", b.data, b.bytes, &back), ST_INPUT);
     b.data[1] = 0;
     assert_int_equal(record_decode_step("test", b.data, b.bytes, &back), ST_INPUT);
@@ -147,8 +170,9 @@ static void test_eval_and_run(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_step), cmocka_unit_test(test_skipped),
-                                       cmocka_unit_test(test_refused), cmocka_unit_test(test_eval_and_run)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_step), cmocka_unit_test(test_heads),
+                                       cmocka_unit_test(test_skipped), cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_eval_and_run)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

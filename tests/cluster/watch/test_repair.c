@@ -96,6 +96,7 @@ static void heartbeat(struct server *s, struct client *c)
     m.sequence = s->sequence;
     m.body_case = MP2__PROGRESS__BODY_STREAM;
     m.stream = &stream;
+    stream.posted = s->sequence;
     assert_int_equal(repair_take(c->repair, bytes, mp2__progress__pack(&m, bytes)), ST_OK);
 }
 
@@ -217,6 +218,42 @@ static void last_message_lost_is_noticed(void **state)
     history_destroy(&s.history);
 }
 
+/* A picture may be older than what the publisher has posted: complete once its first heartbeat's count is reached. */
+static void old_picture_is_not_complete(void **state)
+{
+    struct server s;
+    struct client c;
+    unsigned char bytes[256];
+    size_t size;
+    zmq_msg_t picture;
+    struct history_entry *entries;
+    size_t count;
+    (void)state;
+
+    server_init(&s, 5);
+    client_init(&c);
+    say(&s, bytes);
+    assert_int_equal(history_list(s.history, 0, &entries, &count), ST_OK);
+    assert_int_equal(snapshot_pack(entries, count, s.epoch, s.sequence, 1, &picture), ST_OK);
+    mem_free(entries);
+    size = say(&s, bytes);
+    assert_int_equal(repair_snapshot(c.repair, zmq_msg_data(&picture), zmq_msg_size(&picture)), ST_OK);
+    zmq_msg_close(&picture);
+    assert_false(repair_complete(c.repair)); /* what was posted is not known yet */
+    heartbeat(&s, &c);
+    assert_false(repair_complete(c.repair));
+    assert_int_equal(repair_take(c.repair, bytes, size), ST_OK);
+    answer(&s, &c);
+    assert_true(repair_complete(c.repair));
+    /* The run goes on, and what was to be read has been read. */
+    size = say(&s, bytes);
+    assert_int_equal(repair_take(c.repair, bytes, size), ST_OK);
+    heartbeat(&s, &c);
+    assert_true(repair_complete(c.repair));
+    client_fini(&c);
+    history_destroy(&s.history);
+}
+
 static void restart_and_clock_jump(void **state)
 {
     struct server first, second;
@@ -290,8 +327,12 @@ static void memory_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(loss_is_repaired),       cmocka_unit_test(last_message_lost_is_noticed),
-        cmocka_unit_test(restart_and_clock_jump), cmocka_unit_test(newer_versions_are_skipped),
+        cmocka_unit_test(loss_is_repaired),
+        cmocka_unit_test(last_message_lost_is_noticed),
+        cmocka_unit_test(old_picture_is_not_complete),
+        cmocka_unit_test(old_picture_is_not_complete),
+        cmocka_unit_test(restart_and_clock_jump),
+        cmocka_unit_test(newer_versions_are_skipped),
         cmocka_unit_test(memory_is_bounded),
     };
     log_init('-', -1, LOG_SILENT);

@@ -8,7 +8,7 @@
 #include "cluster/base/file.h"
 #include "coordinator/data/reader.h"
 
-/* The place of the n-th row (from 0) of a file of that format, behind the file's name. */
+/* The place of the n-th row (from 0) of a file of that format, after the file's name. */
 static const char *place_of(const char *format, const char *text, int n, char *out, size_t room)
 {
     char folder[512], path[600], entry[400];

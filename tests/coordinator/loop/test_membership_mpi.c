@@ -30,7 +30,7 @@ static int told(int rank, const char *state)
 
 static void begin(void)
 {
-    struct member_card card = {.threads = 1};
+    struct worker_info card = {.threads = 1};
 
     if (comm_is_coordinator(&comm)) test_folder(folder, sizeof folder);
     assert_int_equal(comm_broadcast(&comm, folder, sizeof folder, 0), ST_OK);
@@ -54,12 +54,20 @@ static void step(int64_t number)
     membership_end_step(&membership);
 }
 
-/* The last worker comes when the file says for the n-th time that it is late. */
+/* The last worker comes when the file says for the n-th time that it is late and that the first one waits for it: on a
+ * busy machine the first one may be late itself for a while. */
 static void come_late(int n)
 {
     const struct timespec pause = {0, 20000000};
 
-    while (comm.rank == comm.size - 1 && told(comm.rank, "LATE") < n) nanosleep(&pause, NULL);
+    if (comm.rank < comm.size - 1) return;
+    while (told(comm.rank, "LATE") < n || told(1, "WAITING") < n) nanosleep(&pause, NULL);
+}
+
+/* The next LATE is a change of state, however seldom the watching thread ran in between. */
+static void show_working(void)
+{
+    if (comm_is_coordinator(&comm)) membership_publish(&membership, MP2__WORKER__STATE__WORKING, "", 2);
 }
 
 static void test_agreement(void **unused)
@@ -81,18 +89,19 @@ static void test_late(void **unused)
     step(1);
     come_late(1);
     assert_int_equal(membership_agree(&membership, ST_OK), ST_OK);
-    step(2); /* all work again */
+    step(2);
+    show_working();
     membership_begin_round(&membership);
     assert_int_equal(membership_agree(&membership, ST_OK), ST_OK);
+    show_working();
     membership_begin_round(&membership);
     come_late(2);
     assert_int_equal(membership_agree(&membership, ST_OK), ST_OK);
     if (!comm_is_coordinator(&comm)) return;
     assert_int_equal(progress_flush(progress), ST_OK);
-    assert_int_equal(told(2, "LATE"), 2);
-    assert_int_equal(told(1, "WAITING"), 2);
-    assert_int_equal(told(1, "LATE"), 0);
-    assert_true(told(2, "WORKING") >= 1);
+    assert_true(told(2, "LATE") >= 2);
+    assert_true(told(1, "WAITING") >= 2);
+    assert_true(told(2, "WAITING") == 0); /* whoever is missing does not wait */
 }
 
 static void end(void)

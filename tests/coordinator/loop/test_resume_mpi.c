@@ -2,11 +2,13 @@
  * no order left that nobody takes. The trainer is a stand-in whose state is one number. */
 #include "tests/support/support.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cluster/base/log.h"
+#include "cluster/base/stop.h"
 #include "coordinator/loop/loop.h"
 
 static struct comm comm;
@@ -17,6 +19,7 @@ struct adder {
     int64_t sum, added, replayed;
     int64_t step_fails, replay_fails; /* at this step, 0: never; */
     int failing;                      /* on this rank */
+    int64_t signal;                   /* the last rank is asked to stop when this step is replayed */
     const char *digest;               /* of its configuration */
     Mp2__Step message;
     struct member_report reports[8];
@@ -24,7 +27,7 @@ struct adder {
     int64_t record;
 };
 
-static void introduce(void *self, struct member_card *card)
+static void introduce(void *self, struct worker_info *card)
 {
     (void)self, (void)card;
 }
@@ -71,6 +74,7 @@ static status replay(void *self, int64_t step, const struct journal_record *reco
 {
     struct adder *a = self;
 
+    if (step == a->signal && comm.rank == comm.size - 1) raise(SIGUSR1);
     TRY(fail_at(a, step, a->replay_fails));
     if (record) memcpy(&a->added, record->payload, sizeof a->added);
     if (record) *message = &a->message;
@@ -126,6 +130,7 @@ static void adder_init(struct adder *a)
 static status run(struct adder *a, const char *folder, int64_t steps, int64_t checkpoint_every,
                   struct loop_result *result)
 {
+    struct run_folder taken;
     const struct job job = {.command = "adder",
                             .self = a,
                             .introduce = introduce,
@@ -138,7 +143,7 @@ static status run(struct adder *a, const char *folder, int64_t steps, int64_t ch
                             .restore = restore,
                             .describe = describe};
     const struct loop_options options = {.run = folder,
-                                         .resume = -1,
+                                         .folder = &taken,
                                          .config = "{}\n",
                                          .config_digest = a->digest,
                                          .steps = steps,
@@ -147,8 +152,12 @@ static status run(struct adder *a, const char *folder, int64_t steps, int64_t ch
                                          .skips = 1,
                                          .record_bytes = 8,
                                          .watch = {.listen = ""}};
+    status s;
 
-    return loop_run(&comm, &job, &options, result);
+    assert_int_equal(loop_take_folder(&comm, folder, -1, &taken), ST_OK);
+    s = loop_run(&comm, &job, &options, result);
+    run_folder_close(&taken);
+    return s;
 }
 
 /* All ranks are at the same place: what is broadcast next is what arrives. As large as an order, to be mistaken for
@@ -253,10 +262,47 @@ static void test_journal_is_refused(void **unused)
     close_folder(folder);
 }
 
+static int64_t steps_in_journal(const char *run)
+{
+    struct journal_reader *reader;
+    struct journal_record record;
+    int64_t steps = 0;
+    char folder[300];
+
+    snprintf(folder, sizeof folder, "%s/journal", run);
+    assert_int_equal(journal_reader_open(folder, 1, &reader), ST_OK);
+    while (journal_reader_next(reader, &record) == ST_OK) steps += record.kind == RECORD_STEP;
+    journal_reader_close(&reader);
+    return steps;
+}
+
+/* A replay may take minutes: a stop ends it, and the journal keeps all it had. The last test: a stop stays asked for.
+ */
+static void test_stop_in_a_replay(void **unused)
+{
+    struct loop_result result;
+    struct adder a;
+    char folder[256];
+
+    (void)unused;
+    open_folder(folder, sizeof folder);
+    interrupt(folder);
+    assert_int_equal(stop_install(), ST_OK);
+    adder_init(&a);
+    a.signal = 2;
+    assert_int_equal(run(&a, folder, 9, 100, &result), ST_OK);
+    assert_int_equal(result.stopped, 1);
+    assert_int_equal(a.replayed, 2);
+    check_in_step();
+    if (comm_is_coordinator(&comm)) assert_int_equal(steps_in_journal(folder), 4);
+    close_folder(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_journal_is_replayed), cmocka_unit_test(test_replay_fails),
-                                       cmocka_unit_test(test_journal_is_refused)};
+                                       cmocka_unit_test(test_journal_is_refused),
+                                       cmocka_unit_test(test_stop_in_a_replay)};
     int failed;
 
     alarm(600); /* ranks that wait for each other for ever */

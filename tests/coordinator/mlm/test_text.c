@@ -36,7 +36,7 @@ static void make(const char *folder, const struct vocabulary *v, enum documents 
     char path[4200];
     const char *paths[] = {path};
     struct option_list texts = {1, paths};
-    struct mlm_source source = {&texts, documents, 0.25, v, NULL, tag};
+    struct mlm_source source = {&texts, documents, 0.25, v, NULL, tag, NULL};
 
     snprintf(path, sizeof path, "%s/text.txt", folder);
     write_text(path);

@@ -50,7 +50,7 @@ static void write_files(struct world *w, char *text, char *vocab, size_t room)
 
 static void open_world(struct world *w, const char *micro, const char *clip)
 {
-    const struct member_card card = {.threads = 1};
+    const struct worker_info card = {.threads = 1};
     char text[4200], vocab[4200], run[4200];
 
     memset(w, 0, sizeof *w);

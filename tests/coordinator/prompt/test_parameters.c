@@ -15,7 +15,8 @@ static const struct parameters_shape plain = {.layers = LAYERS,
                                               .hidden = HIDDEN,
                                               .tasks = TASKS,
                                               .z_start = 1e-3,
-                                              .router_start = 1e-3};
+                                              .router_start = 1e-3,
+                                              .heads = 1};
 
 static void within(const struct moments *x, double low, double high)
 {
@@ -90,7 +91,7 @@ static void test_update(void **state)
     struct parameters *p;
     double s[GATES], r[GATES], g[LAYERS * D], head[2 * HIDDEN], before[2 * HIDDEN];
     float u[LAYERS * D], routers[TASKS * GATES];
-    struct group_draw draw = {.task = 1, .s = s, .r = r, .u = u};
+    struct group_draw draw = {.task = 1, .weight = 1.0, .s = s, .r = r, .u = u};
     struct rates rates = {
         .router = 1e-2, .z = 1e-3, .head = 4e-3, .adamw = {.decay = 0.01, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}};
 
@@ -120,10 +121,85 @@ static void test_update(void **state)
     parameters_destroy(&p);
 }
 
+/* Tasks begin with modules of their own, around the modules that there are; all other gates are as good as closed. */
+static void test_own_modules(void **state)
+{
+    struct parameters_shape shape = plain;
+    struct parameters *p;
+
+    (void)state;
+    shape.own = 2;
+    shape.router_centre = 5;
+    assert_int_equal(parameters_new(&shape, 42, &p), ST_OK);
+    for (int t = 0; t < TASKS; t++)
+        for (int i = 0; i < GATES; i++) {
+            int k = i % MODULES, own = k == 2 * t % MODULES || k == (2 * t + 1) % MODULES;
+
+            assert_true(fabs((double)p->router.value[t * GATES + i] - (own ? 5 : -5)) <= 1.001e-3);
+        }
+    parameters_destroy(&p);
+}
+
+/* A group's gradient counts times its weight: half of g with weight 2 is g. */
+static void test_weights(void **state)
+{
+    struct parameters *p[2];
+    double s[GATES], r[GATES], g[LAYERS * D], head[2 * HIDDEN] = {0};
+    float u[LAYERS * D];
+    struct rates rates = {.router = 1e-2, .z = 1e-3, .adamw = {.beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct group_draw draw = {.task = 1, .weight = 1 + i, .s = s, .r = r, .u = u};
+
+        assert_int_equal(parameters_new(&plain, 7, &p[i]), ST_OK);
+        for (int j = 0; j < LAYERS * D; j++) g[j] = (j % 2 ? 0.3 : -0.2) / (1 + i);
+        parameters_draw(p[i], &draw);
+        parameters_update(p[i], &rates, 1, &draw, g, head);
+    }
+    assert_memory_equal(p[0]->z.m, p[1]->z.m, p[0]->z.count * sizeof(float));
+    assert_memory_equal(p[0]->router.value, p[1]->router.value, p[0]->router.count * sizeof(float));
+    for (int i = 0; i < 2; i++) parameters_destroy(&p[i]);
+}
+
+/* Of two heads, alike at first, the one that a group uses moves, as it would alone. */
+static void test_heads(void **state)
+{
+    struct parameters *p, *one;
+    struct parameters_shape shape = plain;
+    double s[GATES], r[GATES], g[LAYERS * D] = {0}, head[4 * HIDDEN] = {0};
+    float u[LAYERS * D];
+    struct group_draw draw = {.task = 1, .head = 1, .weight = 1.0, .s = s, .r = r, .u = u};
+    struct rates rates = {.head = 1e-3, .adamw = {.beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}};
+    size_t bytes = 2 * HIDDEN * sizeof(float);
+
+    (void)state;
+    shape.heads = 2;
+    assert_int_equal(parameters_new(&shape, 7, &p), ST_OK);
+    assert_int_equal(parameters_new(&plain, 7, &one), ST_OK);
+    assert_memory_equal(p->head.value, one->head.value, bytes);
+    assert_memory_equal(p->head.value + 2 * HIDDEN, one->head.value, bytes);
+    for (int i = 0; i < 2 * HIDDEN; i++) head[2 * HIDDEN + i] = i % 3 - 1;
+    parameters_draw(p, &draw);
+    parameters_update(p, &rates, 1, &draw, g, head);
+    assert_memory_equal(p->head.value, one->head.value, bytes);
+    draw.head = 0;
+    parameters_update(one, &rates, 1, &draw, g, head + 2 * HIDDEN);
+    assert_memory_equal(p->head.value + 2 * HIDDEN, one->head.value, bytes);
+    assert_memory_not_equal(p->head.value, one->head.value, bytes);
+    assert_int_equal(p->head_applied[0], 0);
+    assert_int_equal(p->head_applied[1], 1);
+    parameters_destroy(&p);
+    parameters_destroy(&one);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_values),
+        cmocka_unit_test(test_own_modules),
+        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_heads),
         cmocka_unit_test(test_gates_at_their_means),
         cmocka_unit_test(test_update),
     };

@@ -14,7 +14,8 @@ static const struct parameters_shape shape = {.layers = LAYERS,
                                               .hidden = HIDDEN,
                                               .tasks = TASKS,
                                               .z_start = 1e-3,
-                                              .router_start = 1e-3};
+                                              .router_start = 1e-3,
+                                              .heads = 1};
 
 struct draws {
     struct group_draw draw[GROUPS];
@@ -29,8 +30,13 @@ static void draw_all(const struct parameters *p, struct draws *w)
     for (int g = 0; g < GROUPS; g++) {
         for (int i = 0; i < LAYERS * MODULES; i++)
             w->uniform[g][i] = 0.1 + 0.8 * random_uniform(key, (uint64_t)(g * 100 + i));
-        w->draw[g] = (struct group_draw){
-            .task = g == 2 ? 1 : 4 * g, .uniform = w->uniform[g], .tau = 0.7, .s = w->s[g], .r = w->r[g], .u = w->u[g]};
+        w->draw[g] = (struct group_draw){.task = g == 2 ? 1 : 4 * g,
+                                         .uniform = w->uniform[g],
+                                         .tau = 0.7,
+                                         .weight = 0.5 * (g + 1),
+                                         .s = w->s[g],
+                                         .r = w->r[g],
+                                         .u = w->u[g]};
         parameters_draw(p, &w->draw[g]);
     }
 }
@@ -84,7 +90,8 @@ static void test_square_of_a(void **state)
                     double a = 0;
 
                     for (int n = 0; n < groups; n++)
-                        a += (double)w.u[n][l * D + i] * (double)gradient[(n * LAYERS + l) * COLUMNS + c];
+                        a += w.draw[n].weight * (double)w.u[n][l * D + i] *
+                             (double)gradient[(n * LAYERS + l) * COLUMNS + c];
                     sum += a * a;
                 }
         assert_true(fabs(parameters_square_of_a(p, groups, w.draw, COLUMNS, gradient) - sum) < 1e-12 * sum);

@@ -3,12 +3,14 @@
 #include "tests/support/support.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cluster/base/log.h"
 #include "cluster/base/memory.h"
+#include "cluster/base/stop.h"
 #include "coordinator/score/scorer.h"
 #include "tests/support/failing_memory.h"
 #include "tests/support/model.h"
@@ -20,7 +22,8 @@ enum { LAYERS = 2, TOKENS = 2, HIDDEN = 16, BANK = LAYERS * TOKENS * HIDDEN, LON
 static struct comm comm;
 
 static const char entry[] =
-    "name: X\nkind: labels\nupstream: 0\ntemplate: '“{a}”？'\nlabels: [是, 否]\nsplit: {dev: 0}\nsources:\n"
+    "name: X\nkind: labels\nupstream: 0\ntemplate: '“{a}”？'\nlabels: [是, 否, 甲, 乙, 丙, 丁, 戊, 己, 庚, 辛, 壬, 癸, "
+    "子, 丑, 寅, 卯]\nsplit: {dev: 0}\nsources:\n"
     "  - folder: x\n    format: table\n    files: {train: f}\n    columns: [a, y]\n    fields: {a: a}\n    label: y\n";
 static const struct input_form form = {TOKENS, TASKS_PLACEHOLDER, LONGEST, 0};
 
@@ -87,7 +90,7 @@ static int open_world(void **state)
     open_encoder(w);
     if (comm_is_worker(&comm))
         assert_int_equal(compute_open(w->replica.encoder, w->replica.pool, &o, &w->compute), ST_OK);
-    assert_int_equal(membership_open(&comm, &(struct member_card){.threads = 1}, &w->membership), ST_OK);
+    assert_int_equal(membership_open(&comm, &(struct worker_info){.threads = 1}, &w->membership), ST_OK);
     for (int i = 0; i < BANK; i++) w->prompts[i] = (float)(random_uniform(key, (uint64_t)i) - 0.5);
     for (int i = 0; i < 2 * HIDDEN; i++) w->head[i] = (float)(random_uniform(key, (uint64_t)(BANK + i)) - 0.5);
     return 0;
@@ -125,17 +128,23 @@ static status see(void *arg, int task, int64_t row, int predicted, const int32_t
     return ST_OK;
 }
 
+static struct scorer scorer_of(int64_t batch_tokens, int watched)
+{
+    struct world *w = &world;
+
+    return (struct scorer){.comm = &comm,
+                           .membership = watched ? &w->membership : NULL,
+                           .rules = {.batch_tokens = batch_tokens, .seed = 3},
+                           .data = w->data,
+                           .compute = comm_is_worker(&comm) ? &w->compute : NULL,
+                           .prompts = {LAYERS, TOKENS, w->prompts},
+                           .head = w->head};
+}
+
 static status score(int64_t batch_tokens, int watched, const struct scored_rows *what, struct seen *seen,
                     struct eval_result *out)
 {
-    struct world *w = &world;
-    struct scorer x = {.comm = &comm,
-                       .membership = watched ? &w->membership : NULL,
-                       .rules = {.batch_tokens = batch_tokens, .seed = 3},
-                       .data = w->data,
-                       .compute = comm_is_worker(&comm) ? &w->compute : NULL,
-                       .prompts = {LAYERS, TOKENS, w->prompts},
-                       .head = w->head};
+    struct scorer x = scorer_of(batch_tokens, watched);
     status s;
 
     seen->count = 0;
@@ -225,10 +234,36 @@ static void test_no_memory(void **state)
     }
 }
 
+/* A rank that is no coordinator, where there is one, is asked to stop after the first round. */
+static status see_and_stop(void *arg, int task, int64_t row, int predicted, const int32_t *ids, int count, double score,
+                           double credit)
+{
+    if (comm.size == 1) raise(SIGUSR1);
+    return see(arg, task, row, predicted, ids, count, score, credit);
+}
+
+static void test_a_stop_ends_it(void **state)
+{
+    const struct scored_rows all = {.split = SPLIT_TRAIN};
+    struct eval_result result;
+    struct seen seen;
+    struct scorer x = scorer_of(40, 1);
+
+    (void)state;
+    assert_int_equal(stop_install(), ST_OK);
+    seen.count = 0;
+    if (comm.size > 1 && comm.rank == comm.size - 1) raise(SIGUSR1);
+    assert_int_equal(score_rows(&x, &all, see_and_stop, &seen, &result), ST_END);
+    scorer_fini(&x);
+    if (comm_is_coordinator(&comm)) assert_true(seen.count < ROWS);
+    assert_true(stop_requested());
+    check_in_step(1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rounds), cmocka_unit_test(test_listed_rows),
-                                       cmocka_unit_test(test_no_memory)};
+                                       cmocka_unit_test(test_no_memory), cmocka_unit_test(test_a_stop_ends_it)};
     int failed;
 
     alarm(600); /* ranks that wait for each other for ever */

@@ -77,7 +77,7 @@ static float *random_floats(size_t n, float size, uint32_t purpose)
 static struct answer_marks marks[EXAMPLES];
 static int32_t option_tokens[EXAMPLES][3][2];
 
-/* One to three options at the end, the first of which is right; a context behind "no answer"; a context alone. */
+/* One to three options at the end, the first of which is right; a context after "no answer"; a context alone. */
 static void mark(int e)
 {
     int32_t last = lengths[e] - 1;
@@ -166,7 +166,7 @@ static void run(const struct machine *m, int unit_examples, int layers, const fl
 
 /* ---- bits -------------------------------------------------------------------------------------------------------- */
 
-static void check_bits_of(enum number precision, enum matmul_engine engine, int layers, int by_example,
+static void check_bits_of(enum number precision, enum matmul_engine engine, int int8, int layers, int by_example,
                           enum loss_over loss)
 {
     float *prompts = random_floats(BANK, 1, 1), *head = random_floats(2 * HIDDEN, 1, 2);
@@ -176,7 +176,7 @@ static void check_bits_of(enum number precision, enum matmul_engine engine, int 
     for (int threads = 1; threads <= 3; threads++) {
         struct machine m;
 
-        machine_open(&m, precision, engine, threads);
+        machine_open_as(&m, precision, engine, threads, int8);
         assert_int_not_equal(m.encoder->exact, EXACT_NONE);
         m.loss = loss;
         if (by_example) m.encoder->exact = EXACT_EXAMPLE;
@@ -195,8 +195,8 @@ static void check_bits_of(enum number precision, enum matmul_engine engine, int 
 
 static void check_bits(enum number precision, enum matmul_engine engine, int layers, int by_example)
 {
-    check_bits_of(precision, engine, layers, by_example, LOSS_ANSWERS);
-    check_bits_of(precision, engine, layers, by_example, LOSS_ALL);
+    check_bits_of(precision, engine, 0, layers, by_example, LOSS_ANSWERS);
+    check_bits_of(precision, engine, 0, layers, by_example, LOSS_ALL);
 }
 
 static void test_bits_f32(void **state)
@@ -224,6 +224,15 @@ static void test_bits_bf16(void **state)
     if (!matmul_has_bf16()) test_skip("this CPU has no AVX-512 BF16");
     check_bits(NUMBER_BF16, ENGINE_ONEDNN, LAYERS, 0);
     check_bits(NUMBER_BF16, ENGINE_ONEDNN, LAYERS, 1);
+}
+
+static void test_bits_int8(void **state)
+{
+    (void)state;
+    if (!matmul_has_int8()) test_skip("this CPU has no AVX-512 VNNI");
+    check_bits_of(NUMBER_F32, ENGINE_ONEDNN, 1, LAYERS, 0, LOSS_ANSWERS);
+    check_bits_of(NUMBER_F32, ENGINE_ONEDNN, 1, 1, 0, LOSS_ALL);
+    if (matmul_has_bf16()) check_bits_of(NUMBER_BF16, ENGINE_ONEDNN, 1, LAYERS, 0, LOSS_ANSWERS);
 }
 
 /* ---- finite differences ------------------------------------------------------------------------------------------ */
@@ -389,7 +398,7 @@ static void test_rows(void **state)
         }
 }
 
-/* ---- whole numbers ----------------------------------------------------------------------------------------------- */
+/* ---- int8 -------------------------------------------------------------------------------------------------------- */
 
 /* Losses and last hidden states of the batch, in units of so many examples. */
 static void infer(const struct machine *m, int unit_examples, const float *values, const float *head, double *loss,
@@ -451,11 +460,54 @@ static void test_int8(void **state)
         machine_close(&m);
     }
     off = distance(first, exact, 2 * 496);
-    print_message("logits of whole numbers are off by %.4f of their size\n", off);
+    print_message("logits in int8 are off by %.4f of their size\n", off);
     assert_true(off > 1e-5 && off < .03);
     for (int i = 0; i < EXAMPLES; i++) assert_true(fabs(first_loss[i] - exact_loss[i]) < .05 * exact_loss[i]);
     mem_free(head);
     mem_free(values);
+}
+
+static double cosine(const float *a, const float *b, int n)
+{
+    double both = 0, one = 0, other = 0;
+
+    for (int i = 0; i < n; i++) {
+        both += (double)a[i] * (double)b[i];
+        one += (double)a[i] * (double)a[i];
+        other += (double)b[i] * (double)b[i];
+    }
+    return both / sqrt(one * other);
+}
+
+/* Gradients in int8 point where those in f32 do, in every layer: dropout on, the same masks. */
+static void test_int8_gradients(void **state)
+{
+    enum { LAYER = TOKENS * HIDDEN };
+    float *prompts = random_floats(BANK, 1, 1), *head = random_floats(2 * HIDDEN, 1, 2);
+    static struct outcome exact, int8;
+    struct machine m;
+
+    (void)state;
+    if (!matmul_has_int8()) test_skip("this CPU has no AVX-512 VNNI");
+    for (enum loss_over loss = LOSS_ANSWERS; loss <= LOSS_ALL; loss++)
+        for (int as_int8 = 0; as_int8 < 2; as_int8++) {
+            machine_open_as(&m, NUMBER_F32, ENGINE_ONEDNN, 2, as_int8);
+            m.encoder->exact = EXACT_ROWS;
+            m.loss = loss;
+            run(&m, 8, LAYERS, prompts, head, as_int8 ? &int8 : &exact);
+            machine_close(&m);
+            if (!as_int8) continue;
+            for (int l = 0; l < LAYERS; l++) {
+                double c = cosine(int8.prompts + l * LAYER, exact.prompts + l * LAYER, LAYER);
+
+                print_message("layer %d: cosine %.5f\n", l, c);
+                assert_true(c > .995 && c < 1);
+                assert_true(fabs(distance(int8.prompts + l * LAYER, exact.prompts + l * LAYER, LAYER)) < .1);
+            }
+            assert_true(cosine(int8.head, exact.head, 2 * HIDDEN) > .999);
+        }
+    mem_free(head);
+    mem_free(prompts);
 }
 
 /* ---- ranges ------------------------------------------------------------------------------------------------------ */
@@ -525,11 +577,12 @@ static void test_attach(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bits_f32),      cmocka_unit_test(test_bits_by_example),
-        cmocka_unit_test(test_bits_openblas), cmocka_unit_test(test_bits_bf16),
-        cmocka_unit_test(test_differences),   cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_rows_back),     cmocka_unit_test(test_int8),
-        cmocka_unit_test(test_range),         cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_bits_f32),       cmocka_unit_test(test_bits_by_example),
+        cmocka_unit_test(test_bits_openblas),  cmocka_unit_test(test_bits_bf16),
+        cmocka_unit_test(test_differences),    cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows_back),      cmocka_unit_test(test_int8),
+        cmocka_unit_test(test_int8_gradients), cmocka_unit_test(test_bits_int8),
+        cmocka_unit_test(test_range),          cmocka_unit_test(test_budget),
         cmocka_unit_test(test_attach),
     };
 

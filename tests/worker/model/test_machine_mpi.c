@@ -17,7 +17,7 @@ static status open_with(int64_t unit_examples, enum precision_choice precision, 
 
     memset(r, 0, sizeof *r);
     if (comm.rank == 0) assert_int_equal(model_source_open(folder, &model), ST_OK);
-    s = machine_open(&comm, &m, &(struct machine_encoder){folder, folder, model, 0}, r);
+    s = machine_open(&comm, &m, &(struct machine_encoder){folder, folder, model}, r);
     model_source_close(&model);
     return s;
 }

@@ -21,6 +21,8 @@ static void rate_is_plausible(void **state)
             assert_int_equal(matmul_new((enum matmul_engine)engine, specs, 2, threads, &m), ST_OK);
             assert_int_equal(matmul_rate(m, pool, &rate), ST_OK);
             assert_true(isfinite(rate) && rate > 1e6 && rate < 1e15);
+            assert_int_equal(matmul_rate_cpu(m, pool, &rate), ST_OK);
+            assert_true(isfinite(rate) && rate > 1e6 && rate < 1e15);
             matmul_destroy(&m);
             pool_destroy(&pool);
         }

@@ -476,7 +476,7 @@ static void test_positions_from_table(void **state)
 
 /* ---- an index ---------------------------------------------------------------------------------------------------- */
 
-/* Cut the model into parts a and b (b gets `from` and all names behind it), with the given index entry for `from`. */
+/* Cut the model into parts a and b (b gets `from` and all names after it), with the given index entry for `from`. */
 static status try_index(const char *entry, int twice)
 {
     char index[8192], path[512];

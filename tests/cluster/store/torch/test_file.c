@@ -229,7 +229,7 @@ static void test_zip_forms(void **state)
         zip.size = whole + 3;
         assert_int_equal(try_zip(), ST_INPUT);
         build(zip64);
-        zip.bytes[zip.size++] = 0;                                      /* something behind */
+        zip.bytes[zip.size++] = 0;                                      /* something after */
         assert_int_equal(try_zip(), ST_INPUT);
     }
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cluster/base/log.h"
 #include "cluster/store/checkpoint.h"
 
 static struct comm comm;
@@ -66,9 +67,42 @@ static void test_commands(void **unused)
     test_folder_remove(folder);
 }
 
+/* Every byte of a checkpoint flipped in one bit: none is passed over. */
+static void test_flipped_bytes(void **unused)
+{
+    static const char *const files[] = {"state.pb", "prompts.safetensors"};
+    char folder[256], path[400];
+
+    (void)unused;
+    log_init('-', -1, LOG_SILENT);
+    test_folder(folder, sizeof folder);
+    write_run(folder, 7, 0);
+    for (int f = 0; f < 2; f++) {
+        unsigned char byte, flipped;
+        struct state state;
+        int fd;
+
+        snprintf(path, sizeof path, "%s/step-7/%s", folder, files[f]);
+        fd = open(path, O_RDWR);
+        assert_true(fd >= 0);
+        snprintf(path, sizeof path, "%s/step-7", folder);
+        for (off_t at = 0; pread(fd, &byte, 1, at) == 1; at++) {
+            flipped = byte ^ (unsigned char)(1 << (at % 8));
+            assert_int_equal(pwrite(fd, &flipped, 1, at), 1);
+            assert_int_equal(checkpoint_verify(path, NULL, NULL, &state), ST_INPUT);
+            assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+        }
+        assert_int_equal(checkpoint_verify(path, NULL, NULL, &state), ST_OK);
+        state_fini(&state);
+        close(fd);
+    }
+    log_init('-', -1, LOG_WARN);
+    test_folder_remove(folder);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_commands)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_commands), cmocka_unit_test(test_flipped_bytes)};
     int failed;
 
     if (comm_init(&comm) != ST_OK) return 1;

@@ -1,5 +1,5 @@
 /* The demo data: the same bytes for the same seed, every file that the shipped entries read, every label, answers
- * where they are said to be, no combination of the tasks in the text, and no character outside the vocabulary. */
+ * where they should be, no combination of the tasks in the text, and no character outside the vocabulary. */
 #include "tests/support/support.h"
 
 #include <stdio.h>

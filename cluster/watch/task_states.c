@@ -1,5 +1,5 @@
 /* A list of tasks in the order of their first mention; there are dozens. */
-#include "cluster/watch/tally.h"
+#include "cluster/watch/task_states.h"
 
 #include <math.h>
 #include <string.h>
@@ -8,16 +8,16 @@
 
 static const double WEIGHT = 0.1; /* of the newest visit, as proto/progress.proto says */
 
-void tally_fini(struct tally *t)
+void task_states_fini(struct task_states *t)
 {
     for (size_t i = 0; i < t->count; i++) mem_free(t->tasks[i].id);
     mem_free(t->tasks);
     memset(t, 0, sizeof *t);
 }
 
-static status find(struct tally *t, const char *id, struct tally_task **out)
+static status find_task(struct task_states *t, const char *id, struct task_state **out)
 {
-    struct tally_task *new;
+    struct task_state *new;
 
     for (size_t i = 0; i < t->count; i++)
         if (strcmp(t->tasks[i].id, id) == 0) {
@@ -42,11 +42,11 @@ static void mix(double *mean, double value)
     *mean = isnan(*mean) ? value : *mean + WEIGHT * (value - *mean);
 }
 
-static status take_group(struct tally *t, const Mp2__Group *g, uint64_t step, int skipped)
+static status take_group(struct task_states *t, const Mp2__Group *g, uint64_t step, int skipped)
 {
-    struct tally_task *task;
+    struct task_state *task;
 
-    TRY(find(t, g->task, &task));
+    TRY(find_task(t, g->task, &task));
     task->moved = 1;
     task->message.steps++;
     task->message.examples += g->examples;
@@ -58,12 +58,12 @@ static status take_group(struct tally *t, const Mp2__Group *g, uint64_t step, in
 }
 
 /* Better is higher, except for perplexity. */
-static status take_score(struct tally *t, const Mp2__Score *s)
+static status take_score(struct task_states *t, const Mp2__Score *s)
 {
-    struct tally_task *task;
+    struct task_state *task;
     double *best;
 
-    TRY(find(t, s->task, &task));
+    TRY(find_task(t, s->task, &task));
     task->moved = 1;
     task->message.score = s->score;
     best = &task->message.best_score;
@@ -71,17 +71,17 @@ static status take_score(struct tally *t, const Mp2__Score *s)
     return ST_OK;
 }
 
-static status take_task(struct tally *t, const Mp2__Task *m)
+static status take_task(struct task_states *t, const Mp2__Task *m)
 {
-    struct tally_task *task;
+    struct task_state *task;
 
-    TRY(find(t, m->task, &task));
+    TRY(find_task(t, m->task, &task));
     task->message = *m;
     task->message.task = task->id;
     return ST_OK;
 }
 
-status tally_take(struct tally *t, const Mp2__Progress *m)
+status task_states_take(struct task_states *t, const Mp2__Progress *m)
 {
     if (m->body_case == MP2__PROGRESS__BODY_TASK) return take_task(t, m->task);
     if (m->body_case == MP2__PROGRESS__BODY_STEP)
