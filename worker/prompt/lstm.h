@@ -4,7 +4,7 @@
  *     h = [LSTM over t = 0 … P-1, LSTM over t = P-1 … 0](x)     y = x + relu(h W1 + b1) W2 + b2
  *
  * W2 and b2 start at 0, so that y is x, to the bit, until they have moved. All of it is local and on one thread; values
- * are f32, products fused multiply-adds in a fixed order, gates in double (worker/README.md, "Small algebra"). */
+ * are f32, products fused multiply-adds in a fixed order, gates in double. */
 #ifndef MP2_WORKER_PROMPT_LSTM_H
 #define MP2_WORKER_PROMPT_LSTM_H
 
