@@ -40,8 +40,7 @@ struct oracle_facts {
     int32_t workers, examples;
     int32_t *words; /* the training examples as received */
     size_t word_count;
-    struct assignment
-        assignment; /* the same, parsed: examples of all slots, by slot; which worker computes which gradients */
+    struct assignment assignment; /* the same, parsed: examples by slot; which worker computes which gradients */
     struct oracle_part *parts;
     int32_t part_count;
 };

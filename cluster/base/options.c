@@ -411,18 +411,24 @@ status options_digest(const struct options *o, int (*counts)(void *arg, const ch
     return failed ? fault(ST_MEMORY, "out of memory: a digest of the options") : ST_OK;
 }
 
-void options_help(const struct option *table, size_t count, FILE *to)
+void option_describe(const struct option *row, char *out, size_t room)
 {
     static const char *const types[] = {"whole number", "number", "true|false", "text", "", "list"};
+    char bounds[80] = "", standard[200] = "";
+
+    if (row->least != 0 || row->most != 0) snprintf(bounds, sizeof bounds, ", %.15g to %.15g", row->least, row->most);
+    if (!row->standard) snprintf(standard, sizeof standard, " (must be given)");
+    else if (row->standard[0]) snprintf(standard, sizeof standard, " (default %s)", row->standard);
+    snprintf(out, room, "%s%s%s%s%s", row->type == OPTION_CHOICE ? row->choices : types[row->type], bounds,
+             row->unit[0] ? " " : "", row->unit, standard);
+}
+
+void options_help(const struct option *table, size_t count, FILE *to)
+{
+    char what[512];
 
     for (size_t i = 0; i < count; i++) {
-        const struct option *row = &table[i];
-
-        fprintf(to, "  %-26s %s", row->name, row->type == OPTION_CHOICE ? row->choices : types[row->type]);
-        if (row->least != 0 || row->most != 0) fprintf(to, ", %.15g to %.15g", row->least, row->most);
-        if (row->unit[0]) fprintf(to, " %s", row->unit);
-        if (row->standard && row->standard[0]) fprintf(to, " (default %s)", row->standard);
-        else if (!row->standard) fprintf(to, " (must be given)");
-        fprintf(to, "\n  %-26s %s\n", "", row->help);
+        option_describe(&table[i], what, sizeof what);
+        fprintf(to, "  %-26s %s\n  %-26s %s\n", table[i].name, what, "", table[i].help);
     }
 }

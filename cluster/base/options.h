@@ -99,6 +99,8 @@ status options_text(const struct options *o, char **text);
 status options_digest(const struct options *o, int (*counts)(void *arg, const char *name), void *arg,
                       char out[DIGEST_TEXT]);
 
+/* Local. What may stand there: "whole number, 1 to 1024 examples (default 8)". */
+void option_describe(const struct option *row, char *out, size_t room);
 /* Local. The table as text for `mp2 help COMMAND`. */
 void options_help(const struct option *table, size_t count, FILE *to);
 

@@ -3,7 +3,15 @@
 #ifndef MP2_COORDINATOR_COMMAND_COMMAND_H
 #define MP2_COORDINATOR_COMMAND_COMMAND_H
 
+#include <stddef.h>
+
+#include "cluster/base/options.h"
 #include "cluster/base/status.h"
+
+struct command_table;
+
+/* Local. A table of options, for help, manual pages and completion; returns how many rows it has. */
+typedef size_t command_options(const struct option **rows);
 
 struct command {
     const char *name;
@@ -11,8 +19,12 @@ struct command {
     const char *summary;   /* one sentence */
     /* argv[0] is the command's name. Errors are reported where they are found. */
     status (*run)(int argc, char **argv);
-    void (*help)(void); /* prints options beyond the two lines above; may be NULL */
-    int least, most;    /* how many arguments run takes; most 0: run checks them itself */
+    const char *about;        /* a paragraph for help and the manual page; NULL: none */
+    const char *flags;        /* lines about options that are in no table; NULL: none */
+    command_options *options; /* what --set and a configuration file may say; NULL: nothing */
+    const char *also;         /* the command whose options it takes, too; NULL: none */
+    const struct command_table *subcommands;
+    int least, most; /* how many arguments run takes; most 0: run checks them itself */
 };
 
 struct command_table {
@@ -21,14 +33,15 @@ struct command_table {
     int count;
 };
 
-/* Those of mp2. */
-extern const struct command_table command_table_main;
+/* Those of mp2, and of those that have subcommands. */
+extern const struct command_table command_table_main, command_table_bench, command_table_checkpoint, command_table_data;
 
 /* Local. Runs the command that argv[1] names, as run(argc - 1, argv + 1). ST_USAGE (reported) when there is none, or
  * it does not take so many arguments. */
 status command_run(const struct command_table *table, int argc, char **argv);
 
-/* Local. `mp2 help [COMMAND]`: argv[1] is the command, if any. ST_USAGE (reported) when it is unknown. */
-status command_help(int argc, char **argv);
+/* Local. The row of that name, NULL: none; and the ST_USAGE (reported) that follows. name NULL: none was given. */
+const struct command *command_find(const struct command_table *table, const char *name);
+status command_unknown(const struct command_table *table, const char *name);
 
 #endif

@@ -85,7 +85,8 @@ status cmd_encoder(int argc, char **argv)
     return args_run(argc, argv, &form, &config, write_encoder);
 }
 
-void cmd_encoder_help(void)
+size_t cmd_encoder_options(const struct option **rows)
 {
-    options_help(table, ROWS, stdout);
+    *rows = table;
+    return ROWS;
 }

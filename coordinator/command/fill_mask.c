@@ -204,9 +204,8 @@ status cmd_fill_mask(int argc, char **argv)
     return args_run(argc, argv, &form, &config, fill_texts);
 }
 
-void cmd_fill_mask_help(void)
+size_t cmd_fill_mask_options(const struct option **rows)
 {
-    puts("The likeliest words for every [MASK] of each text, with their probabilities. Up to three texts, or lines on "
-         "standard input.\n");
-    options_help(table, ROWS, stdout);
+    *rows = table;
+    return ROWS;
 }

@@ -190,18 +190,8 @@ status cmd_launch(int argc, char **argv)
     return s;
 }
 
-void cmd_launch_help(void)
+size_t cmd_launch_options(const struct option **rows)
 {
-    puts("Keeps a run of pretrain, mlm, tune or report going while ranks, hosts and links fail and hosts come and go: "
-         "one\n"
-         "mpirun after the other on the hosts that are there, each going on where the last one stood, to the same "
-         "bits.\n"
-         "Not under mpirun. A host's slots are workers; the coordinator is one rank more on the first host.\n\n"
-         "  mp2 launch --hosts FILE --min 4 -- pretrain my.yaml\n"
-         "  mp2 launch --status RUN           how it stands\n"
-         "  mp2 launch --drain HOST RUN       that host leaves in order\n"
-         "  mp2 stop RUN                      all of it ends in order; so do SIGTERM, SIGINT and SIGUSR1 to mp2 "
-         "launch\n\n"
-         "Exit status: 0 done or ended in order; else that of the epoch which it gave up with. Options:");
-    options_help(table, ROWS, stdout);
+    *rows = table;
+    return ROWS;
 }

@@ -84,16 +84,8 @@ status cmd_mlm(int argc, char **argv)
     return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, mlm_run);
 }
 
-void cmd_mlm_help(void)
+size_t cmd_mlm_options(const struct option **rows)
 {
-    puts("Pre-training of an encoder as a masked language model, from plain text to a Hugging Face folder. Start it "
-         "with mpirun:\n"
-         "rank 0 coordinates, the others compute (with -n 1 it does both). With --evaluate nothing is trained: --model "
-         "(the run's\n"
-         "own where none is named) is scored on all held-out documents of --texts; --set heldout=1 takes every "
-         "document.\n"
-         "Training goes on where the run's folder stands; --resume\n"
-         "insists on that, --new on an empty folder. `mp2 stop RUN` or SIGUSR1 end it in order.\n\n"
-         "Options (CONFIG.yaml or --set name=value):");
-    options_help(mlm_options, mlm_option_count, stdout);
+    *rows = mlm_options;
+    return mlm_option_count;
 }

@@ -117,17 +117,8 @@ status cmd_predict(int argc, char **argv)
     return args_run_ranks(argc, argv, &words, predict_command);
 }
 
-void cmd_predict_help(void)
+size_t cmd_predict_options(const struct option **rows)
 {
-    puts("TUNED is a tuned file (NAME, NAME.json or NAME.safetensors). A run of pre-training, or one of its "
-         "checkpoints,\n"
-         "answers the tasks it has seen (--task). FILE has a question a line, - or nothing is standard input: JSON "
-         "objects with\n"
-         "the template's fields (and \"options\" for choices), plain text where there is one field, a table, or for "
-         "extraction\n"
-         "a file in SQuAD's form (a question's number is then its line). Answers come in the questions' order, a line "
-         "of\n"
-         "JSON each. Works alone or under mpirun. Exit status 2 when a line was bad.\n\n"
-         "Options (--set name=value, or --name value):");
-    options_help(predict_options, predict_option_count, stdout);
+    *rows = predict_options;
+    return predict_option_count;
 }

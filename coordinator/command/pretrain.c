@@ -63,12 +63,8 @@ status cmd_pretrain(int argc, char **argv)
     return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, pretrain_run);
 }
 
-void cmd_pretrain_help(void)
+size_t cmd_pretrain_options(const struct option **rows)
 {
-    puts("Multi-task pre-training of modular prompts over a frozen encoder. Start it with mpirun: rank 0 coordinates, "
-         "the others\n"
-         "compute (with -n 1 it does both). Goes on where the run's folder stands; --resume insists on that, --new on "
-         "an\n"
-         "empty folder. `mp2 stop RUN` or SIGUSR1 end it in order.\n\nOptions (CONFIG.yaml or --set name=value):");
-    options_help(pretrain_options, pretrain_option_count, stdout);
+    *rows = pretrain_options;
+    return pretrain_option_count;
 }

@@ -185,18 +185,8 @@ status cmd_report(int argc, char **argv)
     return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, report_run);
 }
 
-void cmd_report_help(void)
+size_t cmd_report_options(const struct option **rows)
 {
-    struct option *table;
-    size_t count;
-
-    puts("Compare ways of tuning: every task by every method with every seed. Cells that are there are taken as they "
-         "are, those\n"
-         "that are missing are run first (start it with mpirun, as mp2 tune; it goes on where it was cut off). Writes "
-         "report.md,\n"
-         "report.html (one file that needs nothing else), report.csv (a line a task and method) and cells.csv.\n\n"
-         "Options (CONFIG.yaml or --set name=value):");
-    if (make_table(&table, &count) != ST_OK) return;
-    options_help(table, count, stdout);
-    mem_free(table);
+    *rows = own_options;
+    return OWN_OPTIONS;
 }

@@ -103,19 +103,3 @@ status cmd_run(int argc, char **argv)
     mem_free(words);
     return fault(ST_SYSTEM, "mpirun cannot be started: %s", strerror(errno));
 }
-
-void cmd_run_help(void)
-{
-    puts(
-        "mp2 run -n 3 pretrain my.yaml is mpirun -n 3 mp2 pretrain my.yaml, where mpirun lets more ranks run than "
-        "there "
-        "are cores\n"
-        "(the coordinator needs none), binds nobody to one core, and takes root where this is root: Open MPI 4.1 and 5 "
-        "want to\n"
-        "be told so in different words. Options before COMMAND are mpirun's (--hostfile, -x, --mca …) and precede "
-        "these. "
-        "Without\n"
-        "-n: in a Slurm job one rank more than it has tasks, otherwise what mpirun makes of it. mpirun takes this "
-        "process's place:\n"
-        "`exec mp2 run …` in a batch script gets the job's signals.");
-}

@@ -39,7 +39,8 @@ status cmd_stop(int argc, char **argv)
     return args_run(argc, argv, &form, &config, ask_run);
 }
 
-void cmd_stop_help(void)
+size_t cmd_stop_options(const struct option **rows)
 {
-    options_help(table, ROWS, stdout);
+    *rows = table;
+    return ROWS;
 }

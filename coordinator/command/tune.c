@@ -69,14 +69,8 @@ status cmd_tune(int argc, char **argv)
     return args_run_ranks(argc, argv, &(struct args_words){.most = 1}, tune_run);
 }
 
-void cmd_tune_help(void)
+size_t cmd_tune_options(const struct option **rows)
 {
-    puts("Tune pre-trained prompts for new tasks from a few examples each: every task by every method with every seed, "
-         "one cell\n"
-         "after the other, each on all ranks of mpirun (with -n 1 on one process). A cell leaves a tuned file for mp2 "
-         "predict and\n"
-         "a result; what is done is not done again, what was cut off goes on. `mp2 stop RUN` or SIGUSR1 end it in "
-         "order.\n\n"
-         "Options (CONFIG.yaml or --set name=value):");
-    options_help(tune_options, tune_option_count, stdout);
+    *rows = tune_options;
+    return tune_option_count;
 }

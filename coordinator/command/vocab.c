@@ -42,7 +42,8 @@ status cmd_vocab(int argc, char **argv)
     return args_run(argc, argv, &form, &plan, make_vocabulary);
 }
 
-void cmd_vocab_help(void)
+size_t cmd_vocab_options(const struct option **rows)
 {
-    options_help(vocabulary_plan_options, vocabulary_plan_option_count, stdout);
+    *rows = vocabulary_plan_options;
+    return vocabulary_plan_option_count;
 }

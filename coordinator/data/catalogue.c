@@ -3,11 +3,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cluster/base/file.h"
 #include "cluster/base/log.h"
+#include "cluster/base/place.h"
 #include "coordinator/data/entry.h"
 
 enum { ENTRY_LIMIT = 4096 };
@@ -89,13 +91,16 @@ static status load_names(struct catalogue *c, const char *folder, struct dirent 
     return check_order(c);
 }
 
-status catalogue_load(const char *folder, struct catalogue *c)
+status catalogue_load(const char *given, struct catalogue *c)
 {
     struct dirent **names = NULL;
-    int n = scandir(folder, &names, is_entry, alphasort);
+    char folder[PATH_MAX];
     status s;
+    int n;
 
     memset(c, 0, sizeof *c);
+    TRY(place_find(given, folder, sizeof folder));
+    n = scandir(folder, &names, is_entry, alphasort);
     if (n < 0) return fault(ST_INPUT, "%s: cannot be read as the folder of task entries: %s", folder, strerror(errno));
     s = load_names(c, folder, names, (size_t)n);
     while (n > 0) free(names[--n]);

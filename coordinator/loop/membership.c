@@ -14,10 +14,8 @@
 #include "coordinator/loop/process_watch.h"
 
 static const double TELL_EVERY = 2, LOOK_EVERY = 1; /* seconds */
-static const double
-    LATE_AFTER = 5,
-    LATE_TIMES = 3,
-    LATE_FIRST = 600; /* late after the longer of LATE_AFTER and LATE_TIMES usual times; LATE_FIRST: none known yet */
+/* An answer is late after the longer of LATE_AFTER and LATE_TIMES usual times; LATE_FIRST: none known yet. */
+static const double LATE_AFTER = 5, LATE_TIMES = 3, LATE_FIRST = 600;
 
 static double resident_bytes(void)
 {

@@ -35,8 +35,7 @@ struct scorer_rules {
 struct scorer {
     struct comm *comm;
     struct membership *membership; /* told who has answered; NULL: not monitored */
-    struct run_folder
-        *folder; /* coordinator: polled for a stop request between rounds; NULL: only signals can request one */
+    struct run_folder *folder;     /* coordinator: polled between rounds for a stop request; NULL: only signals */
     struct scorer_rules rules;
     struct dataset *data;    /* coordinator */
     struct compute *compute; /* workers, as below */

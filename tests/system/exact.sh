@@ -107,6 +107,17 @@ same_killed balance-killed 2 "$want" $o
 # shellcheck disable=SC2086
 [ "$want" != "$(one one-head 2 $o --set prompt.heads=one)" ] || fail "prompt.heads changed nothing"
 
+# A seen task starts its tuning with the head of its kind: untuned, its loss is the run's own.
+"$mp2" evaluate balance-2 test > balance-scores.txt 2>&1 || fail "evaluate with two heads: $(tail -3 balance-scores.txt)"
+printf 'run: tuned\nmodel: model\ndata: data\nprompts: balance-2\n' > tune.yaml
+"$mp2" tune tune.yaml --set tasks=ccpm,cmrc2018 --set methods=zero-shot --set seeds=8 --set k=3 > tune.txt 2>&1 ||
+    fail "tune with two heads: $(tail -3 tune.txt)"
+for task in ccpm cmrc2018; do
+    loss=$(awk -v task=$task '$1 == task { print $5 }' balance-scores.txt)
+    got=$(sed -n 's/.*"test_loss": \([0-9.]*\),.*/\1/p' "tuned/cells/$task/zero-shot/8/result.json" | xargs printf %.3f)
+    [ "$got" = "$loss" ] || fail "$task with two heads: a loss of $got untuned, expected $loss"
+done
+
 # The head stands still without a rate of its own, and goes its own way with another one; all else is trained with either.
 moved() { "$mp2" checkpoint diff "$1" "$2" | grep -oE '^(A|z|router|head.weight):' | sort | tr -d '\n'; }
 one still-1 1 --set train.head_factor=0 --set train.steps=1 > /dev/null || exit 1

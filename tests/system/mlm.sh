@@ -117,10 +117,10 @@ awk '{ for (i = 1; i <= NF; i++) if ($i == "loss" && $(i + 1) + 0 < 4.3) ok = 1 
     fail "nothing was learnt: $(grep held-out whole.txt)"
 
 # Scored again, by any number of ranks: the same figures; more masked text where all of it is held out.
-"$mp2" mlm mlm.yaml --set run=whole --evaluate --batches batches.jsonl > score.txt 2>&1 || fail "evaluate: $(cat score.txt)"
+"$mp2" mlm mlm.yaml --set run=whole --evaluate --batches batches.jsonl > score.txt 2> score.err || fail "evaluate: $(cat score.err)"
 grep "held-out loss" whole.txt | tail -1 | grep -qF "$(grep -o 'held-out loss [0-9.]*, perplexity [0-9.]*, accuracy [0-9.]*' score.txt)" ||
     fail "evaluate: $(cat score.txt), training said $(grep held-out whole.txt | tail -1)"
-mpi 3 "$mp2" mlm mlm.yaml --set run=whole --evaluate > score3.txt 2>&1 || fail "evaluate: $(cat score3.txt)"
+mpi 3 "$mp2" mlm mlm.yaml --set run=whole --evaluate > score3.txt 2> score3.err || fail "evaluate: $(cat score3.err)"
 cmp score.txt score3.txt || fail "3 ranks score otherwise"
 before=$(sha256sum whole/train.ids)
 "$mp2" mlm mlm.yaml --evaluate --set run=whole --set heldout=1 > all.txt 2>&1 || fail "evaluate all: $(cat all.txt)"

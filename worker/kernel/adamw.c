@@ -1,4 +1,4 @@
-/* The corrections of the moments' bias towards 0, their start. */
+/* The bias corrections of the moments, which start at 0. */
 #include "worker/kernel/adamw.h"
 
 #include <math.h>

@@ -5,16 +5,16 @@
 
 #include <stdint.h>
 
-/* What stays the same from update to update. */
+/* Constant over all updates. */
 struct adamw_options {
     double beta1, beta2, eps, decay;
 };
 
-/* One update's numbers. */
+/* The parameters of one update. */
 struct adamw {
     double lr, beta1, beta2, eps, decay;
     double correction1, correction2; /* 1 - beta1^t, 1 - beta2^t */
-    double scale;                    /* the gradient is multiplied by it first; 0: taken as it is */
+    double scale;                    /* the gradient is first multiplied by it; 0: unscaled */
 };
 
 /* Local. Update number `count` (t, from 1) at a learning rate. */

@@ -1,4 +1,4 @@
-/* Where attention keeps what in its scratch: blocks of 48 queries against all keys. */
+/* Layout of attention's scratch: blocks of 48 queries against all keys. */
 #ifndef MP2_WORKER_KERNEL_ATTENTION_PLAN_H
 #define MP2_WORKER_KERNEL_ATTENTION_PLAN_H
 
@@ -10,7 +10,7 @@ enum { QUERY_BLOCK = 48 }; /* eight tiles of rows; even, so that pairs of rows d
 struct attention_plan {
     int64_t across; /* units of a packed row of q or d_ctx, whole vectors */
     int64_t ld_s;   /* leading dimension of scores: an odd number of cache lines, so that columns do not collide */
-    int64_t ld_o;   /* of sums head size wide */
+    int64_t ld_o;   /* of sums, one per element of the head size */
     /* Offsets in scratch, in floats. */
     size_t keep, k_columns, v_columns, v_rows, k_rows, q, d_ctx, q_rows, d_ctx_rows;
     size_t s, d_p, p_pairs, ds_pairs, out, d_k, d_v;
@@ -62,13 +62,13 @@ VEC_INLINE int attention_pairs(const struct attention *a)
     return TILE_PAIRS && a->type == NUMBER_BF16;
 }
 
-/* Which entry of its dropout a query draws. */
+/* The dropout coordinates of a query. */
 VEC_INLINE struct row_place attention_place(const struct attention *a, int64_t query)
 {
     return a->place ? a->place[query] : (struct row_place){a->slot, (uint32_t)query};
 }
 
-/* What a probability or its gradient becomes as a matrix operand. */
+/* A probability, or its gradient, rounded as a matrix operand. */
 VEC_INLINE vec attention_operand(enum number type, vec x)
 {
     return type == NUMBER_BF16 ? vec_widen(vec_narrow(x)) : x;

@@ -1,8 +1,8 @@
-/* Philox4x32-10 over columns: which elements of a row a dropout keeps (kernels.h tells the rule).
+/* Philox4x32-10 over columns: which elements of a row a dropout keeps (rule in kernels.h).
  *
  * Eight blocks at a time, each in a 64-bit lane per word of state, so that a 32 x 32 -> 64 bit product is one
- * instruction and its halves need no shuffling. Eight blocks are 64 thresholds. Blocks are dealt to lanes in the order
- * in which the final unpacking puts the 16-bit numbers into the order of columns. */
+ * instruction and its halves need no shuffling. Eight blocks are 64 thresholds. Blocks are assigned to lanes such that
+ * the final unpacking puts the 16-bit numbers in column order. */
 #ifndef MP2_WORKER_KERNEL_DROPOUT_BITS_H
 #define MP2_WORKER_KERNEL_DROPOUT_BITS_H
 
@@ -10,7 +10,7 @@
 
 enum { DROPOUT_GROUP = 64, DROPOUT_GROUP_VECS = DROPOUT_GROUP / LANES };
 
-/* keep: `lanes` a row of n columns needs when made in whole groups. */
+/* Number of elements (of type lanes) of keep for a row of n columns, in whole groups. */
 VEC_INLINE int64_t dropout_words(int64_t n)
 {
     return (n + DROPOUT_GROUP - 1) / DROPOUT_GROUP * DROPOUT_GROUP_VECS;
@@ -21,7 +21,7 @@ VEC_INLINE int64_t dropout_words(int64_t n)
 #define PHILOX_W0 0x9e3779b9u
 #define PHILOX_W1 0xbb67ae85u
 
-/* A word of state of as many blocks as a vector has 64-bit lanes; products of low halves; (product >> 32) ^ x ^ key. */
+/* One word of state of several blocks, one block per 64-bit lane; products of low halves; (product >> 32) ^ x ^ key. */
 #ifdef __AVX512F__
 
 typedef __m512i philox_word;
@@ -58,7 +58,7 @@ VEC_INLINE philox_word philox_xor_high(philox_word product, philox_word x, uint3
 
 #endif
 
-/* The ten rounds, in place. The upper halves of the lanes of x[1] and x[3] are left over from products. */
+/* The ten rounds, in place. The upper halves of the lanes of x[1] and x[3] hold leftovers of products. */
 VEC_INLINE void philox_rounds(const struct dropout *d, philox_word x[4])
 {
     const philox_word m0 = philox_set(PHILOX_M0), m1 = philox_set(PHILOX_M1);

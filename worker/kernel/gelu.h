@@ -1,13 +1,13 @@
 /* GELU with the error function, twice.
  *
- * f32: with t = |x|, the normal tail is Phi(-t) = exp(-t^2/2) Q(t), where Q = erfcx(t/sqrt 2)/2 falls slowly; Q(t) (t
- * + 3) is a polynomial of degree 8 in w = (t - 3)/(t + 3), to 4e-8 for 0 <= t <= 13.5. So the tail keeps its relative
- * accuracy where 1 + erf would cancel, and backward has the density for nothing.
+ * f32: with t = |x|, the normal tail is Phi(-t) = exp(-t^2/2) Q(t), where Q = erfcx(t/sqrt 2)/2 falls slowly; Q(t) (t +
+ * 3) is a polynomial of degree 8 in w = (t - 3)/(t + 3), to 4e-8 for 0 <= t <= 13.5. So the tail keeps its relative
+ * accuracy where 1 + erf would cancel, and backward gets the density for free.
  *
- * bf16: Phi - 1/2 and GELU' - 1/2 are odd, so x times a polynomial in x^2, on |x| <= c, of the form that is exact at
- * c: beyond c the tail is 0 and 1. Errors 4e-6 and 3e-5, far below the digit that rounding to bf16 leaves, without an
- * exponential: at 512 rows of 4,096 this is the costliest thing between matrix products. All fits by least relative
- * (f32) or absolute (bf16) maximum. */
+ * bf16: Phi - 1/2 and GELU' - 1/2 are odd, so x times a polynomial in x^2, on |x| <= c, of the form that is exact at c:
+ * beyond c, Phi is taken as 0 or 1. Errors 4e-6 and 3e-5, far below bf16's rounding, without an exponential: at 512
+ * rows of 4,096 this is the most expensive operation between matrix products. All fits minimise the maximum relative
+ * (f32) or absolute (bf16) error. */
 #ifndef MP2_WORKER_KERNEL_GELU_H
 #define MP2_WORKER_KERNEL_GELU_H
 
@@ -22,7 +22,7 @@ VEC_INLINE vec horner(const float *c, int degree, vec x)
     return p;
 }
 
-/* exp(-x^2/2), its argument carried in two floats. */
+/* exp(-x^2/2), with the argument as a sum of two floats. */
 VEC_INLINE vec gauss(vec x)
 {
     vec square = vec_mul(x, x), rest = vec_fma(x, x, vec_sub(vec_zero(), square)), half = vec_set(-0.5f);
@@ -42,7 +42,7 @@ VEC_INLINE vec normal(vec x, vec e)
     return vec_select(vec_less(x, vec_zero()), tail, vec_sub(one, tail));
 }
 
-/* 1/2 + x ((1 - k) fit(k) + 1/(2c)) with x held in -c..c and k = 2 x^2/c^2 - 1. */
+/* 1/2 + x ((1 - k) fit(k) + 1/(2c)) with x clamped to -c..c and k = 2 x^2/c^2 - 1. */
 VEC_INLINE vec odd(const float *fit, int degree, float c, vec x)
 {
     vec y = vec_min(vec_set(c), vec_max(vec_set(-c), x)), one = vec_set(1.0f);
@@ -52,7 +52,7 @@ VEC_INLINE vec odd(const float *fit, int degree, float c, vec x)
     return vec_fma(y, p, vec_set(0.5f));
 }
 
-/* Phi(x), as accurate as type asks. */
+/* Phi(x), as accurate as type requires. */
 VEC_INLINE vec gelu_factor(enum number type, vec x)
 {
     static const float fit[] = {0.0457949608f,   -0.0313886315f, 0.0232479155f,   -0.0170250515f, 0.0118373358f,

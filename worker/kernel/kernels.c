@@ -1,6 +1,7 @@
 /* Which target's table a run uses, and the dropout keys' arithmetic. */
 #include "worker/kernel/kernels.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cluster/base/log.h"
@@ -26,6 +27,15 @@ int isa_parse(const char *name, enum isa *isa)
     return -1;
 }
 
+/* MP2_MAX_ISA: what one wants to use at most, whatever the CPU has. */
+static int is_allowed(enum isa isa)
+{
+    const char *most = getenv("MP2_MAX_ISA");
+    enum isa limit;
+
+    return !most || isa_parse(most, &limit) != 0 || limit == ISA_AUTO || isa <= limit;
+}
+
 /* The compiler's check asks the system too: a set whose registers are not saved does not count. */
 int isa_usable(enum isa isa)
 {
@@ -33,6 +43,7 @@ int isa_usable(enum isa isa)
     int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 
+    if (!is_allowed(isa)) return 0;
     switch (isa) {
     case ISA_AVX512BF16: return avx512 && __builtin_cpu_supports("avx512bf16");
     case ISA_AVX512: return avx512;
@@ -45,8 +56,9 @@ status kernels_choose(enum isa isa, struct kernels *out)
     if (isa == ISA_AUTO)
         isa = isa_usable(ISA_AVX512BF16) ? ISA_AVX512BF16 : isa_usable(ISA_AVX512) ? ISA_AVX512 : ISA_AVX2;
     if (!isa_usable(isa))
-        return fault(ST_INPUT, "this CPU cannot run the %s kernels%s", isa_name(isa),
-                     isa == ISA_AVX2 ? "; AVX2 with FMA is the least mp2 needs" : "");
+        return fault(ST_INPUT, "this CPU cannot run the %s kernels%s%s", isa_name(isa),
+                     isa == ISA_AVX2 ? "; AVX2 with FMA is the least mp2 needs" : "",
+                     is_allowed(isa) ? "" : " as MP2_MAX_ISA limits it");
     switch (isa) {
     case ISA_AVX512BF16: kernels_avx512bf16(out); break;
     case ISA_AVX512: kernels_avx512(out); break;

@@ -4,7 +4,7 @@
 
 #include "worker/kernel/dropout_bits.h"
 
-/* The gradient that reaches a row, of one or two parts. */
+/* The gradient of a row's output, the sum of one or two parts. */
 VEC_INLINE vec norm_gradient(const float *a, const float *b, int j, int w)
 {
     vec g = vec_at(a, j, w);

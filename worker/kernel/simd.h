@@ -1,4 +1,4 @@
-/* What the parts of one target's table offer to each other. */
+/* Interfaces between the parts of one target's table. */
 #ifndef MP2_WORKER_KERNEL_SIMD_H
 #define MP2_WORKER_KERNEL_SIMD_H
 
@@ -8,7 +8,7 @@
 #define KERNEL_JOIN(name, target) KERNEL_JOIN_(name, target)
 #define KERNEL(name) KERNEL_JOIN(name, KERNEL_TARGET)
 
-/* Each enters the functions of its file into the table. */
+/* Each puts the functions of its file into the table. */
 void KERNEL(embed_kernels)(struct kernels *k);
 void KERNEL(norm_kernels)(struct kernels *k);
 void KERNEL(gelu_kernels)(struct kernels *k);

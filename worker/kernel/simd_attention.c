@@ -1,6 +1,6 @@
-/* Attention, forward. Scores of 48 queries against all keys lie in scratch; a row's softmax is computed there, in
- * place: exponentials without their sum are the operand of the second product, whose result is divided by the sum.
- * Dropout takes terms out of the product, never out of the sum. */
+/* Attention, forward. Scores of 48 queries against all keys are in scratch; a row's softmax is computed there, in
+ * place: the unnormalised exponentials are the operand of the second product, whose result is divided by their sum.
+ * Dropout removes terms from the product, never from the sum. */
 #include <math.h>
 
 #include "worker/kernel/attention_plan.h"
@@ -47,7 +47,7 @@ VEC_INLINE void softmax_row(int pairs, enum number type, const struct attention 
             if (n - j < LANES) e = vec_keep(vec_in_row(j, n), e);
             sum[k] = vec_add(sum[k], e);
             if (a->drop.threshold) e = vec_keep(keep[j / LANES], e);
-            if (pairs) vec_store_bf16((uint16_t *)s + j, e); /* after what is still to be read */
+            if (pairs) vec_store_bf16((uint16_t *)s + j, e); /* does not reach what is still to be read */
             else vec_store(s + j, attention_operand(type, e));
         }
     stats[0] = most;

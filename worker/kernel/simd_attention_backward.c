@@ -1,9 +1,9 @@
-/* Attention, backward. Probabilities P are computed again from the saved largest score and 1 / sum, to the bits of
- * forward. With M the dropout (0 or its scale), dP = M (dO V^T) and D = sum over keys of P dP (which is also dO . O,
- * so that the context need not be kept):
+/* Attention, backward. Probabilities P are recomputed from the saved largest score and 1 / sum, with the same bits as
+ * in forward. With M the dropout (0 or its scale), dP = M (dO V^T) and D = sum over keys of P dP (which is also dO . O,
+ * so that the context need not be saved):
  *   dS = P (dP - D)    dQ = scale dS K    dK = scale dS^T Q    dV = (M P)^T dO
- * 48 queries at a time; dK and dV gather in f32. In pairs of bf16, dS is an operand both ways: row by row for dQ, and
- * with the rows 2r and 2r+1 interleaved for dK. */
+ * 48 queries at a time; dK and dV accumulate in f32. In pairs of bf16, dS is an operand both ways: row by row for dQ,
+ * and with the rows 2r and 2r+1 interleaved for dK. */
 #include "worker/kernel/attention_plan.h"
 #include "worker/kernel/simd.h"
 
@@ -76,7 +76,7 @@ VEC_INLINE void operands_pair(const struct attention *a, int both, const float d
 }
 #endif
 
-/* m rows of scores and of dO V^T to the operands of the last three products. */
+/* Convert m rows of scores and of dO V^T to the operands of the last three products. */
 VEC_INLINE void operands(int pairs, enum number type, const struct attention *a, const struct attention_plan *p,
                          int64_t first, int64_t m, const float *stats, float *scratch)
 {

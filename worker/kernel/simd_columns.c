@@ -1,5 +1,5 @@
-/* Work on blocks of 64 columns of A, and AdamW. All of it is bound by memory: a block's rows are read in order, once.
- * The update composes the next step's prompt from the row it has just written, so that A is not read again for it. */
+/* Operations on blocks of 64 columns of A, and AdamW. All are memory-bound: a block's rows are read in order, once. The
+ * update composes the next step's prompt from the row it has just written, so that A is not read again for it. */
 #include <math.h>
 
 #include "worker/kernel/simd.h"
@@ -25,7 +25,7 @@ VEC_INLINE struct adamw_constants adamw_prepare(const struct adamw *w)
                                     vec_set((float)(w->lr / w->correction1))};
 }
 
-/* m and v are updated in place; the new p comes back. */
+/* m and v are updated in place; returns the new p. */
 VEC_INLINE vec adamw_apply(const struct adamw_constants *c, vec g, vec p, vec *m, vec *v)
 {
     vec denominator;

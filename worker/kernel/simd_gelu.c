@@ -1,4 +1,4 @@
-/* GELU over arrays, and back; how well it is met stands in gelu.h. */
+/* GELU over arrays, and its backward; accuracy is described in gelu.h. */
 #include "worker/kernel/gelu.h"
 #include "worker/kernel/simd.h"
 

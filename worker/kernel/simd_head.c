@@ -1,4 +1,4 @@
-/* The span head: two dot products a row, and back. */
+/* The span head: two dot products per row, and backward. */
 #include "worker/kernel/simd.h"
 #include "worker/kernel/vec.h"
 

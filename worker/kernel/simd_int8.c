@@ -1,4 +1,4 @@
-/* Rows on their way into and out of int8 products (kernels.h: struct int8_scales). */
+/* Quantizing the inputs and dequantizing the results of int8 products (kernels.h: struct int8_scales). */
 #include "worker/kernel/gelu.h"
 #include "worker/kernel/simd.h"
 
@@ -8,10 +8,10 @@ VEC_INLINE vec not_finite(vec a)
     return vec_mul(a, vec_zero());
 }
 
-/* A step below which numbers count as 0: its inverse would not be finite. */
+/* A scale below this counts as 0: its inverse would not be finite. */
 static const float LEAST = 1e-30f;
 
-/* Hadamard's matrix over n vectors. */
+/* Multiply n vectors by the Hadamard matrix. */
 VEC_INLINE void mix(vec *v, int n)
 {
 #pragma GCC unroll 4
@@ -26,7 +26,7 @@ VEC_INLINE void mix(vec *v, int n)
             }
 }
 
-/* What quantize needs to know of the numbers that it has seen. */
+/* What quantize needs to know about a row's numbers. */
 struct extent {
     vec largest, bad;
 };
@@ -60,7 +60,7 @@ VEC_INLINE struct extent rotate_row(int64_t width, enum number type, const void 
     return e;
 }
 
-/* To integers of a scale, zero at 128. */
+/* Quantize a row, zero at 128. */
 VEC_INLINE void quantize_row(int64_t width, const float *x, const struct extent *e, uint8_t *q, float *scale)
 {
     vec inverse;
@@ -107,7 +107,7 @@ static void int8_dequantize(int64_t rows, int width, const struct int8_scales *s
     }
 }
 
-/* The row's floats take the place of its sums. pre: where y goes, in type; NULL: nowhere. */
+/* The row's floats overwrite its sums. pre: receives y, in type; NULL: not wanted. */
 VEC_INLINE void gelu_row(int64_t width, const struct int8_scales *s, vec x_scale, void *sums, enum number type,
                          void *pre, uint8_t *q, float *scale)
 {

@@ -1,4 +1,4 @@
-/* The end of a sublayer: dropout, residual, LayerNorm, the next layer's prompt, and back. A row stays in the first
+/* The end of a sublayer: dropout, residual, LayerNorm, the next layer's prompt, and backward. A row stays in the L1
  * cache between its passes: sum, centred squares (two passes, so that no digits cancel), result. */
 #include "worker/kernel/norm_row.h"
 #include "worker/kernel/simd.h"

@@ -1,4 +1,4 @@
-/* The limit that attention is measured against: multiply-adds that never leave the registers. */
+/* The upper bound that attention is compared with: multiply-adds that stay in registers. */
 #include "worker/kernel/tile.h"
 
 #ifdef __AVX512F__

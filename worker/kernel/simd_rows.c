@@ -57,8 +57,8 @@ static void scatter_add(int64_t rows, int width, const int32_t *index, const flo
     for (int64_t i = 0; i < rows; i++) add(width, out + (size_t)index[i] * (size_t)width, x + i * width);
 }
 
-/* A column's sum stays in registers while the rows pass: of so many columns that a row's part fills whole cache lines
- * and few pages are opened for little. */
+/* Column sums stay in registers while iterating over rows: of enough columns to read whole cache lines and not to touch
+ * a page for only a few bytes. */
 enum { SUM_VECS = 8 };
 
 VEC_INLINE void sum_strip(enum number type, int64_t rows, int64_t n, size_t row_bytes, const void *x, float *out)
@@ -89,7 +89,7 @@ static void sum_rows(int64_t rows, int width, int64_t ld, enum number type, cons
     else sum_rows_of(NUMBER_F32, rows, width, ld, x, out);
 }
 
-/* Sixteen lanes, closed by one fixed tree. */
+/* Sixteen lanes, combined in one fixed tree. */
 static double sum_squares(int64_t n, const float *x)
 {
     double lane[LANES] = {0};

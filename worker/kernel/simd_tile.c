@@ -1,5 +1,5 @@
-/* The register tiles of tile.h: 6 rows x 4 vectors of sums stay in registers over the whole depth (6 x 1 where there
- * are 16 registers of half the size), with fewer rows and vectors at the edges. */
+/* The register tiles of tile.h: 6 rows x 4 vectors of sums stay in registers over the whole depth (6 x 1 with 16
+ * registers of half the size), with fewer rows and vectors at the edges. */
 #include "worker/kernel/tile.h"
 
 #ifdef __AVX512F__

@@ -1,4 +1,4 @@
-/* Softmax cross entropy over a vocabulary. Sums of exponentials are closed into double every 1,024 elements: fifty
+/* Softmax cross entropy over a vocabulary. Sums of exponentials are added into a double every 1,024 elements: fifty
  * thousand terms in float lanes would cost digits. */
 #include <math.h>
 
@@ -7,7 +7,7 @@
 
 enum { PART = 1024 };
 
-/* A NaN anywhere is lost here and comes back in the sum. */
+/* A NaN is lost here, but shows again in the sum. */
 static float largest(const float *x, int n)
 {
     vec most[4] = {vec_set(-INFINITY), vec_set(-INFINITY), vec_set(-INFINITY), vec_set(-INFINITY)};

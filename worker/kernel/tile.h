@@ -1,7 +1,7 @@
 /* Small matrix products for attention: C (m x n) = A (m x depth) B (depth x n), f32 sums.
  *
  * Operands are units of 32 bits: a float, or, on AVX-512 BF16, a pair of bf16 neighbours in depth (vdpbf16ps). B is
- * packed in panels of 64 columns, [panel][depth][64], zero after its last column; A is read by broadcast under two
+ * packed in panels of 64 columns, [panel][depth][64], zero after its last column; A is read by broadcast with two
  * strides, so that a product with A transposed needs no copy. Every element of C is one chain of fused steps in the
  * order of depth: its bits do not depend on the register tile it falls into. */
 #ifndef MP2_WORKER_KERNEL_TILE_H
@@ -20,7 +20,7 @@ enum { PANEL = 64, PANEL_VECS = PANEL / LANES };
 
 struct operand {
     const float *a;
-    int64_t row, step; /* from row to row and from unit to unit of depth */
+    int64_t row, step; /* strides between rows and between units of depth */
 };
 
 /* Units of n elements of depth. */

@@ -2,7 +2,7 @@
  * here is exactly rounded or an explicit sequence of fused operations, so that kernels written with it give the same
  * bits everywhere. Tails are loaded and stored under a mask and run through the same arithmetic as full vectors.
  *
- * Included by simd_*.c alone (compiled once per target). */
+ * Included only by simd_*.c (compiled once per target). */
 #ifndef MP2_WORKER_KERNEL_VEC_H
 #define MP2_WORKER_KERNEL_VEC_H
 
@@ -73,13 +73,13 @@ VEC_INLINE lanes vec_in_row(int64_t i, int64_t n)
     return n - i >= LANES ? (lanes)0xffff : n > i ? vec_first(n - i) : (lanes)0;
 }
 
-/* A row's sum is kept in four accumulators of 16 lanes; vector number i/16 goes to accumulator i/16 % 4. */
+/* A row's sum uses four accumulators of 16 lanes; vector number i/16 goes to accumulator i/16 % 4. */
 VEC_INLINE float vec_sum4(const vec a[4])
 {
     return vec_sum(vec_add(vec_add(a[0], a[1]), vec_add(a[2], a[3])));
 }
 
-/* e^x for x up to 88 (nonsense above), relative error below 1.2e-7; 0 below -87.3; NaN stays NaN. (Cephes' expf.) */
+/* e^x for x up to 88 (undefined above), relative error below 1.2e-7; 0 below -87.3; NaN stays NaN. (Cephes' expf.) */
 VEC_INLINE vec vec_exp(vec x)
 {
     vec n = vec_round(vec_mul(x, vec_set(1.44269504088896341f)));

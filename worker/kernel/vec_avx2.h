@@ -223,7 +223,7 @@ VEC_INLINE void vec_transpose8(__m256 r[8])
     for (int i = 0; i < 8; i++) r[i] = t[i];
 }
 
-/* r[i] lane j <-> r[j] lane i: four blocks of 8 x 8, of which two change places. */
+/* r[i] lane j <-> r[j] lane i: four blocks of 8 x 8, of which two are swapped. */
 VEC_INLINE void vec_transpose(vec r[16])
 {
     __m256 block[4][8];

@@ -19,7 +19,7 @@ VEC_INLINE vec vec_div(vec a, vec b) { return _mm512_div_ps(a, b); }
 VEC_INLINE vec vec_sqrt(vec a) { return _mm512_sqrt_ps(a); }
 VEC_INLINE vec vec_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }    /* a b + c */
 VEC_INLINE vec vec_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_ps(a, b, c); }  /* c - a b */
-VEC_INLINE vec vec_min(vec a, vec b) { return _mm512_min_ps(a, b); }                /* b when either is NaN */
+VEC_INLINE vec vec_min(vec a, vec b) { return _mm512_min_ps(a, b); }                /* b if either is NaN */
 VEC_INLINE vec vec_max(vec a, vec b) { return _mm512_max_ps(a, b); }
 VEC_INLINE vec vec_abs(vec a) { return _mm512_abs_ps(a); }
 VEC_INLINE vec vec_round(vec a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
@@ -30,7 +30,7 @@ VEC_INLINE vec vec_select(lanes m, vec yes, vec no) { return _mm512_mask_blend_p
 VEC_INLINE vec vec_keep(lanes m, vec a) { return _mm512_maskz_mov_ps(m, a); }       /* 0 elsewhere */
 VEC_INLINE vec vec_drop(lanes m, vec a) { return _mm512_maskz_mov_ps((lanes)~m, a); }
 
-/* a 2^n for whole n in -126..127, a around 1. */
+/* a 2^n for integer n in -126..127, a around 1. */
 VEC_INLINE vec vec_scale2(vec a, vec n) { return _mm512_scalef_ps(a, n); }
 
 /* Fixed tree: lanes 8 apart, 4, 2, 1. */

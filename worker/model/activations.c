@@ -76,7 +76,7 @@ static void lay_thread(struct layout *l, const struct sizes *s, const struct enc
 
     t->narrow = take_rows(l, s, ENCODER_BLOCK, s->hidden);
     t->narrow2 = take_rows(l, s, ENCODER_BLOCK, s->hidden);
-    t->wide = take_rows(l, s, ENCODER_BLOCK, 2 * s->ffn); /* the second half: GELU's input in inference */
+    t->wide = take_rows(l, s, ENCODER_BLOCK, 2 * s->ffn); /* the second half holds GELU's input in inference */
     t->sum = layout_floats(l, ENCODER_BLOCK * s->hidden);
     t->attention = layout_take(l, attention_bytes(e, s->rows));
     if (!e->int8) return;
@@ -85,7 +85,7 @@ static void lay_thread(struct layout *l, const struct sizes *s, const struct enc
     t->sums = layout_floats(l, INT8_ROWS * widest);
 }
 
-/* base NULL: bytes only; a->layers and a->threads may then be NULL. */
+/* base NULL: only count bytes; a->layers and a->threads may then be NULL. */
 static size_t lay_all(const struct encoder *e, struct activations *a, void *base)
 {
     const struct activations_plan *p = &a->plan;
@@ -195,8 +195,8 @@ static void cut_block(struct activations *a, int32_t first, int32_t rows, int32_
     }
 }
 
-/* Where rows are exact anyhow, blocks small enough that all threads get several; otherwise every example by itself, in
- * blocks counted from its start, whatever the threads. */
+/* If rows are exact in any block (EXACT_ROWS), use blocks small enough that every thread gets several; otherwise cut
+ * every example separately, in blocks counted from its start, whatever the number of threads. */
 static void cut_evenly(struct activations *a, int32_t rows)
 {
     int32_t size = unit_batch_rows((rows + 4 * a->plan.threads - 1) / (4 * a->plan.threads), MATMUL_GRAIN);
@@ -223,7 +223,7 @@ static void order_examples(struct activations *a, const struct unit_batch *b)
     }
 }
 
-/* Attention neither reads nor writes the rows between examples; whatever stands there passes through products. */
+/* Attention neither reads nor writes the rows between examples, but products process whatever is there. */
 static void clear_gaps(const struct encoder *e, struct activations *a, const struct unit_batch *b)
 {
     int64_t h = e->config.hidden;
@@ -273,7 +273,7 @@ void activations_narrow(const struct encoder *e, struct activations *a)
     cut_evenly(a, a->row_count);
 }
 
-/* From the last row on: what is still to be moved stands before its place. */
+/* Backward from the last row: every row still to be moved lies before its destination. */
 void activations_widen(const struct encoder *e, struct activations *a, const struct unit_batch *b)
 {
     int64_t h = e->config.hidden, at = a->row_count;

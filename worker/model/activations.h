@@ -1,12 +1,12 @@
-/* The memory of one unit on its way through the encoder: what backward needs of every layer, and each thread's scratch
- * for a block of rows. Inside of the encoder: encoder.h is what others see. */
+/* The memory of one unit in the encoder: what backward needs of every layer, and each thread's scratch for a block of
+ * rows. Internal to the encoder; its public header is encoder.h. */
 #ifndef MP2_WORKER_MODEL_ACTIVATIONS_H
 #define MP2_WORKER_MODEL_ACTIVATIONS_H
 
 #include "worker/model/encoder.h"
 
-enum { ENCODER_BLOCK = 128 }; /* rows that one thread takes through a layer at a time, at most */
-enum { INT8_ROWS = 64 };      /* and through an int8 product, whose sums should stay in the second cache */
+enum { ENCODER_BLOCK = 128 }; /* maximum rows that one thread takes through a layer at a time */
+enum { INT8_ROWS = 64 };      /* and through an int8 product, whose sums should stay in the L2 cache */
 
 struct row_block {
     int32_t first, rows;
@@ -23,7 +23,7 @@ struct layer_saved {
     void *in_qkv, *ctx, *in_up; /* (T,H) t: inputs of products; in_qkv and in_up with a sink only */
 };
 
-/* What only a sink needs, of one layer at a time. */
+/* What only a sink needs, for one layer at a time. */
 struct sink_saved {
     void *gelu, *d_down, *d_up, *d_out; /* (T,F), (T,H), (T,F), (T,H) t */
     float *d_norm1, *d_norm2;           /* (T,H) */
@@ -55,18 +55,18 @@ struct activations {
     struct row_block *blocks;
     int32_t block_count;
     int32_t *order;          /* (E) examples, longest first */
-    int32_t *wanted;         /* (E + 1) where each example's rows begin among those that are wanted */
-    int32_t *rows;           /* (T) the rows that are wanted of the last layer, ascending */
+    int32_t *wanted;         /* (E + 1) index of each example's first row among the wanted rows */
+    int32_t *rows;           /* (T) the wanted rows of the last layer, ascending */
     struct row_place *place; /* (T) of these */
-    int32_t row_count;       /* -1: all are wanted */
+    int32_t row_count;       /* -1: all rows are wanted */
 };
 
-/* Local. Cut the batch's rows into blocks for so many threads, order its examples, clear the gaps. */
+/* Local. Cut the batch's rows into blocks for that many threads, order its examples, clear the gaps. */
 void activations_prepare(const struct encoder *e, struct activations *a, const struct unit_batch *b);
 
-/* Local. Before a layer that goes on with some rows alone: keep these and count each example's; after its attention:
- * move their state to the front, cut them into blocks. rows ascend. On the way back: move their gradient from the front
- * to their places, 0 in all others, and cut all rows into blocks. */
+/* Local. Before a layer that continues with some rows only: store the rows (ascending) and count those of each example;
+ * after its attention: move their state to the front, cut them into blocks. In backward: move their gradient from the
+ * front to their places, 0 in all others, and cut all rows into blocks. */
 void activations_want(struct activations *a, const struct unit_batch *b, const int32_t *rows, int32_t count);
 void activations_narrow(const struct encoder *e, struct activations *a);
 void activations_widen(const struct encoder *e, struct activations *a, const struct unit_batch *b);

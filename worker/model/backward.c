@@ -1,8 +1,9 @@
-/* Backward of activations. Phases, from the last layer to the first: rows from the layer's output down to the gradient
- * of attention's context; attention by (example, head), beside it the sum over examples of the prompt gradient of the
- * layer above; the rows phase of the next layer begins with the product that leads from d_qkv to the layer's input.
+/* Backward of activations. Phases, from the last layer to the first: rows, from the layer's output down to the gradient
+ * of attention's context; then attention by (example, head), and in the same phase the sum over examples of the prompt
+ * gradient of the layer above. The rows phase of the next layer begins with the product from d_qkv to the layer's
+ * input.
  *
- * The residual stream's gradient is kept in two parts, `gradient` and (in scratch) what comes back through the layer's
+ * The residual stream's gradient is stored in two parts, `gradient` and (in scratch) the gradient through the layer's
  * first product; LayerNorm's backward adds them. */
 #include <string.h>
 
@@ -12,13 +13,13 @@
 
 enum { SUM_SLICE = 4096 }; /* floats of a prompt that one thread sums at a time */
 
-/* Whether the prompt before this layer is wanted a gradient of. */
+/* Whether the gradient of the prompt before this layer is wanted. */
 static int wants_prompt(const struct pass *p, int32_t layer)
 {
     return p->d_prompts && layer < p->prompts->layers;
 }
 
-/* The block's rows that carry a prompt: gradient + back, to their example's place. */
+/* Store gradient + back of the block's prompt rows in their example's place. */
 static void keep_prompt_rows(const struct pass *p, const struct row_block *block, const float *back)
 {
     int64_t hidden = p->e->config.hidden;
@@ -36,7 +37,7 @@ static void keep_prompt_rows(const struct pass *p, const struct row_block *block
     }
 }
 
-/* From d_qkv of `layer` to its input: the second part of the gradient there. */
+/* From d_qkv of `layer` to the second part of the gradient of its input. */
 static void block_input_back(struct pass *p, int thread, const struct row_block *block, int32_t layer, float *back)
 {
     void *d_qkv = row_at(p->a->d_qkv, p->e->precision, block->first, 3 * p->e->config.hidden);
@@ -54,13 +55,13 @@ static void keep_sum(const struct pass *p, const struct row_block *block, const 
     if (b) p->e->kernels.add(n, out, b);
 }
 
-/* Where a block's gradient goes: kept for a sink, else scratch. */
+/* Where to write a block's gradient: an array kept for a sink, else scratch. */
 static void *block_place(const struct pass *p, void *kept, void *scratch, int32_t first, int64_t width)
 {
     return kept ? row_at(kept, p->e->precision, first, width) : scratch;
 }
 
-/* LayerNorm 2 and the feed-forward part. back: second part of the gradient of the layer's output (NULL: none); on
+/* LayerNorm 2 and the feed-forward network. back: second part of the gradient of the layer's output (NULL: none); on
  * return the second part of the gradient of LayerNorm 1's output, in t->sum. */
 static void block_feed_forward_back(struct pass *p, int thread, const struct row_block *block, const float *back)
 {
@@ -137,7 +138,7 @@ static void layer_job(void *arg, int thread, int threads)
     }
 }
 
-/* The head's gradients of the wanted queries, at the example's front, move to their rows; those of others are 0. */
+/* Move the head's gradients of the wanted queries from the front of the example to their rows; set all others to 0. */
 static void widen_queries(const struct attention *a, char *d_q)
 {
     size_t bytes = (size_t)a->width * number_size(a->type);

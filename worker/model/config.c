@@ -1,4 +1,4 @@
-/* Reading config.json. Sizes must be there; what Hugging Face gives a default to has the same default here. */
+/* Reading config.json. Sizes are required; where Hugging Face has a default, it is the same here. */
 #include "worker/model/config.h"
 
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "cluster/base/json.h"
 #include "cluster/base/log.h"
 
-/* Bounds far above any model, so that products of sizes stay within 64 bits. */
+/* Limits far above any model, so that products of sizes fit into 64 bits. */
 enum { MOST_LAYERS = 1 << 10, MOST_WIDTH = 1 << 20, MOST_ROWS = 1 << 28 };
 
 struct config_reader {
@@ -22,7 +22,7 @@ static const json_t *get_value(const struct config_reader *r, const char *key)
     return json_is_null(value) ? NULL : value;
 }
 
-/* standard < 0: the key must be there. */
+/* standard < 0: the key is required. */
 static status read_int(const struct config_reader *r, const char *key, int64_t most, int64_t standard, int64_t *out)
 {
     const json_t *value = get_value(r, key);
@@ -73,8 +73,8 @@ static status read_bert(const struct config_reader *r, struct model_config *c)
 {
     int64_t width;
 
-    TRY(expect_text(r, "model_type", "bert", "ernie"));       /* ERNIE is a BERT, at times with a table of task types */
-    TRY(expect_text(r, "hidden_act", "gelu", "gelu_python")); /* both are erf; the others approximate or differ */
+    TRY(expect_text(r, "model_type", "bert", "ernie")); /* ERNIE is a BERT, sometimes with a table of task types */
+    TRY(expect_text(r, "hidden_act", "gelu", "gelu_python")); /* both are erf; others differ or approximate */
     TRY(expect_text(r, "position_embedding_type", "absolute", NULL));
     TRY(read_int(r, "hidden_size", MOST_WIDTH, -1, &c->hidden));
     TRY(read_int(r, "num_hidden_layers", MOST_LAYERS, -1, &c->layers));

@@ -14,21 +14,21 @@ struct model_config {
     int64_t vocab, types;                        /* types >= 2 */
     double eps;                                  /* LayerNorm's */
     double hidden_dropout, attention_dropout;    /* [0,1) */
-    int64_t task;        /* 1: the first row of a table of task types is added to the token types */
-    int64_t says_untied; /* 1: the file says that the head's decoder is not the word table */
-    int64_t untied;      /* 1: it has a table of its own */
+    int64_t task;                                /* 1: add the first row of a table of task types to the token types */
+    int64_t says_untied; /* 1: according to the file, the head's decoder is not tied to the word table */
+    int64_t untied;      /* 1: it has its own table */
 };
 
-/* Local. positions and untied are left 0, and so is vocab when the file does not say: the tables decide. ST_INPUT
- * (reported) on what this encoder does not compute: another activation than erf GELU, relative positions, fewer than 2
- * token types, a decoder, an embedding of another width, sizes missing, out of bounds or not dividing. */
+/* Local. positions and untied are left 0, and so is vocab if missing in the file: the tables determine them. ST_INPUT
+ * (reported) for what this encoder does not support: an activation other than erf GELU, relative positions, fewer than
+ * 2 token types, a decoder, an embedding of another width; or sizes missing, out of bounds or not divisible. */
 status model_config_read(const char *path, struct model_config *config);
-/* The same over text in memory; name is for messages. */
+/* The same from text in memory; name is for messages. */
 status model_config_parse(const char *name, const char *text, size_t n, struct model_config *config);
 
-/* Local. FLOPs of an example of n tokens, forward and the gradient of activations: products 2 x 2 x (4 H^2 + 2 H F) a
- * token and layer, attention 4 n^2 H forward and 8 n^2 H backward; in the last layer queries, keys and values of all
- * tokens, the rest of the `read` tokens whose hidden states are wanted (n: all). */
+/* Local. FLOPs of an example of n tokens, forward and the gradient of activations: products 2 x 2 x (4 H^2 + 2 H F) per
+ * token and layer, attention 4 n^2 H forward and 8 n^2 H backward; in the last layer, queries, keys and values of all
+ * tokens, the rest only for the `read` tokens whose hidden states are needed (n: all). */
 double model_config_flops(const struct model_config *config, int64_t n, int64_t read);
 
 #endif

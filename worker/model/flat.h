@@ -1,6 +1,6 @@
-/* All parameters of a masked language model as one array of floats: the canonical tensors (names.h) one after the
- * other, each starting at a multiple of 64 elements (zeros between). Gradients, moments and masters share the layout,
- * so that sums, ranges and messages need to know nothing of tensors. */
+/* All parameters of a masked language model as one array of floats: the canonical tensors (names.h) one after another,
+ * each starting at a multiple of 64 elements (zeros between). Gradients, moments and master weights share the layout,
+ * so that sums, ranges and messages need not know about tensors. */
 #ifndef MP2_WORKER_MODEL_FLAT_H
 #define MP2_WORKER_MODEL_FLAT_H
 
@@ -35,7 +35,7 @@ enum flat_head_slot {
     FLAT_HEAD_NORM_BIAS,
     FLAT_DECODER_BIAS,
     FLAT_DECODER
-}; /* the last where config.untied */
+}; /* the last if config.untied */
 enum { FLAT_EMBEDDING_NORM = 3, FLAT_EMBEDDING_NORM_BIAS = 4 };
 
 struct flat {
@@ -45,7 +45,7 @@ struct flat {
     int64_t count;          /* of the whole array */
 };
 
-/* Local. config with vocab and positions known. */
+/* Local. config must have vocab and positions set. */
 status flat_init(struct flat *f, const struct model_config *config);
 void flat_fini(struct flat *f);
 
@@ -74,17 +74,17 @@ int flat_decays(const struct flat *f, int64_t slot);
 void flat_adamw(const struct flat *f, const struct kernels *k, const struct adamw *w, int64_t first, int64_t last,
                 const float *grad, float *values, float *m, float *v);
 
-/* Weights for packing out of such an array. Both stay the caller's. */
+/* Weights for packing, from such an array. Both remain owned by the caller. */
 struct flat_view {
     const struct flat *flat;
     const float *values;
 };
 struct packed_weights_source packed_weights_from_flat(const struct flat_view *view);
 
-/* Local. Fill values from a source; head: 0 leaves the head's tensors as they are. */
+/* Local. Fill values from a source; head: 0 leaves the head's tensors unchanged. */
 status flat_read(const struct flat *f, const struct packed_weights_source *source, int head, float *values);
 
-/* Local. `count` elements from `first` of the tensor of a canonical name. ST_INPUT (reported) when there is none. */
+/* Local. `count` elements from `first` of the tensor of a canonical name. ST_INPUT (reported) if there is none. */
 status flat_copy(const struct flat_view *view, const char *name, int64_t first, int64_t count, float *out);
 
 #endif

@@ -1,6 +1,6 @@
-/* The tree over a unit's slots (cluster/README.md, "Tree of sums"), in place: neighbours are added, then neighbours of
- * neighbours; where the right one is absent the left stands alone. The unit is an aligned block, so this is a node of
- * the batch's tree. */
+/* The tree over a unit's slots (cluster/README.md, "Tree of sums"), in place: neighbours are added, then pairs of
+ * neighbours, and so on; if the right one is absent, the left one is passed up unchanged. The unit is an aligned block,
+ * so this is a node of the batch's tree. */
 #ifndef MP2_WORKER_MODEL_FOLD_H
 #define MP2_WORKER_MODEL_FOLD_H
 

@@ -1,4 +1,4 @@
-/* The writer of model folders. Weights go through a buffer of 65,536 elements, so that nothing is held twice. */
+/* The writer of model folders. Weights go through a buffer of 65,536 elements, so that nothing is in memory twice. */
 #include "worker/model/folder.h"
 
 #include <errno.h>
@@ -52,13 +52,13 @@ static status write_config(const char *folder, const struct model_folder *what)
 struct folder_writer {
     const struct model_folder *what;
     int64_t count;            /* tensors */
-    char (*names)[NAME_ROOM]; /* in the file; canonical ones come after bert. */
+    char (*names)[NAME_ROOM]; /* in the file: canonical names prefixed by bert. */
     struct tensor_spec *specs;
     float *buffer;
     uint16_t *narrow;
 };
 
-/* Beside a decoder of its own transformers 5 looks for a bias of its own, too. */
+/* If the decoder has its own table, transformers 5 looks for its own bias, too. */
 static const char decoder_bias[] = "cls.predictions.decoder.bias";
 
 static const char *canonical(const struct folder_writer *w, int64_t i)

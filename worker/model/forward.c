@@ -1,11 +1,11 @@
-/* Forward. Phases: rows (embedding, or a kept state, up to the first layer's q, k, v); then for every layer attention
- * by (example, head), and rows from its output to the next layer's q, k, v. */
+/* Forward. Phases: rows (from the embedding, or a saved state, to the first layer's q, k, v); then for every layer
+ * attention by (example, head), and rows from its output to the next layer's q, k, v. */
 #include "worker/model/int8.h"
 #include "worker/model/pass.h"
 
 #include <string.h>
 
-/* The head's queries of the wanted rows move to the example's front. */
+/* Move the head's queries of the wanted rows to the front of the example. */
 static void narrow_queries(const struct attention *a, char *q)
 {
     size_t bytes = (size_t)a->width * number_size(a->type);
@@ -42,7 +42,7 @@ static void attention_job(void *arg, int thread, int threads)
     }
 }
 
-/* Where a block's input of the layer's first product goes: kept for a sink, else scratch. */
+/* Where to write the block's input of the layer's first product: an array kept for a sink, else scratch. */
 static void *block_input(const struct pass *p, void *kept, void *scratch, int32_t first)
 {
     return kept ? row_at(kept, p->e->precision, first, p->e->config.hidden) : scratch;
@@ -56,7 +56,7 @@ static void block_qkv(struct pass *p, int thread, const struct row_block *block,
     pass_product(p, thread, PRODUCT_QKV, layer, block->rows, x, y);
 }
 
-/* From ids, or from the kept state of layer `first`, to q, k, v. */
+/* From ids, or from the saved state of layer `first`, to q, k, v. */
 static void enter_job(void *arg, int thread, int threads)
 {
     struct pass *p = arg;
@@ -89,7 +89,7 @@ static void enter_job(void *arg, int thread, int threads)
     }
 }
 
-/* Attention's output to LayerNorm 1; its rounded rows go to x. */
+/* From attention's output to LayerNorm 1; its rounded rows go to x. */
 static void block_attention_end(struct pass *p, int thread, const struct row_block *block, void *x)
 {
     const struct encoder *e = p->e;
@@ -107,7 +107,7 @@ static void block_attention_end(struct pass *p, int thread, const struct row_blo
     e->kernels.norm_forward(&n, state, t->narrow, state, x, xhat, rstd);
 }
 
-/* The feed-forward part from x to LayerNorm 2 and the next layer's prompt; its rounded rows go to next. */
+/* The feed-forward network from x to LayerNorm 2 and the next layer's prompt; its rounded rows go to next. */
 static void block_feed_forward(struct pass *p, int thread, const struct row_block *block, const void *x, void *next)
 {
     const struct encoder *e = p->e;

@@ -1,6 +1,6 @@
 #include "worker/model/int8.h"
 
-/* A few rows on their way. */
+/* A few rows being processed. */
 struct rows_at {
     struct pass *p;
     const struct packed_weights_layer *layer;
@@ -27,7 +27,7 @@ static int width_out(const struct rows_at *r, int product)
     return (int)matmul_product(r->p->e->matmul, product)->n;
 }
 
-/* As packed_weights_products has them: what is added to the residual stream's gradient stays f32. */
+/* As in packed_weights_products: what is added to the residual stream's gradient stays f32. */
 static enum number type_out(const struct rows_at *r, int product)
 {
     return product == PRODUCT_QKV_BACK || product == PRODUCT_UP_BACK ? NUMBER_F32 : r->p->e->precision;

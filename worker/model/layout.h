@@ -1,4 +1,4 @@
-/* Laying parts out in one block of memory: the same walk over the parts gives the size (base NULL) and the addresses.
+/* Laying out parts in one block of memory: the same walk over the parts gives the size (base NULL) or the addresses.
  * Every part starts at a cache line. */
 #ifndef MP2_WORKER_MODEL_LAYOUT_H
 #define MP2_WORKER_MODEL_LAYOUT_H
@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct layout {
-    char *base;    /* NULL: count bytes only */
+    char *base;    /* NULL: only count bytes */
     size_t offset; /* bytes so far */
 };
 

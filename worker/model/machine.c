@@ -31,7 +31,7 @@ static void describe_choice(const struct machine_config *m, const struct replica
     int bf16 = facts->precision == NUMBER_BF16;
 
     if (m->recalled[0] && (recorded(m) == PRECISION_BF16) == bf16)
-        snprintf(out, REPLICA_CHOICE_BYTES, "%s", m->recalled); /* with the figures of the run's beginning */
+        snprintf(out, REPLICA_CHOICE_BYTES, "%s", m->recalled); /* with the rates from the start of the run */
     else if (r->f32 > 0)
         snprintf(out, REPLICA_CHOICE_BYTES, "%s: %.0f GFLOP/s a worker (%s: %.0f)", bf16 ? "bf16" : "f32",
                  (bf16 ? r->bf16 : r->f32) * 1e-9, bf16 ? "f32" : "bf16", (bf16 ? r->f32 : r->bf16) * 1e-9);
@@ -74,7 +74,7 @@ status machine_note(const struct replica *r, char **text)
     return ST_OK;
 }
 
-/* What follows the note's words in a line of the file. */
+/* Read what follows the note's prefix in a line of the file. */
 static void read_note(FILE *file, char out[REPLICA_CHOICE_BYTES])
 {
     char *line = NULL;

@@ -1,5 +1,5 @@
-/* How a command computes, as its options say it: the rows `machine.…` that pretrain, evaluate, predict and tune share,
- * and the encoder that follows from them. */
+/* How a command computes: the options `machine.…` that pretrain, evaluate, predict and tune share, and the encoder
+ * opened according to them. */
 #ifndef MP2_WORKER_MODEL_MACHINE_H
 #define MP2_WORKER_MODEL_MACHINE_H
 
@@ -11,15 +11,16 @@
 
 struct machine_config {
     enum precision_choice precision;
-    char
-        recalled[REPLICA_CHOICE_BYTES]; /* no option: what auto is in a run that goes on (machine_recall); "" unknown */
+    char recalled[REPLICA_CHOICE_BYTES]; /* not an option: what auto was resolved to in a resumed run (machine_recall);
+                                            "" unknown */
     enum isa isa;
     enum matmul_engine engine;
     int exact, accept_break;
     int64_t threads, unit_examples, unit_memory;
 };
 
-/* Their rows. field: the struct machine_config of type; examples: how many are computed together, as text. */
+/* Their rows of an option table. field: the struct machine_config of type; examples: how many are computed together, as
+ * text. */
 #define MACHINE_OPTIONS(type, field, examples)                                                                     \
     CHOICE_OPTION("machine.precision", offsetof(type, field.precision), "auto", "auto|f32|bf16|int8", RESULT,      \
                   "of weights and matrix inputs; auto: the faster one of f32 and bf16; int8: faster still, on "    \
@@ -37,25 +38,25 @@ struct machine_config {
         INT_OPTION("machine.unit_memory", offsetof(type, field.unit_memory), "1Gi", 1e6, 1e15, PLACEMENT, "bytes", \
                    "memory for the activations of the examples computed together")
 
-/* What an encoder is opened from. */
+/* What is needed to open an encoder. */
 struct machine_encoder {
     const char *folder;               /* the encoder's */
     const char *spill;                /* as in struct replica_options */
     const struct model_source *model; /* rank 0's opened source, NULL elsewhere */
 };
 
-/* Collective. The encoder, computed as m says (the same on all ranks). r->choice is then "bf16: 210 GFLOP/s a worker
- * (f32: 105)", with figures where they were measured; "" where precision is not auto. ST_INPUT,
- * reported by rank 0, where m asks for what its rows' limits cannot rule out. */
+/* Collective. Open the encoder according to m (the same on all ranks). r->choice is then, for example, "bf16: 210
+ * GFLOP/s a worker (f32: 105)", with rates if they were measured; "" if precision is not auto. ST_INPUT, reported by
+ * rank 0, for invalid settings that the limits of single options do not catch. */
 status machine_open(struct comm *c, const struct machine_config *m, const struct machine_encoder *e, struct replica *r);
 
-/* ---- what auto is, in a run's configuration: a line of it that is a comment ---- */
+/* ---- what auto was resolved to, as a comment line in a run's configuration ---- */
 
-/* Rank 0, local. Replace *text (malloc) by itself with r's choice after it, if it has one; one that was measured just
- * now is said, too. */
+/* Rank 0, local. Append r's choice to *text (malloc), if there is one; a choice measured just now is also logged. */
 status machine_note(const struct replica *r, char **text);
-/* Collective. Where m's precision is auto: what the configuration at path (rank 0's) says that it is; where it says
- * nothing, for it is older than the choice, bf16 where the CPUs have it; no such file: nothing is recorded. */
+/* Collective. If m's precision is auto: read from the configuration at path (rank 0's) what it was resolved to; if that
+ * is missing, because the run is older than this choice, bf16 if the CPUs support it; no such file: nothing is
+ * recorded. */
 status machine_recall(struct comm *c, const char *path, struct machine_config *m);
 
 #endif

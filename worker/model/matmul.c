@@ -1,6 +1,6 @@
-/* The products. One primitive for each number of rows that is a multiple of the grain: making one costs a fraction of a
- * millisecond and 16 rows run as fast as 256 here, so no row count is ever split or padded by more than 15 rows.
- * Memory objects are made once a thread; a run only sets their addresses. */
+/* The matrix products. One primitive for each number of rows that is a multiple of the grain: creating one takes a
+ * fraction of a millisecond, and 16 rows run as fast as 256 here, so no row count is ever split or padded by more than
+ * 15 rows. Memory objects are created once per thread; a run only sets their addresses. */
 #include "worker/model/matmul.h"
 
 #include <cblas.h>
@@ -125,8 +125,8 @@ static dnnl_data_type_t weight_type(const struct matmul_spec *s)
     return s->in == NUMBER_U8 ? dnnl_s8 : dnnl_type(s->in);
 }
 
-/* oneDNN may have been told to use less than the CPU has (DNNL_MAX_CPU_ISA); each set of its list holds the lesser
- * one's bits. */
+/* oneDNN may be limited to less than the CPU supports (DNNL_MAX_CPU_ISA); each instruction set's value includes the
+ * bits of the smaller ones. */
 static int dnnl_has(dnnl_cpu_isa_t isa)
 {
     unsigned here = (unsigned)dnnl_get_effective_cpu_isa(), needed = (unsigned)isa;
@@ -139,14 +139,14 @@ int matmul_has_bf16(void)
     return isa_usable(ISA_AVX512BF16) && dnnl_has(dnnl_cpu_isa_avx512_core_bf16);
 }
 
-/* Without VNNI pairs of products are summed up in 16 bits, which do not hold them. */
+/* Without VNNI, pairs of products are summed in 16 bits, which overflow. */
 int matmul_has_int8(void)
 {
     return isa_usable(ISA_AVX512) && dnnl_has(dnnl_cpu_isa_avx512_core_vnni);
 }
 
-/* Rows of the primitive on a rung, 0: none. A ladder of grains; for a fixed number of rows whole calls, and below the
- * rest. */
+/* Rows of the primitive on a rung, 0: none. Multiples of the grain; for a fixed number of rows, full calls, and a last
+ * one for the rest. */
 static int rung_rows(const struct matmul_spec *s, int rung)
 {
     if (s->rows == 0) return (rung + 1) * MATMUL_GRAIN;
@@ -198,7 +198,7 @@ static dnnl_status_t rung_describe(const struct matmul *m, struct product *p, in
     return why;
 }
 
-/* Largest row count first: it chooses the layout, which all others are then asked to take. */
+/* Largest row count first: it chooses the layout, which all others must then accept. */
 static status product_compile(const struct matmul *m, struct product *p)
 {
     for (int i = RUNGS - 1; i >= 0; i--) {
@@ -326,7 +326,7 @@ status matmul_new(enum matmul_engine engine, const struct matmul_spec *specs, in
     m->engine = engine;
     m->count = count;
     m->threads = threads;
-    omp_set_num_threads(1); /* of this thread: primitives are made for one */
+    omp_set_num_threads(1); /* of this thread: primitives are created for one thread */
     s = mem_alloc((size_t)count, sizeof *m->products, &m->products);
     if (s == ST_OK) s = mem_alloc((size_t)threads, sizeof *m->lanes, &m->lanes);
     if (s == ST_OK) {
@@ -445,7 +445,7 @@ status matmul_pack(const struct matmul *m, int product, const float *w, int tran
     union {
         const float *in;
         void *out;
-    } handle = {.in = w}; /* oneDNN's memory objects know no const */
+    } handle = {.in = w}; /* oneDNN's memory objects have no const */
     dnnl_status_t why;
 
     if (m->engine == ENGINE_OPENBLAS) return pack_plain(&p->spec, w, transposed, packed);

@@ -1,6 +1,6 @@
 /* What is exact on this machine (worker/README.md, "Products"), measured: rows of every product, multiplied together
- * with 16, 32 … MATMUL_ROWS rows at shifting places, against the same rows multiplied 16 at a time; and each number of
- * rows against itself at another place. Products are dealt to the pool's threads. */
+ * with 16, 32 … MATMUL_ROWS rows at varying positions, against the same rows multiplied 16 at a time; and each number
+ * of rows against itself at another position. Products are distributed over the pool's threads. */
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -68,7 +68,7 @@ static const void *row_of(const void *base, int64_t row, int64_t width, enum num
     return (const char *)base + (size_t)(row * width) * number_size(type);
 }
 
-/* Rows [first, first + rows) of x into the same rows of y. */
+/* Multiply rows [first, first + rows) of x into the same rows of y. */
 static status multiply(const struct matmul *m, int product, int thread, const struct probe *p, int64_t first,
                        int64_t rows, void *y)
 {

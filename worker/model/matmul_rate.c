@@ -1,4 +1,4 @@
-/* Zeros are multiplied: the instructions take the same time whatever the numbers are. */
+/* Zeros are multiplied: the instructions take the same time for all values. */
 #include "worker/model/matmul_rate.h"
 
 #include <stdatomic.h>

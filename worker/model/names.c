@@ -1,4 +1,4 @@
-/* Three short tables (embeddings, one layer, head), and the wrappers and prefixes under which files hide them. */
+/* Three short tables (embeddings, one layer, head), and the wrappers and prefixes that files put before them. */
 #include "worker/model/names.h"
 
 #include <stdio.h>
@@ -43,7 +43,7 @@ static const struct row head[NAME_HEAD + 1] = {{"transform.dense.weight", "HH"},
 static const char *const prefixes[] = {"", "bert.", "ernie.",
                                        "encoder."}; /* CPT's model.encoder. is the last, wrapped */
 
-/* What modules around modules put into names, anywhere; the last two only at the start. */
+/* Name components added by wrapper modules, anywhere; the last two only at the start. */
 static const char *const wrappers[] = {
     "module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
     "model",  "base_model"};
@@ -64,7 +64,7 @@ int64_t names_of(const struct model_config *config)
     return names_all(config->layers) + (config->untied != 0);
 }
 
-/* The text after start when it starts so, else NULL. */
+/* The text after the prefix `start`, NULL if it does not begin with it. */
 static const char *after(const char *text, const char *start)
 {
     size_t n = strlen(start);
@@ -72,7 +72,7 @@ static const char *after(const char *text, const char *start)
     return strncmp(text, start, n) == 0 ? text + n : NULL;
 }
 
-/* gamma and beta are what LayerNorm's weight and bias were called in TensorFlow. */
+/* gamma and beta are TensorFlow's names of LayerNorm's weight and bias. */
 static int same_name(const char *name, const char *wanted, int foreign)
 {
     const char *last = strstr(wanted, "LayerNorm.");
@@ -90,7 +90,7 @@ static int64_t find_in(const struct row *rows, int64_t count, const char *name, 
     return NAME_NONE;
 }
 
-/* A layer's number as files write it: no sign, no leading zero; *rest is after the dot. */
+/* A layer's number in a file's name: no sign, no leading zero; *rest points after the dot. */
 static int64_t layer_number(const char *text, const char **rest)
 {
     int64_t n = 0;
@@ -133,7 +133,7 @@ int64_t names_find(const char *name, int64_t layers)
     return slot < 0 ? NAME_NONE : slot;
 }
 
-/* 1 when the n bytes are one of the first `count` wrappers. */
+/* 1 if the n bytes are one of the first `count` wrappers. */
 static int is_wrapper(const char *part, size_t n, int count)
 {
     for (int i = 0; i < count; i++)

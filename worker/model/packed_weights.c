@@ -1,4 +1,4 @@
-/* The packed block. One walk over its parts serves for its size, for filling and for attaching. */
+/* The packed block. The same walk over its parts computes its size, fills it and attaches it. */
 #include "worker/model/packed_weights.h"
 
 #include <math.h>
@@ -68,7 +68,7 @@ static void walk_layer(struct layout *w, const struct model_config *c, const str
     l->norm2_bias = layout_floats(w, h);
 }
 
-/* base NULL: sizes only. out->layer must have room for c->layers, or be NULL. */
+/* base NULL: only sizes. out->layer must have room for c->layers, or be NULL. */
 static size_t walk_all(const struct model_config *c, enum number p, const struct matmul *m, void *base,
                        struct packed_weights *out)
 {
@@ -140,7 +140,7 @@ struct packer {
     const struct packed_weights_source *source;
     struct kernels kernels;
     float *matrix;   /* room for the largest matrix of a layer */
-    float *integers; /* int8: likewise, for the integers that it becomes */
+    float *integers; /* int8: likewise, for the integers it is rounded to */
     char name[160];
 };
 
@@ -150,7 +150,8 @@ static status read_layer(struct packer *p, int64_t layer, const char *name, int6
     return p->source->read(p->source->arg, p->name, 0, rows, width, out);
 }
 
-/* Hadamard's matrix of n, times factor, over n numbers that stand `step` apart: in each of `count` neighbours. */
+/* Multiply by the n x n Hadamard matrix times factor, along an axis of n numbers `step` apart, for `count`
+ * neighbours. */
 static void mix(float *x, int n, float factor, int64_t step, int64_t count)
 {
     for (int half = n / 2; half > 0; half /= 2)
@@ -169,7 +170,7 @@ static void mix(float *x, int n, float factor, int64_t step, int64_t count)
         for (int64_t j = 0; j < count; j++) x[i * step + j] *= factor;
 }
 
-/* The rotation of rows of products in int8 (kernels.h), over an axis of n numbers that stand `width` apart (a matrix's
+/* The rotation of the input rows of int8 products (kernels.h), along an axis of n numbers `width` apart (a matrix's
  * first axis; 1: a vector). */
 static void rotate(float *x, int64_t n, int64_t width)
 {
@@ -180,7 +181,7 @@ static void rotate(float *x, int64_t n, int64_t width)
     for (; i + 4 * LANES <= n; i += 4 * LANES) mix(x + i * width, 4, .5f, LANES * width, LANES * width);
 }
 
-/* The matrix [rows,width] by W's rows, into p->integers: what a rotated row is multiplied by. */
+/* Rotate the matrix [rows,width] along W's rows, into p->integers: a rotated input row is multiplied by this. */
 static void rotate_matrix(struct packer *p, int64_t rows, int64_t width, int product)
 {
     memcpy(p->integers, p->matrix, (size_t)(rows * width) * sizeof *p->integers);
@@ -189,7 +190,7 @@ static void rotate_matrix(struct packer *p, int64_t rows, int64_t width, int pro
         for (int64_t i = 0; i < rows; i++) rotate(p->integers + i * width, width, 1);
 }
 
-/* Largest magnitude of each row (by_row) or column of the matrix [rows,width]; infinite where one is not finite. */
+/* Largest magnitude of each row (by_row) or column of the matrix [rows,width]; infinite if one is not finite. */
 static void measure_columns(const float *matrix, int64_t rows, int64_t width, int by_row, float *largest)
 {
     memset(largest, 0, (size_t)(by_row ? rows : width) * sizeof *largest);
@@ -201,8 +202,8 @@ static void measure_columns(const float *matrix, int64_t rows, int64_t width, in
         }
 }
 
-/* The matrix [n,k] of a forward product as integers: W's columns are its rows, those of the backward product's W^T
- * its columns. What q's zero adds to a column's sum goes off again. */
+/* The matrix [n,k] of a forward product as integers: W's columns are its rows, those of the backward product's W^T its
+ * columns. q's zero point adds to a column's sum: this is compensated in offset, for PRODUCT_DOWN in bias. */
 static void round_matrix(struct packer *p, struct packed_weights_layer *l, int product)
 {
     const struct matmul_spec *s = matmul_product(p->matmul, product);
@@ -236,7 +237,8 @@ static status pack_int8(struct packer *p, struct packed_weights_layer *l, int pr
     return matmul_pack(p->matmul, product, p->integers, product <= PRODUCT_DOWN, l->packed[product]);
 }
 
-/* The matrix [n,k], its bias known, into a forward product and the backward one that multiplies by its transpose. */
+/* Pack the matrix [n,k], whose bias is already read, for a forward product and for the backward one with its
+ * transpose. */
 static status pack_products(struct packer *p, struct packed_weights_layer *l, int forward, int backward)
 {
     if (is_int8(p->matmul)) {
@@ -291,7 +293,7 @@ static status pack_layer(struct packer *p, struct packed_weights_layer *l, int64
     return read_layer(p, layer, "output.LayerNorm.bias", h, 1, l->norm2_bias);
 }
 
-/* The word table by as many rows as fit the matrix buffer, which is never fewer than 3H. */
+/* The word table is read in pieces of as many rows as fit into the matrix buffer: at least 3H. */
 static int64_t word_rows(const struct model_config *c)
 {
     return 3 * c->hidden;
@@ -321,13 +323,13 @@ static status pack_embeddings(struct packer *p, struct packed_weights *w)
     return s->read(s->arg, "embeddings.LayerNorm.bias", 0, c->hidden, 1, w->norm_bias);
 }
 
-/* ---- parts, one after the other or on all threads ---- */
+/* ---- parts, one after another or on all threads ---- */
 
 struct filling {
-    struct packer packer; /* without a matrix: every thread has its own */
+    struct packer packer; /* without a matrix buffer: every thread has its own */
     struct packed_weights *out;
     int64_t word_parts;
-    float *room;             /* (threads, matrix); NULL: every thread takes its own for the time */
+    float *room;             /* (threads, matrix); NULL: every thread allocates its own temporarily */
     atomic_int next, failed; /* failed: a status */
 };
 
@@ -355,7 +357,7 @@ static int64_t matrix_floats(const struct model_config *c)
     return (c->feed_forward > 3 * c->hidden ? c->feed_forward : 3 * c->hidden) * c->hidden;
 }
 
-/* A thread's room for a matrix, in int8 beside its integers. */
+/* A thread's buffer for a matrix, in int8 also for its integers. */
 static int64_t room_floats(const struct packer *p)
 {
     return matrix_floats(p->config) * (is_int8(p->matmul) ? 2 : 1);
@@ -460,7 +462,7 @@ static status read_random(const void *arg, const char *name, int64_t first, int6
             out[i] = ends_with(name, "LayerNorm.weight") ? 1.0f : 0.0f;
             continue;
         }
-        /* The sum of eight uniform numbers is normal enough, and quick for hundreds of millions. */
+        /* The sum of eight uniform numbers is close enough to normal, and fast for hundreds of millions. */
         random_block(key, counter, word);
         for (int j = 0; j < 4; j++) sum += (double)(word[j] >> 16) + (double)(word[j] & 0xffffu);
         out[i] = (float)(0.02 * (sum / 65536.0 - 4.0) * 1.2247448713915890);

@@ -1,4 +1,4 @@
-/* One pass of a batch through the encoder, forward or backward: what all threads share. Inside of the encoder. */
+/* One pass of a batch through the encoder, forward or backward: what all threads share. Internal to the encoder. */
 #ifndef MP2_WORKER_MODEL_PASS_H
 #define MP2_WORKER_MODEL_PASS_H
 
@@ -14,11 +14,11 @@ struct pass {
     const struct encoder_prompts *prompts; /* layers 0: none */
     struct dropout hidden, attention;
     int32_t first, last; /* layers [first, last) */
-    int32_t layer;       /* of the phase that runs */
-    int narrow;          /* this layer: the rows that are wanted (activations.h) alone */
+    int32_t layer;       /* of the current phase */
+    int narrow;          /* this layer: only the wanted rows (activations.h) */
     float *d_prompts;
     const struct encoder_sink *sink;
-    atomic_int next;   /* work of this phase dealt so far */
+    atomic_int next;   /* next piece of work of this phase */
     atomic_int failed; /* a status */
 };
 
@@ -26,13 +26,13 @@ void pass_init(struct pass *p, const struct encoder *e, struct pool *pool, struc
                const struct unit_batch *b, const struct encoder_prompts *prompts,
                const struct encoder_dropout *dropout);
 
-/* Local. Run a phase on all threads: work is dealt from p->next. Returns p->failed. */
+/* Local. Run a phase on all threads, which take pieces of work from p->next. Returns p->failed. */
 status pass_phase(struct pass *p, pool_job *job);
 
-/* Local. The next of count pieces of work; -1 when all are dealt. */
+/* Local. Take the next of count pieces of work; -1 if none is left. */
 int32_t pass_deal(struct pass *p, int32_t count);
 
-/* Local. Whether the phase's layer goes on with the wanted rows alone after its keys and values. */
+/* Local. Whether the phase's layer continues with only the wanted rows after its keys and values. */
 int pass_narrows(const struct pass *p);
 
 /* Local. The prompt added before a layer (P,H); NULL: none. */
@@ -45,7 +45,7 @@ struct norm pass_norm(const struct pass *p, const struct row_block *block, int32
 /* Local. The arguments of attention in example `example`, head `head` of the phase's layer. */
 struct attention pass_attention(const struct pass *p, int32_t example, int32_t head);
 
-/* Local. A product over a block of rows; a failure is kept in p->failed. */
+/* Local. A product over a block of rows; a failure is stored in p->failed. */
 void pass_product(struct pass *p, int thread, int product, int32_t layer, int32_t rows, const void *x, void *y);
 
 #endif

@@ -1,5 +1,5 @@
-/* Both are timed in turns and by CPU time, so that other work on the machine decides nothing; the best of each counts.
- */
+/* Both are timed alternately and by CPU time, so that other work on the machine does not affect the choice; the best
+ * time of each counts. */
 #include "worker/model/precision.h"
 
 #include <math.h>
@@ -45,7 +45,7 @@ status precision_measure(struct comm *c, const struct model_config *config, cons
     int64_t slowest[2] = {INT64_MIN, INT64_MIN}; /* comm_max of the negative, in whole FLOP/s */
     status s = comm_is_worker(c) ? open_both(config, options, pool, of) : ST_OK;
 
-    s = comm_agree(c, s); /* they begin together */
+    s = comm_agree(c, s); /* start together */
     if (s == ST_OK) {
         if (comm_is_worker(c)) s = time_both(of, pool, best);
         for (int i = 0; i < 2 && comm_is_worker(c); i++) slowest[i] = -(int64_t)best[i];

@@ -1,5 +1,5 @@
-/* What `machine.precision: auto` is on a machine that can do both: on some CPUs bf16 is twice as fast as f32, on others
- * half as fast. */
+/* What `machine.precision: auto` means on a machine that supports both: on some CPUs bf16 is twice as fast as f32, on
+ * others half as fast. */
 #ifndef MP2_WORKER_MODEL_PRECISION_H
 #define MP2_WORKER_MODEL_PRECISION_H
 
@@ -12,12 +12,12 @@ struct precision_rates {
     double f32, bf16;
 };
 
-/* Collective. Time both, on all workers at once; the same figures on all ranks. options: their precision does not
- * count; pool: a worker's. A fraction of a second for small encoders, a second or two for large ones. */
+/* Collective. Time both, on all workers at once; the same result on all ranks. options: their precision is ignored;
+ * pool: a worker's. Takes a fraction of a second for small encoders, a second or two for large ones. */
 status precision_measure(struct comm *c, const struct model_config *config, const struct encoder_options *options,
                          struct pool *pool, struct precision_rates *out);
 
-/* Local. bf16 takes half the memory: f32 must be a tenth faster. */
+/* Local. bf16 uses half the memory: f32 is chosen only if it is a tenth faster. */
 enum number precision_choose(const struct precision_rates *rates);
 
 #endif

@@ -1,4 +1,4 @@
-/* Ranks agree after every part that can fail on one of them alone. */
+/* Ranks agree after every part that can fail on a single rank. */
 #include "worker/model/replica.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "cluster/base/log.h"
 
-/* The weakest instruction set of all workers, or the one asked for where everybody has it. */
+/* The lowest instruction set of all workers, or the requested one if all have it. */
 static status agree_isa(struct comm *c, const struct replica_options *o, enum isa *isa)
 {
     struct kernels k;
@@ -39,8 +39,8 @@ static status agree_int8(struct comm *c, const struct replica_options *o)
     return fault(ST_INPUT, "precision: int8 asked for, engine openblas computes in f32 only");
 }
 
-/* Collective. auto: what is recorded, where the CPUs can do it; else what is faster here. int8 leaves activations in
- * the better precision that the CPUs have. */
+/* Collective. auto: what is recorded, if the CPUs support it; else what is faster here. With int8, activations use the
+ * better precision that the CPUs support. */
 static status choose_precision(struct comm *c, const struct replica_options *o, struct replica *r)
 {
     const struct encoder_options options = {.isa = r->facts.isa, .engine = o->engine, .threads = o->threads};
@@ -78,7 +78,7 @@ static status first_of_node(struct comm *c, int *first)
     return ST_OK;
 }
 
-/* Weights of an encoder, and where they stand. */
+/* Weights of an encoder, and where they are stored. */
 struct replica_weights {
     const struct replica_facts *facts;
     struct encoder *encoder;
@@ -97,7 +97,7 @@ static status pack(struct comm *c, const struct replica_options *o, const struct
     TRY(model_source_open(o->folder, &source));
     snprintf(name, sizeof name, "mp2-weights-%ld", (long)getpid());
     config = *model_source_config(source);
-    config.untied = w->facts->config.untied; /* of the head, which is looked at by those who use it */
+    config.untied = w->facts->config.untied; /* of the head, which is examined only by its users */
     if (memcmp(&config, &w->facts->config, sizeof config) != 0)
         s = fault(ST_INPUT, "%s: another encoder here than on the coordinator's node", o->folder);
     else if (c->node_size == 1) s = arena_new(&part, 1, w->arena);

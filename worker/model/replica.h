@@ -1,5 +1,5 @@
-/* A worker's encoder over weights that stand once on each node: the first worker of a node packs them into an arena,
- * the others map it (worker/README.md, "Memory"). */
+/* A worker's encoder, with weights stored once per node: the first worker of a node packs them into an arena, the
+ * others map it (worker/README.md, "Memory"). */
 #ifndef MP2_WORKER_MODEL_REPLICA_H
 #define MP2_WORKER_MODEL_REPLICA_H
 
@@ -10,14 +10,14 @@
 #include "worker/model/encoder.h"
 #include "worker/model/precision.h"
 
-/* How to compute, as the configuration says it. */
+/* How to compute, as configured. */
 enum precision_choice { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16, PRECISION_INT8 };
 
 struct replica_options {
-    const char *folder; /* the encoder's; read by rank 0 (its config) and by one worker a node */
-    const char *spill;  /* where the arena goes when /dev/shm is too small; exists */
+    const char *folder; /* the encoder's; read by rank 0 (its config) and by one worker per node */
+    const char *spill;  /* folder for the arena if /dev/shm is too small; must exist */
     enum precision_choice precision;
-    enum precision_choice recorded; /* what auto was when the run began; PRECISION_AUTO: nothing is recorded */
+    enum precision_choice recorded; /* what auto was resolved to when the run began; PRECISION_AUTO: not recorded */
     enum isa isa;                   /* ISA_AUTO: the best that all workers have */
     enum matmul_engine engine;
     int threads;
@@ -27,9 +27,9 @@ struct replica_options {
 /* What all ranks have agreed on. */
 struct replica_facts {
     struct model_config config;
-    enum number precision;           /* of activations and, but for int8, of products */
+    enum number precision;           /* of activations and, except with int8, of products */
     int int8;                        /* products in int8 */
-    struct precision_rates measured; /* where precision is auto and no run's record said what that is */
+    struct precision_rates measured; /* if precision is auto and was not recorded by the run */
     enum isa isa;
     int exact; /* enum matmul_exact, the weakest of all workers */
 };
@@ -38,18 +38,19 @@ enum { REPLICA_CHOICE_BYTES = 160 };
 
 struct replica {
     struct replica_facts facts;        /* on all ranks */
-    char choice[REPLICA_CHOICE_BYTES]; /* likewise: what machine.precision: auto is (machine.h); "": it is not auto */
-    struct pool *pool;                 /* on workers, as all below */
+    char choice[REPLICA_CHOICE_BYTES]; /* likewise: what machine.precision: auto was resolved to (machine.h); "": it is
+                                          not auto */
+    struct pool *pool;                 /* on workers only, like all below */
     struct encoder *encoder;
     struct arena arena;
 };
 
-/* Collective. model: rank 0's opened source (it is asked for the configuration alone), NULL elsewhere. */
+/* Collective. model: rank 0's opened source (used for the configuration only), NULL elsewhere. */
 status replica_open(struct comm *c, const struct replica_options *o, const struct model_source *model,
                     struct replica *r);
-/* "f32", "bf16", "int8": as a run records it. */
+/* "f32", "bf16" or "int8", as recorded by a run. */
 const char *replica_precision(const struct replica_facts *f);
-/* Local. Threads of a worker where the user names none: the node's cores over its workers. */
+/* Local. Default threads of a worker: the node's cores divided by its workers. */
 int replica_threads(const struct comm *c);
 
 /* Local. */

@@ -1,4 +1,4 @@
-/* Every tensor of the files is put into its slot by name; then the slots must be full and of the right shape. */
+/* Every tensor of the files is put into its slot by name; then all slots must be filled, with the right shape. */
 #include "worker/model/source.h"
 
 #include <stdio.h>
@@ -20,8 +20,8 @@ struct model_source {
     struct weights weights;
     int64_t slot_count;
     const struct weight **slots; /* NULL: absent; the last one: the decoder's own table */
-    const struct weight *shared, *task, *decoder_bias, *odd_head; /* odd_head: of a head, and no part of ours */
-    size_t wrapper;                                               /* bytes of the encoder's, and its prefix (names.h) */
+    const struct weight *shared, *task, *decoder_bias, *odd_head; /* odd_head: of a head, but not a part that we use */
+    size_t wrapper; /* bytes of the encoder's wrapper, and its prefix (names.h) */
     int prefix;
 };
 
@@ -49,7 +49,7 @@ static status take_other(const struct weight *w, const char *what, const struct 
     return ST_OK;
 }
 
-/* Where the encoder stands in the file: where its position table does. */
+/* Where the encoder is in the file: its position table decides. */
 static void find_prefix(struct model_source *m)
 {
     struct name_parts parts;
@@ -62,7 +62,7 @@ static void find_prefix(struct model_source *m)
         }
 }
 
-/* A head behind another wrapper than the encoder's is some other model's, or an older one's. */
+/* A head under another wrapper than the encoder's belongs to another model, or an older one. */
 static int same_wrapper(const struct model_source *m, const struct weight *w, const struct name_parts *parts)
 {
     const char *encoder = m->slots[NAME_POSITION] ? m->slots[NAME_POSITION]->tensor.name : NULL;
@@ -71,7 +71,7 @@ static int same_wrapper(const struct model_source *m, const struct weight *w, co
            (parts->wrapper == m->wrapper && (!encoder || memcmp(encoder, w->tensor.name, m->wrapper) == 0));
 }
 
-/* A tensor that is none of ours: one that the encoder would compute with is not passed over. */
+/* An unknown tensor: refused if the encoder would have to compute with it. */
 static status refuse_inside(const struct model_source *m, const struct weight *w, const struct name_parts *parts)
 {
     if (m->prefix < 0 || !names_inside(parts, m->prefix)) return ST_OK;
@@ -106,7 +106,7 @@ static status fill_slots(struct model_source *m)
     find_prefix(m);
     for (size_t i = 0; i < m->weights.count; i++) TRY(take_weight(m, &m->weights.items[i], &beyond));
     if (!m->slots[NAME_WORD]) m->slots[NAME_WORD] = m->shared;
-    if (!m->slots[NAME_WORD]) { /* of two names of one table a file may keep the other */
+    if (!m->slots[NAME_WORD]) { /* a file may contain the table under its other name only */
         m->slots[NAME_WORD] = *decoder;
         *decoder = NULL;
     }
@@ -125,7 +125,7 @@ static size_t common_end(const char *a, const char *b)
     return i;
 }
 
-/* With the name that the files have nearest to it: what is the same from the end on. */
+/* Suggests the most similar name in the files: the one with the longest common suffix. */
 static status say_missing(const struct model_source *m, const char *name)
 {
     const struct weight *nearest = NULL;
@@ -159,8 +159,8 @@ static status check_slot(const struct model_source *m, int64_t slot)
     return tensor_expect(w->path, &w->tensor, rank, shape);
 }
 
-/* Views can repeat few stored bytes without end (stride 0), and whoever packs them would run out of memory: what the
- * tensors unfold to must stand in some relation to the files. */
+/* Views can repeat a few stored bytes endlessly (stride 0), and packing them would run out of memory: the expanded size
+ * of the tensors must be plausible for the size of the files. */
 static status check_unfolding(const struct model_source *m)
 {
     double sum = 0, most = 64.0 * (double)m->weights.file_bytes + 256e6;
@@ -172,7 +172,7 @@ static status check_unfolding(const struct model_source *m)
                  m->weights.file_bytes);
 }
 
-/* ERNIE's table of task types: its first row is added to every token, so it is added to the token types once. */
+/* ERNIE's table of task types: its first row is added to every token, so it is added once to the token types. */
 static status check_task(const struct model_source *m)
 {
     const int64_t shape[2] = {-1, m->config.hidden};
@@ -194,7 +194,7 @@ static status check_task(const struct model_source *m)
     return w->tensor.shape[0] > 0 ? ST_OK : fault(ST_INPUT, "%s: tensor \"%.200s\" is empty", w->path, w->tensor.name);
 }
 
-/* transformers, with PEFT beside it, loads such an adapter on top of the weights. */
+/* transformers with PEFT installed would load such an adapter on top of the weights. */
 static status refuse_adapter(const char *folder)
 {
     char path[4096];
@@ -273,10 +273,10 @@ static status find_weight(const struct model_source *m, const char *name, const 
 
     *out = slot >= 0 ? m->slots[slot] : NULL;
     if (!*out) return fault(ST_INPUT, "%s: no tensor %.200s", m->folder, name);
-    return slot < names_encoder(m->config.layers) ? ST_OK : check_slot(m, slot); /* open did not look at the head */
+    return slot < names_encoder(m->config.layers) ? ST_OK : check_slot(m, slot); /* open did not check the head */
 }
 
-/* Elements as the encoder is to have them: the token types with the task's row. */
+/* Elements as the encoder uses them: token types with the task's row added. */
 static status read_plain(const struct model_source *m, const struct weight *w, int64_t first, int64_t count, float *out)
 {
     float row[256];
@@ -295,7 +295,7 @@ static status read_plain(const struct model_source *m, const struct weight *w, i
     return ST_OK;
 }
 
-/* Read, and look at every value: one that is not finite would only show as a loss that is none. */
+/* Read and check every value: a non-finite one would otherwise show only as a non-finite loss. */
 static status read_elements(const struct model_source *m, const struct weight *w, int64_t first, int64_t count,
                             float *out)
 {
@@ -385,8 +385,8 @@ status model_source_digest(const struct model_source *source, char out[33])
 
 /* ---- the head, and pages ----------------------------------------------------------------------------------------- */
 
-/* Whether two tensors of one shape have the same values; views of one storage, as torch keeps tied ones, need no look.
- */
+/* Whether two tensors of one shape have the same values; views of one storage, as torch saves tied tensors, need not be
+ * compared. */
 static status compare_weights(const struct weight *a, const struct weight *b, int *same)
 {
     enum { PART = 4096 };
@@ -406,7 +406,7 @@ static status compare_weights(const struct weight *a, const struct weight *b, in
     return ST_OK;
 }
 
-/* Under two names the head has one bias, or the decoder's own is what its product gets. */
+/* The head's bias may be present under both names; if they differ, the decoder's own bias is used. */
 static status find_bias(struct model_source *m)
 {
     const struct weight **bias = &m->slots[m->slot_count - 2], *other = m->decoder_bias;
@@ -429,7 +429,7 @@ static status find_bias(struct model_source *m)
     return check_slot(m, m->slot_count - 2);
 }
 
-/* A decoder with the word table's values is tied to it: the file decides, whatever the config says. */
+/* A decoder with the word table's values is tied to it: the values decide, whatever the config says. */
 static status find_decoder(struct model_source *m)
 {
     const struct weight **decoder = &m->slots[m->slot_count - 1];

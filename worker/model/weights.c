@@ -1,5 +1,5 @@
-/* Three forms of one thing. An index is believed about which part a tensor is in, and about nothing else: its parts are
- * plain names of this folder, and a tensor found in two parts is refused. */
+/* Three file formats. An index is trusted only for which part a tensor is in: its parts must be plain file names in
+ * this folder, and a tensor found in two parts is refused. */
 #include "worker/model/weights.h"
 
 #include <string.h>
@@ -72,7 +72,7 @@ static status list_parts(struct index *index)
     return ST_OK;
 }
 
-/* The tensors of one part that the index says are there. */
+/* Take the tensors of one part that the index assigns to it. */
 static status take_part(const struct index *index, const char *file, const struct safetensors *part, struct weights *w)
 {
     for (size_t i = 0; i < part->count; i++) {
@@ -148,7 +148,7 @@ static size_t count_tensors(const struct torch_value *dict)
     return count;
 }
 
-/* The state dict: the whole file, or one level down, as training programs save it beside other things. */
+/* The state dict: the whole file, or one level down, as training programs save it together with other data. */
 static status find_state(const char *path, const struct torch_value *root, const struct torch_value **out)
 {
     static const char *const keys[] = {"state_dict", "model_state_dict", "model", "module"};
@@ -192,7 +192,8 @@ static status open_torch(const char *path, struct weights *w)
     return ST_OK;
 }
 
-/* ---- whichever is there ------------------------------------------------------------------------------------------ */
+/* ---- whichever is present
+ * ------------------------------------------------------------------------------------------ */
 
 static status open_any(const char *folder, struct weights *w)
 {

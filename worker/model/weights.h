@@ -1,5 +1,5 @@
-/* The tensors of a model folder, whatever file or files they are in: model.safetensors, else
- * model.safetensors.index.json and its parts, else pytorch_model.bin. Names are as the files have them. */
+/* The tensors of a model folder, in whichever file or files they are: model.safetensors, else
+ * model.safetensors.index.json and its parts, else pytorch_model.bin. Names are as in the files. */
 #ifndef MP2_WORKER_MODEL_WEIGHTS_H
 #define MP2_WORKER_MODEL_WEIGHTS_H
 
@@ -17,10 +17,10 @@ struct weights {
     size_t file_bytes;    /* of all files together */
     size_t part_count;
     struct safetensors *parts;
-    struct torch_file *torch; /* NULL unless the .bin is what was found */
+    struct torch_file *torch; /* NULL unless the .bin was used */
 };
 
-/* Local. ST_INPUT (reported) when no file is there or one is bad; then there is nothing to close. */
+/* Local. ST_INPUT (reported) if there is no file or a bad one; then there is nothing to close. */
 status weights_open(const char *folder, struct weights *weights);
 void weights_close(struct weights *weights);
 

@@ -1,4 +1,4 @@
-/* Candidates are tokens of the row, never ids: what stands there does not matter. */
+/* Candidates are token positions in the row, never ids: which tokens are there does not matter. */
 #include "worker/score/marks.h"
 
 #include <string.h>

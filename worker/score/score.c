@@ -22,7 +22,7 @@ static struct answer best_option(const float *logits, const struct answer_marks 
     return best;
 }
 
-/* For every end the best start up to it is known from the left: one pass. */
+/* One pass from the left keeps the best start so far for every end. */
 static struct answer best_span(const float *logits, const struct answer_marks *m)
 {
     struct answer best = {.choice = -1, .start = m->context_first, .end = m->context_first - 1, .score = -INFINITY};

@@ -1,4 +1,4 @@
-/* Options are judged by both ends together, as scoring does; a span's ends each for itself. */
+/* Options are judged by both ends together, as in scoring; the two ends of a span independently. */
 #include "worker/train/answer_loss.h"
 
 #include <math.h>
@@ -6,7 +6,7 @@
 
 #include "worker/score/score.h"
 
-/* Logit of a candidate's first token (end 0), of its last one (1), or both together (BOTH). */
+/* Logit of a candidate's first token (FIRST), of its last one (LAST), or their sum (BOTH). */
 enum { FIRST, LAST, BOTH };
 
 static double value(const float *logits, const struct answer_marks *m, int64_t candidate, int ends)

@@ -1,4 +1,4 @@
-/* 32-bit numbers: sizes, the blocks of the deal, then example by example. */
+/* Message format, 32-bit numbers: sizes, the blocks of the deal, then the examples. */
 #include "worker/train/assignment.h"
 
 #include <string.h>
@@ -42,7 +42,7 @@ status assignment_message_add(struct assignment_message *m, const struct assignm
     return put_words(m, e->ids, (size_t)e->length);
 }
 
-/* An option has two words and at least two tokens, its own and the separator's. */
+/* An option takes two words and at least two tokens: one of its own and the separator. */
 size_t assignment_example_most(int32_t length)
 {
     return EXAMPLE_WORDS + marks_words(&NO_MARKS) + 2 * (size_t)length;

@@ -1,13 +1,13 @@
-/* Units are nodes of the batch's tree: a dealt block is halved until it fits, so sums meet the same way whatever the
- * cut. */
+/* Units are nodes of the batch's tree: a dealt block is halved until it fits, so sums are added in the same order
+ * however it is cut. */
 #include "worker/train/compute.h"
 
 #include <math.h>
 
 #include "cluster/base/log.h"
 
-/* Nodes that a worker holds at most: a block for every bit of its number of slots, and one at every height of the block
- * that is being added up. */
+/* Maximum number of nodes that a worker holds: one block per bit of its number of slots, and one node per height of the
+ * block being summed. */
 static size_t nodes_most(int32_t batch)
 {
     size_t bits = 0;

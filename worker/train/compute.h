@@ -1,5 +1,5 @@
-/* What a worker does with its assignment: cut it into units by its memory, compute them, and add up gradients to as
- * few partial sums as the tree allows (worker/README.md, "Units and packing"). Scoring uses its unit for examples of
+/* What a worker does with its assignment: cut it into units that fit its memory, compute them, and sum gradients into
+ * as few partial sums as the tree allows (worker/README.md, "Units and packing"). Scoring uses its unit for examples of
  * its own. */
 #ifndef MP2_WORKER_TRAIN_COMPUTE_H
 #define MP2_WORKER_TRAIN_COMPUTE_H
@@ -15,7 +15,7 @@
 #include "worker/train/assignment.h"
 #include "worker/train/unit.h"
 
-/* Units of at most so many examples and rows, and the partial sums of each group. */
+/* The unit, sized for the most examples and rows, and the partial sums of each group. */
 struct compute {
     struct mem_keep memory;
     const struct encoder *encoder;
@@ -29,30 +29,30 @@ struct compute {
     struct tree_sum *prompts; /* (groups) vectors (layers,P,H) */
     struct tree_sum *heads;   /* (groups) vectors (2,H) */
     struct tree_sum **prompt_list, **head_list;
-    double *loss, *found; /* (groups,batch) of own slots, as in unit_outputs; loss is NAN elsewhere */
+    double *loss, *found; /* (groups,batch) for own slots, as in unit_outputs; loss is NAN elsewhere */
     int32_t batch_examples, divide;
     int64_t units, tokens; /* of the last compute_assignment */
 };
 
 struct compute_options {
     int groups;
-    int32_t batch;                 /* examples of a group's batch */
-    int32_t divide;                /* gradients are those of the sum of losses over this: batch, or batch * groups */
-    int32_t unit_examples;         /* most examples of a unit; a power of two */
-    int32_t longest;               /* rows of the longest example */
+    int32_t batch;         /* examples of a group's batch */
+    int32_t divide;        /* gradients are those of the sum of losses divided by this: batch, or batch * groups */
+    int32_t unit_examples; /* maximum examples per unit; a power of two */
+    int32_t longest;       /* rows of the longest example */
     int32_t layers, prompt_tokens; /* of the prompt bank */
-    size_t memory;                 /* bytes that a unit may take */
+    size_t memory;                 /* bytes that a unit may use */
     int threads;
-    enum unit_use use;   /* UNIT_EVALUATE: no gradients will be asked for */
+    enum unit_use use;   /* UNIT_EVALUATE: no gradients will be requested */
     enum loss_over loss; /* what losses are over */
 };
 
-/* Local. ST_INPUT (reported) when the memory does not even hold one example of the longest kind. */
+/* Local. ST_INPUT (reported) if the memory does not hold one example of the longest length. */
 status compute_open(const struct encoder *e, struct pool *pool, const struct compute_options *o, struct compute *c);
 void compute_close(struct compute *c);
 
-/* Local. All units of the assignment. prompts (groups,layers,P,H); head (groups,2,H); dropout: one key a group, off
- * when on is 0. */
+/* Local. All units of the assignment. prompts (groups,layers,P,H); head (groups,2,H); dropout: one key per group, off
+ * if on is 0. */
 status compute_assignment(struct compute *c, const struct assignment *s, const float *prompts, int32_t layers,
                           int32_t tokens, const float *head, const struct encoder_dropout *dropout);
 

@@ -87,8 +87,8 @@ static status take_layer(void *arg, const struct encoder_layer_view *view)
     return ST_OK;
 }
 
-/* A table's row gets its sums in the order of the batch's rows. The word table has the decoder's gradient already, or
- * zeros. */
+/* A table row's gradient is summed in the order of the batch's rows. The word table's already holds the decoder's
+ * gradient, or zeros. */
 enum embedding_part { EMBEDDING_WORD, EMBEDDING_NORM, EMBEDDING_POSITION, EMBEDDING_TYPE, EMBEDDING_PARTS };
 struct embedding_work {
     struct encoder_gradient *g;
@@ -131,7 +131,7 @@ static status take_embedding(void *arg, const struct encoder_embedding_view *vie
 
 /* ---- the whole ---- */
 
-/* What is added to rather than written: tables, biases and LayerNorms of the encoder. */
+/* Clear what is accumulated rather than written: tables, biases and LayerNorms of the encoder. */
 static void clear_gradient(const struct encoder_gradient *g, float *grad)
 {
     const struct flat *f = g->flat;

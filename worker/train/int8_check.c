@@ -20,7 +20,7 @@ static status result_new(const struct int8_check_inputs *in, struct mem_keep *ke
     return mem_keep_new(keep, 2 * width, sizeof *r->head, &r->head);
 }
 
-/* As many of the first examples as a unit holds. */
+/* As many of the first examples as fit into a unit. */
 static void batch_examples(const struct int8_check_inputs *in)
 {
     const struct assignment *s = in->assignment;
@@ -52,7 +52,7 @@ static status pass(const struct int8_check_inputs *in, const struct encoder *e, 
     return unit_train(c->unit, e, c->pool, &unit, &out);
 }
 
-/* The same weights in the precision of activations. */
+/* The same weights, with products in the precision of activations. */
 static status float_pass(const struct int8_check_inputs *in, struct pass_result *r)
 {
     const struct replica *replica = in->replica;
@@ -107,7 +107,7 @@ static void compare(const struct int8_check_inputs *in, const struct pass_result
     for (int32_t l = 0; l < in->layers; l++) {
         double c = cosine(int8->prompts + (size_t)l * layer, plain->prompts + (size_t)l * layer, layer);
 
-        if (c >= out->cosine) continue; /* NaN is taken, and stays */
+        if (c >= out->cosine) continue; /* NaN is stored, and stays */
         out->cosine = c;
         out->layer = l;
         if (!isfinite(c)) return;

@@ -35,8 +35,8 @@ static int is_first(const struct choice *c, int32_t i)
     return 0;
 }
 
-/* Of the tokens that come first, or of the others, as many as are wanted still: place `at` of n is chosen when it is
- * among the first so many of the key's permutation, a bijection. */
+/* Choose as many as are still wanted, among the tokens to be chosen first or among the others: position `at` of n is
+ * chosen if the key's permutation maps it to one of the first indices. */
 static void choose_some(struct choice *c, int first)
 {
     uint64_t n = 0, at = 0, wanted = (uint64_t)(c->wanted - c->count);
@@ -68,7 +68,7 @@ static int begins_word(const struct choice *c, int32_t i)
     return can(c, i) && (!can(c, i - 1) || !(c->tokens[i] & TOKEN_JOINED));
 }
 
-/* The word that comes at place `order` of the permutation of n words; its first token. */
+/* Choose the word whose first token is `first`, at most `most` of its tokens. */
 static void take_word(struct choice *c, int32_t first, int32_t most)
 {
     for (int32_t i = first, end = word_end(c, first); i < end && i < first + most; i++, c->count++)
@@ -92,7 +92,7 @@ static void choose_words(struct choice *c)
     if (c->count < c->wanted && left >= 0) take_word(c, left, c->wanted - c->count);
 }
 
-/* The inverse of the distribution function at u in [0,1). */
+/* The inverse of the cumulative distribution function at u in [0,1). */
 static int32_t span_length(const struct masking *m, double u)
 {
     double rest = 1 - m->p, whole = 1 - pow(rest, m->longest);
@@ -102,7 +102,7 @@ static int32_t span_length(const struct masking *m, double u)
     return l;
 }
 
-/* Attempts that hit what is chosen already do nothing; there are always some left, so this ends. */
+/* Attempts that hit tokens already chosen do nothing; some are always left, so this terminates. */
 static void choose_spans(struct choice *c)
 {
     uint64_t places = (uint64_t)c->length - 2;

@@ -1,5 +1,5 @@
-/* Dynamic masking: which tokens of a sequence are to be guessed, and what stands in their place. BERT's (token by
- * token, 80 % [MASK], 10 % another token, 10 % kept) is the default and what held-out text is always scored with.
+/* Dynamic masking: which tokens of a sequence are to be predicted, and what replaces them. BERT's (token by token, 80 %
+ * [MASK], 10 % another token, 10 % unchanged) is the default, and is always used to score held-out text.
  *
  *   MASK_TOKENS   every choice of `wanted` tokens is as likely as any other
  *   MASK_WORDS    whole words, in a random order, as long as they fit into what is wanted; what is left over goes to
@@ -22,19 +22,19 @@ enum mask_unit { MASK_TOKENS, MASK_WORDS, MASK_SPANS };
 struct masking {
     enum mask_unit unit;
     int32_t sep, mask, vocabulary;
-    double masked, random; /* shares of the chosen tokens that become [MASK], another token; the rest stays */
+    double masked, random; /* fractions of the chosen tokens that become [MASK], another token; the rest stays */
     const int32_t
-        *pool; /* other tokens are drawn from here (a token_text's), where it is not [SEP]; NULL: from the vocabulary */
+        *pool; /* other tokens are drawn from here (a token_text's), except [SEP]; NULL: from the vocabulary */
     int64_t pool_tokens;
     double p; /* MASK_SPANS */
     int32_t longest;
-    int32_t first[MASKING_FIRST]; /* tokens that are chosen before all others (salient masking, arXiv 2002.08909);
-                                     firsts of them */
+    int32_t first[MASKING_FIRST]; /* tokens chosen before all others (salient masking, arXiv 2002.08909); `firsts` of
+                                     them */
     int32_t firsts;
 };
 
-/* Local. One sequence: tokens (length) as the text has them; ids gets what the encoder sees. rows: positions to guess,
- * ascending; targets: what stood there. room: (length) of scratch. Returns how many. */
+/* Local. One sequence: tokens (length) of the text; ids receives the encoder's input. rows: masked positions,
+ * ascending; targets: their original ids. room: (length) of scratch. Returns the number of masked positions. */
 int32_t masking_apply(const struct masking *m, struct random_key key, const int32_t *tokens, int32_t length,
                       int32_t wanted, int32_t *ids, int32_t *rows, int32_t *targets, int32_t *room);
 

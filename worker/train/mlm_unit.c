@@ -95,7 +95,7 @@ static status run_unit(struct mlm_unit *u, struct pool *pool, const struct mlm_i
     const double *loss;
     const int32_t *best;
 
-    /* The encoder adds row 1 of its table; here that row is the micro-batch's. */
+    /* The encoder adds row 1 of its table; here that row is set to the micro-batch's token type. */
     memcpy(u->token_type + h, u->values + u->flat->offset[NAME_TYPE] + in->token_type * h,
            (size_t)h * sizeof *u->token_type);
     u->e->weights.type = u->token_type;
@@ -135,7 +135,8 @@ double mlm_flops(const struct model_config *c, int64_t examples, int64_t length,
     double h = (double)c->hidden, layer = 4 * h * h + 2 * h * (double)c->feed_forward,
            head = h * h + h * (double)c->vocab;
 
-    /* Each weight is multiplied three times by two flops a row; attention's two products become four in backward. */
+    /* Each weight is used in three products, two FLOPs per row each; attention's two products become four in
+     * backward. */
     return (double)examples * (double)c->layers *
                (6 * layer * (double)length + 12 * h * (double)length * (double)length) +
            6 * head * (double)targets;

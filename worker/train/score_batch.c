@@ -40,7 +40,7 @@ static status read_item(const int32_t *w, size_t left, struct item *p, struct an
     return ST_OK;
 }
 
-/* What a message is answered with, and room for one unit. */
+/* State of answering a message, with buffers for one unit. */
 struct scoring_pass {
     struct compute *c;
     const struct encoder_prompts *prompts;
@@ -48,7 +48,7 @@ struct scoring_pass {
     struct item *items;
     float *logits; /* (T,2) */
     double *loss;
-    struct score_batch_result *results; /* the next example's */
+    struct score_batch_result *results; /* of the next example */
     float *detail;                      /* likewise; NULL: not wanted */
 };
 
@@ -56,7 +56,7 @@ static void fill_detail(const float *logits, int32_t length, const struct answer
                         float *out)
 {
     const struct answer_marks all = {.context_last = length - 1, .none_first = -1, .none_last = -1};
-    const struct answer_marks *over = m->reference ? &all : m; /* of spans: what score_answer looks at */
+    const struct answer_marks *over = m->reference ? &all : m; /* for spans: the tokens that score_answer uses */
 
     for (int32_t i = 0; i < m->options; i++) {
         out[2 * i] = logits[2 * m->option[i][0]];

@@ -1,5 +1,5 @@
-/* Evaluation on a worker: examples with the marks of their possible answers in, answers out. A message of 32-bit
- * numbers, made by the coordinator; answers go back in its order. An answer depends on its example alone. */
+/* Evaluation on a worker: examples with the marks of their possible answers in, answers out. The message consists of
+ * 32-bit numbers, built by the coordinator; answers return in its order. An answer depends on its example only. */
 #ifndef MP2_WORKER_TRAIN_SCORE_BATCH_H
 #define MP2_WORKER_TRAIN_SCORE_BATCH_H
 
@@ -11,7 +11,7 @@
 #include "worker/train/compute.h"
 
 struct score_batch_result {
-    double loss; /* answer_loss or span_loss, as the compute has it; NAN: the example has no target */
+    double loss; /* answer_loss or span_loss, as set in compute; NAN: the example has no target */
     double score;
     int32_t choice, start, end, pad;
 };
@@ -20,14 +20,14 @@ struct score_batch_result {
 status score_batch_add(struct assignment_message *m, const int32_t *ids, int32_t length, int32_t width, int32_t start,
                        int32_t end, const struct answer_marks *marks);
 
-/* Local. Answer everything in the message; results has room for as many as score_batch_add was called. */
+/* Local. Answer everything in the message; results has room for one per call of score_batch_add. */
 status score_batch_run(struct compute *c, const int32_t *words, size_t count, const struct encoder_prompts *prompts,
                        const float *head, struct score_batch_result *results);
 
-/* The same with what lies behind the answers, for those who show it: score_batch_detail floats an example, one example
- * behind the other. Options: start logit of the first and end logit of the last token of each. A span: its start and
- * end logit, those of "no answer" (0 where there is none), the logarithms of the sums of exp over candidates' start
- * and end logits. */
+/* The same with the logits behind the answers, for display: score_batch_detail floats per example, one example after
+ * another. Options: start logit of the first and end logit of the last token of each. A span: its start and end logit,
+ * those of "no answer" (0 if there is none), the logarithms of the sums of exp over candidates' start and end
+ * logits. */
 enum { SCORE_SPAN_DETAIL = 6 };
 static inline size_t score_batch_detail(const struct answer_marks *marks)
 {

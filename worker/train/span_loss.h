@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* Local. One example.
- *   logits     [rows][2]: start and end logit of each candidate (padding positions are rows only when it is attended)
+ *   logits     [rows][2]: start and end logit of each candidate (padding rows only if padding is attended to)
  *   start, end targets, 0 <= x < rows
  *   batch      B of the loss's mean: d_logits = d(loss / B)
  *   d_logits   [rows][2], written; NULL: not wanted

@@ -2,9 +2,9 @@
 
 #include "cluster/comm/blocks.h"
 
-enum { SUBTREE = 1024 }; /* blocks that one thread adds up at a time */
+enum { SUBTREE = 1024 }; /* blocks that one thread sums at a time */
 
-/* The largest node that begins at block b, ends by `last` and is no larger than SUBTREE. */
+/* The size of the largest node that starts at block b, ends by `last` and is no larger than SUBTREE. */
 static int node_size(int b, int last)
 {
     int size = 1;
@@ -20,7 +20,7 @@ struct squaring {
     double *sums;
 };
 
-/* A node's sum goes to its first block's place. */
+/* A node's sum is stored in its first block's place. */
 static void square_job(void *arg, int thread, int threads)
 {
     const struct squaring *s = arg;

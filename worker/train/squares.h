@@ -8,7 +8,7 @@
 #include "cluster/comm/tree.h"
 #include "worker/kernel/kernels.h"
 
-/* Local. Adds the nodes of blocks [first, last) of `blocks` to tree, which is cleared before. x: the blocks' numbers,
+/* Local. Adds the nodes of blocks [first, last) of `blocks` to tree, which is cleared first. x: the blocks' elements,
  * BLOCK_COLUMNS each; room (last - first): scratch. */
 status squares_sum(const struct kernels *k, struct pool *pool, int blocks, int first, int last, const float *x,
                    double *room, struct tree_sum *tree);

@@ -1,4 +1,4 @@
-/* A unit's way: encoder, head, loss by example, and back. */
+/* Computing a unit: encoder, head, loss per example, and backward. */
 #include "worker/train/unit.h"
 
 #include <math.h>
@@ -13,8 +13,8 @@ struct unit {
     struct activations *activations;
     float *logits;          /* (T,2) */
     float *d_logits;        /* (T,2) */
-    char *read;             /* (T) by row: an answer is read there */
-    int32_t *rows, *first;  /* (T) these rows; (E + 1) where each example's begin among them */
+    char *read;             /* (T) by row: 1 if an answer is read there */
+    int32_t *rows, *first;  /* (T) these rows; (E + 1) index of each example's first among them */
     float *at_rows;         /* (T,2) their logits, then their gradients */
     float *head_by_example; /* (E,2,H) */
 };
@@ -25,7 +25,7 @@ struct work {
     const struct encoder *e;
     const struct unit_inputs *in;
     const struct unit_outputs *out;
-    int train, narrow; /* narrow: hidden states and their gradients are those of the rows that are read */
+    int train, narrow; /* narrow: hidden states and their gradients exist only for the rows that are read */
     atomic_int next;
 };
 
@@ -128,7 +128,7 @@ static void example_loss(struct work *w, int32_t example)
     if (w->out->logits) memcpy(w->out->logits + 2 * first, logits, (size_t)(2 * rows) * sizeof *logits);
 }
 
-/* Head and loss of one example, and their gradients, where the encoder computed all rows. */
+/* Head and loss of one example, and their gradients, if the encoder computed all rows. */
 static void whole_example(struct work *w, int32_t example)
 {
     const struct unit_batch *b = w->in->batch;
@@ -147,7 +147,7 @@ static void whole_example(struct work *w, int32_t example)
     memset(d_h + rows * width, 0, (size_t)((whole - rows) * width) * sizeof *d_h);
 }
 
-/* The same where it computed those that are read. */
+/* The same if it computed only the rows that are read. */
 static void narrow_example(struct work *w, int32_t example)
 {
     const struct unit_batch *b = w->in->batch;
@@ -192,7 +192,7 @@ static void sum_heads(const struct work *w)
     memcpy(w->out->grad_head, leaf, (size_t)n * sizeof *leaf);
 }
 
-/* The rows that answers are read from; returns how many. */
+/* List the rows that answers are read from; returns their number. */
 static int32_t list_rows(const struct work *w)
 {
     const struct unit_batch *b = w->in->batch;

@@ -7,8 +7,8 @@
 #include "worker/train/weight_gradient.h"
 
 enum {
-    HEAD_BLOCK = 80, /* target rows that one thread takes through at a time; part of the bits */
-    SLICE = 2048     /* words of a slice */
+    HEAD_BLOCK = 80, /* target rows that one thread processes at a time; changing it changes result bits */
+    SLICE = 2048     /* words per slice */
 };
 
 enum head_product {
@@ -43,12 +43,12 @@ struct vocabulary_head {
     float *rstd, *d_t;              /* (M), (M,H) */
     void *d_pre, *d_logits;         /* (M,H), (M,ld) of precision */
     float *zeros;                   /* (HEAD_BLOCK,H) */
-    struct head_scratch *scratch;   /* a thread's */
+    struct head_scratch *scratch;   /* one per thread */
     int threads;
     double *loss;
     int32_t *best;
     struct mem_keep keep; /* all of these arrays */
-    /* of the call that runs */
+    /* of the current call */
     const struct vocabulary_run *run;
     atomic_int next, failed;
 };
@@ -267,7 +267,7 @@ static status decode(struct vocabulary_head *h, int thread, int64_t first, int64
 
 /* ---- backward ---- */
 
-/* d_t = d_logits times the word table, slice by slice in order. */
+/* d_t = d_logits times the decoder's table, slice by slice in order. */
 static status decode_back(struct vocabulary_head *h, int thread, int64_t first, int64_t rows)
 {
     int64_t width = h->e->config.hidden;
@@ -339,7 +339,7 @@ status vocabulary_head_run(struct vocabulary_head *h, struct pool *pool, const s
     return (status)atomic_load(&h->failed);
 }
 
-/* Rows after the last target: products take them, so they must be nothing. */
+/* Rows after the last target: products read them, so they must be 0. */
 static void clear_rest(struct vocabulary_head *h)
 {
     int64_t width = h->e->config.hidden, first = h->run->count, rows = h->room - first;

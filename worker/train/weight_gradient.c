@@ -2,7 +2,7 @@
 
 #include <stdatomic.h>
 
-enum { BIAS_COLUMNS = 2048 }; /* of a bias that are one piece of work */
+enum { BIAS_COLUMNS = 2048 }; /* columns of a bias per piece of work */
 
 struct shared {
     const struct weight_work *work;
@@ -39,7 +39,7 @@ static void run_bias(const struct kernels *k, const struct bias_piece *p, int64_
     k->sum_rows(p->rows, (int)(left < BIAS_COLUMNS ? left : BIAS_COLUMNS), p->ld, p->type, dy, p->out + first);
 }
 
-/* Piece `item` of all, products first: they take longest. 0: there are not so many. */
+/* Run piece `item` of all, products first: they take longest. Returns 0 if there are fewer. */
 static int run_piece(struct shared *s, int64_t item, int thread)
 {
     const struct weight_work *w = s->work;

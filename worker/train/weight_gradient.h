@@ -1,6 +1,6 @@
 /* Gradients of weights from a micro-batch's inputs and output gradients: dW = dY^T X and db = sum of dY's rows, f32
- * sums of products of the encoder's precision. All of it is cut into pieces of fixed size, so bits do not depend on
- * threads. */
+ * sums of products of the encoder's precision. All work is cut into pieces of fixed size, so bits do not depend on the
+ * number of threads. */
 #ifndef MP2_WORKER_TRAIN_WEIGHT_GRADIENT_H
 #define MP2_WORKER_TRAIN_WEIGHT_GRADIENT_H
 
@@ -10,18 +10,17 @@
 #include "worker/kernel/kernels.h"
 #include "worker/model/matmul.h"
 
-/* One product: dy (rows,n), a part of rows of ld elements, x (rows,k), both of the product's type; dw (n,k) is
- * written. */
+/* One product: dy (rows,n), with row stride ld, x (rows,k), both of the product's type; dw (n,k) is written. */
 struct weight_piece {
     int product;
     const void *x, *dy;
     float *dw;
 };
 
-/* The product that such a piece needs. ld: of dy. */
+/* The product that such a piece needs. ld: row stride of dy. */
 struct matmul_spec weight_product(enum number type, int64_t rows, int64_t n, int64_t k, int64_t ld);
 
-/* A sum over rows: bias (n) += dy's rows of ld elements. */
+/* A sum over rows: bias (n) += dy's rows, with row stride ld. */
 struct bias_piece {
     const void *dy;
     enum number type;
@@ -50,7 +49,7 @@ struct weight_work {
     void *turn_arg;
 };
 
-/* Local. All pieces, on all threads of the pool. */
+/* Local. Compute all pieces, on all threads of the pool. */
 status weight_gradient(const struct weight_work *w, struct pool *pool);
 
 #endif

@@ -32,9 +32,10 @@ static const struct option table[] = {
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-void cmd_checkpoint_export_adapter_help(void)
+size_t cmd_checkpoint_export_adapter_options(const struct option **rows)
 {
-    options_help(table, ROWS, stdout);
+    *rows = table;
+    return ROWS;
 }
 
 static json_t *ids_of(const struct ids *ids)

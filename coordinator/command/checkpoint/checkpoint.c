@@ -1,6 +1,5 @@
 /* mp2 checkpoint SUBCOMMAND … */
 #include <limits.h>
-#include <stdio.h>
 
 #include "coordinator/command/checkpoint/commands.h"
 #include "coordinator/command/command.h"
@@ -14,33 +13,20 @@ static const struct command commands[] = {
     {"diff", "A B", "compare bit by bit: exit status 0 when equal, 1 when not", .run = cmd_checkpoint_diff, .least = 2,
      .most = 2},
     {"export", "CHECKPOINT --out FILE", "write it as the reference's best.th (a torch file)",
-     .run = cmd_checkpoint_export, .help = cmd_checkpoint_export_help, .least = 1, .most = INT_MAX},
+     .run = cmd_checkpoint_export, .options = cmd_checkpoint_export_options, .least = 1, .most = INT_MAX},
     {"import", "FILE --out RUN", "make a checkpoint of the reference's best.th", .run = cmd_checkpoint_import,
-     .help = cmd_checkpoint_import_help, .least = 1, .most = INT_MAX},
+     .options = cmd_checkpoint_import_options, .least = 1, .most = INT_MAX},
     {"merge", "OUT TUNED…", "join tuned files over one encoder into one", .run = cmd_checkpoint_merge, .least = 2,
      .most = INT_MAX},
     {"extract", "CHECKPOINT --out NAME", "make a tuned file of a task that pre-training has seen",
-     .run = cmd_checkpoint_extract, .help = cmd_checkpoint_extract_help, .least = 1, .most = INT_MAX},
+     .run = cmd_checkpoint_extract, .options = cmd_checkpoint_extract_options, .least = 1, .most = INT_MAX},
     {"export-adapter", "TUNED --out DIR", "write a tuned task for Python", .run = cmd_checkpoint_export_adapter,
-     .help = cmd_checkpoint_export_adapter_help, .least = 1, .most = INT_MAX},
+     .options = cmd_checkpoint_export_adapter_options, .least = 1, .most = INT_MAX},
 };
 
-static const struct command_table table = {"checkpoint ", commands, sizeof commands / sizeof *commands};
+const struct command_table command_table_checkpoint = {"checkpoint ", commands, sizeof commands / sizeof *commands};
 
 status cmd_checkpoint(int argc, char **argv)
 {
-    return command_run(&table, argc, argv);
-}
-
-void cmd_checkpoint_help(void)
-{
-    for (int i = 0; i < table.count; i++)
-        printf("  %-11s %-22s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
-    puts("\nCHECKPOINT is a folder step-N, or a run's folder (its latest). diff takes two .safetensors files, too.\n"
-         "info, verify and diff take tuned files (NAME of NAME.json and NAME.safetensors) as well.");
-    for (int i = 0; i < table.count; i++) {
-        if (!commands[i].help) continue;
-        printf("\noptions of %s:\n", commands[i].name);
-        commands[i].help();
-    }
+    return command_run(&command_table_checkpoint, argc, argv);
 }

@@ -29,9 +29,10 @@ static const struct option table[] = {
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-void cmd_checkpoint_export_help(void)
+size_t cmd_checkpoint_export_options(const struct option **rows)
 {
-    options_help(table, ROWS, stdout);
+    *rows = table;
+    return ROWS;
 }
 
 static status expect_like(const struct safetensors *file, const char *name, const struct tensor *like,

@@ -20,9 +20,10 @@ static const struct option table[] = {
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-void cmd_checkpoint_extract_help(void)
+size_t cmd_checkpoint_extract_options(const struct option **rows)
 {
-    options_help(table, ROWS, stdout);
+    *rows = table;
+    return ROWS;
 }
 
 static status extract_task(const struct args *args, void *options)

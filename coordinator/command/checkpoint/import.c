@@ -42,9 +42,10 @@ static const struct option table[] = {
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-void cmd_checkpoint_import_help(void)
+size_t cmd_checkpoint_import_options(const struct option **rows)
 {
-    options_help(table, ROWS, stdout);
+    *rows = table;
+    return ROWS;
 }
 
 struct import {

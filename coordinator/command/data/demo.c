@@ -7,11 +7,8 @@
 #include "coordinator/command/data/commands.h"
 #include "coordinator/data/demo/demo.h"
 
-void cmd_data_demo_help(void)
-{
-    puts("  --seed N              another seed makes other rows (default 1)\n"
-         "  --size small|normal   small: a fifth of the rows, for tests (default normal)");
-}
+const char cmd_data_demo_flags[] = "  --seed N              another seed makes other rows (default 1)\n"
+                                   "  --size small|normal   small: a fifth of the rows, for tests (default normal)\n";
 
 static status parse_args(int argc, char **argv, const char **dir, uint64_t *seed, enum demo_size *size)
 {

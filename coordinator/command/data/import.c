@@ -86,9 +86,10 @@ static status import(const struct args *args, void *config)
     return s;
 }
 
-void cmd_data_import_help(void)
+size_t cmd_data_import_options(const struct option **rows)
 {
-    options_help(table, ROWS, stdout);
+    *rows = table;
+    return ROWS;
 }
 
 status cmd_data_import(int argc, char **argv)

@@ -20,10 +20,10 @@ static const struct option own_table[] = {
 };
 enum { OWN_ROWS = sizeof own_table / sizeof *own_table };
 
-void data_view_help(void)
+size_t data_view_options(const struct option **rows)
 {
-    puts("Options: those of `mp2 pretrain` that say which inputs (data, tasks, prompt.*, reference.form, model), and");
-    options_help(own_table, OWN_ROWS, stdout);
+    *rows = own_table;
+    return OWN_ROWS;
 }
 
 static int is_own(const char *set)

@@ -34,7 +34,7 @@ status data_view_split(const struct data_view *view, enum split *out);
 struct vocabulary;
 status data_view_vocabulary(const struct data_view *view, struct vocabulary **out);
 
-/* Local. The options of all subcommands that take a view. */
-void data_view_help(void);
+/* Local. The options of all subcommands that take a view, beside those of `mp2 pretrain`. */
+size_t data_view_options(const struct option **rows);
 
 #endif

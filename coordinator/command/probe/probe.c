@@ -180,19 +180,17 @@ status cmd_probe(int argc, char **argv)
     return s;
 }
 
-void cmd_probe_help(void)
-{
-    puts("  --model DIR        Hugging Face folder of the frozen encoder\n"
-         "  --prompts FILE     safetensors: A, z, router, head.weight\n"
-         "  --case FILE        safetensors: input_ids, lengths, start_positions, end_positions, task_id[, "
-         "router_uniform]\n"
-         "  --out FILE         safetensors to write: loss, logits, gradients[, updated parameters]\n"
-         "  --precision P      f32 (default), bf16 or int8\n"
-         "  --loss L           all (default): over all tokens; answers: over what can be the answer, which the\n"
-         "                     case tells by options [B,N,2], or context [B,2][, no_answer [B,2]]: first and\n"
-         "                     last tokens, -1 where there is none\n"
-         "  --attend-padding   padding is attended and a candidate of the loss, as in the reference\n"
-         "  --updates N        AdamW updates on this batch before the parameters are written\n"
-         "  --threads N        default: the machine's\n"
-         "  --engine E         onednn (default) or openblas");
-}
+const char cmd_probe_flags[] =
+    "  --model DIR        Hugging Face folder of the frozen encoder\n"
+    "  --prompts FILE     safetensors: A, z, router, head.weight\n"
+    "  --case FILE        safetensors: input_ids, lengths, start_positions, end_positions, task_id[, "
+    "router_uniform]\n"
+    "  --out FILE         safetensors to write: loss, logits, gradients[, updated parameters]\n"
+    "  --precision P      f32 (default), bf16 or int8\n"
+    "  --loss L           all (default): over all tokens; answers: over what can be the answer, which the\n"
+    "                     case tells by options [B,N,2], or context [B,2][, no_answer [B,2]]: first and\n"
+    "                     last tokens, -1 where there is none\n"
+    "  --attend-padding   padding is attended and a candidate of the loss, as in the reference\n"
+    "  --updates N        AdamW updates on this batch before the parameters are written\n"
+    "  --threads N        default: the machine's\n"
+    "  --engine E         onednn (default) or openblas\n";

@@ -1,0 +1,20 @@
+# Writes OUT, a header with the revision of the source tree SOURCE: what `git archive` put into configs/packaging/revision.txt, else what
+# git says, else "unknown". OUT is left alone where it says so already.
+cmake_minimum_required(VERSION 3.25)
+file(STRINGS ${SOURCE}/configs/packaging/revision.txt revision LIMIT_COUNT 1)
+if(revision MATCHES "Format:")
+  set(revision "unknown")
+  find_program(GIT git)
+  if(GIT AND EXISTS ${SOURCE}/.git)
+    execute_process(COMMAND ${GIT} -C ${SOURCE} log -1 --format=%h\ %cs OUTPUT_VARIABLE said ERROR_QUIET
+                    OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE failed)
+    execute_process(COMMAND ${GIT} -C ${SOURCE} diff --quiet HEAD ERROR_QUIET RESULT_VARIABLE changed)
+    if(NOT failed)
+      set(revision "${said}")
+      if(changed)
+        string(APPEND revision " changed")
+      endif()
+    endif()
+  endif()
+endif()
+file(CONFIGURE OUTPUT ${OUT} CONTENT "#define MP2_REVISION \"@revision@\"\n" @ONLY)
