@@ -35,6 +35,7 @@ static struct pretrain_shape find_shape(const struct pretrain_config *c, const s
                                .groups = c->train.groups,
                                .heads = c->prompt.heads == HEADS_KINDS ? 2 : 1,
                                .batch = c->train.batch,
+                               .encoder = c->prompt.encoder == PROMPT_ENCODER_LSTM,
                                .longest = longest};
 
     pretrain_shape_complete(&s);
