@@ -23,8 +23,11 @@ static status open_columns(struct pretrain_worker *w)
 
 static status open_encoder(struct pretrain_worker *w)
 {
-    if (!w->o.shape->encoder) return ST_OK;
-    return prompt_encoder_new(&w->o.replica->encoder->kernels, w->o.shape, w->o.seed, &w->encoder);
+    const struct pretrain_shape *s = w->o.shape;
+    const struct prompt_encoder_shape shape = {s->groups, s->layers, s->tokens, s->hidden};
+
+    if (!s->encoder) return ST_OK;
+    return prompt_encoder_new(&w->o.replica->encoder->kernels, &shape, w->o.seed, &w->encoder);
 }
 
 static status open_compute(struct pretrain_worker *w)

@@ -6,7 +6,8 @@
 static status share_encoder(struct pretrain *p)
 {
     struct prompt_encoder *e = p->worker ? p->worker->encoder : NULL;
-    size_t bytes = prompt_encoder_parameters(&p->facts.shape) * sizeof *e->value;
+    const struct pretrain_shape *shape = &p->facts.shape;
+    size_t bytes = prompt_encoder_parameters(shape->tokens, shape->hidden) * sizeof *e->value;
     int root = comm_rank_of_worker(p->comm, 0);
     float *none = NULL;
     status s;

@@ -80,7 +80,7 @@ static void add_span_moments(struct pretrain *p, const char *file, const struct 
 /* All of the prompts' encoder in one tensor, which the first worker has for all. */
 static void add_encoder(struct pretrain *p, const char *file, const char *name, float *values)
 {
-    const int64_t shape[1] = {(int64_t)prompt_encoder_parameters(&p->facts.shape)};
+    const int64_t shape[1] = {(int64_t)prompt_encoder_parameters(p->facts.shape.tokens, p->facts.shape.hidden)};
 
     add_tensor(p, file, name, TENSOR_F32, 1, shape,
                p->comm->worker == 0 ? part_whole(shape[0], values) : part_none(shape[0]));
@@ -218,7 +218,8 @@ void pretrain_describe(void *self, Mp2__Run *run)
     run->hidden = (uint32_t)s->hidden;
     run->intrinsic = (uint32_t)s->intrinsic;
     run->parameters = s->u * (uint64_t)(s->columns + s->modules) + s->tasks * s->gates + s->head +
-                      (s->encoder ? prompt_encoder_parameters(s) : 0); /* A and z, routers, head, encoder of prompts */
+                      (s->encoder ? prompt_encoder_parameters(s->tokens, s->hidden)
+                                  : 0); /* A and z, routers, head, encoder of prompts */
     run->n_tasks = (size_t)s->tasks;
     run->tasks = p->coordinator->info_pointers;
 }

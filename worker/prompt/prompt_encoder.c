@@ -5,36 +5,42 @@
 
 #include "worker/kernel/adamw.h"
 
-static struct lstm lstm_of(const struct pretrain_shape *s)
+static struct lstm lstm_of(int64_t tokens, int64_t hidden)
 {
-    return (struct lstm){.tokens = s->tokens, .hidden = s->hidden, .width = s->hidden > 1 ? s->hidden / 2 : 1};
+    return (struct lstm){.tokens = tokens, .hidden = hidden, .width = hidden > 1 ? hidden / 2 : 1};
 }
 
-size_t prompt_encoder_parameters(const struct pretrain_shape *s)
+size_t prompt_encoder_parameters(int64_t tokens, int64_t hidden)
 {
-    struct lstm n = lstm_of(s);
+    struct lstm n = lstm_of(tokens, hidden);
 
     return lstm_parameters(&n);
 }
 
+/* Of one layer. */
+static size_t columns_of(const struct prompt_encoder *e)
+{
+    return (size_t)(e->shape.tokens * e->shape.hidden);
+}
+
 static status open_all(struct prompt_encoder *e)
 {
-    const struct pretrain_shape *s = e->shape;
-    size_t n = e->count, rows = (size_t)(s->groups * s->layers);
+    const struct prompt_encoder_shape *s = &e->shape;
+    size_t n = e->count, rows = (size_t)(s->groups * s->layers), bank = rows * columns_of(e);
 
     TRY(mem_keep_new(&e->keep, n, sizeof *e->value, &e->value));
     TRY(mem_keep_new(&e->keep, n, sizeof *e->m, &e->m));
     TRY(mem_keep_new(&e->keep, n, sizeof *e->v, &e->v));
     TRY(mem_keep_new(&e->keep, n, sizeof *e->grad, &e->grad));
     TRY(mem_keep_new(&e->keep, n, sizeof *e->of_group, &e->of_group));
-    TRY(mem_keep_new(&e->keep, (size_t)s->groups * s->bank, sizeof *e->in, &e->in));
-    TRY(mem_keep_new(&e->keep, (size_t)s->groups * s->bank, sizeof *e->d_out, &e->d_out));
-    TRY(mem_keep_new(&e->keep, (size_t)s->columns, sizeof *e->d_in, &e->d_in));
+    TRY(mem_keep_new(&e->keep, bank, sizeof *e->in, &e->in));
+    TRY(mem_keep_new(&e->keep, bank, sizeof *e->d_out, &e->d_out));
+    TRY(mem_keep_new(&e->keep, columns_of(e), sizeof *e->d_in, &e->d_in));
     TRY(mem_keep_new(&e->keep, rows * lstm_trace(&e->lstm), sizeof *e->trace, &e->trace));
     return mem_keep_new(&e->keep, lstm_scratch(&e->lstm), sizeof *e->scratch, &e->scratch);
 }
 
-status prompt_encoder_new(const struct kernels *kernels, const struct pretrain_shape *s, uint64_t seed,
+status prompt_encoder_new(const struct kernels *kernels, const struct prompt_encoder_shape *s, uint64_t seed,
                           struct prompt_encoder **out)
 {
     struct prompt_encoder *e;
@@ -42,8 +48,8 @@ status prompt_encoder_new(const struct kernels *kernels, const struct pretrain_s
 
     TRY(mem_alloc(1, sizeof *e, out));
     e = *out;
-    e->shape = s;
-    e->lstm = lstm_of(s);
+    e->shape = *s;
+    e->lstm = lstm_of(s->tokens, s->hidden);
     e->lstm.kernels = kernels;
     e->count = lstm_parameters(&e->lstm);
     st = open_all(e);
@@ -64,8 +70,8 @@ void prompt_encoder_destroy(struct prompt_encoder **out)
 
 void prompt_encoder_forward(struct prompt_encoder *e, int groups, float *prompts)
 {
-    const struct pretrain_shape *s = e->shape;
-    size_t trace = lstm_trace(&e->lstm), n = (size_t)s->columns;
+    const struct prompt_encoder_shape *s = &e->shape;
+    size_t trace = lstm_trace(&e->lstm), n = columns_of(e);
 
     for (size_t i = 0; i < (size_t)groups * (size_t)s->layers; i++)
         lstm_forward(&e->lstm, e->value, e->in + i * n, e->trace + i * trace, prompts + i * n);
@@ -74,8 +80,8 @@ void prompt_encoder_forward(struct prompt_encoder *e, int groups, float *prompts
 /* All layers of group g; own columns of what goes on are written to `grad` (layers, local). */
 static void group_back(struct prompt_encoder *e, size_t g, int64_t first, size_t local, float *grad)
 {
-    const struct pretrain_shape *s = e->shape;
-    size_t trace = lstm_trace(&e->lstm), n = (size_t)s->columns, layers = (size_t)s->layers;
+    const struct prompt_encoder_shape *s = &e->shape;
+    size_t trace = lstm_trace(&e->lstm), n = columns_of(e), layers = (size_t)s->layers;
 
     memset(e->of_group, 0, e->count * sizeof *e->of_group);
     for (size_t l = 0; l < layers; l++) {
@@ -89,7 +95,7 @@ static void group_back(struct prompt_encoder *e, size_t g, int64_t first, size_t
 
 void prompt_encoder_backward(struct prompt_encoder *e, const double *weights, int64_t first, int64_t local, float *grad)
 {
-    const struct pretrain_shape *s = e->shape;
+    const struct prompt_encoder_shape *s = &e->shape;
     size_t group = (size_t)s->layers * (size_t)local;
 
     memset(e->grad, 0, e->count * sizeof *e->grad);

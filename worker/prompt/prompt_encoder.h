@@ -6,12 +6,16 @@
 
 #include "cluster/base/memory.h"
 #include "cluster/base/status.h"
-#include "worker/pretrain_messages.h"
 #include "worker/prompt/lstm.h"
+
+struct prompt_encoder_shape {
+    int64_t groups, layers;
+    int64_t tokens, hidden; /* P, H */
+};
 
 struct prompt_encoder {
     struct mem_keep keep;
-    const struct pretrain_shape *shape;
+    struct prompt_encoder_shape shape;
     struct lstm lstm;
     size_t count;           /* numbers of its parameters */
     float *value, *m, *v;   /* (count) with their AdamW moments */
@@ -23,12 +27,12 @@ struct prompt_encoder {
     float *of_group;        /* (count) one group's gradient */
 };
 
-/* Parameters for a shape, a function of it alone: cells are half as many as the encoder is wide. */
-size_t prompt_encoder_parameters(const struct pretrain_shape *s);
+/* Numbers of its parameters, for P tokens of H: cells of a direction are half as many as H. */
+size_t prompt_encoder_parameters(int64_t tokens, int64_t hidden);
 
-/* First values are functions of the seed: prompts are u A, to the bit, until they have moved. kernels and shape must
- * outlive it. */
-status prompt_encoder_new(const struct kernels *kernels, const struct pretrain_shape *s, uint64_t seed,
+/* First values are functions of the seed: prompts are u A, to the bit, until they have moved. kernels must outlive
+ * it. */
+status prompt_encoder_new(const struct kernels *kernels, const struct prompt_encoder_shape *s, uint64_t seed,
                           struct prompt_encoder **out);
 void prompt_encoder_destroy(struct prompt_encoder **e);
 
