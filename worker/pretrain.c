@@ -21,6 +21,15 @@ static status open_columns(struct pretrain_worker *w)
     return ST_OK;
 }
 
+static status open_encoder(struct pretrain_worker *w)
+{
+    const struct pretrain_shape *s = w->o.shape;
+    const struct prompt_encoder_shape shape = {s->groups, s->layers, s->tokens, s->hidden};
+
+    if (!s->encoder) return ST_OK;
+    return prompt_encoder_new(&w->o.replica->encoder->kernels, &shape, w->o.seed, &w->encoder);
+}
+
 static status open_compute(struct pretrain_worker *w)
 {
     const struct pretrain_worker_options *o = &w->o;
@@ -56,6 +65,7 @@ static status open_all(struct pretrain_worker *w)
     size_t own;
 
     TRY(open_columns(w));
+    TRY(open_encoder(w));
     TRY(open_compute(w));
     TRY(open_messages(w));
     own = s->groups * s->layers * w->columns.local;
@@ -85,6 +95,7 @@ void pretrain_worker_destroy(struct pretrain_worker **out)
     if (!w) return;
     assignment_fini(&w->assignment);
     compute_close(&w->compute);
+    prompt_encoder_destroy(&w->encoder);
     columns_close(&w->columns);
     arena_close(&w->arena);
     mem_keep_free(&w->keep);

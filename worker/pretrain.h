@@ -2,8 +2,8 @@
  * encoder. In a step:
  *
  *     receive    its assignment: examples, and which worker has which slots
- *     compose    own columns of the prompts u A, after the deferred update of A, in one pass over memory
- *     compute    forward, loss and backward of its examples, unit by unit, summed along the tree of slots
+ *     compose    own columns of u A, the prompts or the input of their encoder, after the deferred update of A, in one
+ * pass over memory compute    forward, loss and backward of its examples, unit by unit, summed along the tree of slots
  *     report     losses and hits of its slots, seconds, bytes
  *     grad_u     its part of A G, once G of its columns has been summed
  *     update     the step is committed: u and G are kept until the next compose, or a flush
@@ -18,6 +18,7 @@
 #include "worker/model/replica.h"
 #include "worker/pretrain_messages.h"
 #include "worker/prompt/columns.h"
+#include "worker/prompt/prompt_encoder.h"
 #include "worker/train/compute.h"
 #include "worker/train/int8_check.h"
 
@@ -48,6 +49,7 @@ struct pretrain_worker {
     struct mem_keep keep;
     struct arena arena; /* of columns */
     struct columns columns;
+    struct prompt_encoder *encoder; /* of prompts; NULL: none */
     struct compute compute;
     struct assignment assignment; /* of this step; points into message */
     int32_t *message;             /* (pretrain_assignment_most) as received */

@@ -41,6 +41,8 @@ size_t pretrain_report_bytes(const struct pretrain_shape *s)
 status pretrain_gradients_new(struct mem_keep *keep, const struct pretrain_shape *s, struct pretrain_gradients *out)
 {
     TRY(mem_keep_new(keep, s->groups * s->bank, sizeof *out->prompts, &out->prompts));
+    out->mixed = out->prompts;
+    if (s->encoder) TRY(mem_keep_new(keep, s->groups * s->bank, sizeof *out->mixed, &out->mixed));
     TRY(mem_keep_new(keep, s->groups * s->head, sizeof *out->head, &out->head));
     return mem_keep_new(keep, s->groups * s->u, sizeof *out->u, &out->u);
 }

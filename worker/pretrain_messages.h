@@ -25,6 +25,7 @@ struct pretrain_shape {
     int64_t modules, intrinsic; /* K, d */
     int64_t tasks, groups, batch;
     int64_t heads;   /* 1, or 2: of options, of spans */
+    int64_t encoder; /* 1: an LSTM between u A and the prompts */
     int64_t longest; /* rows of the longest example that training may see */
     /* from those, by pretrain_shape_complete: */
     int64_t columns; /* P*H of one layer */
@@ -71,6 +72,7 @@ size_t pretrain_report_bytes(const struct pretrain_shape *s);
 /* As received by the coordinator. */
 struct pretrain_gradients {
     float *prompts; /* G (groups, layers, P*H) */
+    float *mixed;   /* the gradient of u A; prompts, where no encoder is between them */
     float *head;    /* (groups, 2, H) */
     double *u;      /* A G (layers, groups, d) */
 };

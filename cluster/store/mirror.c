@@ -167,7 +167,8 @@ static status copy_all(const char *from, const char *to, uint64_t *newest)
 
 /* ---- restoring ---- */
 
-/* 1: the mirror goes further than the journal does, or as far from an earlier record on. An epoch that the mirror has not seen outweighs any record. */
+/* 1: the mirror goes further than the journal does, or as far from an earlier record on. An epoch that the mirror has
+ * not seen outweighs any record. */
 static int holds_more(const struct journal_facts *mirror, const struct journal_facts *journal)
 {
     if (mirror->epoch != journal->epoch) return mirror->epoch > journal->epoch;

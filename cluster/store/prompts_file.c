@@ -89,13 +89,24 @@ static status check_shapes(struct prompts_file *p, int64_t encoder_layers, int64
     return s;
 }
 
+/* It stands between A and the prompts: without it they would be others, in silence. */
+static status refuse_encoder(const struct safetensors *file)
+{
+    if (!safetensors_find(file, "encoder.lstm")) return ST_OK;
+    return fault(ST_INPUT,
+                 "%s: its prompts pass through an LSTM (prompt.encoder: lstm), which mp2 pretrain and evaluate alone "
+                 "compute: expected prompts of prompt.encoder: none",
+                 file->path);
+}
+
 status prompts_file_open(const char *path, int64_t encoder_layers, int64_t hidden, struct prompts_file *out)
 {
     status s;
 
     memset(out, 0, sizeof *out);
     TRY(safetensors_open(path, &out->file));
-    s = check_shapes(out, encoder_layers, hidden);
+    s = refuse_encoder(&out->file);
+    if (s == ST_OK) s = check_shapes(out, encoder_layers, hidden);
     if (s != ST_OK) prompts_file_close(out);
     return s;
 }

@@ -20,7 +20,8 @@ struct prompts_file {
 };
 
 /* Local. Shapes are checked against each other and, when encoder_layers and hidden are not 0, against the model; every
- * value must be finite as f32. ST_INPUT (reported) otherwise, and nothing to close. Reads the whole file once. */
+ * value must be finite as f32; prompts behind an encoder (encoder.lstm) are refused. ST_INPUT (reported) otherwise, and
+ * nothing to close. Reads the whole file once. */
 status prompts_file_open(const char *path, int64_t encoder_layers, int64_t hidden, struct prompts_file *out);
 void prompts_file_close(struct prompts_file *prompts);
 

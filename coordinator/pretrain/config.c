@@ -36,6 +36,10 @@ const struct option pretrain_options[] = {
     CHOICE_OPTION("prompt.heads", AT(prompt.heads), "one", "one|kinds|tasks", RESULT,
                   "one head for all tasks; one for tasks with options (labels, choices) and one for spans; or one for "
                   "each task, whose means by kind are where a new task starts: what others learn is no noise to it"),
+    CHOICE_OPTION(
+        "prompt.encoder", AT(prompt.encoder), "none", "none|lstm", RESULT,
+        "lstm: a bidirectional LSTM over the prompt's tokens, one for all layers and tasks, between the mixed "
+        "modules and the prompts"),
     INT_OPTION("prompt.first_placeholder", AT(prompt.first_placeholder), "1000", 0, 1e9, RESULT, "",
                "vocabulary id at the prompt's first position; P ids from there"),
     INT_OPTION("prompt.max_length", AT(prompt.max_length), "512", 8, 65536, RESULT, "tokens",

@@ -8,11 +8,13 @@
 #include "worker/model/machine.h"
 
 enum depth { DEPTH_DEEP, DEPTH_SHALLOW };
+enum prompt_encoding { PROMPT_ENCODER_NONE, PROMPT_ENCODER_LSTM };
 enum heads { HEADS_ONE, HEADS_KINDS, HEADS_TASKS };
 
 /* Shape of the prompts. */
 struct prompt_config {
     enum depth depth;
+    enum prompt_encoding encoder;
     enum heads heads;
     int64_t tokens, modules, own_modules, intrinsic, first_placeholder, max_length;
     double module_start, router_start, router_centre;

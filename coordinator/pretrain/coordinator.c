@@ -298,6 +298,7 @@ static enum record_skip find_skip(const struct pretrain_coordinator *c)
         if (!isfinite(c->outcome.groups[g].loss)) return RECORD_LOSS_NOT_FINITE;
     for (size_t i = 0; i < s->groups * s->u; i++)
         if (!isfinite(c->outcome.grad_u[i])) return RECORD_GRADIENT_NOT_FINITE;
+    if (!isfinite(c->outcome.encoder_square)) return RECORD_GRADIENT_NOT_FINITE;
     if (!all_finite(c->gradients.prompts, s->groups * s->bank) || !all_finite(c->gradients.head, s->groups * s->head))
         return RECORD_GRADIENT_NOT_FINITE;
     return RECORD_APPLIED;
@@ -353,14 +354,18 @@ void pretrain_coordinator_conclude(struct pretrain_coordinator *c, int64_t step,
 /* ---- take, update ---- */
 
 status pretrain_coordinator_take(struct pretrain_coordinator *c, int64_t step, const struct journal_record *record,
-                                 int32_t *apply, Mp2__Step **message)
+                                 int32_t *apply)
 {
     TRY(pretrain_record_take(c, step, record, apply));
     if (*apply) pretrain_coordinator_weigh(c);
-    pretrain_message_fill(c, step, *apply);
-    c->message.step.skipped = !*apply;
-    *message = &c->message.step;
     return ST_OK;
+}
+
+Mp2__Step *pretrain_coordinator_tell(struct pretrain_coordinator *c, int64_t step, int32_t apply)
+{
+    pretrain_message_fill(c, step, apply);
+    c->message.step.skipped = !apply;
+    return &c->message.step;
 }
 
 void pretrain_coordinator_update(struct pretrain_coordinator *c, int64_t step)

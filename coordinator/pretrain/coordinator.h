@@ -35,6 +35,7 @@ struct pretrain_outcome {
     double *grad_u;              /* (groups, layers, d): A G */
     double *grad_head;           /* (heads, 2, H), the sum over the groups of each, times their weights */
     double *square;              /* (groups) |G|^2, with train.balance */
+    double encoder_square;       /* that of the gradient of the prompts' encoder; 0: there is none */
 };
 
 /* A Step message and what it points to. */
@@ -119,9 +120,11 @@ void pretrain_coordinator_weigh(struct pretrain_coordinator *c);
 /* The step counts. */
 void pretrain_coordinator_update(struct pretrain_coordinator *c, int64_t step);
 
-/* Read a step from the journal instead: gates, gradients, outcome, message. apply: whether the step was applied. */
+/* Read a step from the journal instead: gates, gradients, outcome. apply: whether the step was applied. */
 status pretrain_coordinator_take(struct pretrain_coordinator *c, int64_t step, const struct journal_record *record,
-                                 int32_t *apply, Mp2__Step **message);
+                                 int32_t *apply);
+/* The message of a step that was read, before it is applied again. */
+Mp2__Step *pretrain_coordinator_tell(struct pretrain_coordinator *c, int64_t step, int32_t apply);
 
 /* ---- record.c ---- */
 

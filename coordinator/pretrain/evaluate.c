@@ -16,7 +16,7 @@ static status compose_task(struct pretrain *p, int task)
     TRY(comm_broadcast(p->comm, p->go.u, s->u * sizeof *p->go.u, 0));
     TRY(comm_broadcast(p->comm, p->go.head, s->head * sizeof *p->go.head, 0));
     if (w) pretrain_worker_compose(w, 1, p->go.u);
-    return comm_or_abort(p->comm, reduce_gather_prompts(&p->reduce, 1, w ? w->own : NULL, w ? w->prompts : NULL));
+    return pretrain_gather_prompts(p, 1);
 }
 
 /* Score at most `rows` rows (0: all) of a split of a task: a subset determined by the seed. */

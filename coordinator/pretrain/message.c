@@ -23,7 +23,8 @@ static double gradient_norm(const struct pretrain_coordinator *c)
     int groups = (int)s->groups;
 
     return sqrt(parameters_square(c->parameters, groups, c->draws, c->outcome.grad_u, c->outcome.grad_head) +
-                parameters_square_of_a(c->parameters, groups, c->draws, s->columns, c->gradients.prompts));
+                parameters_square_of_a(c->parameters, groups, c->draws, s->columns, c->gradients.mixed) +
+                c->outcome.encoder_square);
 }
 
 /* Of the first visit whose step counted: one that was not finite says nothing. */

@@ -36,6 +36,7 @@ static struct pretrain_shape find_shape(const struct pretrain_config *c, const s
                                .groups = c->train.groups,
                                .heads = heads_count(c->prompt.heads, dataset_tasks(data)),
                                .batch = c->train.batch,
+                               .encoder = c->prompt.encoder == PROMPT_ENCODER_LSTM,
                                .longest = longest};
 
     pretrain_shape_complete(&s);

@@ -103,6 +103,7 @@ static int enters_digest(void *arg, const char *name)
     if (strcmp(name, "train.loss") == 0 || strcmp(name, "reference.loss") == 0) return d->loss != LOSS_ALL;
     if (strcmp(name, "train.balance") == 0) return d->config->mixture.balance;
     if (strcmp(name, "prompt.own_modules") == 0) return d->config->prompt.own_modules != 0;
+    if (strcmp(name, "prompt.encoder") == 0) return d->config->prompt.encoder != PROMPT_ENCODER_NONE;
     if (strcmp(name, "prompt.heads") == 0) return d->config->prompt.heads != HEADS_ONE;
     return 1;
 }

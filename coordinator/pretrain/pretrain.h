@@ -16,7 +16,7 @@
 #include "worker/model/replica.h"
 #include "worker/pretrain.h"
 
-enum { PRETRAIN_TENSORS = 19 }; /* of a checkpoint */
+enum { PRETRAIN_TENSORS = 22 }; /* of a checkpoint */
 
 /* State on all ranks. */
 struct pretrain {
@@ -34,7 +34,8 @@ struct pretrain {
     double limit_flops; /* FLOP/s of all workers' products; measured again when steps are faster (rate_watch.h) */
     struct checkpoint_tensor tensors[PRETRAIN_TENSORS];
     size_t tensor_count;
-    struct pretrain_worker *worker;           /* NULL: this rank is not a worker */
+    int encoder_stale;              /* the prompts' encoder was loaded from a checkpoint, by the first worker alone */
+    struct pretrain_worker *worker; /* NULL: this rank is not a worker */
     struct pretrain_coordinator *coordinator; /* NULL: it is not the coordinator */
 };
 
@@ -60,6 +61,15 @@ status pretrain_step(void *self, int64_t step, struct membership *membership, st
 status pretrain_commit(void *self, int64_t step, int apply);
 status pretrain_flush(void *self);
 status pretrain_replay(void *self, int64_t step, const struct journal_record *record, Mp2__Step **message);
+
+/* ---- encode.c; collective ---- */
+
+/* Whole prompts of `groups` groups on every worker, from their own columns of u A: gathered and, with
+ * `prompt.encoder`, encoded. */
+status pretrain_gather_prompts(struct pretrain *p, int groups);
+/* G is in the workers' grad (own columns) and at the coordinator: with `prompt.encoder`, grad becomes the gradient of
+ * u A, and that of the encoder is made. After a pretrain_gather_prompts of all groups. */
+status pretrain_encoder_back(struct pretrain *p);
 
 /* ---- evaluate.c: collective; no update may be pending (pretrain_flush) ---- */
 

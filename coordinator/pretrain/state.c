@@ -113,6 +113,15 @@ static void add_moments_of_heads_apart(struct pretrain *p, const char *file, con
     add_whole(p, file, "head.task.weight.v", TENSOR_F32, 3, all, q->head.v);
 }
 
+/* All of the prompts' encoder in one tensor, which the first worker has for all. */
+static void add_encoder(struct pretrain *p, const char *file, const char *name, float *values)
+{
+    const int64_t shape[1] = {(int64_t)prompt_encoder_parameters(p->facts.shape.tokens, p->facts.shape.hidden)};
+
+    add_tensor(p, file, name, TENSOR_F32, 1, shape,
+               p->comm->worker == 0 ? part_whole(shape[0], values) : part_none(shape[0]));
+}
+
 status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_t *count)
 {
     static const char prompts[] = "prompts.safetensors", optimizer[] = "optimizer.safetensors";
@@ -122,6 +131,7 @@ status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_
     int64_t z[3] = {s->layers, s->modules, s->intrinsic}, router[3] = {s->tasks, s->layers, s->modules};
     int64_t head[2] = {2, s->hidden}, rows[1] = {s->tasks};
     float *kinds = find_kind_heads(p, q);
+    const struct prompt_encoder *e = p->worker ? p->worker->encoder : NULL;
 
     p->tensor_count = 0;
     add_columns(p, prompts, "A", 0);
@@ -129,6 +139,7 @@ status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_
     add_whole(p, prompts, "router", TENSOR_F32, 3, router, q->router.value);
     add_whole(p, prompts, "z", TENSOR_F32, 3, z, q->z.value);
     add_heads_apart(p, prompts, kinds, q);
+    if (s->encoder) add_encoder(p, prompts, "encoder.lstm", e ? e->value : NULL);
     add_whole(p, optimizer, "router.count", TENSOR_I64, 1, rows, q->row_applied);
     add_columns(p, optimizer, "A.m", 1);
     add_columns(p, optimizer, "A.v", 2);
@@ -138,6 +149,8 @@ status pretrain_tensors(void *self, const struct checkpoint_tensor **list, size_
     add_whole(p, optimizer, "z.m", TENSOR_F32, 3, z, q->z.m);
     add_whole(p, optimizer, "z.v", TENSOR_F32, 3, z, q->z.v);
     add_moments_of_heads_apart(p, optimizer, q);
+    if (s->encoder) add_encoder(p, optimizer, "encoder.lstm.m", e ? e->m : NULL);
+    if (s->encoder) add_encoder(p, optimizer, "encoder.lstm.v", e ? e->v : NULL);
     if (p->config->mixture.balance) {
         add_whole(p, optimizer, "balance.count", TENSOR_I64, 1, rows,
                   p->coordinator ? p->coordinator->balance->count : NULL);
@@ -221,6 +234,7 @@ status pretrain_restore(void *self, const struct state *state)
     if (!applied || applied->type != STATE_WHOLE || applied->whole < 0)
         return fault(ST_INPUT, "%s: a checkpoint without its count of updates", p->config->run);
     p->applied = applied->whole;
+    p->encoder_stale = p->facts.shape.encoder != 0;
     return p->coordinator ? restore_coordinator(p, state) : ST_OK;
 }
 
@@ -239,8 +253,9 @@ void pretrain_describe(void *self, Mp2__Run *run)
     run->prompt_length = (uint32_t)s->tokens;
     run->hidden = (uint32_t)s->hidden;
     run->intrinsic = (uint32_t)s->intrinsic;
-    run->parameters = s->u * (uint64_t)(s->columns + s->modules) + s->tasks * s->gates +
-                      s->head; /* A and z, routers, head */
+    run->parameters = s->u * (uint64_t)(s->columns + s->modules) + s->tasks * s->gates + s->head +
+                      (s->encoder ? prompt_encoder_parameters(s->tokens, s->hidden)
+                                  : 0); /* A and z, routers, head, encoder of prompts */
     run->n_tasks = (size_t)s->tasks;
     run->tasks = p->coordinator->info_pointers;
 }

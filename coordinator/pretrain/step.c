@@ -1,4 +1,5 @@
-/* One step of `mp2 pretrain`, and its replay: the order of the phases, and every collective. A rank has the worker's
+/* One step of `mp2 pretrain`, and its replay: the order of the phases, and every collective but the encoder's of
+ * prompts (encode.c). A rank has the worker's
  * part, the coordinator's, or both. */
 #include "cluster/base/clock.h"
 #include "coordinator/loop/int8_verdict.h"
@@ -57,8 +58,9 @@ static status reduce_gradients(struct pretrain *p)
     float *grad = w ? w->grad : NULL;
 
     TRY(comm_or_abort(p->comm, reduce_scatter_grad(&p->reduce, deal, prompts, grad)));
-    TRY(comm_agree(p->comm, w ? pretrain_worker_grad_u(w) : ST_OK));
     TRY(comm_or_abort(p->comm, reduce_gather_grad(&p->reduce, (int)s->groups, grad, to->prompts)));
+    TRY(pretrain_encoder_back(p));
+    TRY(comm_agree(p->comm, w ? pretrain_worker_grad_u(w) : ST_OK));
     TRY(comm_or_abort(p->comm, reduce_sum_to_coordinator(&p->reduce, deal, heads, s->head, to->head)));
     return comm_or_abort(
         p->comm, reduce_grad_u(&p->reduce, w ? w->columns.grad_u : NULL, (size_t)(s->groups * s->intrinsic), to->u));
@@ -106,7 +108,7 @@ status pretrain_step(void *self, int64_t step, struct membership *membership, st
     TRY(comm_agree(p->comm, w ? pretrain_worker_receive(w, (size_t)p->go.words[p->comm->worker]) : ST_OK));
 
     if (w) pretrain_worker_compose(w, groups, p->go.u);
-    TRY(comm_or_abort(p->comm, reduce_gather_prompts(&p->reduce, groups, w ? w->own : NULL, w ? w->prompts : NULL)));
+    TRY(pretrain_gather_prompts(p, groups));
 
     begun = clock_now();
     s = w ? pretrain_worker_compute(w, step, p->go.head) : ST_OK;
@@ -127,15 +129,17 @@ status pretrain_commit(void *self, int64_t step, int apply)
 {
     struct pretrain *p = self;
     struct rates rates = pretrain_rates(p->config, step);
-    struct adamw of_a;
+    struct adamw of_a, of_encoder;
 
     if (!apply) return ST_OK;
     p->applied++;
     of_a = adamw_at(rates.a, &rates.adamw, p->applied);
+    of_encoder = adamw_at(rates.z, &rates.adamw, p->applied);
     if (p->config->mixture.balance)
         TRY(comm_broadcast(p->comm, p->go.weights, (size_t)p->facts.shape.groups * sizeof *p->go.weights, 0));
     if (p->coordinator) pretrain_coordinator_update(p->coordinator, step);
     if (p->worker) pretrain_worker_update(p->worker, p->go.u, p->go.weights, &of_a);
+    if (p->worker && p->worker->encoder) prompt_encoder_update(p->worker->encoder, &of_encoder);
     return ST_OK;
 }
 
@@ -147,20 +151,35 @@ status pretrain_flush(void *self)
     return ST_OK;
 }
 
+/* G from the journal to the owners of columns. The prompts' encoder computes again what the record does not have: its
+ * gradient, larger than G, and that of u A. */
+static status replay_gradients(struct pretrain *p)
+{
+    const struct pretrain_shape *s = &p->facts.shape;
+    struct pretrain_worker *w = p->worker;
+    struct pretrain_coordinator *c = p->coordinator;
+
+    TRY(comm_broadcast(p->comm, p->go.u, s->groups * s->u * sizeof *p->go.u, 0));
+    TRY(comm_or_abort(p->comm, reduce_scatter_to_owners(&p->reduce, (int)s->groups, c ? c->gradients.prompts : NULL,
+                                                        w ? w->grad : NULL)));
+    if (!s->encoder) return ST_OK;
+    if (w) pretrain_worker_compose(w, (int)s->groups, p->go.u);
+    TRY(pretrain_gather_prompts(p, (int)s->groups));
+    return pretrain_encoder_back(p);
+}
+
 /* Commit with the gradients from the journal; A is updated at once. */
 status pretrain_replay(void *self, int64_t step, const struct journal_record *record, Mp2__Step **message)
 {
     struct pretrain *p = self;
     struct pretrain_coordinator *c = p->coordinator;
-    const struct pretrain_shape *s = &p->facts.shape;
     int32_t apply = 0;
 
-    TRY(comm_agree(p->comm, c ? pretrain_coordinator_take(c, step, record, &apply, message) : ST_OK));
+    TRY(comm_agree(p->comm, c ? pretrain_coordinator_take(c, step, record, &apply) : ST_OK));
     TRY(comm_broadcast(p->comm, &apply, sizeof apply, 0));
+    if (apply) TRY(replay_gradients(p));
+    if (c) *message = pretrain_coordinator_tell(c, step, apply);
     if (!apply) return ST_OK;
-    TRY(comm_broadcast(p->comm, p->go.u, s->groups * s->u * sizeof *p->go.u, 0));
-    TRY(comm_or_abort(p->comm, reduce_scatter_to_owners(&p->reduce, (int)s->groups, c ? c->gradients.prompts : NULL,
-                                                        p->worker ? p->worker->grad : NULL)));
     TRY(pretrain_commit(p, step, 1));
     return pretrain_flush(p);
 }

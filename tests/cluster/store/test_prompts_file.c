@@ -11,16 +11,17 @@
 
 enum { L = 2, K = 3, D = 4, P = 5, H = 6, T = 7, ROOM = L * D * P * H };
 
-static float values[4][ROOM];
-static struct tensor_spec specs[4];
+static float values[5][ROOM];
+static struct tensor_spec specs[5];
 static char folder[256], path[512];
 
 static int setup(void **state)
 {
-    static const struct tensor_spec good[4] = {{"A", TENSOR_F32, 3, {L, D, P * H}},
+    static const struct tensor_spec good[5] = {{"A", TENSOR_F32, 3, {L, D, P * H}},
                                                {"z", TENSOR_F32, 3, {L, K, D}},
                                                {"router", TENSOR_F32, 3, {T, L, K}},
-                                               {"head.weight", TENSOR_F32, 2, {2, H}}};
+                                               {"head.weight", TENSOR_F32, 2, {2, H}},
+                                               {"encoder.lstm", TENSOR_F32, 1, {9}}};
     (void)state;
     memcpy(specs, good, sizeof specs);
     memset(values, 0, sizeof values);
@@ -29,7 +30,7 @@ static int setup(void **state)
 
 static status try_open(size_t count, int64_t layers, int64_t hidden)
 {
-    const void *const data[4] = {values[0], values[1], values[2], values[3]};
+    const void *const data[5] = {values[0], values[1], values[2], values[3], values[4]};
     struct prompts_file p;
     status s;
 
@@ -145,12 +146,21 @@ static void test_task_heads(void **state)
     prompts_file_close(&p);
 }
 
+/* Prompts that pass through an encoder are none to compute with here, however good the rest is. */
+static void test_encoder(void **state)
+{
+    (void)state;
+    assert_int_equal(try_open(5, L, H), ST_INPUT);
+    specs[4].name = "encoder.other";
+    assert_int_equal(try_open(5, L, H), ST_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_sizes, setup), cmocka_unit_test_setup(test_shallow, setup),
-        cmocka_unit_test_setup(test_shapes, setup), cmocka_unit_test_setup(test_not_finite, setup),
-        cmocka_unit_test_setup(test_task_heads, setup)};
+        cmocka_unit_test_setup(test_sizes, setup),      cmocka_unit_test_setup(test_shallow, setup),
+        cmocka_unit_test_setup(test_shapes, setup),     cmocka_unit_test_setup(test_not_finite, setup),
+        cmocka_unit_test_setup(test_task_heads, setup), cmocka_unit_test_setup(test_encoder, setup)};
     int failed;
 
     log_init('-', -1, LOG_SILENT);
